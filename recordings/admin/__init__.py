@@ -1,0 +1,1 @@
+"""DOOR for people: one module for each model or page."""

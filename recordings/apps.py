@@ -1,0 +1,17 @@
+"""The app that the portal is."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class RecordingsConfig(AppConfig):
+    """Calls, their recordings, and everything that happens to them."""
+
+    name = "recordings"
+    verbose_name = _("Recordings")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from recordings import checks  # noqa: F401 - registers the system checks

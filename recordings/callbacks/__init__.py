@@ -1,0 +1,1 @@
+"""VERB ingest, with its own HTTP door: what Vobiz posts to this portal."""

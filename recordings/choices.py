@@ -1,0 +1,165 @@
+"""Every word of the domain. What Vobiz decides (formats, kinds, call states it invents) stays open text."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Direction(models.TextChoices):
+    """Which way a call went."""
+
+    INBOUND = "inbound", _("inbound")
+    OUTBOUND = "outbound", _("outbound")
+
+
+class CallState(models.TextChoices):
+    """What we know of a call: *unknown* was never seen live here."""
+
+    LIVE = "live", _("live")
+    ENDED = "ended", _("ended")
+    UNKNOWN = "unknown", _("unknown")
+
+
+class RecordingStatus(models.TextChoices):
+    """Where a recording stands. Completed is reachable from every other: if Vobiz says it exists, it exists."""
+
+    REQUESTED = "requested", _("requested")
+    ACTIVE = "active", _("recording")
+    COMPLETED = "completed", _("completed")
+    FAILED = "failed", _("failed")
+
+
+OPEN_STATUSES = (RecordingStatus.REQUESTED, RecordingStatus.ACTIVE)
+
+
+class StartAnswer(models.TextChoices):
+    """What Vobiz said to a start asked for here."""
+
+    ACCEPTED = "accepted", _("accepted")
+    REFUSED = "refused", _("refused")
+    NOT_SENT = "not_sent", _("not sent")
+    UNKNOWN = "unknown", _("no readable answer")
+
+
+NOTHING_STARTED = (StartAnswer.REFUSED, StartAnswer.NOT_SENT)
+
+
+class Origin(models.TextChoices):
+    """How a recording first became known here."""
+
+    PORTAL = "portal", _("started here")
+    SYNC = "sync", _("found by sync")
+    CALLBACK = "callback", _("announced by a callback")
+
+
+class Source(models.TextChoices):
+    """Where a fact comes from."""
+
+    API = "api", _("read from Vobiz's API")
+    ANSWER = "answer", _("Vobiz's answer to the start")
+    CALLBACK = "callback", _("a callback; not confirmed by the API yet")
+
+
+SOURCE_RANK = {Source.CALLBACK: 1, Source.ANSWER: 2, Source.API: 3}
+
+
+class FileFormat(models.TextChoices):
+    """Formats a start can ask for."""
+
+    MP3 = "mp3", _("MP3")
+    WAV = "wav", _("WAV")
+
+
+class Channels(models.TextChoices):
+    """Channel layouts a start can ask for; stereo is caller left, callee right."""
+
+    STEREO = "stereo", _("stereo: one side each")
+    MONO = "mono", _("mono")
+
+
+class Attention(models.TextChoices):
+    """Why a recording needs a person. The words stand in ATTENTION_WORDS."""
+
+    MAY_BE_RECORDING = "may_be_recording", _("may be recording")
+    STOP_UNCONFIRMED = "stop_unconfirmed", _("stop unconfirmed")
+    ID_CONFLICT = "id_conflict", _("two ids for one recording")
+    TRANSCRIPT_REVISED = "transcript_revised", _("another transcript came")
+
+
+ATTENTION_WORDS = {
+    Attention.MAY_BE_RECORDING: _(
+        "Vobiz's answer to the start was lost, so it may be recording. Starting again would make a second "
+        "recording. A sync or a callback settles this."
+    ),
+    Attention.STOP_UNCONFIRMED: _(
+        "Vobiz did not answer the stop. Press Stop again, or wait: the time limit ends the recording."
+    ),
+    Attention.ID_CONFLICT: _(
+        "A callback or answer named another recording id than the one known here. Nothing was changed; "
+        "the callback event shows both."
+    ),
+    Attention.TRANSCRIPT_REVISED: _(
+        "A different transcript arrived after the first. The first stands; the callback event keeps the other."
+    ),
+}
+
+
+class TranscriptionStatus(models.TextChoices):
+    """Expected until a callback brings text or an error; missing when none came."""
+
+    EXPECTED = "expected", _("expected")
+    COMPLETED = "completed", _("completed")
+    FAILED = "failed", _("failed")
+    MISSING = "missing", _("missing")
+
+
+class Trust(models.TextChoices):
+    """What a callback's signature proves: that Vobiz once signed this path, never its content."""
+
+    SIGNED = "signed", _("signed")
+    UNSIGNED = "unsigned", _("unsigned")
+    REFUSED = "refused", _("refused")
+
+
+class Scheme(models.TextChoices):
+    """The signature scheme that verified."""
+
+    V2 = "v2", "V2"
+    V3 = "v3", "V3"
+    MA_V2 = "ma-v2", "MA-V2"
+    MA_V3 = "ma-v3", "MA-V3"
+    NONE = "none", _("none")
+
+
+class EventKind(models.TextChoices):
+    """What a callback is about, by the fields it carries."""
+
+    RECORDING = "recording", _("recording")
+    TRANSCRIPTION = "transcription", _("transcription")
+    OTHER = "other", _("other")
+
+
+class EventOutcome(models.TextChoices):
+    """What became of a callback."""
+
+    RECEIVED = "received", _("received, not applied yet")
+    APPLIED = "applied", _("applied")
+    UNMATCHED = "unmatched", _("no such recording here yet")
+    CONFLICT = "conflict", _("contradicts what is known")
+    REFUSED = "refused", _("signature refused")
+    UNPARSED = "unparsed", _("not readable")
+    FAILED = "failed", _("could not be applied")
+
+
+class SyncState(models.TextChoices):
+    """How a sync run stands or ended."""
+
+    RUNNING = "running", _("running")
+    COMPLETE = "complete", _("complete")
+    PARTIAL = "partial", _("partial")
+    FAILED = "failed", _("failed")
+    INTERRUPTED = "interrupted", _("interrupted")
+
+
+MAX_TIME_LIMIT = 28_800  # seconds; Vobiz's own tool names it, its API page does not

@@ -1,0 +1,46 @@
+"""Tokens at rest: encrypted with keys that live outside the database.
+
+TOKEN_ENCRYPTION_KEYS holds secrets, newest first, each any text of 32 characters or more. Each becomes a Fernet
+key by HKDF-SHA256; the first encrypts, all decrypt.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+
+MINIMUM_SECRET = 32
+
+
+class Undecipherable(Exception):
+    """A stored token that no key opens."""
+
+
+def encrypt(token: str) -> str:
+    """`token` as text for the database, under the first key."""
+    return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS)).encrypt(token.encode()).decode("ascii")
+
+
+def decrypt(stored: str) -> str:
+    """The token; raises Undecipherable, never returns what it could not open."""
+    try:
+        return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS)).decrypt(stored.encode("ascii")).decode()
+    except (InvalidToken, UnicodeError) as error:
+        raise Undecipherable from error
+
+
+@lru_cache(maxsize=8)
+def _fernet(secrets: tuple[str, ...]) -> MultiFernet:
+    if not secrets or any(len(secret) < MINIMUM_SECRET for secret in secrets):
+        raise Undecipherable("TOKEN_ENCRYPTION_KEYS is empty, or one of its secrets is too short")
+    return MultiFernet([Fernet(_key(secret)) for secret in secrets])
+
+
+def _key(secret: str) -> bytes:
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"vobiz-portal token encryption")
+    return base64.urlsafe_b64encode(derived.derive(secret.encode()))

@@ -1,0 +1,23 @@
+"""FACTS: what we know and what may happen to it. No network in here."""
+
+from __future__ import annotations
+
+from recordings.models.account import Account
+from recordings.models.call import Call
+from recordings.models.callback_event import CallbackEvent, SpentNonce
+from recordings.models.recording import Recording
+from recordings.models.recording_set import FailedRow, UpsertReport
+from recordings.models.sync_run import SyncRun
+from recordings.models.transcription import Transcription
+
+__all__ = [
+    "Account",
+    "Call",
+    "CallbackEvent",
+    "FailedRow",
+    "Recording",
+    "SpentNonce",
+    "SyncRun",
+    "Transcription",
+    "UpsertReport",
+]

@@ -1,0 +1,246 @@
+"""A Vobiz account or sub-account, and the secrets that go with it."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
+from recordings.encryption import Undecipherable, decrypt, encrypt
+from recordings.models.visibility import VisibleQuerySet
+from recordings.vobiz.errors import NotConnected
+
+FORMER_TOKEN_LIFE = timedelta(hours=24)
+
+
+def new_callback_key() -> str:
+    """An unguessable part of a callback's path: 192 random bits in 32 URL-safe characters. Never logged."""
+    return secrets.token_urlsafe(24)
+
+
+def validate_zone(name: str) -> None:
+    """ValidationError unless `name` is an IANA time zone such as Asia/Kolkata."""
+    if name not in available_timezones():
+        raise ValidationError(_("%(name)s is not a time zone."), params={"name": name})
+
+
+class AccountQuerySet(VisibleQuerySet):
+    """Accounts, many at a time."""
+
+    account_path = "pk"
+
+    def switched_on(self) -> AccountQuerySet:
+        """The accounts that commands and pages work with."""
+        return self.filter(is_active=True)
+
+
+class Account(models.Model):
+    """A Vobiz account (`MA_…`) or sub-account (`SA_…`) connected to this portal.
+
+    Its token is the API's key and the callbacks' signing key at once; it is stored encrypted and shown nowhere
+    but for its last four characters.
+    """
+
+    auth_id = models.CharField(
+        _("Auth ID"),
+        max_length=64,
+        unique=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9_-]{3,63}\Z", _("Such as MA_PU0XU668."))],
+        help_text=_("From Vobiz's console: MA_… for a main account, SA_… for a sub-account."),
+    )
+    name = models.CharField(_("name"), max_length=200, null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    parent = models.ForeignKey(
+        "self",
+        verbose_name=_("parent account"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="subaccounts",
+        help_text=_("For a sub-account: its main account. Callbacks may be signed with the parent's token."),
+    )
+    is_active = models.BooleanField(
+        _("switched on"),
+        default=True,
+        help_text=_("A switched-off account is not synced and starts nothing; its rows and callbacks stay."),
+    )
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("members"),
+        blank=True,
+        related_name="vobiz_accounts",
+        help_text=_("Staff see only the accounts they belong to; superusers see all."),
+    )
+
+    encrypted_token = models.TextField(editable=False, null=True)  # noqa: DJ001
+    former_encrypted_token = models.TextField(editable=False, null=True)  # noqa: DJ001
+    former_token_until = models.DateTimeField(_("former token accepted until"), null=True, blank=True)
+    callback_key = models.CharField(max_length=64, unique=True, default=new_callback_key, editable=False)
+    refused_uncounted = models.PositiveIntegerField(
+        _("refused callbacks counted only"), default=0, editable=False
+    )
+
+    default_time_limit = models.PositiveIntegerField(
+        _("time limit of new recordings"),
+        default=14_400,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_TIME_LIMIT)],
+        help_text=_("Seconds. Vobiz cuts at 60 when none is sent, so the portal always sends one."),
+    )
+    default_file_format = models.CharField(
+        _("format of new recordings"), max_length=8, choices=FileFormat, default=FileFormat.MP3
+    )
+    default_channels = models.CharField(
+        _("channels of new recordings"), max_length=8, choices=Channels, default=Channels.STEREO
+    )
+    default_transcribe = models.BooleanField(_("transcribe new recordings"), default=False)
+    retention_days = models.PositiveIntegerField(
+        _("days Vobiz keeps audio"), default=30, validators=[MinValueValidator(1)]
+    )
+    require_signed = models.BooleanField(
+        _("require signed callbacks"),
+        default=False,
+        help_text=_("Unsigned callbacks are then refused, and kept so that they can be processed later."),
+    )
+    recorded_by_flow = models.BooleanField(
+        _("its calls are also recorded by a call flow"),
+        default=False,
+        help_text=_("Vobiz does not list such recordings while they run, so the portal asks before a start."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        default="Asia/Kolkata",
+        validators=[validate_zone],
+        help_text=_("For the times Vobiz sends without a zone."),
+    )
+
+    live_refresh_started_at = models.DateTimeField(null=True, editable=False)
+    live_tried_at = models.DateTimeField(null=True, editable=False)
+    live_refreshed_at = models.DateTimeField(_("live calls last read"), null=True, editable=False)
+    live_error = models.TextField(null=True, editable=False)  # noqa: DJ001
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
+        ordering = ["auth_id"]
+        permissions = [
+            ("test_account", _("Can test an account's connection")),
+            ("change_token", _("Can change an account's token")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(default_time_limit__gte=1, default_time_limit__lte=MAX_TIME_LIMIT),
+                name="account_default_time_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(default_file_format__in=FileFormat.values), name="account_default_file_format"
+            ),
+            models.CheckConstraint(
+                condition=Q(default_channels__in=Channels.values), name="account_default_channels"
+            ),
+            models.CheckConstraint(condition=Q(retention_days__gte=1), name="account_retention_days"),
+            models.CheckConstraint(
+                condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="account_not_its_own_parent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.auth_id})" if self.name else self.auth_id
+
+    def clean(self) -> None:
+        """A parent is a main account: families are two generations deep."""
+        if self.parent is not None and self.parent.parent_id is not None:
+            raise ValidationError({"parent": _("A sub-account cannot be a parent.")})
+        if self.parent is not None and self.pk and self.subaccounts.exists():
+            raise ValidationError({"parent": _("An account with sub-accounts cannot have a parent.")})
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which Vobiz's naive times are read."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def masked_auth_id(self) -> str:
+        """`MA_…668`: enough to know it by, for messages."""
+        return f"{self.auth_id[:3]}…{self.auth_id[-3:]}"
+
+    @property
+    def token(self) -> str:
+        """The current token; NotConnected, with the cure, where there is none or no key opens it."""
+        if not self.encrypted_token:
+            raise NotConnected(
+                f"{self.auth_id} has no token yet: enter it on the account's page or run connect_account."
+            )
+        try:
+            return decrypt(self.encrypted_token)
+        except Undecipherable as error:
+            raise NotConnected(
+                f"The stored token of {self.auth_id} opens with none of TOKEN_ENCRYPTION_KEYS: put the former "
+                "secret back at the end of that setting, or enter the token again."
+            ) from error
+
+    @property
+    def token_ending(self) -> str | None:
+        """The token's last four characters, or None where there is none to show."""
+        try:
+            return self.token[-4:]
+        except NotConnected:
+            return None
+
+    def set_token(self, token: str, *, now: datetime, keep_former: timedelta = FORMER_TOKEN_LIFE) -> None:
+        """Replace the token; the one before stays good for callbacks until `now + keep_former`."""
+        try:
+            changed = self.encrypted_token is not None and decrypt(self.encrypted_token) != token
+        except Undecipherable:
+            changed = False  # a former token that cannot be opened can verify nothing
+        values: dict[str, object] = {"encrypted_token": encrypt(token)}
+        if changed and keep_former > timedelta(0):
+            values |= {
+                "former_encrypted_token": self.encrypted_token,
+                "former_token_until": now + keep_former,
+            }
+        elif changed:
+            values |= {"former_encrypted_token": None, "former_token_until": None}
+        Account.objects.filter(pk=self.pk).update(**values)
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def reencrypt(self) -> None:
+        """Rewrite both tokens under the first key; Undecipherable if one opens with none."""
+        values = {
+            name: encrypt(decrypt(stored))
+            for name in ("encrypted_token", "former_encrypted_token")
+            if (stored := getattr(self, name))
+        }
+        if values:
+            Account.objects.filter(pk=self.pk).update(**values)
+
+    def callback_tokens(self, now: datetime) -> tuple[str, ...]:
+        """Every token under which a callback may verify: current, former until its date, the parent's."""
+        family = [self, self.parent] if self.parent is not None else [self]
+        found = []
+        for account in family:
+            stored = [account.encrypted_token]
+            if account.former_token_until is not None and now < account.former_token_until:
+                stored.append(account.former_encrypted_token)
+            for text in filter(None, stored):
+                try:
+                    found.append(decrypt(text))
+                except Undecipherable:
+                    continue  # the account's page says so; nothing verifies under it
+        return tuple(found)
+
+    def family(self) -> AccountQuerySet:
+        """The main account and all its sub-accounts."""
+        root = self.parent_id or self.pk
+        return Account.objects.filter(Q(pk=root) | Q(parent_id=root))

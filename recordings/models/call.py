@@ -1,0 +1,152 @@
+"""A call, conference or trunk leg: whatever Vobiz gives a call UUID."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import OPEN_STATUSES, CallState, Direction
+from recordings.models.account import Account
+from recordings.models.visibility import VisibleQuerySet
+from recordings.numbers import digits_of, grouped
+from recordings.vobiz.objects import LiveCall
+
+if TYPE_CHECKING:
+    from recordings.models.recording_set import RecordingQuerySet
+
+NUMBER_LENGTH = 255
+
+
+class CallQuerySet(VisibleQuerySet):
+    """Calls, many at a time."""
+
+    def live(self) -> CallQuerySet:
+        """The calls that were live when they were last looked at."""
+        return self.filter(state=CallState.LIVE)
+
+    def note_live(self, account: Account, calls: Iterable[LiveCall], *, now: datetime) -> None:
+        """Write down calls with what Vobiz says of them: in its list, so live."""
+        rows = [Call.from_live(account, call, now=now) for call in calls]
+        Call.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "call_uuid"],
+            update_fields=[
+                "direction", "from_number", "from_digits", "to_number", "to_digits",
+                "state", "vobiz_status", "started_at", "seen_live_at", "ended_at", "provider_data",
+            ],
+        )  # fmt: skip
+
+    def note_still_live(self, account: Account, call_uuids: Collection[str], *, now: datetime) -> None:
+        """Calls known before are still in the list: only the time they were seen changes."""
+        self.filter(account=account, call_uuid__in=call_uuids).update(
+            seen_live_at=now, state=CallState.LIVE, ended_at=None
+        )
+
+    def note_over(self, account: Account, *, live_uuids: Collection[str], now: datetime) -> int:
+        """Calls that were live and are no longer in the list, are over; how many."""
+        return (
+            self.filter(account=account, state=CallState.LIVE)
+            .filter(Q(seen_live_at__lt=now) | Q(seen_live_at=None))
+            .exclude(call_uuid__in=live_uuids)
+            .update(state=CallState.ENDED, ended_at=now)
+        )
+
+    def obtain(self, account: Account, call_uuid: str) -> Call:
+        """The call's row, made if it is not known here yet."""
+        with transaction.atomic():
+            self.bulk_create([Call(account=account, call_uuid=call_uuid)], ignore_conflicts=True)
+            call: Call = self.get(account=account, call_uuid=call_uuid)
+        return call
+
+
+class Call(models.Model):
+    """A call as far as it is known here: seen live, or owning a recording. Not every call of the account."""
+
+    account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
+    call_uuid = models.CharField(_("call UUID"), max_length=64)
+    direction = models.CharField(  # noqa: DJ001 - unknown is NULL, as everywhere below
+        _("direction"), max_length=16, choices=Direction, null=True, blank=True
+    )
+    from_number = models.CharField(_("from"), max_length=NUMBER_LENGTH, null=True, blank=True)  # noqa: DJ001
+    to_number = models.CharField(_("to"), max_length=NUMBER_LENGTH, null=True, blank=True)  # noqa: DJ001
+    from_digits = models.CharField(max_length=32, null=True, editable=False)  # noqa: DJ001
+    to_digits = models.CharField(max_length=32, null=True, editable=False)  # noqa: DJ001
+    state = models.CharField(_("state"), max_length=16, choices=CallState, default=CallState.UNKNOWN)
+    vobiz_status = models.CharField(_("status at Vobiz"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    ended_at = models.DateTimeField(
+        _("ended"), null=True, blank=True, help_text=_("When the portal first saw it was over.")
+    )
+    seen_live_at = models.DateTimeField(_("last seen live"), null=True, blank=True)
+    provider_data = models.JSONField(_("as Vobiz said"), null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        ordering = ["-id"]
+        permissions = [("view_live_calls", _("Can see live calls"))]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "call_uuid"], name="call_once_an_account"),
+            models.CheckConstraint(condition=Q(state__in=CallState.values), name="call_state"),
+            models.CheckConstraint(
+                condition=Q(direction__isnull=True) | Q(direction__in=Direction.values), name="call_direction"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["call_uuid"], name="call_by_uuid"),
+            # the live page and every refresh look only at these few rows
+            models.Index(fields=["account"], condition=Q(state="live"), name="call_live"),
+        ]
+
+    def __str__(self) -> str:
+        if self.from_number or self.to_number:
+            return f"{grouped(self.from_number) or '?'} → {grouped(self.to_number) or '?'}"
+        return self.call_uuid
+
+    @classmethod
+    def from_live(cls, account: Account, live: LiveCall, *, now: datetime) -> Call:
+        """An unsaved row holding what Vobiz says of a live call."""
+        direction = live.direction if live.direction in Direction.values else None
+        return cls(
+            account=account,
+            call_uuid=live.call_uuid,
+            direction=direction,
+            state=CallState.LIVE,
+            vobiz_status=(live.call_status or "")[:64] or None,
+            started_at=live.started_at,
+            seen_live_at=now,
+            provider_data=dict(live.data),
+            **numbers(live.from_number, live.to_number),
+        )
+
+    def open_recordings(self) -> RecordingQuerySet:
+        """Its recordings that run, or may run, oldest first."""
+        running: RecordingQuerySet = self.recordings.filter(status__in=OPEN_STATUSES)
+        return running.order_by("requested_at", "pk")
+
+    def end(self, at: datetime) -> bool:
+        """Vobiz says the call is over; False if that was known."""
+        return bool(
+            Call.objects.filter(pk=self.pk).exclude(state=CallState.ENDED).update(
+                state=CallState.ENDED, ended_at=at
+            )
+        )  # fmt: skip
+
+
+def numbers(from_number: str | None, to_number: str | None) -> dict[str, str | None]:
+    """The four number columns: as given, beside a normalised form for search."""
+    return {
+        "from_number": (from_number or "")[:NUMBER_LENGTH] or None,
+        "to_number": (to_number or "")[:NUMBER_LENGTH] or None,
+        "from_digits": digits_of(from_number),
+        "to_digits": digits_of(to_number),
+    }

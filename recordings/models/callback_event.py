@@ -1,0 +1,108 @@
+"""Every delivery that belongs to us, as received; and the nonces that have been spent."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import EventKind, EventOutcome, Scheme, Trust
+from recordings.models.account import Account
+from recordings.models.recording import Recording
+from recordings.models.visibility import VisibleQuerySet
+
+MAX_ATTEMPTS = 8
+NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
+
+
+class CallbackEventQuerySet(VisibleQuerySet):
+    """Callback events, many at a time."""
+
+    def refused(self) -> CallbackEventQuerySet:
+        """Those whose signature did not verify, kept so that curing a setting loses nothing."""
+        return self.filter(outcome=EventOutcome.REFUSED)
+
+    def not_applied(self) -> CallbackEventQuerySet:
+        """Those that still have an effect to have."""
+        return self.filter(outcome__in=NOT_APPLIED)
+
+
+class CallbackEvent(models.Model):
+    """One delivery from Vobiz. The same content again is counted here, not kept twice.
+
+    Identity is (key, trust, SHA-256 of the decoded fields), whatever the method or encoding.
+    """
+
+    account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
+    recording = models.ForeignKey(
+        Recording,
+        verbose_name=_("recording"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="events",
+    )
+    door = models.CharField(max_length=16, editable=False)  # recording, transcription or account: the path's
+    key_digest = models.CharField(max_length=64, editable=False)  # SHA-256 of the callback key in the path
+    content_digest = models.CharField(max_length=64, editable=False)
+    kind = models.CharField(_("kind"), max_length=16, choices=EventKind, default=EventKind.OTHER)
+    outcome = models.CharField(_("outcome"), max_length=16, choices=EventOutcome)
+    payload = models.JSONField(_("fields received"), default=dict)
+    nonces = models.JSONField(_("nonces"), default=list)
+    scheme = models.CharField(_("scheme"), max_length=8, choices=Scheme, default=Scheme.NONE)
+    trust = models.CharField(_("trust"), max_length=16, choices=Trust)
+    signature_headers = models.JSONField(default=dict, editable=False)  # of refused ones, to verify anew
+    expected_base = models.CharField(_("address expected"), max_length=2048, null=True, blank=True)  # noqa: DJ001
+    deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
+    attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
+    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    received_at = models.DateTimeField(_("received"))
+    processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
+
+    objects = CallbackEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("callback event")
+        verbose_name_plural = _("callback events")
+        ordering = ["-received_at", "-id"]
+        permissions = [("process_callbackevent", _("Can process callback events again"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key_digest", "trust", "content_digest"], name="callbackevent_once_each_content"
+            ),
+            models.CheckConstraint(condition=Q(kind__in=EventKind.values), name="callbackevent_kind"),
+            models.CheckConstraint(
+                condition=Q(outcome__in=EventOutcome.values), name="callbackevent_outcome"
+            ),
+            models.CheckConstraint(condition=Q(trust__in=Trust.values), name="callbackevent_trust"),
+            models.CheckConstraint(condition=Q(scheme__in=Scheme.values), name="callbackevent_scheme"),
+        ]
+        indexes = [
+            # "last callback here" and how many of the last 30 days' were signed
+            models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
+            # failed, refused and unmatched are few and looked at first
+            models.Index(
+                fields=["account", "outcome"],
+                condition=~Q(outcome="applied"),
+                name="callbackevent_not_applied",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.received_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class SpentNonce(models.Model):
+    """A nonce of a signed delivery: good once, for one content, for as long as the key lives."""
+
+    key_digest = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=64)
+    content_digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["key_digest", "nonce"], name="spentnonce_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.nonce

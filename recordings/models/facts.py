@@ -1,0 +1,124 @@
+"""What a source says of one recording, and how facts from several sources become one row.
+
+Facts have a rank: read back from the API > answer to start > callback. A lower or equal rank fills gaps and never
+overwrites, but for the API, whose latest word counts; null never overwrites a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from recordings.choices import SOURCE_RANK, Source
+from recordings.vobiz.objects import RecordingObject, StartAnswer
+
+if TYPE_CHECKING:
+    from recordings.models.recording import Recording
+
+# Vobiz's daily changing fields: written by a narrow update, and not part of the hash.
+DAILY = ("storage_days", "monthly_storage_amount")
+NAME_LENGTH = 256
+URL_LENGTH = 2048
+WORD_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The columns of a Recording that Vobiz decides; None where this source does not say."""
+
+    api_id: str | None = None
+    recording_url: str | None = None
+    kind: str | None = None
+    file_format: str | None = None
+    conference_name: str | None = None
+    added_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    duration_ms: int | None = None
+    billed_seconds: int | None = None
+    storage_days: int | None = None
+    storage_rate: Decimal | None = None
+    monthly_storage_amount: Decimal | None = None
+    times_approximate: bool | None = None
+    """True where a time had no zone, or `started_at` had to be taken from `added_at` (trunk rows)."""
+
+    @classmethod
+    def from_object(cls, seen: RecordingObject) -> Facts:
+        """What the list or retrieve says. Its `api_id` names a request, not the recording, and is left out."""
+        added = seen.added_at
+        started = seen.started_at or (added.at if added else None)
+        return cls(
+            recording_url=_clip(seen.recording_url, URL_LENGTH),
+            kind=_clip(seen.recording_type, WORD_LENGTH),
+            file_format=_clip(seen.recording_format, WORD_LENGTH),
+            conference_name=_clip(seen.conference_name, NAME_LENGTH),
+            added_at=added.at if added else None,
+            started_at=started,
+            ended_at=seen.ended_at,
+            duration_ms=seen.duration_ms,
+            billed_seconds=seen.rounded_duration,
+            storage_days=seen.storage_days,
+            storage_rate=seen.storage_rate,
+            monthly_storage_amount=seen.monthly_storage_amount,
+            times_approximate=bool(added and added.approximate)
+            or (seen.started_at is None and started is not None),
+        )
+
+    @classmethod
+    def from_answer(cls, answer: StartAnswer) -> Facts:
+        """What the answer to a start says: `api_id`, and where the file will be."""
+        return cls(api_id=_clip(answer.api_id, NAME_LENGTH), recording_url=_clip(answer.url, URL_LENGTH))
+
+    @property
+    def finished(self) -> bool:
+        """Whether these facts mean that the recording has ended and its file is there or will be."""
+        return self.ended_at is not None or self.duration_ms is not None or self.recording_url is not None
+
+    def digest(self) -> bytes:
+        """32 bytes over the normalised values, without those that change every day."""
+        said = [repr(getattr(self, field.name)) for field in fields(self) if field.name not in DAILY]
+        return hashlib.sha256("\x1f".join(said).encode()).digest()
+
+    def merge_into(self, row: Recording, source: Source) -> list[str]:
+        """Set on the (unsaved) `row` what these facts may change; the names of the columns changed."""
+        changed = []
+        rank = SOURCE_RANK[source]
+        sources: dict[str, str] = dict(row.sources)
+        for field in fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if value is None:
+                continue
+            held = getattr(row, name)
+            held_rank = SOURCE_RANK[Source(sources[name])] if name in sources else 0
+            may = held is None or rank > held_rank or (rank == held_rank and source == Source.API)
+            if not may:
+                continue
+            if held != value:
+                setattr(row, name, value)
+                changed.append(name)
+            if sources.get(name) != source:
+                sources[name] = str(source)
+        if sources != row.sources:
+            row.sources = sources
+            changed.append("sources")
+        return changed
+
+    @classmethod
+    def of(cls, row: Recording, source: Source) -> Facts:
+        """The facts a row holds from one source, to hand them to another row."""
+        held: Mapping[str, str] = row.sources
+        values: dict[str, Any] = {
+            field.name: getattr(row, field.name) for field in fields(cls) if held.get(field.name) == source
+        }
+        return cls(**values)
+
+
+FACT_COLUMNS = tuple(field.name for field in fields(Facts))
+
+
+def _clip(text: str | None, length: int) -> str | None:
+    return text[:length] if text else None

@@ -1,0 +1,333 @@
+"""A recording, and the moves it may make: by name, and by compare-and-set."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import (
+    MAX_TIME_LIMIT,
+    OPEN_STATUSES,
+    Attention,
+    Channels,
+    Origin,
+    RecordingStatus,
+    Source,
+    StartAnswer,
+)
+from recordings.models.account import Account
+from recordings.models.call import Call
+from recordings.models.facts import FACT_COLUMNS, NAME_LENGTH, URL_LENGTH, WORD_LENGTH, Facts
+from recordings.models.recording_set import RecordingQuerySet
+
+KEPT_COLUMNS = (
+    "provider_data", "content_hash", "synced_at", "audio", "audio_sha256", "audio_bytes", "container",
+    "archived_at", "verified_at", "gone_at_provider_at",
+)  # fmt: skip
+ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
+
+
+class Recording(models.Model):
+    """One recording, started here or not; one row for one recording at Vobiz."""
+
+    account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
+    call = models.ForeignKey(
+        Call, verbose_name=_("call"), on_delete=models.PROTECT, related_name="recordings"
+    )
+    recording_id = models.CharField(_("recording id"), max_length=64, null=True, blank=True, unique=True)
+    origin = models.CharField(_("origin"), max_length=16, choices=Origin)
+    status = models.CharField(_("status"), max_length=16, choices=RecordingStatus)
+    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
+    needs_attention = models.CharField(  # noqa: DJ001
+        _("needs attention"), max_length=32, choices=Attention, null=True, blank=True
+    )
+
+    # What was asked for here
+    callback_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    callback_base = models.CharField(  # noqa: DJ001
+        _("address given to Vobiz"), max_length=URL_LENGTH, null=True, editable=False
+    )
+    intent = models.UUIDField(null=True, unique=True, editable=False)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("started by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    requested_at = models.DateTimeField(_("asked for"), null=True, blank=True)
+    start_answer = models.CharField(  # noqa: DJ001
+        _("Vobiz's answer"), max_length=16, choices=StartAnswer, null=True, blank=True
+    )
+    time_limit = models.PositiveIntegerField(_("time limit"), null=True, blank=True, help_text=_("Seconds."))
+    channels = models.CharField(_("channels"), max_length=8, choices=Channels, null=True, blank=True)  # noqa: DJ001
+    transcribe = models.BooleanField(_("transcribe"), default=False)
+    stop_requested_at = models.DateTimeField(_("stop asked for"), null=True, blank=True)
+    stop_requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("stopped by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+
+    # What Vobiz says; `sources` names for each of these where it is from
+    api_id = models.CharField(_("api_id"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
+    recording_url = models.CharField(_("recording URL"), max_length=URL_LENGTH, null=True, blank=True)  # noqa: DJ001
+    kind = models.CharField(_("kind"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
+    file_format = models.CharField(_("format"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
+    conference_name = models.CharField(_("conference"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
+    added_at = models.DateTimeField(_("added at Vobiz"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    times_approximate = models.BooleanField(_("times are approximate"), null=True, blank=True)
+    duration_ms = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Milliseconds."))
+    billed_seconds = models.BigIntegerField(_("billed seconds"), null=True, blank=True)
+    storage_days = models.BigIntegerField(_("days in storage"), null=True, blank=True)
+    storage_rate = models.DecimalField(
+        _("storage rate"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD a month.")
+    )
+    monthly_storage_amount = models.DecimalField(
+        _("storage this month"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD.")
+    )
+    provider_data = models.JSONField(_("as Vobiz said"), null=True, blank=True)
+    sources = models.JSONField(default=dict, blank=True)
+    content_hash = models.BinaryField(max_length=32, null=True, editable=False)
+    synced_at = models.DateTimeField(
+        _("last changed by the API"),
+        null=True,
+        blank=True,
+        help_text=_("When the API last said anything new."),
+    )
+    happened_at = models.DateTimeField(_("when"))  # started, else added, else asked for: what lists sort by
+
+    # What is due
+    read_back_due_at = models.DateTimeField(_("to be read back"), null=True, blank=True, editable=False)
+    refused_uncounted = models.PositiveIntegerField(default=0, editable=False)
+
+    # What is kept
+    audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
+    audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    audio_bytes = models.BigIntegerField(_("bytes"), null=True, blank=True)
+    container = models.CharField(_("true format"), max_length=8, null=True, blank=True)  # noqa: DJ001
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
+    gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
+
+    objects = RecordingQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
+        ordering = ["-happened_at", "-id"]
+        permissions = [
+            ("start_recording", _("Can start recordings")),
+            ("stop_recording", _("Can stop recordings")),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=RecordingStatus.values), name="recording_status"),
+            models.CheckConstraint(condition=Q(origin__in=Origin.values), name="recording_origin"),
+            models.CheckConstraint(
+                condition=Q(start_answer__isnull=True) | Q(start_answer__in=StartAnswer.values),
+                name="recording_start_answer",
+            ),
+            models.CheckConstraint(
+                condition=Q(channels__isnull=True) | Q(channels__in=Channels.values),
+                name="recording_channels",
+            ),
+            models.CheckConstraint(
+                condition=Q(needs_attention__isnull=True) | Q(needs_attention__in=Attention.values),
+                name="recording_needs_attention",
+            ),
+            models.CheckConstraint(
+                condition=Q(time_limit__isnull=True) | Q(time_limit__gte=1, time_limit__lte=MAX_TIME_LIMIT),
+                name="recording_time_limit",
+            ),
+            # a row asked for here has the key its callbacks come back under, and no other row has one
+            models.CheckConstraint(
+                condition=Q(requested_at__isnull=True, callback_key__isnull=True)
+                | Q(requested_at__isnull=False, callback_key__isnull=False, time_limit__isnull=False),
+                name="recording_requested_with_key_and_limit",
+            ),
+            models.CheckConstraint(
+                condition=Q(requested_at__isnull=False) | Q(recording_id__isnull=False),
+                name="recording_known_by_request_or_id",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["account", "-happened_at", "-id"], name="recording_newest"),
+            models.Index(fields=["-happened_at", "-id"], name="recording_newest_of_all"),
+            # what runs or may run: live page, reconcile
+            models.Index(
+                fields=["account", "call"],
+                condition=Q(status__in=["requested", "active"]),
+                name="recording_open",
+            ),
+            models.Index(
+                fields=["read_back_due_at"],
+                condition=Q(read_back_due_at__isnull=False),
+                name="recording_read_back_due",
+            ),
+            # matching a listed recording to a start whose id is not known yet
+            models.Index(
+                fields=["call"], condition=Q(recording_id__isnull=True), name="recording_without_id"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.recording_id or str(_("recording asked for at %s")) % self.requested_at
+
+    # What can be seen from the row
+
+    @property
+    def is_open(self) -> bool:
+        """It runs, or may run."""
+        return self.status in OPEN_STATUSES
+
+    @property
+    def cuts_at(self) -> datetime | None:
+        """When Vobiz will cut it at its time limit; None for recordings not started here."""
+        begun = self.started_at or self.requested_at
+        return begun + timedelta(seconds=self.time_limit) if begun and self.time_limit else None
+
+    @property
+    def was_cut(self) -> bool:
+        """It ended at its time limit rather than with the call or at a stop."""
+        if not self.time_limit or self.duration_ms is None or self.stop_requested_at is not None:
+            return False
+        return self.duration_ms >= self.time_limit * 1_000 - ALMOST
+
+    @property
+    def leaves_vobiz_at(self) -> datetime:
+        """When Vobiz is said to delete the audio for good."""
+        return (self.added_at or self.happened_at) + timedelta(days=self.account.retention_days)
+
+    def source_of(self, column: str) -> Source | None:
+        """Where a fact comes from; None for what was decided here or is not known."""
+        return Source(self.sources[column]) if column in self.sources else None
+
+    # Moves. Each is one conditional UPDATE; False means that another was first, which is normal.
+
+    def confirm(self) -> bool:
+        """Vobiz accepted the start: requested → active."""
+        moved = self._move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE)
+        Recording.objects.filter(pk=self.pk).update(start_answer=StartAnswer.ACCEPTED)
+        self.clear(Attention.MAY_BE_RECORDING)
+        return moved
+
+    def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
+        """It did not happen, or Vobiz has no trace of it: requested or active → failed."""
+        values = {"error": error, "needs_attention": None, "read_back_due_at": None}
+        if answer is not None:
+            values["start_answer"] = answer
+        return self._move(OPEN_STATUSES, RecordingStatus.FAILED, **values)
+
+    def note_unknown(self, error: str) -> bool:
+        """The answer to the start was lost: still requested, and says that it may be recording."""
+        return self._move(
+            (RecordingStatus.REQUESTED,),
+            RecordingStatus.REQUESTED,
+            start_answer=StartAnswer.UNKNOWN,
+            error=error,
+            needs_attention=Attention.MAY_BE_RECORDING,
+        )
+
+    def finish(self) -> bool:
+        """Vobiz says it exists and has ended: any state → completed."""
+        moved = self._move(
+            (*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None
+        )  # fmt: skip
+        self.clear(Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
+        return moved
+
+    def note_stop(self, by: User | None, *, now: datetime) -> bool:
+        """`by` (None: at the command line) asks to stop it. False: somebody asked before, or it has ended."""
+        waiting = Recording.objects.filter(pk=self.pk, status__in=OPEN_STATUSES, stop_requested_at=None)
+        return bool(waiting.update(stop_requested_at=now, stop_requested_by=by))
+
+    def withdraw_stop(self) -> None:
+        """The stop was not heard at all: it may be asked for again."""
+        Recording.objects.filter(pk=self.pk).update(stop_requested_at=None, stop_requested_by=None)
+
+    def make_read_back_due(self, at: datetime) -> None:
+        """The API is to be asked about it, at `at` or, if that was due before, then."""
+        Recording.objects.filter(pk=self.pk, read_back_due_at=None).update(read_back_due_at=at)
+
+    def flag(self, attention: Attention) -> None:
+        """Ask for a person, unless something asked before."""
+        Recording.objects.filter(pk=self.pk, needs_attention=None).update(needs_attention=attention)
+
+    def clear(self, *reasons: Attention) -> None:
+        """What these reasons asked for is settled."""
+        Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)
+
+    def _move(self, before: tuple[str, ...], after: RecordingStatus, **values: object) -> bool:
+        moved = Recording.objects.filter(pk=self.pk, status__in=before).update(status=after, **values)
+        return bool(moved)
+
+    # Facts
+
+    def fill(self, facts: Facts, source: Source) -> list[str]:
+        """Take what `facts` may change by its rank; the columns changed. `self` shows the row afterwards."""
+        with transaction.atomic():
+            row = Recording.objects.select_for_update().get(pk=self.pk)
+            changed = facts.merge_into(row, source)
+            if changed:
+                row.happened_at = row.started_at or row.added_at or row.happened_at
+                row.save(update_fields=[*changed, "happened_at"])
+        self.refresh_from_db()
+        return changed
+
+    def take_id(self, recording_id: str) -> bool:
+        """An answer or a callback under this row's key names its id. False: that contradicts what is known.
+
+        Where another row has the id already (a sync or an account's callback was first), this one stays, takes
+        the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
+        """
+        with transaction.atomic():
+            rows = Recording.objects.select_for_update().filter(Q(pk=self.pk) | Q(recording_id=recording_id))
+            by_pk = {row.pk: row for row in rows.order_by("pk")}
+            mine = by_pk.pop(self.pk)
+            other = next(iter(by_pk.values()), None)
+            if mine.recording_id == recording_id:
+                taken = True
+            elif mine.recording_id is not None or (other is not None and not mine.may_absorb(other)):
+                mine.flag(Attention.ID_CONFLICT)
+                taken = False
+            else:
+                if other is not None:
+                    mine.absorb(other)
+                Recording.objects.filter(pk=mine.pk).update(recording_id=recording_id)
+                taken = True
+        self.refresh_from_db()
+        return taken
+
+    def may_absorb(self, other: Recording) -> bool:
+        """Only a row not asked for here, of the same call and account family, is the same recording."""
+        same_family = other.account.family().filter(pk=self.account_id).exists()
+        return other.requested_at is None and same_family and other.call.call_uuid == self.call.call_uuid
+
+    def absorb(self, other: Recording) -> None:
+        """Take the facts and belongings of `other` and delete it. Only inside `take_id`'s transaction."""
+        for source in (Source.CALLBACK, Source.ANSWER, Source.API):
+            Facts.of(other, source).merge_into(self, source)
+        for column in KEPT_COLUMNS:
+            if getattr(self, column) is None:
+                setattr(self, column, getattr(other, column))
+        self.account_id, self.call_id = other.account_id, other.call_id
+        self.happened_at = self.started_at or self.added_at or self.happened_at
+        other.events.update(recording=self)
+        if (transcript := getattr(other, "transcription", None)) is not None:
+            transcript.hand_over(self)
+        ended = other.status == RecordingStatus.COMPLETED
+        other.delete()
+        self.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
+        if ended:
+            self.finish()

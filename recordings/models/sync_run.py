@@ -1,0 +1,112 @@
+"""Every sync: what it was asked to do, what it found, how it ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import SyncState
+from recordings.models.account import Account
+from recordings.models.visibility import VisibleQuerySet
+
+LEASE = timedelta(seconds=120)  # longer than any one request may take; renewed with every page
+
+
+class SyncRunQuerySet(VisibleQuerySet):
+    """Sync runs, many at a time."""
+
+    def running(self) -> Self:
+        """Those that have not ended, or not said so."""
+        return self.filter(state=SyncState.RUNNING)
+
+    def begin(
+        self, account: Account, *, now: datetime, scope: dict[str, object], by: User | None
+    ) -> SyncRun | None:
+        """A new run, or None while another of this account is running. One that died is ended first."""
+        dead = self.running().filter(account=account, lease_until__lt=now)
+        dead.update(state=SyncState.INTERRUPTED, ended_at=now, error=str(_("It stopped without saying so.")))
+        try:
+            with transaction.atomic():
+                run: SyncRun = self.create(
+                    account=account, scope=scope, requested_by=by, started_at=now, lease_until=now + LEASE
+                )
+        except IntegrityError:
+            return None
+        return run
+
+
+class SyncRun(models.Model):
+    """One sync of one account."""
+
+    account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
+    state = models.CharField(_("state"), max_length=16, choices=SyncState, default=SyncState.RUNNING)
+    scope = models.JSONField(_("asked for"), default=dict, blank=True)
+    complete = models.BooleanField(
+        _("complete"), default=False, help_text=_("Every page it asked for was read and every row applied.")
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("asked for by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    started_at = models.DateTimeField(_("started"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    lease_until = models.DateTimeField(editable=False)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    seen = models.PositiveIntegerField(_("seen"), default=0)
+    created = models.PositiveIntegerField(_("new"), default=0)
+    updated = models.PositiveIntegerField(_("updated"), default=0)
+    unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
+    gone = models.PositiveIntegerField(_("gone at Vobiz"), default=0)
+    failed = models.PositiveIntegerField(_("failed"), default=0)
+    total_count = models.PositiveBigIntegerField(_("total by Vobiz's count"), null=True, blank=True)
+    failures = models.JSONField(_("what failed"), default=list, blank=True)
+    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+
+    objects = SyncRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("sync run")
+        verbose_name_plural = _("sync runs")
+        ordering = ["-started_at", "-id"]
+        permissions = [("sync_now", _("Can sync now"))]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=SyncState.values), name="syncrun_state"),
+            # one at a time: the second finds the first running
+            models.UniqueConstraint(
+                fields=["account"], condition=Q(state="running"), name="syncrun_one_running_an_account"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="running", ended_at__isnull=True)
+                | (~Q(state="running") & Q(ended_at__isnull=False)),
+                name="syncrun_ended_when_not_running",
+            ),
+            models.CheckConstraint(
+                condition=Q(complete=False) | Q(state="complete"), name="syncrun_complete_only_when_complete"
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "-started_at"], name="syncrun_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.account.auth_id} {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    def note(self, *, now: datetime, **counts: object) -> bool:
+        """Write progress and renew the lease; False: the run was ended by another, so stop."""
+        mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
+        return bool(mine.update(lease_until=now + LEASE, **counts))
+
+    def end(self, state: SyncState, *, now: datetime, **counts: object) -> bool:
+        """running → how it ended; False: another ended it first."""
+        mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
+        moved = mine.update(state=state, complete=state == SyncState.COMPLETE, ended_at=now, **counts)
+        self.refresh_from_db()
+        return bool(moved)

@@ -1,0 +1,124 @@
+"""What was said in a recording. Vobiz's API does not hold it: it exists only in a callback."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import Attention, TranscriptionStatus, Trust
+from recordings.models.recording import Recording
+from recordings.models.visibility import VisibleQuerySet
+
+ARRIVED = (TranscriptionStatus.COMPLETED, TranscriptionStatus.FAILED)
+
+
+class TranscriptionQuerySet(VisibleQuerySet):
+    """Transcriptions, many at a time."""
+
+    account_path = "recording__account"
+
+
+class Transcription(models.Model):
+    """The transcript of one recording, expected from the moment it is asked for."""
+
+    recording = models.OneToOneField(
+        Recording, verbose_name=_("recording"), on_delete=models.CASCADE, related_name="transcription"
+    )
+    status = models.CharField(
+        _("status"), max_length=16, choices=TranscriptionStatus, default=TranscriptionStatus.EXPECTED
+    )
+    text = models.TextField(_("text"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
+    charge = models.DecimalField(
+        _("charge"),
+        max_digits=26,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text=_("Vobiz does not name the currency."),
+    )
+    rate = models.DecimalField(_("rate a minute"), max_digits=26, decimal_places=8, null=True, blank=True)
+    duration = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Seconds."))
+    trust = models.CharField(_("trust"), max_length=16, choices=Trust, null=True, blank=True)  # noqa: DJ001
+    received_at = models.DateTimeField(_("received"), null=True, blank=True)
+
+    objects = TranscriptionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("transcription")
+        verbose_name_plural = _("transcriptions")
+        ordering = ["-id"]
+        permissions = [("read_transcription", _("Can read transcripts"))]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=TranscriptionStatus.values), name="transcription_status"
+            ),
+            models.CheckConstraint(
+                condition=Q(trust__isnull=True) | Q(trust__in=[Trust.SIGNED, Trust.UNSIGNED]),
+                name="transcription_trust",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(text__isnull=False),
+                name="transcription_completed_has_text",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.recording)
+
+    def hand_over(self, recording: Recording) -> None:
+        """Move to the row that its recording turned out to be; a signed text wins over an unsigned one."""
+        rival = Transcription.objects.filter(recording=recording).first()
+        if rival is not None and self.status in ARRIVED:
+            if rival.status in ARRIVED and not (self.trust == Trust.SIGNED and rival.trust == Trust.UNSIGNED):
+                if rival.text != self.text:
+                    recording.flag(Attention.TRANSCRIPT_REVISED)
+                return
+            rival.delete()
+        elif rival is not None:
+            return
+        Transcription.objects.filter(pk=self.pk).update(recording=recording)
+
+
+def receive(
+    recording: Recording,
+    *,
+    text: str | None,
+    error: str | None,
+    charge: Decimal | None,
+    rate: Decimal | None,
+    duration: int | None,
+    trust: Trust,
+    at: datetime,
+) -> bool:
+    """Store what a transcription callback brought. False: a different text stands already, and was flagged.
+
+    A signed delivery replaces an unsigned one; otherwise the first stands.
+    """
+    status = TranscriptionStatus.FAILED if error and not text else TranscriptionStatus.COMPLETED
+    values = {
+        "status": status, "text": text if status == TranscriptionStatus.FAILED else text or "", "error": error,
+        "charge": charge, "rate": rate, "duration": duration, "trust": trust, "received_at": at,
+    }  # fmt: skip
+    with transaction.atomic():
+        held, _made = Transcription.objects.select_for_update().get_or_create(recording=recording)
+        same = (
+            held.status == status
+            and (held.text or "") == (text or "")
+            and (held.error or "") == (error or "")
+        )
+        stronger = trust == Trust.SIGNED and held.trust != Trust.SIGNED
+        # an error is not a text: whichever order they come in, the text stands
+        better = held.status == TranscriptionStatus.FAILED and status == TranscriptionStatus.COMPLETED
+        better = better and not (held.trust == Trust.SIGNED and trust != Trust.SIGNED)
+        if held.status not in ARRIVED or stronger or better:
+            Transcription.objects.filter(pk=held.pk).update(**values)
+            return True
+    if not same and status == TranscriptionStatus.COMPLETED:
+        recording.flag(Attention.TRANSCRIPT_REVISED)
+        return False
+    return True

@@ -1,0 +1,23 @@
+"""The one gate: who sees which rows."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+
+
+class VisibleQuerySet(models.QuerySet[Any]):
+    """A QuerySet that knows by which path a row leads to the account it belongs to."""
+
+    account_path = "account"
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """The rows of the accounts `user` belongs to; all for a superuser; none for anyone not on the staff."""
+        if not user.is_active or not getattr(user, "is_staff", False):
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self
+        memberships = user.vobiz_accounts.values("pk")  # type: ignore[attr-defined]
+        return self.filter(**{f"{self.account_path}__in": memberships})

@@ -1,0 +1,46 @@
+"""One phone number in any spelling is one number."""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+from django.conf import settings
+
+DIGITS = re.compile(r"[0-9]+")
+
+
+def digits_of(number: str | None) -> str | None:
+    """The number as E.164 digits without `+` where it is one, else its own digits, else None.
+
+    `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`.
+    """
+    if not number:
+        return None
+    user_part = number.split("@", 1)[0]
+    bare = "".join(DIGITS.findall(user_part))[:32]
+    if not bare:
+        return None
+    if not re.search(r"[A-Za-z]", user_part.removeprefix("sip:").removeprefix("tel:")):
+        for spelling in (user_part.removeprefix("sip:").removeprefix("tel:"), f"+{bare}"):
+            try:
+                parsed = phonenumbers.parse(spelling, settings.DEFAULT_REGION)
+            except phonenumbers.NumberParseException:
+                continue
+            if phonenumbers.is_valid_number(parsed):
+                return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+    return bare
+
+
+def grouped(number: str | None) -> str:
+    """The number the way its country writes it (`+91 96247 05678`); as given where it is not one."""
+    digits = digits_of(number)
+    if not number or not digits:
+        return number or ""
+    try:
+        parsed = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return number
+    if not phonenumbers.is_valid_number(parsed):
+        return number
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)

@@ -1,0 +1,97 @@
+"""Where accounts and settings meet the Vobiz client, and where its errors become words with the cure."""
+
+from __future__ import annotations
+
+from math import ceil
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from recordings.addresses import is_loopback
+from recordings.models import Account
+from recordings.vobiz.client import BACKGROUND, Credentials, Patience, VobizClient
+from recordings.vobiz.errors import (
+    AuthenticationFailed,
+    NotConnected,
+    NotFound,
+    OutcomeUnknown,
+    PaymentRequired,
+    RateLimited,
+    Refused,
+    Unreachable,
+    VobizError,
+)
+
+
+def client_for(account: Account, *, patience: Patience = BACKGROUND) -> VobizClient:
+    """A client with the account's credentials. Raises NotConnected where it has none that can be used."""
+    if not account.is_active:
+        raise NotConnected(f"{account.auth_id} is switched off: switch it on on its page.")
+    return client_with(Credentials(account.auth_id, account.token), account, patience=patience)
+
+
+def client_with(
+    credentials: Credentials, account: Account | None = None, *, patience: Patience = BACKGROUND
+) -> VobizClient:
+    """A client with credentials that are not stored, or not yet."""
+    if patience is BACKGROUND:
+        patience = Patience(BACKGROUND.tries, settings.VOBIZ_TOTAL_TIMEOUT, BACKGROUND.backoff)
+    zone = {"zone": account.zone} if account is not None else {}
+    return VobizClient(
+        credentials,
+        api_url=settings.VOBIZ_API_URL,
+        media_hosts=settings.VOBIZ_MEDIA_HOSTS,
+        local=settings.LOCAL_MODE,
+        connect_timeout=settings.VOBIZ_CONNECT_TIMEOUT,
+        read_timeout=settings.VOBIZ_READ_TIMEOUT,
+        patience=patience,
+        **zone,
+    )
+
+
+def public_url(path: str) -> str:
+    """`path` under PORTAL_URL: the one way to build an address for Vobiz; never from a request's Host."""
+    return f"{settings.PORTAL_URL}{path}"
+
+
+def callback_urls_possible() -> bool:
+    """False for a local portal and a Vobiz that is elsewhere: nothing it could call."""
+    return not settings.LOCAL_MODE or is_loopback(urlsplit(settings.VOBIZ_API_URL).hostname or "")
+
+
+def explain(error: VobizError, account: Account | None = None) -> str:
+    """What happened and what to do, for the person who asked. Never a token."""
+    if isinstance(error, NotConnected):
+        return str(error)
+    if isinstance(error, AuthenticationFailed):
+        return _(
+            "Vobiz refused Auth ID %(auth_id)s with the token ending …%(ending)s: was it rotated, or is it a "
+            "sub-account's? (A wrong path is answered the same way: %(method)s %(path)s.)"
+        ) % {
+            "auth_id": account.masked_auth_id if account else _("given"),
+            "ending": (account.token_ending if account else None) or "?",
+            "method": error.method or "?",
+            "path": _without_ids(error.path),
+        }
+    if isinstance(error, PaymentRequired):
+        return _("Vobiz wants payment first: top up the account's balance in Vobiz's console. (%s)") % error
+    if isinstance(error, RateLimited):
+        if error.retry_after is None:
+            return _("Vobiz asks for fewer requests: wait a minute and try again.")
+        return _("Vobiz asks for fewer requests: wait %d seconds and try again.") % ceil(error.retry_after)
+    if isinstance(error, NotFound):
+        return _("Vobiz does not know this: %s") % error
+    if isinstance(error, Refused):
+        return _("Vobiz refused: %s") % error
+    if isinstance(error, Unreachable):
+        return _("Vobiz could not be reached, so nothing happened: %s") % error
+    if isinstance(error, OutcomeUnknown):
+        return _("Vobiz's answer was lost, so it may have happened: %s") % error
+    return _("Vobiz answered in a way that is not documented: %s") % error
+
+
+def _without_ids(path: str | None) -> str:
+    """The path's words, without account and call ids."""
+    parts = (path or "?").split("/")
+    return "/".join("…" if part != "v1" and any(mark.isdigit() for mark in part) else part for part in parts)

@@ -1,0 +1,24 @@
+"""The portal's settings under test: nothing of the developer's own environment but the database."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    {
+        "ENV_FILE": "",
+        "PORTAL_URL": "http://127.0.0.1:8000",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver.localhost",
+        "DEBUG": "off",
+        "SECRET_KEY": "only-for-tests-and-never-anywhere-else-0123456789",
+        "TOKEN_ENCRYPTION_KEYS": "only-for-tests-first-key-0123456789abcdef",
+        "VOBIZ_API_URL": "http://127.0.0.1:9/api/v1",
+        "VOBIZ_MEDIA_HOSTS": "127.0.0.1",
+    }
+)
+for name in ("CSRF_TRUSTED_ORIGINS", "VOBIZ_AUTH_ID", "VOBIZ_AUTH_TOKEN", "VAR_DIR"):
+    os.environ.pop(name, None)
+
+from vobiz_portal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,28 @@
+# The portal's commands. `make` alone lists them.
+PORT ?= 8000
+SANDBOX_PORT ?= 8100
+
+.PHONY: help install demo test lint lock
+
+help:
+	@echo "make demo      the whole portal against a Vobiz in a box: http://127.0.0.1:$(PORT) (make demo PORT=8001)"
+	@echo "make test      lint, types and every test on SQLite; with TEST_DATABASE_URL set, on PostgreSQL too"
+	@echo "make install   only the environment, .venv, from the locked requirements"
+	@echo "make lint      only style and types"
+	@echo "make lock      rewrite the locked requirements from pyproject.toml (make lock UPGRADE=1: newest versions)"
+
+install:
+	@sh scripts/install.sh
+
+# From a clean environment, so that the developer's own settings do not reach the demo.
+demo: install
+	@. scripts/clean-env.sh; exec .venv/bin/python manage.py demo --port "$(PORT)" --sandbox-port "$(SANDBOX_PORT)"
+
+test: install
+	@exec sh scripts/test.sh
+
+lint: install
+	@exec sh scripts/lint.sh
+
+lock:
+	@exec sh scripts/lock.sh $(if $(UPGRADE),--upgrade)

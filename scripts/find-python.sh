@@ -1,0 +1,26 @@
+#!/bin/sh
+# Print the path of a Python that can make the portal's environment: 3.11 or newer, with venv and pip.
+set -eu
+
+without_venv=""
+for name in python3.11 python3.12 python3.13 python3.14 python3; do
+    # Asked, not only looked for: a version manager leaves a command for versions that are not active.
+    path=$("$name" -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null) || continue
+    [ -n "$path" ] || continue
+    if "$path" -c 'import ensurepip, venv' 2>/dev/null; then
+        printf '%s\n' "$path"
+        exit 0
+    fi
+    [ -n "$without_venv" ] || without_venv=$("$path" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+done
+
+if [ -n "$without_venv" ]; then
+    echo "$without_venv is here, but without its venv module, so no environment can be made." >&2
+    echo "Cure, on Debian or Ubuntu: apt-get install $without_venv-venv. Then run the command again." >&2
+else
+    echo "The portal needs Python 3.11 or newer, and there is none (tried python3.11 to python3.14, python3)." >&2
+    if found=$(python3 --version 2>/dev/null); then echo "What python3 is here: $found." >&2; fi
+    echo "Cure: install one (Debian 12, Ubuntu 24.04 or newer: apt-get install python3 python3-venv;" >&2
+    echo "macOS: brew install python). Then run the command again." >&2
+fi
+exit 1

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Everything that must hold before a change lands: style, types, migrations, production settings, the suite.
+#     TEST_DATABASE_URL   runs the suite on that PostgreSQL too (its user must be able to create databases)
+#     REQUIRE_BROWSER=1   makes a missing Chromium an error, instead of leaving the browser tests out
+#     CHROMIUM            the browser's path, where it is not found by itself
+set -eu
+cd "$(dirname "$0")/.."
+postgresql=${TEST_DATABASE_URL:-}
+. scripts/clean-env.sh
+python=.venv/bin/python
+
+step() { printf '\n== %s\n' "$*"; }
+secret() { $python -c 'import secrets; print(secrets.token_urlsafe(50))'; }
+
+sh scripts/lint.sh
+
+step "Migrations say what the models say"
+DATABASE_URL=sqlite://:memory: $python manage.py makemigrations --check --dry-run --settings tests.settings
+
+step "Django's deployment checks, under production settings"
+PORTAL_URL=https://portal.example.com ALLOWED_HOSTS=portal.example.com DATABASE_URL=sqlite://:memory: \
+    SECRET_KEY=$(secret) TOKEN_ENCRYPTION_KEYS=$(secret) \
+    $python manage.py check --deploy --fail-level WARNING
+
+if chromium=$($python -m tests.chromium); then
+    printf '\nThe browser tests will use %s.\n' "$chromium"
+elif [ "${REQUIRE_BROWSER:-}" = 1 ]; then
+    echo "There is no Chromium for the browser tests. Cure: apt-get install chromium, or CHROMIUM=its path." >&2
+    exit 1
+else
+    printf '\nNO CHROMIUM: the browser tests are left out. Cure: apt-get install chromium, or CHROMIUM=its path.\n'
+fi
+
+suite() { # suite DATABASE, on DATABASE_URL
+    step "Tests on $1"
+    $python -m pytest -n auto -m "not browser"
+    if [ -n "$chromium" ]; then
+        step "Browser tests on $1"
+        $python -m pytest -m browser
+    fi
+}
+suite SQLite
+if [ -n "$postgresql" ]; then
+    export DATABASE_URL="$postgresql"
+    suite PostgreSQL
+else
+    printf '\nTEST_DATABASE_URL is not set: nothing was tried on PostgreSQL.\n'
+fi

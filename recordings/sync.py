@@ -93,7 +93,8 @@ class Tally:
     error: str | None = None
     state: SyncState = SyncState.RUNNING
     ids: set[str] = field(default_factory=set)
-    already_running: bool = False
+    cut: bool = False
+    """--limit ended it: not complete, and nothing wrong."""
 
     @property
     def seen(self) -> int:
@@ -212,12 +213,12 @@ class _Run:
         if self.scope.recording_id:
             self._read_one(self.scope.recording_id)
         else:
-            cut = self._read_pages()
-            if not cut and self.broken is None and not self.tally.failed:
+            self.tally.cut = self._read_pages()
+            if not self.tally.cut and self.broken is None and not self.tally.failed:
                 self._read_newest_again()
             if self.broken is None and not self.tally.failed and self.scope.full and self.scope.is_whole:
                 self._settle_gone(now)
-            if cut:
+            if self.tally.cut:
                 self.broken = self.broken or f"It was cut at --limit {self.scope.limit}."
         self.tally.error = self.broken
         clean = self.broken is None and not self.tally.failed

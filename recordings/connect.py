@@ -1,0 +1,53 @@
+"""VERB: connect an account, test its credentials, replace its token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from recordings.models import Account
+from recordings.provider import client_with
+from recordings.vobiz.client import WAITING, Credentials
+from recordings.vobiz.errors import UnexpectedReply
+from recordings.vobiz.objects import AccountObject
+from recordings.vobiz.wire import checked_id
+
+
+def check(auth_id: str, token: str) -> AccountObject:
+    """Ask Vobiz whether these credentials are good. Raises VobizError; ValueError for an id of a wrong shape."""
+    credentials = Credentials(checked_id(auth_id), token)
+    with client_with(credentials, patience=WAITING) as client:
+        answer = client.check()
+    if answer.auth_id is not None and answer.auth_id != auth_id:
+        raise UnexpectedReply(
+            f"Vobiz answered for {answer.auth_id}, not for {auth_id}.", path="/api/v1/auth/me"
+        )
+    return answer
+
+
+def store(
+    auth_id: str,
+    token: str,
+    *,
+    now: datetime,
+    name: str | None = None,
+    parent: Account | None = None,
+) -> tuple[Account, bool]:
+    """Make the account or replace its token; the former token stays good for callbacks for a day.
+
+    The account and whether it is new. A name given by a person is not overwritten.
+    """
+    with transaction.atomic():
+        account, created = Account.objects.get_or_create(
+            auth_id=auth_id, defaults={"name": name, "parent": parent}
+        )
+        account.set_token(token, now=now)
+    if not created:
+        if name and not account.name:
+            account.name = name
+        if parent is not None:
+            account.parent = parent
+        account.full_clean(exclude=["auth_id"])
+        account.save(update_fields=["name", "parent"])
+    return account, created

@@ -1,0 +1,83 @@
+"""Start recording a live call."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, BooleanOptionalAction
+from dataclasses import replace
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from recordings import control
+from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, RecordingStatus
+from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
+from recordings.models import Account, Call
+from recordings.provider import callback_urls_possible
+from recordings.vobiz.wire import checked_id
+
+
+class Command(PortalCommand):
+    """The account's defaults hold where no option is given."""
+
+    help = "Start recording a live call; the call need not be known here yet."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        add_account(parser)
+        parser.add_argument("call_uuid", metavar="CALL_UUID")
+        parser.add_argument("--time-limit", type=int, metavar="SECONDS", help=f"1 to {MAX_TIME_LIMIT}")
+        parser.add_argument("--file-format", choices=FileFormat.values)
+        parser.add_argument("--channels", choices=Channels.values)
+        parser.add_argument("--transcribe", action=BooleanOptionalAction, default=None)
+
+    def act(self, **options: Any) -> None:
+        call = self._call(options["call_uuid"], options["account"])
+        recording = control.start(call, self._options(call.account, options), by=None, now=timezone.now())
+        document = {
+            "id": recording.pk,
+            "status": recording.status,
+            "recording_id": recording.recording_id,
+            "cuts_at": recording.cuts_at,
+        }
+        failed = None
+        if recording.status == RecordingStatus.FAILED:
+            failed = recording.error
+        elif recording.status == RecordingStatus.REQUESTED:
+            failed = f"{recording.error} It may be recording; starting again would make a second recording."
+        sentence = f"Recording {recording.recording_id or '(id not known yet)'}: {recording.status}."
+        self.report(document, sentence, failed=failed)
+
+    @staticmethod
+    def _options(account: Account, options: dict[str, Any]) -> control.StartOptions:
+        asked = {name: options[name] for name in ("time_limit", "file_format", "channels", "transcribe")}
+        chosen = replace(
+            control.StartOptions.of(account),
+            **{name: value for name, value in asked.items() if value is not None},
+        )
+        if not 1 <= chosen.time_limit <= MAX_TIME_LIMIT:
+            raise CommandError(f"--time-limit must be 1 to {MAX_TIME_LIMIT} seconds.", returncode=USAGE)
+        if chosen.transcribe and not callback_urls_possible():
+            raise CommandError(
+                "Vobiz cannot call this portal, so a transcript could never arrive.", returncode=USAGE
+            )
+        return chosen
+
+    @staticmethod
+    def _call(call_uuid: str, auth_id: str | None) -> Call:
+        try:
+            checked_id(call_uuid)
+        except ValueError:
+            raise CommandError(f"{call_uuid!r} is not a call UUID.", returncode=USAGE) from None
+        accounts = accounts_asked(auth_id)
+        known = list(
+            Call.objects.filter(call_uuid=call_uuid, account__in=accounts).select_related(
+                "account", "account__parent"
+            )
+        )
+        if len(known) == 1:
+            return known[0]
+        if len(accounts) > 1:
+            raise CommandError("Name the account the call belongs to: --account AUTH_ID.", returncode=USAGE)
+        call: Call = Call.objects.obtain(accounts[0], call_uuid)
+        return call

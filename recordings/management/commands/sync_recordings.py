@@ -1,0 +1,124 @@
+"""Bring every Recording object Vobiz lists into the portal, and settle what is due.
+
+manage.py sync_recordings                       everything, of every account that is switched on
+manage.py sync_recordings --full                and settle which recordings are gone at Vobiz
+manage.py sync_recordings --since 2026-11-01    until rows older than that
+manage.py sync_recordings --call CALL_UUID      one call's
+manage.py sync_recordings --dry-run --json      what it would do, changing nothing
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime, tzinfo
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from recordings import sync, tasks
+from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
+from recordings.models import Account
+from recordings.vobiz.wire import checked_id
+
+COUNTS = ("seen", "created", "updated", "unchanged", "gone", "failed")
+
+
+class Command(PortalCommand):
+    """Exit 1 where a sync was partial; 0 where another of the account was running already."""
+
+    help = "Bring every Recording object of the connected accounts into the portal."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        add_account(parser)
+        parser.add_argument(
+            "--full", action="store_true", help="also settle which recordings are gone at Vobiz"
+        )
+        parser.add_argument("--since", metavar="TIME", help="a date or time; without a zone, the account's")
+        parser.add_argument("--call", metavar="CALL_UUID")
+        parser.add_argument("--recording", metavar="RECORDING_ID")
+        parser.add_argument("--type", metavar="TYPE", help="call, conference, trunk …")
+        parser.add_argument(
+            "--limit", type=int, metavar="N", help="at most this many recordings of each account"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="change nothing, count what would change")
+
+    def act(self, **options: Any) -> None:
+        entries, problems = [], []
+        for account in accounts_asked(options["account"]):
+            synced = tasks.sync_account(
+                account, _scope(account, options), by=None, progress=lambda tally: self._show(account, tally)
+            )
+            entries.append(_entry(account, synced))
+            problems += _problems(account, synced)
+        self.progress_end()
+        document: dict[str, Any] = {name: sum(entry[name] for entry in entries) for name in COUNTS}
+        document["complete"] = all(entry["complete"] for entry in entries)
+        document["accounts"] = entries
+        sentence = (
+            f"{document['seen']} recordings seen: {document['created']} new, {document['updated']} updated, "
+            f"{document['unchanged']} unchanged, {document['gone']} gone at Vobiz, {document['failed']} failed. "
+            + ("Complete." if document["complete"] else "Not complete.")
+        )
+        if any(entry["already_running"] for entry in entries):
+            sentence += " Another sync was running already."
+        self.report(document, sentence, failed=" ".join(problems) or None)
+
+    def _show(self, account: Account, tally: sync.Tally) -> None:
+        total = f" of {tally.total_count}" if tally.total_count else ""
+        self.progress(f"{account.auth_id}: {tally.pages} pages, {tally.seen}{total} recordings")
+
+
+def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
+    for name in ("call", "recording"):
+        if options[name]:
+            try:
+                checked_id(options[name])
+            except ValueError:
+                raise CommandError(
+                    f"--{name} {options[name]!r} is not an id of Vobiz's.", returncode=USAGE
+                ) from None
+    if options["limit"] is not None and options["limit"] < 1:
+        raise CommandError("--limit must be 1 or more.", returncode=USAGE)
+    return sync.Scope(
+        full=options["full"],
+        since=_moment(options["since"], account.zone) if options["since"] else None,
+        call_uuid=options["call"],
+        recording_id=options["recording"],
+        kind=options["type"],
+        limit=options["limit"],
+        dry_run=options["dry_run"],
+    )
+
+
+def _moment(text: str, zone: tzinfo) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(
+            f"--since {text!r} is not a date or time such as 2026-11-01.", returncode=USAGE
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _entry(account: Account, synced: tasks.Synced) -> dict[str, Any]:
+    counts = {name: getattr(synced.tally, name) for name in COUNTS}
+    return {
+        "account": account.auth_id,
+        **counts,
+        "complete": synced.tally.complete,
+        "already_running": synced.already_running,
+        "error": synced.tally.error,
+        "failures": synced.tally.failures,
+    }
+
+
+def _problems(account: Account, synced: tasks.Synced) -> list[str]:
+    """What makes this run a failure; being cut by --limit, or another running, does not."""
+    tally = synced.tally
+    if synced.already_running or tally.complete or (tally.cut and not tally.failed):
+        return []
+    reasons = [tally.error] if tally.error else []
+    if tally.failed:
+        reasons.append(f"{tally.failed} rows or pages failed.")
+    return [f"{account.auth_id}: {' '.join(reasons)}"]

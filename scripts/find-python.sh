@@ -2,16 +2,26 @@
 # Print the path of a Python that can make the portal's environment: 3.11 or newer, with venv and pip.
 set -eu
 
+question='
+import sys
+if sys.version_info >= (3, 11):
+    try:
+        import ensurepip, venv
+        print(sys.executable)
+    except ImportError:
+        print("no venv in python%d.%d" % sys.version_info[:2])
+'
 without_venv=""
 for name in python3.11 python3.12 python3.13 python3.14 python3; do
     # Asked, not only looked for: a version manager leaves a command for versions that are not active.
-    path=$("$name" -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>/dev/null) || continue
-    [ -n "$path" ] || continue
-    if "$path" -c 'import ensurepip, venv' 2>/dev/null; then
-        printf '%s\n' "$path"
-        exit 0
-    fi
-    [ -n "$without_venv" ] || without_venv=$("$path" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+    answer=$("$name" -c "$question" 2>/dev/null) || continue
+    case $answer in
+        /*)
+            printf '%s\n' "$answer"
+            exit 0
+            ;;
+        "no venv in "*) without_venv=${without_venv:-${answer#no venv in }} ;;
+    esac
 done
 
 if [ -n "$without_venv" ]; then

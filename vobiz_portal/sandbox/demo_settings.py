@@ -1,0 +1,139 @@
+"""The demo's own settings file: secrets made once and kept, and where this run listens.
+
+The file is `settings.env` in the demo's folder, readable by its owner only. It is whole by itself: with
+`ENV_FILE=var/demo/settings.env` every command of the portal works on the demo's data.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+HOST = "127.0.0.1"
+NAME = "settings.env"
+HEADER = """\
+# The demo's settings, made by `make demo`: its secrets are good for this folder only.
+# A secret that is missing is made anew at the next start; what you add here is kept.
+"""
+_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+_UNLIKE_EACH_OTHER = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+class Ports(NamedTuple):
+    """Where the demo listens on loopback: the portal, the sandbox's API, the sandbox's audio."""
+
+    portal: int
+    api: int
+    media: int
+
+
+def _long_secret() -> str:
+    return secrets.token_urlsafe(48)
+
+
+def _password() -> str:
+    """Sixteen letters and digits that are not taken for each other: about 92 bits, and can be typed."""
+    return "".join(secrets.choice(_UNLIKE_EACH_OTHER) for _ in range(16))
+
+
+class _Secret(NamedTuple):
+    make: Callable[[], str]
+    shortest: int  # a shorter value is what is left of one, and is made anew
+
+
+SECRETS = {
+    "SECRET_KEY": _Secret(_long_secret, 32),
+    "TOKEN_ENCRYPTION_KEYS": _Secret(_long_secret, 32),
+    "DEMO_ADMIN_PASSWORD": _Secret(_password, 1),
+    "DEMO_ACCOUNT_TOKEN": _Secret(_long_secret, 16),
+    "DEMO_SUB_ACCOUNT_TOKEN": _Secret(_long_secret, 16),
+}
+
+
+def write_settings(folder: Path, ports: Ports) -> dict[str, str]:
+    """Write `folder`'s settings file, keeping the secrets it has, and return every setting in it.
+
+    The folder is made where it is missing. The file is replaced in one step, so a reader, or a start that is
+    cut short, never sees half of one. OSError where the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / NAME
+    kept = read_settings(path) if path.exists() else {}
+    values = {name: _kept_or_new(kept.pop(name, ""), secret) for name, secret in SECRETS.items()}
+    values |= {
+        "PORTAL_URL": f"http://{HOST}:{ports.portal}",
+        "ALLOWED_HOSTS": f"{HOST},localhost",
+        "VAR_DIR": str(folder.resolve()),
+        "VOBIZ_API_URL": f"http://{HOST}:{ports.api}/api/v1",
+        "VOBIZ_MEDIA_HOSTS": HOST,
+    }
+    values |= {name: value for name, value in kept.items() if name not in values}
+    _replace(path, HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+    return values
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """The settings in the file at `path`, without their quotes; lines that set nothing are passed over."""
+    found = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if match := _LINE.fullmatch(line):
+            found[match[1]] = _unquoted(match[2].strip())
+    return found
+
+
+def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The machine's environment and `extra`: whatever else is set here, such as a portal setting, is left out."""
+    machine = {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "TERM",
+        "LANG",
+        "LANGUAGE",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+    }
+    kept = {name: value for name, value in os.environ.items() if name in machine or name.startswith("LC_")}
+    return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
+
+
+def _kept_or_new(value: str, secret: _Secret) -> str:
+    return value if len(value) >= secret.shortest else secret.make()
+
+
+def _quoted(value: str) -> str:
+    """`value` as the settings reader takes it: as it is, or in double quotes where it has odd characters."""
+    if re.fullmatch(r"[A-Za-z0-9_./:,@%+=-]*", value):
+        return value
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _unquoted(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1]
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}."
+    )  # mode 0600 from the first moment
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -152,7 +152,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 USE_X_FORWARDED_HOST = False
 if not LOCAL_MODE:
-    # TLS ends at the proxy in front, which must overwrite X-Forwarded-Proto (docs/operations.md).
+    # TLS ends at the proxy in front, which must overwrite X-Forwarded-Proto (README).
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^callbacks/"]  # Vobiz would not follow; the signature base is PORTAL_URL

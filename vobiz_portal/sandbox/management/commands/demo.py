@@ -1,0 +1,276 @@
+"""The whole portal against a Vobiz in a box, with data, settings and a login of its own."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import http.client
+import json
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, OutputWrapper
+
+from vobiz_portal.sandbox.children import Child, ChildFailedError, Household, StopAskedError
+from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, write_settings
+
+LOGIN = "admin"
+ACCOUNT, SUB_ACCOUNT = "MA_DEMO00000001", "SA_DEMO00000001"
+MANAGE = (sys.executable, "manage.py")
+PATIENCE = 60.0  # seconds the portal or the sandbox may take to answer for the first time
+
+
+class CannotStartError(Exception):
+    """Why the demo does not start, and the cure. The text is for people."""
+
+
+class Command(BaseCommand):
+    """Start the sandbox and the portal, say where they are, and end them on Ctrl-C.
+
+    Exit 0 when stopped; 1 when it cannot start, or when one of its processes ends by itself.
+    """
+
+    help = "The whole portal against a Vobiz in a box, until Ctrl-C. Its data stays in var/demo."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the ports, the folder and --json."""
+        at = Path(settings.BASE_DIR, "var", "demo")
+        parser.add_argument("--port", type=_port, default=8000, help="the portal's port (8000)")
+        parser.add_argument(
+            "--sandbox-port",
+            type=_port,
+            default=8100,
+            help="the sandbox's port (8100); its audio is on the next",
+        )
+        parser.add_argument("--dir", type=Path, default=at, help="the folder of its data (var/demo)")
+        parser.add_argument(
+            "--json", action="store_true", help="address and login as one JSON document on stdout"
+        )
+        # What a child does that has the demo's settings: migrate, and make the login.
+        parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run the demo until it is stopped."""
+        if options["prepare"]:
+            self.stdout.write(json.dumps({"password_holds": _prepare()}))
+            return
+        folder: Path = options["dir"].absolute()
+        ports = Ports(options["port"], options["sandbox_port"], options["sandbox_port"] + 1)
+        self._people: OutputWrapper = self.stderr if options["json"] else self.stdout
+        try:
+            with _alone_in(folder):
+                _check(ports)
+                self._run(folder, ports, write_settings(folder, ports), as_json=options["json"])
+        except (CannotStartError, ChildFailedError) as error:
+            self.stderr.write(str(error))
+            sys.exit(1)
+        except OSError as error:
+            self.stderr.write(f"The demo cannot run in {folder}: {error}.")
+            sys.exit(1)
+
+    def _run(self, folder: Path, ports: Ports, values: dict[str, str], *, as_json: bool) -> None:
+        env = bare_environment({"ENV_FILE": str(folder / NAME)})
+        household = Household(cwd=Path(settings.BASE_DIR), env=env, logs=folder)
+        household.listen_to_signals()
+        try:
+            password_holds = self._start(household, ports, values)
+            syncing = household.start("sync", [*MANAGE, "sync_recordings", "--json"])
+            welcome = _as_json if as_json else _as_text
+            self.stdout.write(
+                welcome(folder, ports, values["DEMO_ADMIN_PASSWORD"] if password_holds else None)
+            )
+            self.stdout.flush()
+            self._watch(household, syncing)
+        except StopAskedError:
+            self._say("\nStopping …")
+        finally:
+            household.end_all()
+        self._say("Stopped. The data is kept: the next `make demo` goes on with it.")
+
+    def _start(self, household: Household, ports: Ports, values: dict[str, str]) -> bool:
+        """Everything that must be there before the welcome; True if the password in the settings still holds."""
+        self._say("Preparing the database and starting the sandbox …")
+        accounts = {ACCOUNT: values["DEMO_ACCOUNT_TOKEN"], SUB_ACCOUNT: values["DEMO_SUB_ACCOUNT_TOKEN"]}
+        self._sandbox = household.start("sandbox", _sandbox_command(ports), {})
+        prepared = household.finish(household.start("setup", [*MANAGE, "demo", "--prepare"]))
+        household.wait_until_up(self._sandbox, lambda: _answers(ports.api, "/"), PATIENCE)
+
+        self._say("Starting the portal and connecting its accounts …")
+        self._portal = household.start("portal", _portal_command(ports))
+        for auth_id, token in accounts.items():
+            secret = {"VOBIZ_AUTH_ID": auth_id, "VOBIZ_AUTH_TOKEN": token}
+            household.finish(household.start("connect", [*MANAGE, "connect_account", "--json"], secret))
+        household.wait_until_up(self._portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
+        return bool(json.loads(prepared)["password_holds"])
+
+    def _watch(self, household: Household, syncing: Child) -> None:
+        """Return never: StopAskedError on Ctrl-C, ChildFailedError when the portal or the sandbox ends."""
+        services = (self._portal, self._sandbox)
+
+        def ended() -> Child | None:
+            return next((child for child in services if child.status is not None), None)
+
+        household.wait(lambda: syncing.status is not None or ended() is not None)
+        if syncing.status == 0:
+            seen = json.loads(syncing.answer())["seen"]
+            self._say(f"The sandbox's {seen} recordings are in the portal.")
+        elif syncing.status is not None:
+            self._say(f"The first sync failed; the portal can try again. {syncing.failure()}")
+        household.wait(lambda: ended() is not None)
+        if child := ended():
+            raise child.failure()
+
+    def _say(self, text: str) -> None:
+        self._people.write(text, style_func=str)
+        self._people.flush()
+
+
+def _port(text: str) -> int:
+    """A port that needs no privilege and has a next one."""
+    if not text.isascii() or not text.isdigit() or not 1024 <= int(text) <= 65534:
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 1024 to 65534")
+    return int(text)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which ends with the process however it ends; CannotStartError if it is held."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            number = lock.read().strip() or "unknown"
+            raise CannotStartError(
+                f"A demo is running already from {folder} (process {number}).\n"
+                f"Cure: stop it with Ctrl-C in its window, or with: kill {number}"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def _check(ports: Ports) -> None:
+    """CannotStartError, with the command that would do, if a port is not to be had."""
+    if ports.portal in ports[1:]:
+        raise CannotStartError(
+            f"Port {ports.portal} was asked for twice: the sandbox takes {ports.api} and the next."
+        )
+    if not _is_free(ports.portal):
+        instead = next(port for port in _others(ports.portal) if port not in ports and _is_free(port))
+        raise CannotStartError(
+            f"Port {ports.portal} is in use, so the portal cannot listen there.\nCure: make demo PORT={instead}"
+        )
+    taken = next((port for port in ports[1:] if not _is_free(port)), None)
+    if taken is not None:
+        instead = next(
+            port
+            for port in _others(ports.api)
+            if ports.portal not in {port, port + 1} and _is_free(port) and _is_free(port + 1)
+        )
+        raise CannotStartError(
+            f"Port {taken} is in use, so the sandbox cannot listen there.\nCure: make demo SANDBOX_PORT={instead}"
+        )
+
+
+def _others(port: int) -> Iterator[int]:
+    """Ports to propose instead: the ones after it, then the ones before."""
+    yield from range(port + 1, 65535)
+    yield from range(port - 1, 1023, -1)
+
+
+def _is_free(port: int) -> bool:
+    """True if nobody listens on the port and we may."""
+    with socket.socket() as asking:
+        asking.settimeout(1)
+        if asking.connect_ex((HOST, port)) == 0:
+            return False
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(port: int, path: str) -> bool:
+    """True if a GET of the path has any answer that is not a server's error."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _sandbox_command(ports: Ports) -> list[str]:
+    return [*MANAGE, "runsandbox", "--port", str(ports.api), "--media-port", str(ports.media)]
+
+
+def _portal_command(ports: Ports) -> list[str]:
+    """Waitress, with room for slow clients: the usual 100 connections would let a few of them shut out Vobiz."""
+    return [
+        *(sys.executable, "-m", "waitress", f"--listen={HOST}:{ports.portal}", "--threads=8"),
+        *("--connection-limit=1000", "--asyncore-use-poll", "--ident=", "vobiz_portal.wsgi:application"),
+    ]
+
+
+def _prepare() -> bool:
+    """Migrate, and make the login where there is none; True if the password in the settings is its password.
+
+    A password that was changed in the portal is left as it is.
+    """
+    call_command("migrate", interactive=False, verbosity=0)
+    password = os.environ["DEMO_ADMIN_PASSWORD"]
+    users = get_user_model().objects
+    user = users.filter(username=LOGIN).first()
+    if user is None:
+        users.create_superuser(LOGIN, password=password)
+        return True
+    return bool(user.is_active and user.check_password(password))
+
+
+def _as_text(folder: Path, ports: Ports, password: str | None) -> str:
+    """The welcome for people."""
+    change = f"ENV_FILE={shlex.quote(str(folder / NAME))} .venv/bin/python manage.py changepassword {LOGIN}"
+    shown = password or f"the one you gave it. Forgotten? In another window:\n              {change}"
+    return f"""
+Vobiz Portal is running, with a Vobiz in a box behind it: no telephone rings.
+
+  Address     http://{HOST}:{ports.portal}/admin/
+  Login       {LOGIN}
+  Password    {shown}
+
+  Sandbox     http://{HOST}:{ports.api}
+  Data, logs  {folder}  (kept; remove the folder to start anew)
+
+Ctrl-C stops it.
+"""
+
+
+def _as_json(folder: Path, ports: Ports, password: str | None) -> str:
+    """The welcome for programs. `password` is null when it was changed in the portal."""
+    return json.dumps(
+        {
+            "address": f"http://{HOST}:{ports.portal}/admin/",
+            "login": LOGIN,
+            "password": password,
+            "sandbox": f"http://{HOST}:{ports.api}",
+            "env_file": str(folder / NAME),
+        }
+    )

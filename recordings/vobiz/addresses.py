@@ -1,0 +1,111 @@
+"""Which URLs may be asked at all, told from their text in a way that no two readers can read differently.
+
+`https://evil.test\\@media.vobiz.ai/` is media.vobiz.ai to one parser and evil.test to another. So only plain
+URLs pass: printable ASCII, no backslash, no userinfo, no percent sign in the host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>(?:[a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}|\[[0-9a-f:.]{2,45}\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?P<fragment>#.*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_PRINTABLE = re.compile(r"[!-\[\]-~]{1,4096}", re.ASCII)  # no space, no control, no backslash
+_API_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*", re.ASCII)
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+# Networks that `ipaddress` calls global and that still lead elsewhere than the public internet: NAT64,
+# 6to4 and Teredo embed an IPv4 address, which may be a private one; the last is a retired relay.
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.88.99.0/24")
+)
+
+
+class BadAddress(ValueError):
+    """A URL that must not be asked. `str()` is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A plain URL's parts: `host` in lower case (IPv6 in brackets), `path` and `query` as given."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    fragment: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What is connected to."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """`host`, with its port where that is not the scheme's usual one."""
+        return self.host if self.port == _USUAL_PORTS[self.scheme] else f"{self.host}:{self.port}"
+
+
+def plain_address(url: str) -> Address:
+    """The parts of a plain http or https URL; BadAddress for any other."""
+    match = _URL.fullmatch(url) if _PRINTABLE.fullmatch(url) else None
+    if match is None:
+        raise BadAddress("This is not a plain web address.")
+    scheme = match["scheme"].lower()
+    port = int(match["port"]) if match["port"] else _USUAL_PORTS[scheme]
+    if not 0 < port < 65536:
+        raise BadAddress("This address names a port that does not exist.")
+    return Address(
+        scheme,
+        match["host"].lower(),
+        port,
+        match["path"] or "",
+        match["query"] or "",
+        match["fragment"] or "",
+    )
+
+
+def checked_api_url(url: str, *, local: bool = False) -> str:
+    """The API's address without a final slash: https, no query and no fragment.
+
+    `local` allows http too, but to this machine only. BadAddress for anything else.
+    """
+    address = plain_address(url)
+    if address.scheme != "https" and not (local and is_loopback(address.host)):
+        raise BadAddress("The API's address must begin with https://.")
+    path = address.path.rstrip("/")
+    if address.query or address.fragment or not _API_PATH.fullmatch(path):
+        raise BadAddress("The API's address must be a host and a plain path, without a query.")
+    return f"{address.scheme}://{address.authority}{path}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as written in a URL, is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_public(ip: str) -> bool:
+    """Whether an IP address, as text, is one of the public internet, and embeds none that is not."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved

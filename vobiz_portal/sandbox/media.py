@@ -1,0 +1,106 @@
+"""The media host: recordings' audio, for those who send the account's headers. Requests in, replies out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vobiz_portal.sandbox import shapes
+from vobiz_portal.sandbox.exchange import Reply, Request, as_json, unauthorized
+from vobiz_portal.sandbox.facts import Quirks, Recording
+from vobiz_portal.sandbox.world import World
+
+_FILE = re.compile(
+    r"(?:/api)?/v1/Account/(?P<auth_id>[^/]+)/Recording/(?P<name>[^/]+)\.(?P<extension>mp3|wav)"
+)
+_SIGNED = re.compile(r"/signed/(?P<ticket>[0-9a-f-]{36})/(?P<name>[^/]+)\.(?P<extension>mp3|wav)")
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})", re.ASCII)
+TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+
+
+class MediaHost:
+    """Answers what is asked of media.vobiz.ai, and of the store it may redirect to (`/signed/…`)."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._tickets: dict[str, str] = {}  # given out with a redirect: ticket → recording_id
+
+    def operation(self, request: Request) -> str:
+        return "media.get"
+
+    def answer(self, request: Request, quirks: Quirks) -> Reply:
+        if request.method not in {"GET", "HEAD"}:
+            return as_json({"message": "Method Not Allowed"}, 405)
+        signed = _SIGNED.fullmatch(request.path)
+        if signed:
+            if self._tickets.get(signed["ticket"]) != signed["name"]:
+                return as_json({"error": "signature does not match"}, 403)
+            return self._file(request, signed["name"], signed["extension"], quirks)
+        found = _FILE.fullmatch(request.path)
+        if found is None:
+            return as_json({"error": "file not found"}, 404)
+        if quirks.media_needs_credentials and not self._may_read(request, found["auth_id"]):
+            return unauthorized()
+        if quirks.media_redirect:
+            ticket = self.world.new_id()
+            self._tickets[ticket] = found["name"]
+            where = (
+                f"{quirks.media_redirect.rstrip('/')}/signed/{ticket}/{found['name']}.{found['extension']}"
+            )
+            return Reply(302, b"", {"Location": where})
+        recording = self._recording(found["name"])
+        if recording is None or recording.auth_id != found["auth_id"]:
+            return as_json({"error": "file not found"}, 404)
+        return self._file(request, found["name"], found["extension"], quirks)
+
+    def _may_read(self, request: Request, owner: str) -> bool:
+        account = self.world.authenticate(
+            request.headers.get("x-auth-id"), request.headers.get("x-auth-token")
+        )
+        if account is None:
+            return False
+        family = self.world.accounts.get(owner)
+        return account.auth_id == owner or (family is not None and family.parent == account.auth_id)
+
+    def _recording(self, recording_id: str) -> Recording | None:
+        with self.world.lock:
+            self.world.tick()
+            found = self.world.shelf.all.get(recording_id)
+            if found is None or found.state != "listed" or self.world.audio_gone(found):
+                return None
+            return found
+
+    def _file(self, request: Request, recording_id: str, extension: str, quirks: Quirks) -> Reply:
+        recording = self._recording(recording_id)
+        if recording is None or recording.url_extension != extension:
+            return as_json({"error": "file not found"}, 404)
+        audio = shapes.audio_of(recording)
+        headers = {"Content-Type": TYPES[extension]}
+        start, stop, status = 0, audio.length, 200
+        if quirks.media_ranges:
+            headers["Accept-Ranges"] = "bytes"
+            wanted = asked_range(request.headers.get("range", ""), audio.length)
+            if wanted == (0, 0):
+                return Reply(416, b"", {"Content-Range": f"bytes */{audio.length}"})
+            if wanted is not None:
+                (start, stop), status = wanted, 206
+                headers["Content-Range"] = f"bytes {start}-{stop - 1}/{audio.length}"
+        body: bytes | Iterator[bytes] = b"" if request.method == "HEAD" else audio.read(start, stop)
+        return Reply(status, body, headers, length=stop - start)
+
+
+def asked_range(header: str, length: int) -> tuple[int, int] | None:
+    """The bytes a Range header asks for, as start and exclusive stop.
+
+    None for no range, several, or none that makes sense: the whole file. (0, 0) when it cannot be satisfied.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or found.group(1) == found.group(2) == "":
+        return None
+    first, last = found.groups()
+    if not first:
+        return (max(0, length - int(last)), length) if int(last) else (0, 0)
+    if last and int(last) < int(first):
+        return None
+    start, stop = int(first), min(length, int(last) + 1) if last else length
+    return (start, stop) if start < length else (0, 0)

@@ -1,0 +1,121 @@
+"""Carrying out planned faults on requests: what goes wrong before the effect, after it, and on the wire."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vobiz_portal.sandbox.exchange import Reply, Request, as_json
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+JSON = {"Content-Type": "application/json"}
+CANNED: dict[str, Callable[[], Reply]] = {
+    "garbage": lambda: Reply(200, b"\x00\xff\xfe not JSON \x80", dict(JSON)),
+    "cut_json": lambda: Reply(200, b'{"api_id": "6684', dict(JSON)),
+    "html": lambda: Reply(502, HTML, {"Content-Type": "text/html"}),
+    "empty": lambda: Reply(200, b"", dict(JSON)),
+    "error_200": lambda: as_json({"error": "failed"}),
+    "list": lambda: as_json([]),
+    "deep": lambda: Reply(200, b'{"objects": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", dict(JSON)),
+}
+
+
+class DroppedError(Exception):
+    """The connection is to be closed without an answer."""
+
+
+def before(fault: Fault, world: World, request: Request, stopping: threading.Event) -> Reply | None:
+    """All that comes before the effect. A reply instead of the effect, or None: go on."""
+    if fault.first is not None:
+        fault.first(world)
+    drift(world, request, fault.drift)
+    stopping.wait(fault.delay_before)
+    if fault.drop == "before":
+        raise DroppedError
+    return own_answer(fault) if fault.answers and fault.stage == "before" else None
+
+
+def after(fault: Fault, world: World, reply: Reply, stopping: threading.Event) -> Reply:
+    """All that comes between the effect and the answer."""
+    if fault.then is not None:
+        fault.then(world)
+    stopping.wait(fault.delay_after)
+    if fault.drop == "after":
+        raise DroppedError
+    if fault.answers and fault.stage == "after":
+        return own_answer(fault)
+    if fault.edit is not None and isinstance(reply.body, bytes) and reply.body:
+        reply.body = json.dumps(fault.edit(json.loads(reply.body))).encode()
+    return reply
+
+
+def own_answer(fault: Fault) -> Reply:
+    """The answer a fault brings; `status` alone has a body as Vobiz's generic errors have."""
+    if fault.redirect:
+        return Reply(fault.status or 302, b"", {"Location": fault.redirect})
+    if fault.reply is not None:
+        reply = CANNED[fault.reply]()
+        reply.status = fault.status or reply.status
+        return reply
+    status = fault.status or 200
+    if isinstance(fault.body, bytes):
+        return Reply(status, fault.body)
+    if isinstance(fault.body, str):
+        return Reply(status, fault.body.encode(), {"Content-Type": "text/plain"})
+    if fault.body is not None:
+        return as_json(fault.body, status)
+    return as_json({"error": f"planned fault: {status}"}, status)
+
+
+def dress(fault: Fault, reply: Reply) -> Reply:
+    """What is done to the answer itself: extra headers, padding, a compression nobody asked for."""
+    reply.headers.update(fault.headers)
+    if isinstance(reply.body, bytes):
+        if fault.pad > len(reply.body):
+            reply.body = reply.body.ljust(fault.pad)
+        if fault.gzip:
+            reply.body = gzip.compress(reply.body)
+            reply.headers["Content-Encoding"] = "gzip"
+    return reply
+
+
+def body_pieces(fault: Fault | None, reply: Reply, stopping: threading.Event) -> Iterator[bytes]:
+    """The body as it goes out: whole, cut, or dripping."""
+    left = fault.cut if fault is not None and fault.cut is not None else None
+    for piece in reply.pieces():
+        kept = piece if left is None else piece[:left]
+        if left is not None:
+            left -= len(kept)
+        if fault is not None and fault.drip:
+            for at in range(len(kept)):
+                yield kept[at : at + 1]
+                stopping.wait(fault.drip)
+        elif kept:
+            yield kept
+        if left == 0 or stopping.is_set():
+            return
+
+
+def drift(world: World, request: Request, how: dict[str, int]) -> None:
+    """Rows that come (`insert`) and go (`delete` the newest, `delete_oldest`) while somebody reads the pages."""
+    parts = request.path.split("/")
+    if not how or len(parts) < 5 or parts[4] not in world.accounts:
+        return
+    auth_id = parts[4]
+    for _ in range(how.get("insert", 0)):
+        world.add_recording(auth_id)
+    listed = world.recordings_of(auth_id)
+    count, oldest = how.get("delete", 0), how.get("delete_oldest", 0)
+    for recording in listed[:count] + (listed[-oldest:] if oldest else []):
+        world.delete_recording(recording.recording_id)
+
+
+def as_entry(fault: Fault) -> dict[str, Any]:
+    """For the ledger."""
+    return {"fault": fault.as_json(), "real_time": time.time()}

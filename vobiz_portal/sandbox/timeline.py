@@ -26,19 +26,19 @@ class Timeline:
         self.seed = seed
         self.generation = 0
         self._clock = clock or time.time
-        self._ahead = 0.0
+        self.ahead = 0.0
         self._chance = random.Random(str(seed))
         self._count = 0
         self._ticking = False
         self._due: list[tuple[float, int, Step, str]] = []
 
     def now(self) -> float:
-        return self._clock() + self._ahead
+        return self._clock() + self.ahead
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass at once, with everything that falls due in them, in order."""
         with self.changed:
-            self._ahead += seconds
+            self.ahead += seconds
             self.tick()
             self.changed.notify_all()
 

@@ -1,0 +1,156 @@
+"""A Vobiz in a box on this machine, for development and for looking around: it speaks Vobiz's API over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from vobiz_portal.sandbox.facts import Quirks
+from vobiz_portal.sandbox.past import INDIA, RETENTION_DAYS, VANISH_AFTER_DAYS, add_past
+from vobiz_portal.sandbox.server import PortInUseError, Sandbox
+from vobiz_portal.sandbox.state import Keeper, UnreadableStateError, load
+from vobiz_portal.sandbox.traffic import Traffic
+from vobiz_portal.sandbox.world import World
+
+TOKENS = "SANDBOX_TOKENS"
+# auth id, name, share of the past recordings; a sub-account belongs to the main account before it
+ACCOUNTS = (
+    ("MA_DEMO00000001", "Lotus Parcels", 0.6),
+    ("SA_DEMO00000001", "Lotus Parcels, Mumbai office", 0.25),
+    ("MA_DEMO00000002", "Nilgiri Tea Estates", 0.15),
+)
+OPENING_CALLS = 4
+
+
+class Command(BaseCommand):
+    """Serve the sandbox until Ctrl-C.
+
+    Exit 0 when stopped; 1 when it cannot start, with the cure.
+    """
+
+    help = (
+        "A Vobiz in a box: accounts, live calls and some hundred past recordings over HTTP on this machine, until "
+        f'Ctrl-C. Auth tokens come from {TOKENS} ("MA_…=token,SA_…=token"); without it they are made up and shown.'
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare where it listens, what is in it, and where it is kept."""
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8100, help="the API's port (8100)")
+        parser.add_argument("--media-port", type=int, help="the audio's port (the next)")
+        parser.add_argument(
+            "--seed", default="1", help="the same seed makes the same calls and recordings (1)"
+        )
+        parser.add_argument("--recordings", type=int, default=400, help="how many past recordings (400)")
+        parser.add_argument("--calls-per-minute", type=float, default=2.0, help="new calls; 0 for none (2)")
+        parser.add_argument("--state", type=Path, help="a file that remembers everything between runs")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Serve until stopped."""
+        try:
+            self._run(options)
+        except PortInUseError as error:
+            self.stderr.write(
+                f"The sandbox cannot listen: {error.strerror}.\n"
+                "Cure: stop what listens there, or choose others with --port and --media-port."
+            )
+            sys.exit(1)
+        except UnreadableStateError as error:
+            self.stderr.write(
+                f"The sandbox cannot read {options['state']}: {error}.\n"
+                "Cure: move the file away; the sandbox then begins anew."
+            )
+            sys.exit(1)
+        except OSError as error:
+            self.stderr.write(f"The sandbox cannot run: {error}.")
+            sys.exit(1)
+
+    def _run(self, options: dict[str, Any]) -> None:
+        stop = _stop_asked()
+        quirks = Quirks(
+            finalise_after=1.25, retention_days=RETENTION_DAYS, rows_vanish_after_days=VANISH_AFTER_DAYS
+        )
+        world = World(seed=options["seed"], quirks=quirks, transcript_delay=8.0)
+        shown = _add_accounts(world, os.environ.get(TOKENS, ""))
+        state: Path | None = options["state"]
+        if state is not None and state.exists():
+            load(world, state)
+        else:
+            for auth_id, _, share in ACCOUNTS:
+                add_past(world, auth_id, round(options["recordings"] * share))
+        media_port = options["media_port"]
+        if media_port is None:
+            media_port = options["port"] + 1 if options["port"] else 0
+        sandbox = Sandbox(world, host=options["host"], port=options["port"], media_port=media_port)
+        keeper = Keeper(world, state) if state is not None else None
+        if keeper is not None:
+            sandbox.every_tick.append(keeper.tick)
+        if options["calls_per_minute"] > 0:
+            traffic = Traffic(world, list(world.accounts), per_minute=options["calls_per_minute"])
+            traffic.open(OPENING_CALLS)
+            sandbox.every_tick.append(traffic.tick)
+        with sandbox:
+            self._welcome(sandbox, shown)
+            stop.wait()
+        if keeper is not None:
+            keeper.write()
+        self.stdout.write("The sandbox has stopped.")
+
+    def _welcome(self, sandbox: Sandbox, shown: dict[str, str]) -> None:
+        lines = [f"  {auth_id}   {token}" for auth_id, token in shown.items()]
+        if lines:
+            lines = [f"Auth ids and tokens, for this run only (set {TOKENS} to choose them):", *lines]
+        self.stdout.write(
+            "\n".join(
+                [
+                    f"A Vobiz in a box: {sandbox.api_url}, audio at {sandbox.media_url}",
+                    *lines,
+                    f"Drive it: curl {sandbox.control_url}/",
+                    "Ctrl-C stops it.",
+                ]
+            )
+        )
+        self.stdout.flush()
+
+
+def _add_accounts(world: World, tokens: str) -> dict[str, str]:
+    """Make the accounts; those whose token was made up, with it.
+
+    `tokens`: "auth_id=token" pairs with commas between them. Ids that are not the usual ones are added.
+    """
+    given = dict(pair.strip().split("=", 1) for pair in tokens.split(",") if "=" in pair)
+    known = [auth_id for auth_id, _, _ in ACCOUNTS]
+    names = {auth_id: name for auth_id, name, _ in ACCOUNTS}
+    made: dict[str, str] = {}
+    main: str | None = None
+    for auth_id in [*known, *(one for one in given if one not in known)]:
+        if auth_id not in given:
+            made[auth_id] = secrets.token_urlsafe(24)
+        token = given.get(auth_id) or made[auth_id]
+        is_sub = auth_id.startswith("SA_")
+        parent, zone = (main, INDIA) if is_sub else (None, 0)
+        world.add_account(auth_id, token, name=names.get(auth_id, ""), parent=parent, zone_minutes=zone)
+        main = main if is_sub else auth_id
+    return made
+
+
+def _stop_asked() -> threading.Event:
+    """Set on Ctrl-C or a signal to end."""
+    stop = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return stop

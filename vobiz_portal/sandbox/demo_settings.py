@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS
+
 HOST = "127.0.0.1"
 NAME = "settings.env"
 HEADER = """\
@@ -30,6 +32,11 @@ class Ports(NamedTuple):
     portal: int
     api: int
     media: int
+
+
+def token_name(auth_id: str) -> str:
+    """The name of the setting that holds the token of one of the sandbox's accounts."""
+    return f"DEMO_TOKEN_{auth_id}"
 
 
 def _long_secret() -> str:
@@ -50,8 +57,7 @@ SECRETS = {
     "SECRET_KEY": _Secret(_long_secret, 32),
     "TOKEN_ENCRYPTION_KEYS": _Secret(_long_secret, 32),
     "DEMO_ADMIN_PASSWORD": _Secret(_password, 1),
-    "DEMO_ACCOUNT_TOKEN": _Secret(_long_secret, 16),
-    "DEMO_SUB_ACCOUNT_TOKEN": _Secret(_long_secret, 16),
+    **{token_name(auth_id): _Secret(_long_secret, 16) for auth_id, _name, _share in ACCOUNTS},
 }
 
 

@@ -21,10 +21,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, OutputWrapper
 
 from vobiz_portal.sandbox.children import Child, ChildFailedError, Household, StopAskedError
-from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, write_settings
+from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, token_name, write_settings
+from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
 
 LOGIN = "admin"
-ACCOUNT, SUB_ACCOUNT = "MA_DEMO00000001", "SA_DEMO00000001"
 MANAGE = (sys.executable, "manage.py")
 PATIENCE = 60.0  # seconds the portal or the sandbox may take to answer for the first time
 
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         household = Household(cwd=Path(settings.BASE_DIR), env=env, logs=folder)
         household.listen_to_signals()
         try:
-            password_holds = self._start(household, ports, values)
+            password_holds = self._start(household, folder, ports, values)
             syncing = household.start("sync", [*MANAGE, "sync_recordings", "--json"])
             welcome = _as_json if as_json else _as_text
             self.stdout.write(
@@ -97,19 +97,25 @@ class Command(BaseCommand):
             household.end_all()
         self._say("Stopped. The data is kept: the next `make demo` goes on with it.")
 
-    def _start(self, household: Household, ports: Ports, values: dict[str, str]) -> bool:
+    def _start(self, household: Household, folder: Path, ports: Ports, values: dict[str, str]) -> bool:
         """Everything that must be there before the welcome; True if the password in the settings still holds."""
         self._say("Preparing the database and starting the sandbox …")
-        accounts = {ACCOUNT: values["DEMO_ACCOUNT_TOKEN"], SUB_ACCOUNT: values["DEMO_SUB_ACCOUNT_TOKEN"]}
-        self._sandbox = household.start("sandbox", _sandbox_command(ports), {})
+        tokens = {auth_id: values[token_name(auth_id)] for auth_id, _name, _share in ACCOUNTS}
+        told = {TOKENS: ",".join(f"{auth_id}={token}" for auth_id, token in tokens.items())}
+        self._sandbox = household.start("sandbox", _sandbox_command(folder, ports), told)
         prepared = household.finish(household.start("setup", [*MANAGE, "demo", "--prepare"]))
-        household.wait_until_up(self._sandbox, lambda: _answers(ports.api, "/"), PATIENCE)
+        household.wait_until_up(self._sandbox, lambda: _answers(ports.api, "/_sandbox/"), PATIENCE)
 
         self._say("Starting the portal and connecting its accounts …")
         self._portal = household.start("portal", _portal_command(ports))
-        for auth_id, token in accounts.items():
+        main = ""
+        for auth_id, token in tokens.items():
+            belongs = ["--parent", main] if auth_id.startswith("SA_") else []
+            main = main if belongs else auth_id
             secret = {"VOBIZ_AUTH_ID": auth_id, "VOBIZ_AUTH_TOKEN": token}
-            household.finish(household.start("connect", [*MANAGE, "connect_account", "--json"], secret))
+            household.finish(
+                household.start("connect", [*MANAGE, "connect_account", "--json", *belongs], secret)
+            )
         household.wait_until_up(self._portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
         return bool(json.loads(prepared)["password_holds"])
 
@@ -218,8 +224,9 @@ def _answers(port: int, path: str) -> bool:
         connection.close()
 
 
-def _sandbox_command(ports: Ports) -> list[str]:
-    return [*MANAGE, "runsandbox", "--port", str(ports.api), "--media-port", str(ports.media)]
+def _sandbox_command(folder: Path, ports: Ports) -> list[str]:
+    where = ["--port", str(ports.api), "--media-port", str(ports.media)]
+    return [*MANAGE, "runsandbox", *where, "--state", str(folder / "sandbox.state")]
 
 
 def _portal_command(ports: Ports) -> list[str]:

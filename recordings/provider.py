@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from recordings.addresses import is_loopback
 from recordings.models import Account
+from recordings.vobiz.addresses import is_loopback
 from recordings.vobiz.client import BACKGROUND, Credentials, Patience, VobizClient
 from recordings.vobiz.errors import (
     AuthenticationFailed,

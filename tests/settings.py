@@ -8,7 +8,7 @@ os.environ.update(
     {
         "ENV_FILE": "",
         "PORTAL_URL": "http://127.0.0.1:8000",
-        "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver.localhost",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "DEBUG": "off",
         "SECRET_KEY": "only-for-tests-and-never-anywhere-else-0123456789",
         "TOKEN_ENCRYPTION_KEYS": "only-for-tests-first-key-0123456789abcdef",

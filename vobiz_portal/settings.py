@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from recordings.addresses import is_loopback
+from recordings.vobiz.addresses import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -138,7 +138,7 @@ def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> Non
     program = (
         "import sys\nfrom pathlib import Path\nfrom vobiz_portal.sandbox.children import Household\n"
         f"h = Household(cwd=Path('.'), env={{}}, logs=Path({str(tmp_path)!r}))\n"
-        f"print(h.start('portal', [sys.executable, '-c', {FOREVER!r}])._process.pid, flush=True)\n"
+        f"print(h.start('portal', [sys.executable, '-c', {FOREVER!r}]).pid, flush=True)\n"
         "h.wait(lambda: False)"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)

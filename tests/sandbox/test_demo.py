@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
+import re
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from vobiz_portal.sandbox.demo_settings import bare_environment
+from tests.waiting import eventually
+from vobiz_portal.sandbox.demo_settings import SECRETS, bare_environment, read_settings
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -112,3 +119,149 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"The demo cannot run in {tmp_path / 'a file' / 'demo'}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class Running:
+    """A demo that runs, started as `make demo` starts it: in an environment where everything would lead it astray."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self._said = (folder.parent / "said").open("w+")
+        self._told = (folder.parent / "told").open("w+")
+        command = [". scripts/clean-env.sh", 'exec "$@"']
+        astray = {
+            "PORTAL_URL": "https://portal.example.com",
+            "ALLOWED_HOSTS": "portal.example.com",
+            "DATABASE_URL": "postgres://nobody@production.invalid/portal",
+            "SECRET_KEY": "the developer's own",
+            "VOBIZ_API_URL": "https://api.vobiz.invalid/api/v1",
+        }
+        self.process = subprocess.Popen(
+            ["sh", "-c", "; ".join(command), "make", *demo(folder, "--json", *arguments)],
+            cwd=ROOT,
+            env=dict(os.environ) | astray,
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=self._told,
+        )
+
+    def welcome(self) -> dict[str, Any]:
+        """Address, login and processes, once it runs."""
+
+        def said() -> str:
+            assert self.process.poll() is None, self.told()
+            self._said.seek(0)
+            return self._said.read()
+
+        return dict(json.loads(eventually(said, within=60)))
+
+    def told(self) -> str:
+        """What it has told people so far."""
+        self._told.seek(0)
+        return self._told.read()
+
+    def stop(self) -> int:
+        """Stop it as a person would, and return its exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.terminate()
+            self.process.wait(30)
+        self.process.kill()
+        self._said.close()
+        self._told.close()
+
+
+@contextmanager
+def running(folder: Path, port: int) -> Iterator[Running]:
+    found = Running(folder, "--port", str(port), "--sandbox-port", str(port + 1))
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def log_in(welcome: dict[str, Any], password: str) -> requests.Session:
+    """A session of somebody who logged in with a browser's form."""
+    session = requests.Session()
+    session.trust_env = False
+    form = session.get(welcome["address"], timeout=10)
+    answer = session.post(
+        form.url,
+        data={
+            "username": welcome["login"],
+            "password": password,
+            "csrfmiddlewaretoken": session.cookies["csrftoken"],
+        },
+        headers={"Referer": form.url},
+        timeout=30,
+    )
+    assert answer.status_code == 200
+    assert "Log out" in answer.text
+    return session
+
+
+def change_password(session: requests.Session, welcome: dict[str, Any], old: str, new: str) -> None:
+    page = welcome["address"] + "password_change/"
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', session.get(page, timeout=10).text)
+    assert token
+    fields = {
+        "old_password": old,
+        "new_password1": new,
+        "new_password2": new,
+        "csrfmiddlewaretoken": token[1],
+    }
+    answer = session.post(page, data=fields, headers={"Referer": page}, timeout=30)
+    assert answer.url.endswith("/password_change/done/")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_the_demo_runs_stops_goes_on_with_its_data_and_ends_when_a_part_of_it_does(tmp_path: Path) -> None:
+    folder, port = tmp_path / "demo", free_ports(3)
+    with running(folder, port) as first:
+        welcome = first.welcome()
+        assert welcome["address"] == f"http://127.0.0.1:{port}/admin/"
+        session = log_in(welcome, welcome["password"])
+        eventually(lambda: re.search(r"first sync is done: [1-9]\d* recordings", first.told()), within=60)
+
+        second = run(folder)
+        assert second.returncode == 1
+        assert f"(process {first.process.pid})" in second.stderr
+
+        assert first.stop() == 0
+        assert "The data is kept" in first.told()
+        assert "Traceback" not in first.told()
+        assert all(is_gone(pid) for pid in welcome["processes"].values())
+
+    with running(folder, port) as again:
+        welcome_again = again.welcome()
+        assert welcome_again["password"] == welcome["password"]
+        assert session.get(welcome_again["address"], timeout=10).url == welcome_again["address"], (
+            "still logged in"
+        )
+        change_password(session, welcome_again, welcome["password"], "a password of her own 1")
+        assert again.stop() == 0
+
+    with running(folder, port) as third:
+        welcome_third = third.welcome()
+        assert welcome_third["password"] is None, "it was changed, and is nobody else's to show"
+        log_in(welcome_third, "a password of her own 1")
+
+        os.kill(welcome_third["processes"]["sandbox"], signal.SIGKILL)
+
+        assert third.process.wait(30) == 1
+        assert "The sandbox ended unexpectedly (signal 9)" in third.told()
+        assert is_gone(welcome_third["processes"]["portal"])
+
+    secrets = [value for name, value in read_settings(folder / "settings.env").items() if name in SECRETS]
+    for log in folder.glob("*.log"):
+        assert not any(secret in log.read_text() for secret in secrets), log

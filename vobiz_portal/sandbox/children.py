@@ -57,6 +57,11 @@ class Child:
             os.close(handle)
 
     @property
+    def pid(self) -> int:
+        """Its process id, which is its group's too."""
+        return self._process.pid
+
+    @property
     def status(self) -> int | None:
         """The exit status; None while it runs, below 0 when a signal ended it."""
         return self._process.poll()
@@ -78,7 +83,7 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to its whole group; nothing happens when that is gone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self.pid, number)
 
     def end(self, hurry: threading.Event) -> None:
         """Ask it to end, ever less politely, and wait until it has; at once by force where `hurry` is set."""

@@ -11,9 +11,9 @@ import shlex
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -71,12 +71,12 @@ class Command(BaseCommand):
             with _alone_in(folder):
                 _check(ports)
                 self._run(folder, ports, write_settings(folder, ports), as_json=options["json"])
-        except (CannotStartError, ChildFailedError) as error:
-            self.stderr.write(str(error))
-            sys.exit(1)
+        except CannotStartError as error:
+            self._give_up(str(error))
+        except ChildFailedError as error:
+            self._give_up(f"{error}\nIf it stays so: remove {folder}, and `make demo` makes everything anew.")
         except OSError as error:
-            self.stderr.write(f"The demo cannot run in {folder}: {error}.")
-            sys.exit(1)
+            self._give_up(f"The demo cannot run in {folder}: {error}.")
 
     def _run(self, folder: Path, ports: Ports, values: dict[str, str], *, as_json: bool) -> None:
         env = bare_environment({"ENV_FILE": str(folder / NAME)})
@@ -85,10 +85,12 @@ class Command(BaseCommand):
         try:
             password_holds = self._start(household, folder, ports, values)
             syncing = household.start("sync", [*MANAGE, "sync_recordings", "--json"])
-            welcome = _as_json if as_json else _as_text
-            self.stdout.write(
-                welcome(folder, ports, values["DEMO_ADMIN_PASSWORD"] if password_holds else None)
+            password = values["DEMO_ADMIN_PASSWORD"] if password_holds else None
+            running = {child.name: child.pid for child in self._services}
+            said = (
+                _as_json(folder, ports, password, running) if as_json else _as_text(folder, ports, password)
             )
+            self.stdout.write(said)
             self.stdout.flush()
             self._watch(household, syncing)
         except StopAskedError:
@@ -102,12 +104,12 @@ class Command(BaseCommand):
         self._say("Preparing the database and starting the sandbox …")
         tokens = {auth_id: values[token_name(auth_id)] for auth_id, _name, _share in ACCOUNTS}
         told = {TOKENS: ",".join(f"{auth_id}={token}" for auth_id, token in tokens.items())}
-        self._sandbox = household.start("sandbox", _sandbox_command(folder, ports), told)
+        sandbox = household.start("sandbox", _sandbox_command(folder, ports), told)
         prepared = household.finish(household.start("setup", [*MANAGE, "demo", "--prepare"]))
-        household.wait_until_up(self._sandbox, lambda: _answers(ports.api, "/_sandbox/"), PATIENCE)
+        household.wait_until_up(sandbox, lambda: _answers(ports.api, "/_sandbox/"), PATIENCE)
 
         self._say("Starting the portal and connecting its accounts …")
-        self._portal = household.start("portal", _portal_command(ports))
+        portal = household.start("portal", _portal_command(ports))
         main = ""
         for auth_id, token in tokens.items():
             belongs = ["--parent", main] if auth_id.startswith("SA_") else []
@@ -116,29 +118,33 @@ class Command(BaseCommand):
             household.finish(
                 household.start("connect", [*MANAGE, "connect_account", "--json", *belongs], secret)
             )
-        household.wait_until_up(self._portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
+        household.wait_until_up(portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
+        self._services = (portal, sandbox)
         return bool(json.loads(prepared)["password_holds"])
 
     def _watch(self, household: Household, syncing: Child) -> None:
         """Return never: StopAskedError on Ctrl-C, ChildFailedError when the portal or the sandbox ends."""
-        services = (self._portal, self._sandbox)
 
         def ended() -> Child | None:
-            return next((child for child in services if child.status is not None), None)
+            return next((child for child in self._services if child.status is not None), None)
 
         household.wait(lambda: syncing.status is not None or ended() is not None)
         if syncing.status == 0:
-            seen = json.loads(syncing.answer())["seen"]
-            self._say(f"The sandbox's {seen} recordings are in the portal.")
+            self._say(f"The first sync is done: {json.loads(syncing.answer())['seen']} recordings were read.")
         elif syncing.status is not None:
-            self._say(f"The first sync failed; the portal can try again. {syncing.failure()}")
+            self._say(f"The first sync failed, and can be tried again in the portal. {syncing.failure()}")
         household.wait(lambda: ended() is not None)
         if child := ended():
             raise child.failure()
 
     def _say(self, text: str) -> None:
-        self._people.write(text, style_func=str)
-        self._people.flush()
+        with suppress(OSError):  # a terminal that was closed must not keep the children from being ended
+            self._people.write(text, style_func=str)
+            self._people.flush()
+
+    def _give_up(self, text: str) -> NoReturn:
+        self.stderr.write(text)
+        sys.exit(1)
 
 
 def _port(text: str) -> int:
@@ -270,7 +276,7 @@ Ctrl-C stops it.
 """
 
 
-def _as_json(folder: Path, ports: Ports, password: str | None) -> str:
+def _as_json(folder: Path, ports: Ports, password: str | None, processes: dict[str, int]) -> str:
     """The welcome for programs. `password` is null when it was changed in the portal."""
     return json.dumps(
         {
@@ -279,5 +285,6 @@ def _as_json(folder: Path, ports: Ports, password: str | None) -> str:
             "password": password,
             "sandbox": f"http://{HOST}:{ports.api}",
             "env_file": str(folder / NAME),
+            "processes": processes,
         }
     )

@@ -206,7 +206,8 @@ def _words(document: Any) -> Iterator[str]:
         elif (word := text(part)) is not None:
             yield word
     yield from _field_list(document)
-    if not error and (code := text(document.get("code"))) is not None:
+    code = text(document.get("code"))
+    if code is not None and not error and not document.get("message"):
         yield code
 
 

@@ -101,9 +101,10 @@ def millis(value: object) -> int | None:
     Vobiz documents a number and sends a text with five decimals. -1 is its "not known yet".
     """
     number = _number(value)
-    if number is None or number >= _MAX_MILLIS:
+    if number is None:
         return None
-    return int(number.to_integral_value(ROUND_HALF_UP))
+    count = int(number.to_integral_value(ROUND_HALF_UP))
+    return count if count < _MAX_MILLIS else None
 
 
 def epoch_ms(value: object) -> datetime | None:

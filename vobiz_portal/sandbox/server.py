@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, Self
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 LONGEST_BODY = 1024 * 1024
 TICK = 0.2  # seconds
 IDLE = 60.0  # seconds a connection may wait for its next request
+NOTICES_STOP = 0.02  # seconds until a server that is told to stop does: every test waits for it
 
 
 class PortInUseError(OSError):
@@ -83,7 +85,8 @@ class Sandbox:
         self.world.media_base = self.media_url
         if self._deliver:
             self.outbox.start()
-        for run in (*(server.serve_forever for server in self._servers), self._tick):
+        serving = (partial(server.serve_forever, NOTICES_STOP) for server in self._servers)
+        for run in (*serving, self._tick):
             thread = threading.Thread(target=run, name="sandbox", daemon=True)
             thread.start()
             self._threads.append(thread)

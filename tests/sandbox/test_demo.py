@@ -129,6 +129,7 @@ class Running:
         self._told = (folder.parent / "told").open("w+")
         command = [". scripts/clean-env.sh", 'exec "$@"']
         astray = {
+            "DJANGO_SETTINGS_MODULE": "vobiz_portal.settings",
             "PORTAL_URL": "https://portal.example.com",
             "ALLOWED_HOSTS": "portal.example.com",
             "DATABASE_URL": "postgres://nobody@production.invalid/portal",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 os.environ.update(
     {
@@ -22,3 +24,9 @@ for name in ("CSRF_TRUSTED_ORIGINS", "VOBIZ_AUTH_ID", "VOBIZ_AUTH_TOKEN", "VAR_D
 from vobiz_portal.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    # A file, as in production: threads then have connections of their own, and writers wait for each other.
+    DATABASES["default"]["TEST"] = {  # noqa: F405
+        "NAME": str(Path(tempfile.gettempdir()) / f"vobiz-portal-test-{os.getpid()}.sqlite3")
+    }

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, BinaryIO, Self
 
 from recordings.vobiz.errors import NotFound, Where
-from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, Download, Media
+from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, Download, Media, MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
     BadRow,
@@ -62,7 +62,8 @@ class VobizClient:
             read_timeout=read_timeout,
             patience=patience,
         )
-        self._media = Media(self._transport, hosts=media_hosts, local=local)
+        hosts = MediaHosts.of(media_hosts, api_url=self._transport.api_url, local=local)
+        self._media = Media(self._transport, hosts)
         self._zone = zone
 
     def __enter__(self) -> Self:

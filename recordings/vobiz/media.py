@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import urljoin
 
 import requests
@@ -56,16 +56,62 @@ class Download:
     claimed_length: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class MediaHosts:
+    """From which hosts audio may be fetched, and which of them are handed the account's credentials.
+
+    Exact names in lower case, IPv6 without brackets. `local`: the portal runs on this machine only, which
+    allows http to this machine, any port of a listed host, and addresses off the public internet.
+    """
+
+    listed: frozenset[str]
+    trusted: frozenset[str]
+    local: bool = False
+
+    @classmethod
+    def of(cls, names: Sequence[str], *, api_url: str, local: bool) -> Self:
+        """Trusted are Vobiz's own names, of those that are listed, and the API's host; in local mode all."""
+        listed = frozenset(name for given in names if (name := _bare(given.strip().lower())))
+        own = {"vobiz.ai", _bare(plain_address(api_url).host)}
+        trusted = {name for name in listed if local or name in own or name.endswith(".vobiz.ai")}
+        return cls(listed, frozenset(trusted), local)
+
+    def trusts(self, address: Address) -> bool:
+        """Whether the credentials may go there."""
+        return _bare(address.host) in self.trusted
+
+    def checked(self, url: str, previous: Address | None = None) -> Address:
+        """Where `url` leads, if audio may be fetched from there; else MediaRefused, before anything is sent.
+
+        `previous`: the address that redirected to it.
+        """
+        came = "Vobiz gave" if previous is None else "Vobiz redirected to"
+        if not url:
+            raise MediaRefused("Vobiz has given no address for this audio.")
+        try:
+            address = plain_address(url)
+        except BadAddress:
+            raise MediaRefused(f"{came} an address for this audio that is not a plain web address.") from None
+        problem: str | None = None
+        if _bare(address.host) not in self.listed:
+            problem = f"on {address.host}, which is not one of the hosts that audio may be fetched from"
+        elif address.scheme == "http" and not (self.local and is_loopback(address.host)):
+            problem = "that is not https"
+        elif previous is not None and (previous.scheme, address.scheme) == ("https", "http"):
+            problem = "that is http, from one that was https"
+        elif not self.local and address.port != 443:
+            problem = "on an unusual port"
+        if problem is not None:
+            raise MediaRefused(f"{came} an address for this audio {problem}.", path=address.path)
+        return address
+
+
 class Media:
     """The way to one account's audio."""
 
-    def __init__(self, transport: Transport, *, hosts: Sequence[str], local: bool) -> None:
-        """`hosts`: exact names from which audio may be fetched. `local`: allows http to this machine, any port
-        of a listed host, addresses off the public internet, and credentials for every listed host."""
+    def __init__(self, transport: Transport, hosts: MediaHosts) -> None:
         self._transport = transport
-        self._hosts = frozenset(bare for host in hosts if (bare := _bare(host.strip().lower())))
-        self._local = local
-        self._api_host = plain_address(transport.api_url).host
+        self._hosts = hosts
 
     def download(self, url: str, into: BinaryIO, *, max_bytes: int, total: float) -> Download:
         """Write the audio at `url` into a file, hashing on the way; see `VobizClient.download`."""
@@ -99,24 +145,26 @@ class Media:
         """The first answer that is no redirect."""
         previous: Address | None = None
         for _ in range(MAX_REDIRECTS + 1):
-            address = self._allowed(url, previous)
+            address = self._hosts.checked(url, previous)
             exchange = self._transport.exchange_until(
-                deadline, body_cap=max_bytes, public_only=not self._local
+                deadline, body_cap=max_bytes, public_only=not self._hosts.local
             )
             hop = self._ask(adapter, url, address, exchange)
             if hop.answer.status_code not in _REDIRECTS:
                 return hop
             location = hop.answer.headers.get("Location", "")
             hop.answer.close()
+            if not location:
+                raise MediaRefused("The audio's address redirects to nowhere.", **hop.where())
             try:
                 url = urljoin(url, location)
             except ValueError:
-                url = ""
+                url = location  # not to be joined, and not to be asked either
             previous = address
         raise MediaRefused(f"The audio's address redirects more than {MAX_REDIRECTS} times.", **hop.where())
 
     def _ask(self, adapter: GuardedAdapter, url: str, address: Address, exchange: Exchange) -> _Hop:
-        trusted = self._may_have_credentials(address)
+        trusted = self._hosts.trusts(address)
         headers = {"Accept": "audio/*, */*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
         if trusted:
             headers |= self._transport.secret_headers()
@@ -133,34 +181,6 @@ class Media:
                 Unreachable(f"The audio could not be fetched: {failure.why}.", **where), again=failure.again
             ) from None
         return _Hop(address, trusted, answer, exchange)
-
-    def _allowed(self, url: str, previous: Address | None) -> Address:
-        """The address, if audio may be fetched from there. MediaRefused, before anything is sent, if not."""
-        came = "Vobiz gave" if previous is None else "Vobiz redirected to"
-        if not url:
-            raise MediaRefused("Vobiz has given no address for this audio.")
-        try:
-            address = plain_address(url)
-        except BadAddress:
-            raise MediaRefused(f"{came} an address for this audio that is not a plain web address.") from None
-        if _bare(address.host) not in self._hosts:
-            raise MediaRefused(
-                f"{came} an address for this audio on {address.host}, which is not one of the hosts that "
-                "audio may be fetched from.",
-                path=address.path,
-            )
-        if address.scheme == "http" and not (self._local and is_loopback(address.host)):
-            raise MediaRefused(f"{came} an address for this audio that is not https.", path=address.path)
-        if previous is not None and (previous.scheme, address.scheme) == ("https", "http"):
-            raise MediaRefused("Vobiz redirected this audio from https to http.", path=address.path)
-        if not self._local and address.port != 443:
-            raise MediaRefused(f"{came} an address for this audio on an unusual port.", path=address.path)
-        return address
-
-    def _may_have_credentials(self, address: Address) -> bool:
-        """Vobiz's own names, of those that are listed, and the API's host; in local mode all that are listed."""
-        host = address.host
-        return self._local or host in ("vobiz.ai", self._api_host) or host.endswith(".vobiz.ai")
 
 
 @dataclass(frozen=True, slots=True)

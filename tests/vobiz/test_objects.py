@@ -244,7 +244,8 @@ def test_live_calls_are_ids_each_once_in_their_order() -> None:
 def test_no_live_calls_may_be_an_empty_list_or_null_but_not_silence() -> None:
     assert LiveCallList.parse({"calls": []}) == LiveCallList((), ())
     assert LiveCallList.parse({"calls": None}) == LiveCallList((), ())
-    for document in ({}, {"calls": "x"}, [], None):
+    documents: list[object] = [{}, {"calls": "x"}, [], None]
+    for document in documents:
         with pytest.raises(BadShape):
             LiveCallList.parse(document)
 
@@ -289,7 +290,8 @@ def test_an_account_is_named_and_its_secrets_are_not_kept(name: str, auth_id: st
 
 
 def test_an_answer_without_an_account_is_refused() -> None:
-    for document in (None, [], {}, "account"):
+    documents: list[object] = [None, [], {}, "account"]
+    for document in documents:
         with pytest.raises(BadShape):
             AccountObject.parse(document)
 

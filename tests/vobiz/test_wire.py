@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -283,7 +284,14 @@ def test_a_cleaned_original_ends_at_forty_levels() -> None:
 
 @given(json_values)
 def test_no_json_value_upsets_a_reader(value: object) -> None:
-    readers = [wire.millis, wire.epoch_ms, wire.whole, wire.money, wire.text, wire.lower]
+    readers: list[Callable[[object], object]] = [
+        wire.millis,
+        wire.epoch_ms,
+        wire.whole,
+        wire.money,
+        wire.text,
+        wire.lower,
+    ]
     for read in readers:
         read(value)
     wire.instant(value, zone=KOLKATA)

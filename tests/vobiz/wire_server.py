@@ -20,6 +20,7 @@ class Asked:
     target: str
     headers: dict[str, str]
     body: bytes
+    client_port: int
 
     @property
     def json(self) -> Any:
@@ -33,7 +34,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+        body = self.rfile.read(length)
+        asked = Asked(self.command, self.path, headers, body, self.client_address[1])
         self.server.owner.next_answer(asked)(self)
 
     def do_POST(self) -> None:

@@ -6,9 +6,9 @@ from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.recording import Recording
-from recordings.models.recording_set import FailedRow, UpsertReport
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
+from recordings.models.upsert import FailedRow, UpsertReport
 
 __all__ = [
     "Account",

@@ -24,6 +24,7 @@ DAILY = ("storage_days", "monthly_storage_amount")
 NAME_LENGTH = 256
 URL_LENGTH = 2048
 WORD_LENGTH = 32
+PLACES = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,8 @@ class Facts:
             duration_ms=seen.duration_ms,
             billed_seconds=seen.rounded_duration,
             storage_days=seen.storage_days,
-            storage_rate=seen.storage_rate,
-            monthly_storage_amount=seen.monthly_storage_amount,
+            storage_rate=_money(seen.storage_rate),
+            monthly_storage_amount=_money(seen.monthly_storage_amount),
             times_approximate=bool(added and added.approximate)
             or (seen.started_at is None and started is not None),
         )
@@ -78,9 +79,10 @@ class Facts:
         """Whether these facts mean that the recording has ended and its file is there or will be."""
         return self.ended_at is not None or self.duration_ms is not None or self.recording_url is not None
 
-    def digest(self) -> bytes:
-        """32 bytes over the normalised values, without those that change every day."""
+    def digest(self, *beside: str | None) -> bytes:
+        """32 bytes over the normalised values and what stands `beside` them; without what changes every day."""
         said = [repr(getattr(self, field.name)) for field in fields(self) if field.name not in DAILY]
+        said += [repr(text) for text in beside]
         return hashlib.sha256("\x1f".join(said).encode()).digest()
 
     def merge_into(self, row: Recording, source: Source) -> list[str]:
@@ -118,6 +120,11 @@ class Facts:
 
 
 FACT_COLUMNS = tuple(field.name for field in fields(Facts))
+
+
+def _money(amount: Decimal | None) -> Decimal | None:
+    """As the column keeps it, so that 0.005 and 0.0050 are one amount."""
+    return None if amount is None else amount.quantize(PLACES)
 
 
 def _clip(text: str | None, length: int) -> str | None:

@@ -1,0 +1,315 @@
+"""From what Vobiz lists to rows here: one recording, one row, and what is unchanged is neither locked nor written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from recordings.choices import NOTHING_STARTED, Attention, Origin, RecordingStatus, Source
+from recordings.models.call import Call, numbers
+from recordings.models.facts import DAILY, FACT_COLUMNS, Facts
+from recordings.vobiz.objects import RecordingObject
+
+if TYPE_CHECKING:
+    from recordings.models.account import Account
+    from recordings.models.recording import Recording
+    from recordings.models.recording_set import RecordingQuerySet
+
+WRITTEN = (
+    *FACT_COLUMNS, "sources", "content_hash", "provider_data", "synced_at", "happened_at", "status", "error",
+    "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",
+)  # fmt: skip
+LOOKED_AT = (
+    "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "read_back_due_at", *DAILY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A listed recording that could not become a row, and why."""
+
+    recording_id: str | None
+    reason: str
+
+
+@dataclass(slots=True)
+class UpsertReport:
+    """What became of the objects handed to `upsert`.
+
+    `seen` holds the ids of all that are rows now; `adopted` the primary keys of rows that took an id.
+    """
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failed: list[FailedRow] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    adopted: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One object on its way: `owner` is whose it is, `call_uuid` which call's."""
+
+    seen: RecordingObject
+    facts: Facts
+    digest: bytes
+    owner: Account
+    call_uuid: str
+
+    @property
+    def call_key(self) -> tuple[int, str]:
+        return self.owner.pk, self.call_uuid
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """As much of a row as tells whether an object says anything new. Fields in the order of LOOKED_AT."""
+
+    pk: int
+    account_id: int
+    call_uuid: str
+    content_hash: bytes | None
+    gone_at: datetime | None
+    read_back_due_at: datetime | None
+    storage_days: int | None
+    monthly_storage_amount: Decimal | None
+
+    def differs(self, listed: _Listed) -> bool:
+        """Whether the row must be written as a whole."""
+        return (
+            self.content_hash is None
+            or bytes(self.content_hash) != listed.digest
+            or (self.account_id, self.call_uuid) != listed.call_key
+            or self.gone_at is not None
+            or self.read_back_due_at is not None
+            or any(getattr(self, name) is None and getattr(listed.facts, name) is not None for name in DAILY)
+        )
+
+    def aged(self, listed: _Listed) -> dict[str, object]:
+        """Of what changes every day, the values that have changed."""
+        said = {name: getattr(listed.facts, name) for name in DAILY}
+        return {n: value for n, value in said.items() if value is not None and value != getattr(self, n)}
+
+
+@dataclass(slots=True)
+class Upsert:
+    """One page of objects into rows, inside the transaction of `RecordingQuerySet.upsert`."""
+
+    rows: RecordingQuerySet
+    account: Account
+    now: datetime
+    origin: Origin
+    spoken_for: Collection[int]
+    report: UpsertReport = field(default_factory=UpsertReport)
+    family: dict[str, Account] = field(init=False)
+    outside: dict[str, Account] = field(init=False)
+    """Accounts of no or another family that an object names."""
+
+    def run(self, objects: Iterable[RecordingObject]) -> UpsertReport:
+        """Look first without a lock: most pages say nothing new. What is left is looked at again under the lock."""
+        latest = {seen.recording_id: seen for seen in objects}
+        self._meet_family(latest.values())
+        known = self._look_up(latest)
+        same = _unchanged(self._place(latest, known)[0], known)
+        self._count(same)
+        aged = {known[rid].pk: values for rid, one in same.items() if (values := known[rid].aged(one))}
+        rest = {rid: seen for rid, seen in latest.items() if rid not in same}
+        if aged or rest:
+            self.account.lock_family()
+            self._write_aged(aged)
+            self._settle(rest)
+        return self.report
+
+    def _settle(self, rest: Mapping[str, RecordingObject]) -> None:
+        """What is new, has changed, or cannot be taken. Another may have been quicker until the lock was had."""
+        known = self._look_up(rest)
+        placed, self.report.failed = self._place(rest, known)
+        same = _unchanged(placed, known)
+        self._count(same)
+        self._take({rid: one for rid, one in placed.items() if rid not in same}, known)
+        self.report.seen.update(placed)
+
+    def _count(self, same: Collection[str]) -> None:
+        self.report.unchanged += len(same)
+        self.report.seen.update(same)
+
+    # Whose they are
+
+    def _meet_family(self, objects: Iterable[RecordingObject]) -> None:
+        """The account asked with its family, and accounts outside of it that the objects name."""
+        accounts = type(self.account).objects
+        self.family = {member.auth_id: member for member in self.account.family()}
+        named = {seen.owner_auth_id for seen in objects if seen.owner_auth_id} - self.family.keys()
+        self.outside = {one.auth_id: one for one in accounts.filter(auth_id__in=named)} if named else {}
+
+    def _look_up(self, latest: Collection[str]) -> dict[str, _Known]:
+        found = self.rows.model.objects.filter(recording_id__in=list(latest))
+        return {rid: _Known(*rest) for rid, *rest in found.values_list("recording_id", *LOOKED_AT)}
+
+    def _place(
+        self, latest: Mapping[str, RecordingObject], known: Mapping[str, _Known]
+    ) -> tuple[dict[str, _Listed], list[FailedRow]]:
+        """Each object with its owner and call; and those that have none."""
+        placed, failed = {}, []
+        for rid, seen in latest.items():
+            row = known.get(rid)
+            owner = self._owner(seen, row)
+            call_uuid = seen.call_uuid or (row.call_uuid if row else None)
+            if isinstance(owner, str):
+                failed.append(FailedRow(rid, owner))
+            elif call_uuid is None:
+                failed.append(FailedRow(rid, "Vobiz names no call for it."))
+            else:
+                facts = Facts.from_object(seen)
+                digest = facts.digest(call_uuid, seen.from_number, seen.to_number)
+                placed[rid] = _Listed(seen, facts, digest, owner, call_uuid)
+        return placed, failed
+
+    def _owner(self, seen: RecordingObject, row: _Known | None) -> Account | str:
+        """The account a recording belongs to, or why it cannot be taken."""
+        family = {member.pk: member for member in self.family.values()}
+        named = seen.owner_auth_id
+        outside = self.outside.get(named or "")
+        owner: Account
+        if named in self.family:
+            owner = self.family[named]
+        elif outside is not None and self._may_be_ours(outside):
+            owner = outside
+        elif outside is None and (named is None or named.startswith("SA_")):
+            # nobody connected here is named: it stays with who has it, else it is the account's that was asked
+            owner = family.get(row.account_id, self.account) if row else self.account
+        else:
+            return f"It belongs to {named}, which is not of the family of {self.account.auth_id}."
+        if row is not None and row.account_id != owner.pk and row.account_id not in family:
+            return "Its id belongs to a recording of another account family."
+        return owner
+
+    def _may_be_ours(self, outside: Account) -> bool:
+        """A main account lists it, and nobody has said yet whose sub-account it is."""
+        is_sub = outside.auth_id.startswith("SA_") and outside.parent_id is None
+        return is_sub and self.account.parent_id is None and not self.account.auth_id.startswith("SA_")
+
+    # What is new or has changed
+
+    def _take(self, listed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> None:
+        held = self._lock([known[rid].pk for rid in listed if rid in known])
+        calls = self._calls(listed.values())
+        held |= self._adopt({rid: one for rid, one in listed.items() if rid not in held})
+        made, changed = [], []
+        for rid, one in sorted(listed.items()):
+            row = held.get(rid)
+            if row is None:
+                row = self.rows.model(origin=self.origin, status=RecordingStatus.ACTIVE, happened_at=self.now)
+                made.append(row)
+            else:
+                changed.append(row)
+            self._set(row, one, calls[one.call_key])
+        rows = self.rows.model.objects
+        rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=WRITTEN)
+        rows.bulk_create(made)
+        self.report.updated += len(changed)
+        self.report.created += len(made)
+
+    def _lock(self, pks: Collection[int]) -> dict[str, Recording]:
+        found = self.rows.model.objects.select_for_update().filter(pk__in=pks)
+        return {row.recording_id: row for row in found.order_by("pk")}
+
+    def _set(self, row: Recording, one: _Listed, call: Call) -> None:
+        """Set on `row` all that the API says; the caller writes it under the lock it holds."""
+        one.facts.merge_into(row, Source.API)
+        row.recording_id, row.account, row.call = one.seen.recording_id, one.owner, call
+        row.content_hash, row.provider_data, row.synced_at = one.digest, dict(one.seen.data), self.now
+        row.happened_at = row.started_at or row.added_at or row.happened_at
+        row.gone_at_provider_at = row.read_back_due_at = None
+        settled = [Attention.MAY_BE_RECORDING]
+        if one.facts.finished:
+            row.status, row.error = RecordingStatus.COMPLETED, None
+            settled.append(Attention.STOP_UNCONFIRMED)
+        elif row.status != RecordingStatus.COMPLETED:
+            row.status, row.error = RecordingStatus.ACTIVE, None
+        if row.needs_attention in settled:
+            row.needs_attention = None
+
+    def _write_aged(self, changes: Mapping[int, Mapping[str, object]]) -> None:
+        """What changes every day, by one narrow UPDATE for each combination of values."""
+        alike: dict[tuple[tuple[str, object], ...], list[int]] = defaultdict(list)
+        for pk, values in changes.items():
+            alike[tuple(values.items())].append(pk)
+        for said, pks in alike.items():
+            self.rows.model.objects.filter(pk__in=pks).update(**dict(said))
+
+    # Their calls, and the rows that were waiting for them
+
+    def _calls(self, listed: Iterable[_Listed]) -> dict[tuple[int, str], Call]:
+        """The rows of the calls, by account and UUID: made where missing, numbers filled where empty."""
+        said: dict[tuple[int, str], dict[str, str | None]] = {}
+        for one in listed:
+            given = numbers(one.seen.from_number, one.seen.to_number)
+            known = said.setdefault(one.call_key, given)
+            said[one.call_key] = {name: known[name] or value for name, value in given.items()}
+        found = self._find_calls(said)
+        missing = sorted(said.keys() - found.keys())
+        if missing:
+            Call.objects.bulk_create(
+                [Call(account_id=pk, call_uuid=uuid, **said[pk, uuid]) for pk, uuid in missing],
+                ignore_conflicts=True,
+            )
+            found = self._find_calls(said)
+        wanting = [call.pk for key, call in found.items() if _fill(call, said[key])]
+        for call in Call.objects.select_for_update().filter(pk__in=wanting).order_by("pk") if wanting else ():
+            if columns := _fill(call, said[call.account_id, call.call_uuid]):
+                call.save(update_fields=columns)
+        return found
+
+    @staticmethod
+    def _find_calls(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], Call]:
+        accounts, uuids = {pk for pk, _ in wanted}, {uuid for _, uuid in wanted}
+        found = Call.objects.filter(account__in=accounts, call_uuid__in=uuids)
+        return {key: call for call in found if (key := (call.account_id, call.call_uuid)) in wanted}
+
+    def _adopt(self, new: Mapping[str, _Listed]) -> dict[str, Recording]:
+        """Rows asked for here whose id was not known: which listed recording each of them is."""
+        of_call: dict[str, list[_Listed]] = defaultdict(list)
+        for one in new.values():
+            of_call[one.call_uuid].append(one)
+        rows = self.rows.model.objects.select_for_update(of=("self",)).select_related("call")
+        family = [member.pk for member in self.family.values()]
+        rows = rows.filter(account__in=family, call__call_uuid__in=list(of_call), recording_id=None)
+        waiting: dict[str, list[Recording]] = defaultdict(list)
+        for row in rows.order_by("pk") if new else ():
+            if row.start_answer not in NOTHING_STARTED and row.pk not in self.spoken_for:
+                waiting[row.call.call_uuid].append(row)
+        adopted: dict[str, Recording] = {}
+        for call_uuid, (row, *others) in waiting.items():
+            asked = row.requested_at or row.happened_at
+            candidates = [one.seen for one in of_call[call_uuid] if asked < _end(one.seen, self.now)]
+            if candidates and not others:
+                adopted[min(candidates, key=lambda seen: _distance(seen, asked, self.now)).recording_id] = row
+                self.report.adopted.add(row.pk)
+        return adopted
+
+
+def _unchanged(placed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> dict[str, _Listed]:
+    return {rid: one for rid, one in placed.items() if rid in known and not known[rid].differs(one)}
+
+
+def _fill(call: Call, said: Mapping[str, str | None]) -> list[str]:
+    """Set on `call` the numbers it lacks; the columns set."""
+    lacking = [name for name, value in said.items() if value is not None and getattr(call, name) is None]
+    for name in lacking:
+        setattr(call, name, said[name])
+    return lacking
+
+
+def _end(seen: RecordingObject, now: datetime) -> datetime:
+    return seen.ended_at or (seen.added_at.at if seen.added_at else now)
+
+
+def _distance(seen: RecordingObject, asked: datetime, now: datetime) -> tuple[float, str]:
+    """How far a recording's start is from the moment one was asked for; the id decides between twins."""
+    return abs(((seen.started_at or now) - asked).total_seconds()), seen.recording_id

@@ -290,7 +290,7 @@ def _url(body: dict[str, Any], name: str) -> str | None:
 def _body(request: Request) -> dict[str, Any]:
     try:
         body = request.json()
-    except (ValueError, RecursionError):
+    except ValueError:
         body = None
     if not isinstance(body, dict):
         raise RefusedError("the body must be a JSON object")

@@ -34,7 +34,10 @@ class Request:
 
     def json(self) -> Any:
         """The body as JSON; {} when there is none. ValueError when it is something else."""
-        return json.loads(self.body) if self.body.strip() else {}
+        try:
+            return json.loads(self.body) if self.body.strip() else {}
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
 
     def shown(self) -> dict[str, Any]:
         """For the ledger: everything but secrets."""

@@ -153,7 +153,10 @@ class Fault:
             for item in fields(self)
             if getattr(self, item.name) != getattr(default, item.name)
         }
-        return {name: (repr(value) if callable(value) else value) for name, value in shown.items()}
+        return {
+            name: (repr(value) if callable(value) or isinstance(value, bytes) else value)
+            for name, value in shown.items()
+        }
 
 
 class Faults:

@@ -85,8 +85,9 @@ class Sandbox:
         self.world.media_base = self.media_url
         if self._deliver:
             self.outbox.start()
-        serving = (partial(server.serve_forever, NOTICES_STOP) for server in self._servers)
-        for run in (*serving, self._tick):
+        serving = [partial(server.serve_forever, NOTICES_STOP) for server in self._servers]
+        loops: list[Callable[[], None]] = [*serving, self._tick]
+        for run in loops:
             thread = threading.Thread(target=run, name="sandbox", daemon=True)
             thread.start()
             self._threads.append(thread)

@@ -14,7 +14,7 @@ AT_MOST = 12  # open calls
 
 
 class Traffic:
-    """Places calls for some accounts, `per_minute` of them on average. `tick` does what is due."""
+    """Places calls for some accounts, `per_minute` on average, the most for the first. `tick` does what is due."""
 
     def __init__(self, world: World, auth_ids: Sequence[str], *, per_minute: float) -> None:
         self._world = world
@@ -39,7 +39,8 @@ class Traffic:
             self._place(lasts=self._chance.uniform(*LASTS), rings_for=self._chance.uniform(*RINGS))
 
     def _place(self, *, lasts: float, rings_for: float = 0.0, answered_ago: float = 0.0) -> None:
-        auth_id = self._chance.choice(self._auth_ids)
+        shares = [1 / (place + 1) for place in range(len(self._auth_ids))]
+        auth_id = self._chance.choices(self._auth_ids, shares)[0]
         caller, callee, direction = self._numbers.pair()
         self._world.place_call(
             auth_id,

@@ -191,6 +191,8 @@ class World(Timeline):
         with self.lock:
             new_id, call_uuid = self.new_id(), self.new_id()
             recording = shapes.adopt(auth_id, fields, now=self.now(), new_id=new_id, call_uuid=call_uuid)
+            if auth_id not in self.accounts or recording.recording_id in self.shelf.all:
+                raise ValueError(f"no account {auth_id}, or {recording.recording_id} is there already")
             self.keep(recording)
             self._note("recording.added", self.now(), recording=recording)
             return recording

@@ -28,7 +28,7 @@ ACCOUNTS = (
     ("SA_DEMO00000001", "Lotus Parcels, Mumbai office", 0.25),
     ("MA_DEMO00000002", "Nilgiri Tea Estates", 0.15),
 )
-OPENING_CALLS = 4
+OPENING_CALLS = 5
 
 
 class Command(BaseCommand):

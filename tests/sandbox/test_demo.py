@@ -232,7 +232,8 @@ def test_the_demo_runs_stops_goes_on_with_its_data_and_ends_when_a_part_of_it_do
         welcome = first.welcome()
         assert welcome["address"] == f"http://127.0.0.1:{port}/admin/"
         session = log_in(welcome, welcome["password"])
-        eventually(lambda: re.search(r"first sync is done: [1-9]\d* recordings", first.told()), within=60)
+        eventually(lambda: "The first sync" in first.told(), within=60)
+        assert re.search(r"The first sync is done: [1-9]\d* recordings", first.told()), first.told()
 
         second = run(folder)
         assert second.returncode == 1

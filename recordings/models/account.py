@@ -84,7 +84,7 @@ class Account(models.Model):
     former_token_until = models.DateTimeField(_("former token accepted until"), null=True, blank=True)
     callback_key = models.CharField(max_length=64, unique=True, default=new_callback_key, editable=False)
     refused_uncounted = models.PositiveIntegerField(
-        _("refused callbacks counted only"), default=0, editable=False
+        _("refused callbacks only counted"), default=0, editable=False
     )
 
     default_time_limit = models.PositiveIntegerField(
@@ -244,3 +244,12 @@ class Account(models.Model):
         """The main account and all its sub-accounts."""
         root = self.parent_id or self.pk
         return Account.objects.filter(Q(pk=root) | Q(parent_id=root))
+
+    def lock_family(self) -> None:
+        """Until this transaction ends, nobody else matches recordings of this family.
+
+        A page of a sync, an answer to a start and a callback may each hold one row of a recording and want another;
+        who takes this first waits for none of them. Taken before any row is locked; only inside a transaction.
+        """
+        root = Account.objects.order_by().filter(pk=self.parent_id or self.pk)
+        list(root.select_for_update(no_key=True).values_list("pk"))

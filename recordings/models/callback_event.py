@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
@@ -13,6 +13,7 @@ from recordings.models.visibility import VisibleQuerySet
 
 MAX_ATTEMPTS = 8
 NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
+SHOWN_BODY = 4_000  # characters
 
 
 class CallbackEventQuerySet(VisibleQuerySet):
@@ -25,6 +26,28 @@ class CallbackEventQuerySet(VisibleQuerySet):
     def not_applied(self) -> CallbackEventQuerySet:
         """Those that still have an effect to have."""
         return self.filter(outcome__in=NOT_APPLIED)
+
+    def unmatched(self) -> CallbackEventQuerySet:
+        """Those about a recording that is not known here, oldest first."""
+        rows = self.filter(outcome=EventOutcome.UNMATCHED).select_related("account__parent")
+        return rows.order_by("received_at", "pk")
+
+    def to_apply(self, account: Account) -> CallbackEventQuerySet:
+        """Those of an account that had no effect yet and might have one now, without Vobiz being asked, oldest first.
+
+        One that failed for good is left to a person; one that waits for its read-back had its effect.
+        """
+        untried = Q(outcome=EventOutcome.RECEIVED, processed_at=None)
+        rows = self.filter(untried | Q(outcome=EventOutcome.UNMATCHED), account=account)
+        return rows.select_related("account__parent").order_by("received_at", "pk")
+
+    def awaiting_read_back(self) -> CallbackEventQuerySet:
+        """Unsigned ones that had their effect, which was to have the API asked about their recording."""
+        return self.filter(outcome=EventOutcome.RECEIVED, processed_at__isnull=False)
+
+    def close(self) -> int:
+        """received → applied, for those whose recording is not due any more: the API was asked. How many."""
+        return self.filter(recording__read_back_due_at=None).update(outcome=EventOutcome.APPLIED)
 
 
 class CallbackEvent(models.Model):
@@ -51,8 +74,13 @@ class CallbackEvent(models.Model):
     nonces = models.JSONField(_("nonces"), default=list)
     scheme = models.CharField(_("scheme"), max_length=8, choices=Scheme, default=Scheme.NONE)
     trust = models.CharField(_("trust"), max_length=16, choices=Trust)
-    signature_headers = models.JSONField(default=dict, editable=False)  # of refused ones, to verify anew
+    # Of a refused one, to verify it anew: the signature headers of its deliveries, and where it says it was sent to
+    signature_headers = models.JSONField(default=list, editable=False)
+    hosts = models.JSONField(default=list, editable=False)
     expected_base = models.CharField(_("address expected"), max_length=2048, null=True, blank=True)  # noqa: DJ001
+    # Of an unreadable one, to read it again: its bytes, and what it says they are
+    raw_body = models.BinaryField(null=True, editable=False)
+    raw_form = models.JSONField(null=True, editable=False)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
     error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
@@ -90,6 +118,28 @@ class CallbackEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.received_at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def raw_text(self) -> str | None:
+        """The beginning of a body that could not be read, as far as it is text; None where it was read."""
+        if self.raw_body is None:
+            return None
+        return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
+
+    @property
+    def awaits_read_back(self) -> bool:
+        """It had its effect, and is applied once the API was asked: so it is with unsigned ones."""
+        return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
+
+    def put_off(self, error: str, outcome: EventOutcome | None = None) -> None:
+        """Vobiz could not settle it: counted as a try. After 8 of them, or with an `outcome` of its own, it rests."""
+        last = When(attempts__gte=MAX_ATTEMPTS - 1, then=Value(EventOutcome.FAILED))
+        CallbackEvent.objects.filter(pk=self.pk, outcome__in=NOT_APPLIED).update(
+            attempts=F("attempts") + 1,
+            error=error,
+            outcome=outcome if outcome is not None else Case(last, default=F("outcome")),
+        )
+        self.refresh_from_db(fields=["attempts", "error", "outcome"])
 
 
 class SpentNonce(models.Model):

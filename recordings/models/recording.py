@@ -260,6 +260,11 @@ class Recording(models.Model):
         """The API is to be asked about it, at `at` or, if that was due before, then."""
         Recording.objects.filter(pk=self.pk, read_back_due_at=None).update(read_back_due_at=at)
 
+    def put_off_read_back(self, now: datetime, *, until: datetime) -> None:
+        """The API was asked and did not settle it; unless another time was set meanwhile, it is asked again then."""
+        due = Recording.objects.filter(pk=self.pk, read_back_due_at__lte=now)
+        due.update(read_back_due_at=until)
+
     def flag(self, attention: Attention) -> None:
         """Ask for a person, unless something asked before."""
         Recording.objects.filter(pk=self.pk, needs_attention=None).update(needs_attention=attention)
@@ -292,6 +297,7 @@ class Recording(models.Model):
         the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
         """
         with transaction.atomic():
+            self.account.lock_family()
             rows = Recording.objects.select_for_update().filter(Q(pk=self.pk) | Q(recording_id=recording_id))
             by_pk = {row.pk: row for row in rows.order_by("pk")}
             mine = by_pk.pop(self.pk)

@@ -1,0 +1,108 @@
+"""Why a callback was refused: the address its signature was expected for, and the one it was made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from recordings.callbacks.doors import Door
+from recordings.choices import Trust
+from recordings.models import CallbackEvent
+from recordings.vobiz.signature import Verdict, verify
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What a refused event's signature was made for. Addresses have `…` in place of the key.
+
+    `expected`: the addresses that count today. `used`: the one it verifies under, None if none of those tried.
+    `same` is what `used` and the first expected begin with, `expected_rest` and `used_rest` what follows from their
+    first difference on. `words`: what that means and what to do.
+    """
+
+    expected: tuple[str, ...]
+    used: str | None
+    same: str
+    expected_rest: str
+    used_rest: str
+    words: str
+
+
+def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
+    """Compare what was expected with what can be found out, by trying."""
+    door = Door.of(event)
+    if door is None:
+        return _without_address(_("Its address is not in use any more, so it cannot be verified."))
+    expected = tuple(door.without_key(base) for base in door.bases)
+    if event.trust == Trust.UNSIGNED:
+        words = _("It has no signature. The account requires one: change that there, or in Vobiz's console.")
+        return Diagnosis(expected, None, expected[0], "", "", words)
+    tokens = door.tokens(now)
+    if not tokens:
+        words = _(
+            "The account has no token that can be read, so nothing verifies: enter it on the account's page."
+        )
+        return Diagnosis(expected, None, expected[0], "", "", words)
+    used = _used(event, door, tokens)
+    if used is None:
+        words = _(
+            "It verifies under none of the addresses tried: it may be signed with a token that is not known here, "
+            "or was sent to an address that differs in more than host, port and scheme."
+        )
+        return Diagnosis(expected, None, expected[0], "", "", words)
+    if used in door.bases:
+        words = _("It verifies now: process it again.")
+    else:
+        words = _(
+            "Vobiz was given another address than PORTAL_URL makes. Make them one, then process it again."
+        )
+    shown = door.without_key(used)
+    same = _common_beginning(expected[0], shown)
+    return Diagnosis(expected, shown, same, expected[0][len(same) :], shown[len(same) :], words)
+
+
+def _common_beginning(one: str, other: str) -> str:
+    differs = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(differs, min(len(one), len(other)))]
+
+
+def _without_address(words: str) -> Diagnosis:
+    return Diagnosis((), None, "", "", "", words)
+
+
+def _used(event: CallbackEvent, door: Door, tokens: tuple[str, ...]) -> str | None:
+    def verdicts(*bases: str) -> Iterator[Verdict]:
+        return (verify(given, bases=bases, tokens=tokens) for given in event.signature_headers)
+
+    candidates = list(dict.fromkeys([*door.bases, *_candidates(event, door)]))
+    if not any(verdict.trust == "signed" for verdict in verdicts(*candidates)):
+        return None
+    return next(base for base in candidates if any(verdict.trust == "signed" for verdict in verdicts(base)))
+
+
+def _candidates(event: CallbackEvent, door: Door) -> Iterator[str]:
+    """The door's address as others may have written it: scheme, host, port, slashes."""
+    expected = urlsplit(door.bases[0])
+    hosts, ports = (
+        [expected.hostname or ""],
+        ["", ":443", ":80", f":{expected.port}" if expected.port else ""],
+    )
+    for named in (*event.hosts, *settings.ALLOWED_HOSTS, *map(_netloc, settings.CSRF_TRUSTED_ORIGINS)):
+        host, _colon, port = named.partition(":") if named.count(":") < 2 else (named, "", "")
+        hosts.append(host)
+        ports.append(f":{port}" if port else "")
+    path = expected.path
+    paths = (path, path.rstrip("/"), f"/{path}", f"{path}/")
+    unique = (dict.fromkeys(("https", "http")), dict.fromkeys(hosts), dict.fromkeys(ports), paths)
+    for scheme, host, port, written in product(*unique):
+        yield f"{scheme}://{host}{port}{written}"
+
+
+def _netloc(origin: str) -> str:
+    return urlsplit(origin).netloc

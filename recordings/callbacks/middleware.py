@@ -1,0 +1,32 @@
+"""Callbacks come whatever Host they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+CALLBACKS = "/callbacks/"
+
+
+class CallbackHost:
+    """Under /callbacks/, PORTAL_URL's host stands for whatever the request says.
+
+    A proxy that does not pass the outer Host on would have every callback answered with 400 by ALLOWED_HOSTS. Nothing
+    under /callbacks/ is built from the Host, so PORTAL_URL alone decides there.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(CALLBACKS):
+            request.get_host = _portal_host  # type: ignore[method-assign]
+        return self.get_response(request)
+
+
+def _portal_host() -> str:
+    netloc: str = urlsplit(settings.PORTAL_URL).netloc
+    return netloc

@@ -1,0 +1,21 @@
+"""Who may have a delivery applied: Vobiz, as far as a signature shows that it is Vobiz."""
+
+from __future__ import annotations
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from recordings.callbacks.inbox import Arrival
+
+
+class VobizSigned(BasePermission):
+    """The delivery is signed under a token known here; or it is unsigned, and its account takes those too."""
+
+    message = "The signature does not verify."
+    code = "refused"
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Decided by the path and the headers; what the body says has no part in it."""
+        arrival: Arrival = view.arrival  # type: ignore[attr-defined] # of CallbackView
+        return arrival.is_admitted

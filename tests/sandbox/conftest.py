@@ -84,3 +84,14 @@ def call(world: World) -> Call:
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
+
+
+def record_and_report(client: Client, call: Call, receiver: Receiver, **options: object) -> dict[str, Any]:
+    """Start a recording of 20 s that reports to the receiver, transcript included."""
+    asked = {
+        "callback_url": f"{receiver.url}/callbacks/recording/k3y/",
+        "transcription_url": f"{receiver.url}/callbacks/transcription/k3y/",
+        "transcription_type": "auto",
+        "time_limit": 20,
+    }
+    return client.record(call, **{**asked, **options})

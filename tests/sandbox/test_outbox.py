@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 
 import pytest
 
 from recordings.vobiz.signature import verify
-from tests.sandbox.conftest import MAIN, SUB, Client
+from tests.sandbox.conftest import MAIN, SUB, Client, record_and_report
 from tests.sandbox.receiver import Receiver
 from tests.waiting import eventually
 from vobiz_portal.sandbox.audio import Conversation
 from vobiz_portal.sandbox.facts import Call
-from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World
 
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210"}
 
 
-def record(client: Client, call: Call, receiver: Receiver, **options: object) -> dict[str, str]:
-    asked = {
-        "callback_url": f"{receiver.url}/callbacks/recording/k3y/",
-        "transcription_url": f"{receiver.url}/callbacks/transcription/k3y/",
-        "transcription_type": "auto",
-        "time_limit": 20,
-    }
-    return client.record(call, **{**asked, **options})
-
-
 def test_a_recording_callback_has_the_documented_fields_form_encoded(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
-    started = record(client, call, receiver)
+    started = record_and_report(client, call, receiver)
     world.advance(20)
     assert sandbox.outbox.deliver_now() == [200]
     (delivery,) = receiver.deliveries
@@ -58,7 +46,7 @@ def test_a_transcription_comes_later_with_the_words_that_are_in_the_audio(
 ) -> None:
     world.transcript_delay = 60.0
     world.advance(7.2)
-    started = record(client, call, receiver)
+    started = record_and_report(client, call, receiver)
     world.advance(20)
     sandbox.outbox.deliver_now()
     assert receiver.paths == ["/callbacks/recording/k3y/"]
@@ -82,10 +70,10 @@ def test_a_transcription_comes_later_with_the_words_that_are_in_the_audio(
 def test_too_short_and_too_long_recordings_get_an_error_instead_of_a_transcript(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
-    record(client, call, receiver, time_limit=28_800)
+    record_and_report(client, call, receiver, time_limit=28_800)
     world.advance(0.4)
     client.delete(f"Call/{call.call_uuid}/Record/")
-    record(client, call, receiver, time_limit=28_800)
+    record_and_report(client, call, receiver, time_limit=28_800)
     world.advance(30_000)
     sandbox.outbox.deliver_now("transcription")
     for delivery in receiver.deliveries:
@@ -97,13 +85,13 @@ def test_too_short_and_too_long_recordings_get_an_error_instead_of_a_transcript(
 def test_no_transcription_is_made_that_was_not_asked_for(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
-    record(client, call, receiver, transcription_type="")
-    record(client, call, receiver, transcription_url="")
+    record_and_report(client, call, receiver, transcription_type="")
+    record_and_report(client, call, receiver, transcription_url="")
     world.advance(100)
     sandbox.outbox.deliver_now()
     assert set(receiver.paths) == {"/callbacks/recording/k3y/"}
     world.quirks.transcripts_to_callback_url = True
-    record(client, call, receiver, transcription_url="")
+    record_and_report(client, call, receiver, transcription_url="")
     world.advance(100)
     sandbox.outbox.deliver_now("transcription")
     assert "transcription" in receiver.deliveries[-1].fields
@@ -112,7 +100,9 @@ def test_no_transcription_is_made_that_was_not_asked_for(
 def test_a_get_callback_has_its_fields_in_the_query(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
-    record(client, call, receiver, callback_method="GET", callback_url=f"{receiver.url}/cb/?mine=1#part")
+    record_and_report(
+        client, call, receiver, callback_method="GET", callback_url=f"{receiver.url}/cb/?mine=1#part"
+    )
     world.advance(20)
     sandbox.outbox.deliver_now()
     (delivery,) = receiver.deliveries
@@ -126,7 +116,9 @@ def test_each_callback_is_signed_four_times_over_its_path(
     world: World, sandbox: Sandbox, receiver: Receiver, owner: str
 ) -> None:
     client = Client(sandbox, owner)
-    record(client, world.place_call(owner), receiver, callback_url=f"{receiver.url}/cb/?not=signed")
+    record_and_report(
+        client, world.place_call(owner), receiver, callback_url=f"{receiver.url}/cb/?not=signed"
+    )
     world.advance(20)
     sandbox.outbox.deliver_now()
     headers = receiver.deliveries[0].headers
@@ -152,7 +144,7 @@ def test_callbacks_are_unsigned_or_carry_tokens_in_clear_by_switch(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     world.quirks.tokens_in_headers = True
-    record(client, call, receiver)
+    record_and_report(client, call, receiver)
     world.advance(20)
     sandbox.outbox.deliver_now("recording")
     assert receiver.deliveries[0].headers["auth-token"] == TOKENS[MAIN]
@@ -166,7 +158,7 @@ def test_anything_but_200_is_tried_three_times_more_with_growing_pauses_and_the_
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 204, 302, 404]
-    record(client, call, receiver, transcription_type="")
+    record_and_report(client, call, receiver, transcription_type="")
     world.advance(20)
     assert sandbox.outbox.deliver_now() == [500]
     for pause, status in ((1, 204), (2, 302), (4, 404)):
@@ -186,7 +178,7 @@ def test_a_retry_keeps_its_nonces_by_switch(
 ) -> None:
     world.quirks.nonce_changes_on_retry = False
     receiver.statuses = [500]
-    record(client, call, receiver, transcription_type="")
+    record_and_report(client, call, receiver, transcription_type="")
     world.advance(20)
     assert sandbox.outbox.settle()
     first, second = receiver.deliveries
@@ -199,7 +191,7 @@ def test_patience_ends_and_the_callback_is_tried_again(
     sandbox = client.sandbox
     sandbox.outbox.patience = 0.2
     receiver.go_on.clear()
-    record(client, call, receiver, transcription_type="")
+    record_and_report(client, call, receiver, transcription_type="")
     world.advance(20)
     assert sandbox.outbox.deliver_now() == [None]
     receiver.go_on.set()
@@ -220,7 +212,7 @@ def test_credentials_in_a_callback_url_are_sent_and_not_signed(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     url = receiver.url.replace("http://", "http://vobiz:s%40crt@")
-    record(client, call, receiver, callback_url=f"{url}/cb/", transcription_type="")
+    record_and_report(client, call, receiver, callback_url=f"{url}/cb/", transcription_type="")
     world.advance(20)
     sandbox.outbox.deliver_now()
     (delivery,) = receiver.deliveries
@@ -234,7 +226,7 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(world: World, r
         client = Client(sandbox, MAIN)
         receiver.go_on.clear()
         for _ in range(4):
-            record(client, world.place_call(MAIN), receiver, transcription_type="")
+            record_and_report(client, world.place_call(MAIN), receiver, transcription_type="")
         world.advance(20)
         eventually(lambda: len(receiver.deliveries) == 4)
         receiver.go_on.set()
@@ -245,7 +237,7 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(world: World, r
 def test_settle_says_so_when_it_does_not_come_true(world: World, receiver: Receiver) -> None:
     with Sandbox(world, patience=5) as sandbox:
         receiver.go_on.clear()
-        record(Client(sandbox, MAIN), world.place_call(MAIN), receiver, transcription_type="")
+        record_and_report(Client(sandbox, MAIN), world.place_call(MAIN), receiver, transcription_type="")
         world.advance(20)
         assert not sandbox.outbox.settle(timeout=0.2)
         receiver.go_on.set()
@@ -258,7 +250,7 @@ def test_a_receiver_may_ask_the_api_while_it_is_being_called(
     """No lock is held while a callback is out."""
     client = Client(sandbox, MAIN)
     receiver.go_on.clear()
-    record(client, world.place_call(MAIN), receiver, transcription_type="")
+    record_and_report(client, world.place_call(MAIN), receiver, transcription_type="")
     world.advance(20)
     sender = threading.Thread(target=sandbox.outbox.deliver_now)
     sender.start()
@@ -267,89 +259,6 @@ def test_a_receiver_may_ask_the_api_while_it_is_being_called(
     receiver.go_on.set()
     sender.join(timeout=5)
     assert len(world.ledger.of("callback.delivered")) == 1
-
-
-# Faults of callbacks
-
-
-def plan_and_deliver(world: World, client: Client, receiver: Receiver, fault: Fault) -> None:
-    world.faults.plan(fault)
-    record(client, world.place_call(MAIN), receiver, transcription_type="")
-    world.advance(20)
-    client.sandbox.outbox.deliver_now()
-
-
-def test_a_muted_callback_is_lost(world: World, client: Client, receiver: Receiver) -> None:
-    plan_and_deliver(world, client, receiver, Fault(on="callback.recording", mute=True))
-    assert receiver.deliveries == []
-    world.post.muted = True
-    plan_and_deliver(world, client, receiver, Fault(on="media.get"))
-    assert receiver.deliveries == []
-    assert len(world.ledger.of("callback.muted")) == 2
-
-
-def test_a_callback_is_duplicated(world: World, client: Client, receiver: Receiver) -> None:
-    plan_and_deliver(world, client, receiver, Fault(on="callback.*", duplicate=3))
-    assert len(receiver.deliveries) == 4
-    assert len({delivery.body for delivery in receiver.deliveries}) == 1
-
-
-def test_a_callback_is_late(world: World, client: Client, receiver: Receiver) -> None:
-    plan_and_deliver(world, client, receiver, Fault(on="callback.recording", delay=90))
-    assert receiver.deliveries == []
-    world.advance(91)
-    assert client.sandbox.outbox.deliver_now() == [200]
-
-
-def test_a_callback_goes_after_the_next_one(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
-) -> None:
-    world.faults.plan(Fault(on="callback.recording", reorder=True))
-    record(client, call, receiver)
-    world.advance(30)
-    sandbox.outbox.deliver_now()
-    assert receiver.paths == ["/callbacks/transcription/k3y/", "/callbacks/recording/k3y/"]
-
-
-def test_a_callback_is_held_until_it_is_released(world: World, client: Client, receiver: Receiver) -> None:
-    plan_and_deliver(world, client, receiver, Fault(on="callback.recording", hold=True))
-    outbox = client.sandbox.outbox
-    world.advance(100)
-    assert (outbox.deliver_now(), len(outbox.pending())) == ([], 1)
-    assert outbox.release() == 1
-    assert outbox.deliver_now() == [200]
-
-
-@pytest.mark.parametrize(
-    ("fault", "trust"),
-    [
-        (Fault(on="callback.recording", unsigned=True), "unsigned"),
-        (Fault(on="callback.recording", token="another_token"), "refused"),
-        (Fault(on="callback.recording", base="http://inner.example/cb/"), "refused"),
-        (Fault(on="callback.recording", schemes=("ma-v2",)), "signed"),
-    ],
-)
-def test_a_callback_is_signed_wrongly_or_not_at_all(
-    world: World, client: Client, receiver: Receiver, fault: Fault, trust: str
-) -> None:
-    plan_and_deliver(world, client, receiver, fault)
-    (delivery,) = receiver.deliveries
-    verdict = verify(delivery.headers, bases=[receiver.url + delivery.path], tokens=[TOKENS[MAIN]])
-    assert verdict.trust == trust
-    if fault.schemes:
-        assert verdict.scheme == "ma-v2"
-        assert not any("V3" in name for name in delivery.headers)
-
-
-def test_a_callback_comes_as_json_with_numbers_and_with_changed_fields(
-    world: World, client: Client, receiver: Receiver
-) -> None:
-    fault = Fault(on="callback.recording", encoding="json", fields={"recording_duration": -1, "api_id": None})
-    plan_and_deliver(world, client, receiver, fault)
-    (delivery,) = receiver.deliveries
-    body = json.loads(delivery.body)
-    assert (body["recording_duration"], body["recording_duration_ms"]) == (-1, 20_000)
-    assert "api_id" not in body
 
 
 # Call flows
@@ -395,7 +304,7 @@ def test_calls_without_the_flow_do_not_record_themselves(world: World, receiver:
 def test_a_finished_recordings_callback_can_be_owed_again(
     world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
-    started = record(client, call, receiver)
+    started = record_and_report(client, call, receiver)
     world.advance(100)
     sandbox.outbox.deliver_now()
     world.owe_again(started["recording_id"])

@@ -96,6 +96,11 @@ def test_a_server_that_says_nothing_is_left_after_the_read_timeout(
     assert failed.sent
 
 
+def test_a_single_read_lasts_no_longer_than_the_deadline(server: WireServer, adapter: GuardedAdapter) -> None:
+    server.answers(hangs)
+    assert "within the time allowed" in failure(adapter, server.url, limits(0.3, read=30)).why
+
+
 def test_a_body_that_stops_coming_is_left_after_the_read_timeout(
     server: WireServer, adapter: GuardedAdapter
 ) -> None:

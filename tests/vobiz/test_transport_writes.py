@@ -20,7 +20,17 @@ from recordings.vobiz.errors import (
 from recordings.vobiz.transport import Patience
 from tests.vobiz.conftest import client_of
 from tests.vobiz.payloads import payload
-from tests.vobiz.wire_server import WireServer, drips, drops, hangs, redirects, says, sends, unused_port
+from tests.vobiz.wire_server import (
+    WireServer,
+    drips,
+    drops,
+    drops_and_goes,
+    hangs,
+    redirects,
+    says,
+    sends,
+    unused_port,
+)
 
 CALL = "6e558798-499c-4a68-bc77-46f2c53d1f69"
 HTML = "<html><head><title>502 Bad Gateway</title></head></html>"
@@ -153,6 +163,12 @@ def test_a_stop_is_in_doubt_if_only_an_earlier_try_may_have_arrived(
         client.stop_all_recordings(CALL)
     server.answers(drops, says({"error": "no such call"}, 404))
     with pytest.raises(NotFound):
+        client.stop_all_recordings(CALL)
+
+
+def test_a_stop_is_in_doubt_though_the_last_try_found_nobody(server: WireServer, client: VobizClient) -> None:
+    server.answers(drops_and_goes)
+    with pytest.raises(OutcomeUnknown, match="refused the connection"):
         client.stop_all_recordings(CALL)
 
 

@@ -166,6 +166,13 @@ def drops(handler: Handler) -> None:
     handler.close_connection = True
 
 
+def drops_and_goes(handler: Handler) -> None:
+    """The end of the connection, and of the server: the next try finds nobody."""
+    handler.server.shutdown()
+    handler.server.server_close()
+    drops(handler)
+
+
 def redirects(to: str, status: int = 302) -> Answer:
     return says(b"", status, {"Location": to})
 

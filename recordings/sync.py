@@ -16,8 +16,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from recordings.choices import Origin, RecordingStatus, SyncState
-from recordings.models import Account, Recording, SyncRun, UpsertReport
-from recordings.models.recording_set import FailedRow
+from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (

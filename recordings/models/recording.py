@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -27,8 +27,10 @@ from recordings.models.recording_set import RecordingQuerySet
 
 KEPT_COLUMNS = (
     "provider_data", "content_hash", "synced_at", "audio", "audio_sha256", "audio_bytes", "container",
-    "archived_at", "verified_at", "gone_at_provider_at",
+    "archived_at", "verified_at", "gone_at_provider_at", "read_back_due_at", "needs_attention",
 )  # fmt: skip
+SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
+STOP_TAKES = timedelta(seconds=60)
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
 
 
@@ -216,18 +218,21 @@ class Recording(models.Model):
     # Moves. Each is one conditional UPDATE; False means that another was first, which is normal.
 
     def confirm(self) -> bool:
-        """Vobiz accepted the start: requested → active."""
-        moved = self._move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE)
+        """Vobiz accepted the start: requested → active. One that has ended already stays what it is."""
+        moved = self._move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE, error=None)
         Recording.objects.filter(pk=self.pk).update(start_answer=StartAnswer.ACCEPTED)
         self.clear(Attention.MAY_BE_RECORDING)
         return moved
 
     def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
         """It did not happen, or Vobiz has no trace of it: requested or active → failed."""
-        values = {"error": error, "needs_attention": None, "read_back_due_at": None}
-        if answer is not None:
-            values["start_answer"] = answer
-        return self._move(OPEN_STATUSES, RecordingStatus.FAILED, **values)
+        values: dict[str, object] = {} if answer is None else {"start_answer": answer}
+        moved = self._move(
+            OPEN_STATUSES, RecordingStatus.FAILED, error=error, read_back_due_at=None, **values
+        )  # fmt: skip
+        if moved:
+            self.clear(*SETTLED_BY_THE_END)
+        return moved
 
     def note_unknown(self, error: str) -> bool:
         """The answer to the start was lost: still requested, and says that it may be recording."""
@@ -241,15 +246,20 @@ class Recording(models.Model):
 
     def finish(self) -> bool:
         """Vobiz says it exists and has ended: any state → completed."""
-        moved = self._move(
-            (*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None
-        )  # fmt: skip
-        self.clear(Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
+        moved = self._move((*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None)
+        self.clear(*SETTLED_BY_THE_END)
         return moved
 
     def note_stop(self, by: User | None, *, now: datetime) -> bool:
-        """`by` (None: at the command line) asks to stop it. False: somebody asked before, or it has ended."""
-        waiting = Recording.objects.filter(pk=self.pk, status__in=OPEN_STATUSES, stop_requested_at=None)
+        """`by` (None: at the command line) asks to stop it. False: somebody asked just before, or it has ended.
+
+        One that still runs a minute after it was asked to stop may be asked again: the first may never have left.
+        """
+        waiting = Recording.objects.filter(
+            Q(stop_requested_at=None) | Q(stop_requested_at__lte=now - STOP_TAKES),
+            pk=self.pk,
+            status__in=OPEN_STATUSES,
+        )
         return bool(waiting.update(stop_requested_at=now, stop_requested_by=by))
 
     def withdraw_stop(self) -> None:
@@ -296,6 +306,14 @@ class Recording(models.Model):
         Where another row has the id already (a sync or an account's callback was first), this one stays, takes
         the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
         """
+        try:
+            taken = self._take_id(recording_id)
+        except IntegrityError:  # another family has made a row of this id at the same moment: it is there now
+            taken = self._take_id(recording_id)
+        self.refresh_from_db()
+        return taken
+
+    def _take_id(self, recording_id: str) -> bool:
         with transaction.atomic():
             self.account.lock_family()
             rows = Recording.objects.select_for_update().filter(Q(pk=self.pk) | Q(recording_id=recording_id))
@@ -303,17 +321,14 @@ class Recording(models.Model):
             mine = by_pk.pop(self.pk)
             other = next(iter(by_pk.values()), None)
             if mine.recording_id == recording_id:
-                taken = True
-            elif mine.recording_id is not None or (other is not None and not mine.may_absorb(other)):
+                return True
+            if mine.recording_id is not None or (other is not None and not mine.may_absorb(other)):
                 mine.flag(Attention.ID_CONFLICT)
-                taken = False
-            else:
-                if other is not None:
-                    mine.absorb(other)
-                Recording.objects.filter(pk=mine.pk).update(recording_id=recording_id)
-                taken = True
-        self.refresh_from_db()
-        return taken
+                return False
+            if other is not None:
+                mine.absorb(other)
+            Recording.objects.filter(pk=mine.pk).update(recording_id=recording_id)
+            return True
 
     def may_absorb(self, other: Recording) -> bool:
         """Only a row not asked for here, of the same call and account family, is the same recording."""
@@ -329,11 +344,16 @@ class Recording(models.Model):
                 setattr(self, column, getattr(other, column))
         self.account_id, self.call_id = other.account_id, other.call_id
         self.happened_at = self.started_at or self.added_at or self.happened_at
+        self.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
         other.events.update(recording=self)
         if (transcript := getattr(other, "transcription", None)) is not None:
             transcript.hand_over(self)
-        ended = other.status == RecordingStatus.COMPLETED
+        known_as = other.status
         other.delete()
-        self.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
-        if ended:
+        if known_as == RecordingStatus.COMPLETED:
             self.finish()
+        elif known_as == RecordingStatus.ACTIVE:
+            self._move(
+                (RecordingStatus.REQUESTED, RecordingStatus.FAILED), RecordingStatus.ACTIVE, error=None
+            )
+            self.clear(Attention.MAY_BE_RECORDING)

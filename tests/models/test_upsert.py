@@ -49,7 +49,8 @@ def test_each_documented_example_becomes_a_row_with_every_attribute_right(
     assert (row.kind, row.file_format, row.conference_name) == ("call", "mp3", None)
     assert (row.billed_seconds, row.storage_days) == (60, 1)
     assert (row.storage_rate, row.monthly_storage_amount) == (Decimal("0.005"), Decimal(0))
-    assert row.recording_url is not None and row.recording_url.endswith(f"/Recording/{DOCUMENTED}.mp3")
+    assert row.recording_url is not None
+    assert row.recording_url.endswith(f"/Recording/{DOCUMENTED}.mp3")
     assert row.provider_data == payload(example)["objects"][0]
     assert row.api_id is None  # it names the request, not the recording
     assert row.synced_at == now

@@ -125,7 +125,7 @@ def holds_error(document: Any) -> bool:
 
 
 def refusal(reply: Reply, doing: str, where: Where) -> Refused:
-    """The error for an answer that says no. `doing` completes "Vobiz refused to …"."""
+    """The error for an answer that says no. `doing` completes "Vobiz refused to …" and "could not …"."""
     said = reply.said()
     tail = f": {said.rstrip('.')}." if said else "."
     match reply.status:
@@ -143,7 +143,7 @@ def refusal(reply: Reply, doing: str, where: Where) -> Refused:
             missing = _is_gateway(reply.mapping())
             if missing:
                 tail += f" Vobiz knows no such route: {where.get('path')}."
-            return NotFound(f"Vobiz found nothing to {doing} (404){tail}", route_missing=missing, **where)
+            return NotFound(f"Vobiz could not {doing} (404){tail}", route_missing=missing, **where)
         case 429:
             wait = retry_after(reply)
             if wait is not None:

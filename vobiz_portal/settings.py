@@ -190,6 +190,6 @@ LOGGING = {
     # Django's own default would mail error pages, with the request's body in them, to ADMINS.
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "urllib3": {"level": "WARNING"},
+        "urllib3": {"level": "ERROR"},
     },
 }

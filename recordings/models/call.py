@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account
+from recordings.models.constraints import never_empty
 from recordings.models.visibility import VisibleQuerySet
 from recordings.numbers import digits_of, grouped
 from recordings.vobiz.objects import LiveCall
@@ -100,6 +101,7 @@ class Call(models.Model):
             models.CheckConstraint(
                 condition=Q(direction__isnull=True) | Q(direction__in=Direction.values), name="call_direction"
             ),
+            never_empty("call_unknown_is_null", "call_uuid", "from_number", "to_number"),
         ]
         indexes = [
             models.Index(fields=["call_uuid"], name="call_by_uuid"),

@@ -120,6 +120,7 @@ class Facts:
 
 
 FACT_COLUMNS = tuple(field.name for field in fields(Facts))
+TEXT_FACTS = ("api_id", "recording_url", "kind", "file_format", "conference_name")
 
 
 def _money(amount: Decimal | None) -> Decimal | None:

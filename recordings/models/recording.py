@@ -22,7 +22,8 @@ from recordings.choices import (
 )
 from recordings.models.account import Account
 from recordings.models.call import Call
-from recordings.models.facts import FACT_COLUMNS, NAME_LENGTH, URL_LENGTH, WORD_LENGTH, Facts
+from recordings.models.constraints import never_empty
+from recordings.models.facts import FACT_COLUMNS, NAME_LENGTH, TEXT_FACTS, URL_LENGTH, WORD_LENGTH, Facts
 from recordings.models.recording_set import RecordingQuerySet
 
 KEPT_COLUMNS = (
@@ -162,6 +163,7 @@ class Recording(models.Model):
                 condition=Q(requested_at__isnull=False) | Q(recording_id__isnull=False),
                 name="recording_known_by_request_or_id",
             ),
+            never_empty("recording_unknown_is_null", "recording_id", "callback_key", *TEXT_FACTS),
         ]
         indexes = [
             models.Index(fields=["account", "-happened_at", "-id"], name="recording_newest"),

@@ -19,6 +19,7 @@ from recordings.callbacks.serializers import Said, understand
 from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
 from recordings.models.callback_event import NOT_APPLIED
+from recordings.models.facts import Facts
 from recordings.models.transcription import receive
 from recordings.vobiz.signature import Verdict, verify
 from recordings.vobiz.wire import one_line
@@ -119,9 +120,12 @@ def _complete(recording: Recording, said: Said, contradiction: str | None) -> st
         if said.recording_id and recording.recording_id:
             recording.flag(Attention.ID_CONFLICT)
         return contradiction
-    if said.recording_id is not None and not recording.take_id(said.recording_id):
-        return f"{said.recording_id} is the id of another recording here."
-    recording.fill(said.facts(), Source.CALLBACK)
+    named = said.recording_id
+    if named is not None and named != recording.recording_id and not recording.take_id(named):
+        return f"{named} is the id of another recording here."
+    facts = said.facts()
+    if facts != Facts():
+        recording.fill(facts, Source.CALLBACK)
     if said.ended:
         recording.finish()
     return None

@@ -128,8 +128,7 @@ USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = VAR_DIR / "static"
-WHITENOISE_USE_FINDERS = True  # no collectstatic needed to run; production may still collect
+WHITENOISE_USE_FINDERS = True  # served from where they lie: there is nothing to collect
 
 # What a browser may do with our pages
 CONTENT_SECURITY_POLICY = {

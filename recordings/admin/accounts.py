@@ -1,0 +1,254 @@
+"""Accounts: is Vobiz connected, do its callbacks arrive, whose calls are these."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+
+from recordings import connect
+from recordings.admin import account_panels, shown, token_trial
+from recordings.admin.base import WRITE, PortalAdmin, may, page
+from recordings.admin.sync_runs import sync_now
+from recordings.callbacks import processing
+from recordings.forms import AccountForm
+from recordings.models import Account, CallbackEvent, SyncRun
+from recordings.provider import explain
+from recordings.vobiz.errors import VobizError
+
+NEVER_DELETED = gettext_lazy(
+    "Accounts are never deleted, because their recordings and callbacks belong to them. Switch one off instead."
+)
+
+
+@admin.register(Account)
+class AccountAdmin(PortalAdmin):
+    """Connect accounts, replace their tokens, see that they work."""
+
+    form = AccountForm
+    change_form_template = "admin/recordings/account/change_form.html"
+    list_display = ("account", "is_active", "token", "parent_account", "require_signed", "synced")
+    list_display_links = ("account",)
+    list_filter = ("is_active",)
+    list_select_related = ("parent",)
+    search_fields = ("auth_id",)
+    search_help_text = gettext_lazy("Auth ID or name")
+
+    # The list
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With when each was last synced completely."""
+        complete = SyncRun.objects.filter(account=OuterRef("pk"), complete=True).order_by("-started_at")
+        at = Subquery(complete.values("started_at")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at)
+        return rows
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By Auth ID or name."""
+        return queryset.filter(auth_id__icontains=term) | queryset.filter(name__icontains=term)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account(self, account: Account) -> SafeString:
+        """Name and Auth ID."""
+        return format_html("{}", shown.plain(account))
+
+    @admin.display(description=gettext_lazy("token"))
+    def token(self, account: Account) -> str:
+        """Its ending, which is all that is ever shown."""
+        return f"…{account.token_ending}" if account.token_ending else _("none that can be used")
+
+    @admin.display(description=gettext_lazy("parent account"))
+    def parent_account(self, account: Account) -> str:
+        """The main account of a sub-account."""
+        return shown.words(account.parent)
+
+    @admin.display(description=gettext_lazy("last complete sync"))
+    def synced(self, account: Any) -> str | SafeString:
+        """When its mirror was last whole."""
+        return shown.moment(account.synced_at, account.zone)
+
+    @admin.display(description=gettext_lazy("former token"))
+    def former_token(self, account: Account) -> str | SafeString:
+        """Until when callbacks signed with it are accepted."""
+        until = account.former_token_until
+        if until is None:
+            return _("none is accepted")
+        if until <= timezone.now():
+            return format_html("{} {}", _("no longer accepted since"), shown.moment(until, account.zone))
+        return format_html("{} {}", _("accepted for callbacks until"), shown.moment(until, account.zone))
+
+    # The form
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """An account is connected with its token."""
+        return super().has_add_permission(request) and may(request, "change_token")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
+        """The token only for those who may change it, the members only once there is an account."""
+        token: list[str] = []
+        if may(request, "change_token") and (obj is None or self.has_change_permission(request, obj)):
+            token = ["token", "save_unchecked"]
+            token += ["keep_former_hours"] if obj is not None else []
+        token += ["former_token"] if obj is not None else []
+        defaults = ["default_time_limit", "default_file_format", "default_channels", "default_transcribe"]
+        return [
+            (None, {"fields": ["auth_id", "name", "parent", "is_active"], "description": NEVER_DELETED}),
+            (_("Token"), {"fields": token}),
+            (_("Callbacks"), {"fields": ["require_signed"]}),
+            (_("New recordings"), {"fields": [*defaults, "recorded_by_flow"]}),
+            (_("At Vobiz"), {"fields": ["retention_days", "time_zone"]}),
+            (_("Members"), {"fields": ["members"]}),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
+        """The Auth ID is what rows and callbacks hang on; a parent not ours to see is not ours to change."""
+        if obj is None:
+            return ()
+        foreign = (
+            obj.parent_id and not Account.objects.visible_to(request.user).filter(pk=obj.parent_id).exists()
+        )
+        return ("auth_id", "former_token", *(("parent",) if foreign else ()))
+
+    # the flag among the positional arguments is handed on by name
+    def get_form(  # type: ignore[override]
+        self, request: HttpRequest, obj: Any | None = None, **kwargs: Any
+    ) -> type[ModelForm[Any]]:
+        """The form, told who looks and what Vobiz said to the token."""
+        form: Any = super().get_form(request, obj, **kwargs)
+        form.viewer = request.user
+        form.trial = token_trial.found(request)
+        form.signed_words = account_panels.signed_words(obj, timezone.now()) if obj is not None else ""
+        told: type[ModelForm[Any]] = form
+        return told
+
+    @method_decorator(sensitive_post_parameters("token"))
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Try a new token first: Django opens a transaction around the form, and Vobiz is never waited for in one."""
+        if "_saveasnew" in request.POST:
+            raise PermissionDenied
+        if request.method == "POST" and request.POST.get("token"):
+            self._try_token(request, object_id)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _try_token(self, request: HttpRequest, object_id: str | None) -> None:
+        """Ask Vobiz, if this person may store the answer at all."""
+        if not may(request, "change_token"):
+            raise PermissionDenied
+        if object_id is None:
+            auth_id = request.POST.get("auth_id", "").strip() if self.has_add_permission(request) else None
+        else:
+            account: Any = self.get_object(request, object_id)
+            allowed = account is not None and self.has_change_permission(request, account)
+            auth_id = account.auth_id if allowed else None
+        if auth_id:
+            token_trial.hold(request, auth_id, request.POST["token"].strip())
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """With the panels above the form."""
+        if (account := kwargs.get("obj")) is not None:
+            context |= account_panels.context(request, account, now=timezone.now())
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Only what was changed: callbacks and live pages write to the same row meanwhile."""
+        if change:
+            columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
+            if columns:
+                obj.save(update_fields=sorted(columns))
+        else:
+            obj.name = obj.name or (form.trial.name if form.trial else None)
+            obj.save()
+        if form.cleaned_data.get("token"):
+            self._replace_token(request, obj, form)
+
+    def _replace_token(self, request: HttpRequest, account: Account, form: Any) -> None:
+        now = timezone.now()
+        hours = form.cleaned_data.get("keep_former_hours") or 0
+        account.set_token(form.cleaned_data["token"], now=now, keep_former=timedelta(hours=hours))
+        if form.trial.unreached:
+            words = _("The token was stored unchecked: press “Test connection” when Vobiz can be reached.")
+            self.message_user(request, words, messages.WARNING)
+        refused = CallbackEvent.objects.filter(account=account).refused().count()
+        if refused and form.instance.pk:
+            words = ngettext(
+                "%d callback of this account was refused before.", "%d callbacks of this account were refused before.",
+                refused,
+            ) % refused  # fmt: skip
+            cure = _("Process all refused again")
+            here = self.to_object(account, anchor="#refused")
+            self.message_user(
+                request, format_html('{} <a href="{}">{}</a>', words, here, cure), messages.WARNING
+            )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """Whoever connects an account must be able to see it."""
+        super().save_related(request, form, formsets, change)
+        if not change and not request.user.is_superuser:
+            form.instance.members.add(request.user)
+
+    # Buttons
+
+    @page("<path:object_id>/test/", name="test", permission="recordings.test_account", methods=WRITE)
+    def test_connection(self, request: HttpRequest, account: Account) -> HttpResponse:
+        """Ask Vobiz whether the stored token is good."""
+        level = messages.SUCCESS
+        try:
+            answer = connect.check(account.auth_id, account.token)
+        except VobizError as error:
+            level, words = messages.ERROR, explain(error, account)
+            log = _("Tested the connection: it failed.")
+        else:
+            log = _("Tested the connection: it works.")
+            words = _("Vobiz accepts Auth ID %(auth_id)s with the token ending …%(ending)s.") % {
+                "auth_id": account.masked_auth_id, "ending": account.token_ending,
+            }  # fmt: skip
+            if answer.name:
+                words = " ".join([words, _("Its name there: %s") % shown.plain(answer.name)])
+        here = self.to_object(account, anchor="#connection")
+        return self.conclude(request, account, words=words, log=log, to=here, level=level)
+
+    @page("<path:object_id>/sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
+    def sync(self, request: HttpRequest, account: Account) -> HttpResponse:
+        """Begin a sync and show its run."""
+        return sync_now(self, request, account, otherwise=self.to_object(account))
+
+    @page(
+        "<path:object_id>/process-refused/",
+        name="process_refused",
+        permission="recordings.process_callbackevent",
+        methods=WRITE,
+    )
+    def process_refused(self, request: HttpRequest, account: Account) -> HttpResponse:
+        """Verify every refused callback anew, under today's tokens and address."""
+        before = CallbackEvent.objects.filter(account=account).refused().count()
+        processing.process_refused(account, now=timezone.now())
+        left = CallbackEvent.objects.filter(account=account).refused().count()
+        words = _("Of %(before)d refused callbacks, %(cured)d now verify and %(left)d are still refused.") % {
+            "before": before, "cured": max(0, before - left), "left": left,
+        }  # fmt: skip
+        log = _("Processed all %(before)d refused callbacks again: %(left)d are still refused.") % {
+            "before": before, "left": left,
+        }  # fmt: skip
+        level = messages.WARNING if left else messages.SUCCESS
+        here = self.to_object(account, anchor="#refused")
+        return self.conclude(request, account, words=words, log=log, to=here, level=level)

@@ -1,0 +1,310 @@
+"""What every page of the admin has in common: who sees which rows, and what a custom page must say to exist.
+
+`AdminSite.admin_view` only asks whether somebody is on the staff, and an action without `permissions=` runs for
+anyone who may look. So here a page or an action cannot be made without naming its permission, and every object
+is found through the one gate, `visible_to`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db import models
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+
+READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
+LONGEST_TERM = 200  # characters of a search
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A custom page: where it is, who may open it, and by which methods."""
+
+    route: str
+    name: str
+    permission: str
+    methods: tuple[str, ...]
+
+    @property
+    def is_of_object(self) -> bool:
+        """Its route names one row, which the page is given."""
+        return "<path:object_id>" in self.route
+
+
+def page(
+    route: str, *, name: str, permission: str, methods: tuple[str, ...] = READ
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Make a method of a PortalAdmin a page at `route`, for those who have `permission` (`app.codename`).
+
+    The method gets `(request)`, or `(request, obj)` where the route holds `<path:object_id>`: an object that
+    `request.user` may see, or the answer is 404. What changes anything has `methods=WRITE`, or BOTH where GET
+    only asks. The page's URL name is `admin:<app>_<model>_<name>`.
+    """
+    if permission.count(".") != 1 or not all(permission.split(".")):
+        raise ImproperlyConfigured(f"The page {route} must name its permission as app.codename.")
+
+    def mark(method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        method.portal_page = Page(route, name, permission, methods)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+if TYPE_CHECKING:
+    _Base = admin.ModelAdmin[Any]  # generic for the type checker only
+else:
+    _Base = admin.ModelAdmin
+
+
+class PortalChangeList(ChangeList):
+    """A list that does not fetch what it does not show, under its plain name."""
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        if not self.is_popup:
+            self.title = str(capfirst(self.opts.verbose_name_plural))
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """The rows asked for, without the columns in the admin's `list_deferred`."""
+        rows = super().get_queryset(request, exclude_parameters)
+        return rows.defer(*getattr(self.model_admin, "list_deferred", ()))
+
+
+class PortalAdmin(_Base):
+    """Rows gated by `visible_to`; pages and actions with their own permissions; nothing is deleted here."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 100
+    sortable_by = ()  # each order has its index; a click on a heading must not sort a million
+    list_deferred: tuple[str, ...] = ()
+    actions: Sequence[Any] = ()
+
+    def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        for action in self.actions:
+            if not getattr(getattr(self, action), "allowed_permissions", None):
+                raise ImproperlyConfigured(f"The action {action} must name its permissions.")
+
+    # Rows
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """The rows `request.user` may see."""
+        rows: Any = super().get_queryset(request)
+        gated: QuerySet[Any] = rows.visible_to(request.user)
+        return gated
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """What a form offers to point at is gated too."""
+        offered: Any = super().get_field_queryset(db, db_field, request)
+        related: Any = db_field.remote_field.model
+        if hasattr(related._default_manager, "visible_to"):
+            offered = (related._default_manager.all() if offered is None else offered).visible_to(
+                request.user
+            )
+        rows: QuerySet[Any] | None = offered
+        return rows
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        """Lists that defer."""
+        return PortalChangeList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the page's own filters send: any other lookup could spell out a key letter by letter."""
+        allowed = set()
+        for entry in self.get_list_filter(request) if request is not None else self.list_filter:
+            if isinstance(entry, type) and issubclass(entry, admin.SimpleListFilter):
+                allowed.add(entry.parameter_name)
+            else:
+                name = entry[0] if isinstance(entry, list | tuple) else entry
+                allowed |= {f"{name}__exact", f"{name}__isnull"}
+        return lookup in allowed
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A search of bounded length, by `find`."""
+        term = search_term.strip()[:LONGEST_TERM]
+        return (self.find(queryset, term) if term else queryset), False
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """The rows that `term` finds. Without a meaning here, none."""
+        return queryset.none()
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> models.Model | None:
+        """The object; an id that no database takes is absent."""
+        if "\x00" in object_id:
+            return None
+        return super().get_object(request, object_id, from_field)
+
+    def _get_obj_does_not_exist_redirect(self, *_args: Any) -> HttpResponse:
+        """Django would lead to the index with a message; what is absent or not ours to see is not found."""
+        raise Http404
+
+    # Permissions
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Nothing is deleted in the admin."""
+        return False
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The history, whose permission is asked before the object is looked for."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
+    # Custom pages
+
+    def pages(self) -> Iterator[tuple[Page, Callable[..., HttpResponse]]]:
+        """The custom pages of this admin."""
+        for name in dir(type(self)):
+            found = getattr(getattr(type(self), name), "portal_page", None)
+            if isinstance(found, Page):
+                yield found, getattr(self, name)
+
+    def get_urls(self) -> list[Any]:
+        """Custom pages first: `<path:object_id>/` would swallow them."""
+        own: list[URLPattern] = [
+            path(found.route, self.guard(found, method), name=self.url_name(found.name))
+            for found, method in self.pages()
+        ]
+        return [*own, *super().get_urls()]
+
+    def url_name(self, name: str) -> str:
+        """`recordings_call_live` for the page `live` of Call."""
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def guard(self, found: Page, method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """The page behind its permission, its gate and its methods, in this order."""
+
+        def view(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
+            if not request.user.has_perm(found.permission):
+                raise PermissionDenied
+            arguments: list[models.Model] = []
+            if object_id is not None:
+                obj = self.get_object(request, unquote(object_id))
+                if obj is None:
+                    raise Http404
+                arguments.append(obj)
+            if request.method not in found.methods:
+                return HttpResponseNotAllowed(found.methods)
+            return method(request, *arguments)
+
+        # what the test that walks every route reads
+        view.portal_page = found  # type: ignore[attr-defined]
+        return self.admin_site.admin_view(view)
+
+    def render(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
+    ) -> TemplateResponse:
+        """A page of this model in the admin's frame."""
+        request.current_app = self.admin_site.name
+        whole = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "has_view_permission": self.has_view_permission(request),
+            "media": self.media,
+            **context,
+        }
+        return TemplateResponse(request, template, whole, status=status)
+
+    # What a person did
+
+    def conclude(
+        self,
+        request: HttpRequest,
+        obj: models.Model,
+        *,
+        words: str,
+        log: str,
+        to: str,
+        level: int = messages.SUCCESS,
+    ) -> HttpResponseRedirect:
+        """Say what a button did, write it into the object's history, and lead on to `to`."""
+        self.log_change(request, obj, log)
+        self.message_user(request, words, level)
+        return HttpResponseRedirect(to)
+
+    def log_each(self, request: HttpRequest, rows: list[models.Model], message: str) -> None:
+        """One line into the history of each."""
+        if rows:
+            LogEntry.objects.log_actions(
+                user_id=request.user.pk or 0, queryset=rows, action_flag=CHANGE, change_message=message
+            )
+
+    def to_object(self, obj: models.Model, *, anchor: str = "") -> str:
+        """The address of an object's page."""
+        return reverse(f"admin:{self.url_name('change')}", args=[obj.pk]) + anchor
+
+    def to_index(self) -> str:
+        """The address of the admin's first page, which everybody on the staff may open."""
+        return reverse("admin:index")
+
+    def to_page(self, name: str, *args: object) -> str:
+        """The address of one of this admin's pages, by its short name."""
+        return reverse(f"admin:{self.url_name(name)}", args=args)
+
+
+class ReadOnlyAdmin(PortalAdmin):
+    """For what only Vobiz decides: looked at, never typed in."""
+
+    page_template = "admin/recordings/facts.html"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Rows come from Vobiz."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        """Rows change by what Vobiz says and by verbs."""
+        return False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one row: what is known, and where it is from."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        if request.method not in READ:
+            return HttpResponseNotAllowed(READ)
+        context = {
+            "original": obj,
+            "object": obj,
+            "history_url": reverse(f"admin:{self.url_name('history')}", args=[obj.pk]),
+            "subtitle": None,
+            **self.page_context(request, obj),
+            **(extra_context or {}),
+        }
+        title = str(context.pop("title", obj))
+        return self.render(request, self.page_template, context, title=title)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the template shows: `sections`, and what else it asks for."""
+        raise NotImplementedError
+
+
+def may(request: HttpRequest, permission: str) -> bool:
+    """Whether the reader has `recordings.<permission>`."""
+    return request.user.has_perm(f"recordings.{permission}")

@@ -1,0 +1,202 @@
+"""Callback events: what Vobiz delivered, whether it can be trusted, and doing again what failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings.admin import shown
+from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.facts import HIDDEN, Fact, Section, payload_facts
+from recordings.admin.filters import AccountFilter
+from recordings.admin.finding import number_or_id
+from recordings.callbacks import processing
+from recordings.callbacks.diagnosis import Diagnosis, diagnosis
+from recordings.choices import EventOutcome, Scheme
+from recordings.models import CallbackEvent
+
+MOST_AT_ONCE = 200
+WORDS = {
+    EventOutcome.RECEIVED: gettext_lazy(
+        "Kept, and not applied yet. An unsigned one is applied when Vobiz's API has been asked about the recording."
+    ),
+    EventOutcome.APPLIED: gettext_lazy("It had its effect."),
+    EventOutcome.UNMATCHED: gettext_lazy(
+        "It names a recording that is not known here yet. The next sync reads it back and applies this."
+    ),
+    EventOutcome.CONFLICT: gettext_lazy("It contradicts what is known, so nothing of it was applied."),
+    EventOutcome.REFUSED: gettext_lazy(
+        "None of its signatures verified, so nothing of it was applied. Compare the addresses below, look at the "
+        "account's token, and process it again."
+    ),
+    EventOutcome.UNPARSED: gettext_lazy("It could not be read. It may be a format that is new."),
+    EventOutcome.FAILED: gettext_lazy("Applying it failed. Process it again once the cause is cured."),
+}
+
+
+@admin.register(CallbackEvent)
+class CallbackEventAdmin(ReadOnlyAdmin):
+    """Every delivery that belongs to us, as received."""
+
+    page_template = "admin/recordings/callbackevent/page.html"
+    change_list_template = "admin/recordings/worded_list.html"
+    list_display = ("when", "kind", "outcome_shown", "trust_shown", "deliveries", "numbers", "account_name")
+    list_display_links = ("when",)
+    list_filter = ("outcome", "trust", "kind", AccountFilter)
+    list_select_related = ("account", "recording__call")
+    list_deferred = ("payload", "raw_body", "recording__provider_data", "recording__call__provider_data")
+    search_fields = ("recording__recording_id",)
+    search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    actions = ("process_selected",)
+    empty_words = gettext_lazy(
+        "No callback has come yet. Recordings started here name this portal to Vobiz by themselves; for call flows, "
+        "the account's page has the address."
+    )
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By the recording's number, call UUID or id."""
+        return queryset.filter(number_or_id(term, call="recording__call__", recording="recording__"))
+
+    def has_process_permission(self, request: HttpRequest) -> bool:
+        """What the action below asks for."""
+        return may(request, "process_callbackevent")
+
+    @admin.display(description=gettext_lazy("received"))
+    def when(self, event: CallbackEvent) -> str | SafeString:
+        """In the account's zone."""
+        return shown.moment(event.received_at, event.account.zone)
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
+        """What became of it."""
+        return shown.badge(event.outcome, event.get_outcome_display())
+
+    @admin.display(description=gettext_lazy("trust"))
+    def trust_shown(self, event: CallbackEvent) -> str | SafeString:
+        """What its signature proves."""
+        label = event.get_trust_display()
+        return shown.badge(event.trust, f"{label} {_scheme(event)}".strip())
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def numbers(self, event: CallbackEvent) -> str | SafeString:
+        """Of its recording's call."""
+        return shown.from_to(event.recording.call) if event.recording is not None else shown.NONE
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, event: CallbackEvent) -> SafeString:
+        """Whose it is."""
+        return shown.account_name(event.account)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With words for when there is none."""
+        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+
+    # Processing again
+
+    @admin.action(description=gettext_lazy("Process again"), permissions=["process"])
+    def process_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Each of the selection, with how many came to which outcome."""
+        if queryset.count() > MOST_AT_ONCE:
+            words = _("At most %d at once. Nothing was processed.") % MOST_AT_ONCE
+            self.message_user(request, words, messages.ERROR)
+            return
+        now = timezone.now()
+        events = list(queryset.order_by("received_at", "pk").select_related("account__parent"))
+        outcomes = Counter(EventOutcome(processing.process_again(event, now=now)) for event in events)
+        self.log_each(request, list(events), _("Processed it again."))
+        sums = ", ".join(f"{count} {outcome.label}" for outcome, count in outcomes.items())
+        words = ngettext("%(count)d event was processed again: %(sums)s.",
+                         "%(count)d events were processed again: %(sums)s.", len(events))  # fmt: skip
+        level = messages.SUCCESS if set(outcomes) <= {EventOutcome.APPLIED} else messages.WARNING
+        self.message_user(request, words % {"count": len(events), "sums": sums}, level)
+
+    @page(
+        "<path:object_id>/process/",
+        name="process",
+        permission="recordings.process_callbackevent",
+        methods=WRITE,
+    )
+    def process_one(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
+        """This one, now."""
+        outcome = EventOutcome(processing.process_again(event, now=timezone.now()))
+        words = _("Processed again: %(outcome)s. %(words)s") % {
+            "outcome": outcome.label, "words": WORDS[outcome],
+        }  # fmt: skip
+        level = messages.SUCCESS if outcome == EventOutcome.APPLIED else messages.WARNING
+        log = _("Processed it again: %s") % outcome.label
+        to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
+        return self.conclude(request, event, words=words, log=log, to=to, level=level)
+
+    # The page
+
+    def page_context(self, request: HttpRequest, obj: CallbackEvent) -> dict[str, Any]:
+        """Its fields, its trust, what became of it."""
+        reads = may(request, "read_transcription")
+        outcome = EventOutcome(obj.outcome)
+        raw = obj.raw_text
+        sections = [
+            self._delivery(request, obj),
+            Section(_("Fields received"), payload_facts(obj.payload, with_transcript=reads)),
+        ]
+        if raw is not None:
+            text = shown.plain(raw) if reads else str(HIDDEN)
+            sections.append(Section(_("The beginning of what could not be read"), text=text))
+        return {
+            "title": _("Callback about a %s") % obj.get_kind_display(),
+            "event": obj,
+            "outcome": self.outcome_shown(obj),
+            "outcome_words": WORDS[outcome],
+            "error": shown.plain(obj.error) if obj.error else "",
+            "diagnosis": _diagnosis(obj),
+            "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
+            "sections": sections,
+        }
+
+    def _delivery(self, request: HttpRequest, event: CallbackEvent) -> Section:
+        zone = event.account.zone
+        base = event.expected_base
+        spent = ", ".join(shown.plain(nonce) for nonce in event.nonces)
+        return Section(
+            _("The delivery"),
+            [
+                Fact(_("Account"), shown.linked(request, event.account)),
+                Fact(_("Recording"), shown.linked(request, event.recording)),
+                Fact(_("Received"), shown.moment(event.received_at, zone)),
+                Fact(_("Processed"), shown.moment(event.processed_at, zone)),
+                Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),
+                Fact(_("Attempts that failed"), str(event.attempts)),
+                Fact(
+                    _("Trust"),
+                    self.trust_shown(event),
+                    hint=_("a signature covers the address, not the content"),
+                ),
+                Fact(_("Scheme"), event.get_scheme_display()),
+                Fact(_("Nonces"), spent or shown.NONE),
+                *([Fact(_("Address expected then"), shown.plain(base))] if base else []),
+            ],
+        )
+
+
+def _scheme(event: CallbackEvent) -> str:
+    return "" if event.scheme == Scheme.NONE else event.get_scheme_display()
+
+
+def _retry_words(event: CallbackEvent) -> str:
+    return _("the same content again has no second effect") if event.deliveries > 1 else ""
+
+
+def _diagnosis(event: CallbackEvent) -> Diagnosis | None:
+    """For a refused one: the address we expect beside the one Vobiz seems to have used."""
+    if event.outcome != EventOutcome.REFUSED:
+        return None
+    return diagnosis(event, now=timezone.now())

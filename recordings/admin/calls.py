@@ -1,0 +1,152 @@
+"""Calls: is this one covered; which are live; start and stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings.admin import shown
+from recordings.admin.base import ReadOnlyAdmin, may
+from recordings.admin.facts import Fact, Section, as_said
+from recordings.admin.filters import AccountFilter
+from recordings.admin.finding import number_or_id
+from recordings.admin.live_calls import LivePages
+from recordings.choices import CallState
+from recordings.models import Call, Recording
+
+
+@admin.register(Call)
+class CallAdmin(LivePages, ReadOnlyAdmin):
+    """Calls as far as they are known here."""
+
+    page_template = "admin/recordings/call/page.html"
+    change_list_template = "admin/recordings/worded_list.html"
+    list_display = ("when", "direction_shown", "numbers", "state_shown", "recorded", "account_name")
+    list_display_links = ("when",)
+    list_filter = ("state", "direction", AccountFilter)
+    list_select_related = ("account",)
+    list_deferred = ("provider_data",)
+    search_fields = ("call_uuid",)
+    search_help_text = gettext_lazy("A number in any spelling, or a call UUID")
+    list_words = gettext_lazy(
+        "Calls seen live here, and calls with a recording; not every call of the account."
+    )
+    empty_words = gettext_lazy(
+        "No call is known here yet. They come by opening Live calls while there are some, and with recordings."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With how many recordings each has."""
+        counted = (
+            Recording.objects.filter(call=OuterRef("pk")).order_by().values("call").annotate(n=Count("pk"))
+        )
+        held = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(recording_count=held)
+        return rows
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By number or call UUID."""
+        return queryset.filter(number_or_id(term, call="", recording=None))
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, call: Call) -> str | SafeString:
+        """When it started, or when it became known here."""
+        return shown.moment(call.started_at or call.created_at, call.account.zone)
+
+    @admin.display(description=gettext_lazy("direction"))
+    def direction_shown(self, call: Call) -> str:
+        """An arrow and a word."""
+        return shown.direction(call)
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def numbers(self, call: Call) -> SafeString:
+        """Who speaks."""
+        return shown.from_to(call)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_shown(self, call: Call) -> str | SafeString:
+        """Live, ended or unknown."""
+        return shown.badge(call.state, call.get_state_display())
+
+    @admin.display(description=gettext_lazy("recordings"))
+    def recorded(self, call: Any) -> int:
+        """How many are known here."""
+        return int(call.recording_count)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, call: Call) -> SafeString:
+        """Whose call it is."""
+        return shown.account_name(call.account)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With words for what these are, and for when there is none."""
+        said = {"empty_words": self.empty_words, "list_words": self.list_words}
+        return super().changelist_view(request, {**said, **(extra_context or {})})
+
+    def page_context(self, request: HttpRequest, obj: Call) -> dict[str, Any]:
+        """The call and every attempt to record it."""
+        now, zone = timezone.now(), obj.account.zone
+        is_live = obj.state == CallState.LIVE
+        sections = [self._facts(request, obj)]
+        if obj.provider_data is not None:
+            sections.append(Section(_("As Vobiz said it"), text=as_said(obj.provider_data), folded=True))
+        rows = obj.recordings.select_related("account", "requested_by", "call").defer("provider_data")
+        return {
+            "title": shown.plain(obj),
+            "call": obj,
+            "zone": zone,
+            "now": now,
+            "is_live": is_live,
+            "state": self.state_shown(obj),
+            "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
+            "may_stop": is_live and may(request, "stop_recording"),
+            "rows": [_row(request, row) for row in rows.order_by("happened_at", "pk")],
+            "sections": sections,
+        }
+
+    def _facts(self, request: HttpRequest, call: Call) -> Section:
+        zone = call.account.zone
+        return Section(
+            _("The call"),
+            [
+                Fact(_("From"), shown.number(call.from_number)),
+                Fact(_("To"), shown.number(call.to_number)),
+                Fact(_("Direction"), shown.direction(call)),
+                Fact(_("Call UUID"), shown.identifier(call.call_uuid)),
+                Fact(_("Account"), shown.linked(request, call.account)),
+                Fact(_("Started"), shown.moment(call.started_at, zone)),
+                Fact(_("Ended"), shown.moment(call.ended_at, zone), hint=_ended_hint(call)),
+                Fact(_("Last seen live"), shown.moment(call.seen_live_at, zone)),
+                Fact(_("Status at Vobiz"), shown.words(call.vobiz_status)),
+            ],
+        )
+
+
+def _ended_hint(call: Call) -> str:
+    return _("when the portal first saw that it was over") if call.ended_at else ""
+
+
+def _row(request: HttpRequest, recording: Recording) -> dict[str, Any]:
+    """One attempt to record, failed ones too."""
+    zone = recording.account.zone
+    duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
+    return {
+        "link": shown.linked(request, recording, shown.moment(recording.happened_at, zone)),
+        "status": shown.status(recording),
+        "length": shown.length(duration),
+        "format": shown.layout(recording),
+        "by": shown.words(recording.requested_by)
+        if recording.requested_by
+        else recording.get_origin_display(),
+        "error": shown.plain(recording.error) if recording.error else "",
+    }

@@ -1,0 +1,126 @@
+"""A row's page as sections of facts, each fact with what it is called and where it is from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings.admin import shown
+from recordings.callbacks.vocabulary import field_of
+from recordings.choices import Source
+from recordings.models import Recording
+
+UNKNOWN_BUT_SHORT = 100  # characters
+HIDDEN = gettext_lazy("hidden: you do not have the permission to read transcripts")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a section; `source` says where it is from, `hint` what it means."""
+
+    label: str
+    value: str | SafeString
+    source: str | SafeString = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Facts under a heading; `words` stand above them, `text` is long text shown as it is."""
+
+    title: str
+    facts: list[Fact] = field(default_factory=list)
+    words: str | SafeString = ""
+    text: str = ""
+    folded: bool = False
+
+
+def label_of(recording: Recording, column: str) -> str:
+    """What the model calls a column."""
+    if column == "api_id":
+        return _("Request's api_id")
+    field: Any = recording._meta.get_field(column)
+    return str(capfirst(field.verbose_name))
+
+
+def source_words(recording: Recording, column: str) -> str | SafeString:
+    """Where a fact is from; what only a callback claimed stands out."""
+    source = recording.source_of(column)
+    if source is None:
+        return _("asked for here") if getattr(recording, column) is not None else ""
+    return (
+        shown.badge(source, source.label, role="attention")
+        if source == Source.CALLBACK
+        else str(source.label)
+    )
+
+
+def vobiz_facts(recording: Recording, zone: tzinfo) -> list[Fact]:
+    """Everything Vobiz decides about a recording."""
+    approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
+    duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
+    values: dict[str, tuple[str | SafeString, str]] = {
+        "started_at": (shown.moment(recording.started_at, zone), approximate),
+        "ended_at": (shown.moment(recording.ended_at, zone), ""),
+        "duration_ms": (shown.length(duration), _thousandths(recording.duration_ms)),
+        "added_at": (shown.moment(recording.added_at, zone), ""),
+        "file_format": (shown.words(recording.file_format), ""),
+        "kind": (shown.words(recording.kind), ""),
+        "conference_name": (shown.words(recording.conference_name), ""),
+        "recording_url": (_address(recording.recording_url), _("needs the account's secret to open")),
+        "billed_seconds": (shown.words(recording.billed_seconds), _("seconds, rounded up by Vobiz")),
+        "storage_days": (shown.words(recording.storage_days), ""),
+        "storage_rate": (shown.money(recording.storage_rate), _("a month")),
+        "monthly_storage_amount": (shown.money(recording.monthly_storage_amount), _("Vobiz's own amount")),
+        "api_id": (shown.identifier(recording.api_id), _("for Vobiz's support")),
+    }
+    return [
+        Fact(
+            label_of(recording, column),
+            value,
+            source_words(recording, column),
+            hint if value != shown.NONE else "",
+        )
+        for column, (value, hint) in values.items()
+    ]
+
+
+def _thousandths(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else _("%d milliseconds") % milliseconds
+
+
+def _address(url: str | None) -> str | SafeString:
+    """An address of Vobiz's, as text: a browser cannot open it, and must not be led there."""
+    return format_html('<code class="portal-url">{}</code>', shown.plain(url)) if url else shown.NONE
+
+
+def as_said(data: object) -> str:
+    """JSON for people to read, marks visible."""
+    return shown.plain(json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True, default=str))
+
+
+def payload_facts(payload: Mapping[str, Any], *, with_transcript: bool) -> list[Fact]:
+    """The fields of a callback, in order of their names; what was said only for those who may read it."""
+    found = []
+    for name in sorted(payload):
+        value = payload[name]
+        text = value if isinstance(value, str) else as_said(value)
+        if not with_transcript and text and may_hold_speech(name, text):
+            text = str(HIDDEN)
+        found.append(Fact(shown.plain(name), shown.plain(text) or _("(empty)")))
+    return found
+
+
+def may_hold_speech(name: str, text: str) -> bool:
+    """Whether a field may hold what was said. A long text under an unknown name may be a new format's transcript."""
+    field = field_of(name)
+    return field == "transcription" or (field is None and len(text) > UNKNOWN_BUT_SHORT)

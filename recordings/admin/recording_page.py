@@ -1,0 +1,165 @@
+"""The sections of a recording's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from recordings.admin import shown
+from recordings.admin.base import may
+from recordings.admin.facts import Fact, Section
+from recordings.choices import Origin, TranscriptionStatus
+from recordings.forms import span
+from recordings.models import Recording, Transcription
+
+SOON_GONE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The transcript, or in words why there is none to read."""
+
+    text: str | None
+    words: str
+    facts: list[Fact]
+    badge: str | SafeString
+
+
+def identity(request: HttpRequest, recording: Recording) -> Section:
+    """Which recording of which call."""
+    call = recording.call
+    return Section(
+        _("The recording"),
+        [
+            Fact(_("From"), shown.number(call.from_number)),
+            Fact(_("To"), shown.number(call.to_number)),
+            Fact(_("Call"), shown.linked(request, call, shown.identifier(call.call_uuid))),
+            Fact(
+                _("Recording id"),
+                shown.identifier(recording.recording_id) if recording.recording_id else _no_id(),
+            ),
+            Fact(_("Account"), shown.linked(request, recording.account)),
+            Fact(_("Known here"), recording.get_origin_display()),
+            Fact(_("API last said anything new"), shown.moment(recording.synced_at, recording.account.zone)),
+        ],
+    )
+
+
+def _no_id() -> str:
+    return _("not known yet: a callback or a sync brings it")
+
+
+def asked_for(recording: Recording, zone: tzinfo) -> Section:
+    """What somebody asked for here, and what Vobiz answered."""
+    answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
+    facts = [
+        Fact(_("Started by"), shown.words(recording.requested_by or _("command line"))),
+        Fact(_("Asked for"), shown.moment(recording.requested_at, zone)),
+        Fact(_("Vobiz's answer"), answer),
+        Fact(_("Time limit"), span(recording.time_limit or 0), hint=_cut_hint(recording)),
+        Fact(_("Would be cut at"), shown.moment(recording.cuts_at, zone)),
+        Fact(_("Channels"), recording.get_channels_display() if recording.channels else shown.NONE),
+        Fact(_("Transcribe"), _("yes") if recording.transcribe else _("no")),
+        Fact(_("Callback address given to Vobiz"), _callback_address(recording)),
+    ]
+    if recording.stop_requested_at is not None:
+        by = shown.words(recording.stop_requested_by or _("command line"))
+        facts.append(
+            Fact(_("Stop asked for"), shown.moment(recording.stop_requested_at, zone), hint=_("by %s") % by)
+        )
+    return Section(_("Asked for here"), facts)
+
+
+def _cut_hint(recording: Recording) -> str:
+    return _("it ended at this limit, maybe while the call went on") if recording.was_cut else ""
+
+
+def _callback_address(recording: Recording) -> str:
+    """The base only: the rest of the path is a secret."""
+    if recording.callback_base is None:
+        return _("none: Vobiz cannot call this portal")
+    return shown.plain(recording.callback_base)
+
+
+def storage(recording: Recording, now: datetime) -> Section:
+    """Until when Vobiz keeps the audio."""
+    zone = recording.account.zone
+    if recording.gone_at_provider_at is not None:
+        gone = Fact(
+            _("Gone at Vobiz"),
+            shown.moment(recording.gone_at_provider_at, zone),
+            hint=_("its row stays here"),
+        )
+        return Section(_("Kept"), [gone])
+    leaves = recording.leaves_vobiz_at
+    days = recording.account.retention_days
+    hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
+        "left": shown.days_left(leaves, now), "days": days,
+    }  # fmt: skip
+    return Section(_("Kept"), [Fact(_("Leaves Vobiz"), shown.moment(leaves, zone), hint=hint)])
+
+
+def transcript(request: HttpRequest, recording: Recording, zone: tzinfo) -> Transcript:
+    """The text for those who may read it; for everyone, how it stands."""
+    held = Transcription.objects.filter(recording=recording).first()
+    if held is None:
+        return Transcript(None, _none_words(recording), [], "")
+    badge = shown.badge(held.status, held.get_status_display())
+    if held.status != TranscriptionStatus.COMPLETED:
+        return Transcript(None, why_none(held), [], badge)
+    if not may(request, "read_transcription"):
+        return Transcript(None, _("You do not have the permission to read transcripts."), [], badge)
+    return Transcript(shown.plain(held.text or ""), trust_words(held), charges(held, zone), badge)
+
+
+def charges(held: Transcription, zone: tzinfo) -> list[Fact]:
+    """What Vobiz said beside the text."""
+    return [
+        Fact(_("Received"), shown.moment(held.received_at, zone)),
+        Fact(
+            _("Charge"),
+            shown.money(held.charge, ""),
+            hint=_("Vobiz names no currency") if held.charge else "",
+        ),
+        Fact(_("Rate a minute"), shown.money(held.rate, "")),
+        Fact(_("Length transcribed"), shown.length(held.duration)),
+    ]
+
+
+def trust_words(held: Transcription) -> str:
+    """A transcript exists only in a callback, so its callback's trust is its own."""
+    if held.trust == "signed":
+        return _("From a signed callback. Vobiz's API does not hold transcripts, so this is the only copy.")
+    return _(
+        "From an unsigned callback, so anyone who knew its address could have sent it. It is the only copy."
+    )
+
+
+def why_none(held: Transcription) -> str:
+    """Why there is no text, and what to do."""
+    if held.status == TranscriptionStatus.EXPECTED:
+        return _(
+            "It was asked for and comes by a callback, as a rule within 5 minutes of the recording's end."
+        )
+    if held.status == TranscriptionStatus.MISSING:
+        return _(
+            "No callback brought it, and it cannot be fetched later: Vobiz's API does not hold transcripts. Look at "
+            "the callback events for refused ones, and whether Vobiz reaches this portal."
+        )
+    said = _("Vobiz could not transcribe it: %s") % shown.words(held.error)
+    if "too large" in (held.error or "").casefold():
+        return " ".join([said, _("Record MP3 next time: its files are much smaller than WAV.")])
+    return said
+
+
+def _none_words(recording: Recording) -> str:
+    if recording.origin == Origin.PORTAL or recording.requested_at is not None:
+        return _("No transcription was asked for when this recording was started.")
+    return _(
+        "None came. This recording was not started here; a transcript comes only if its call flow asks for one and "
+        "names the account's callback address."
+    )

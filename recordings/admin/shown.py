@@ -1,0 +1,227 @@
+"""How values look on a page: escaped, grouped, in a named zone, with a word beside every colour.
+
+Everything here goes through `format_html`, so that text from outside stays text. Control and direction marks that
+could turn a line around are shown as what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import dateformat, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recordings.choices import (
+    CallState,
+    Direction,
+    EventOutcome,
+    RecordingStatus,
+    SyncState,
+    TranscriptionStatus,
+    Trust,
+)
+from recordings.models import Account, Call, Recording
+from recordings.numbers import grouped
+
+NONE = "–"
+# Left and right marks, embeddings, overrides, isolates, and controls other than tab and line ends.
+MARKS = re.compile(
+    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
+SHAPES = {"running": "●", "good": "✓", "attention": "!", "bad": "×", "quiet": "·"}
+ROLES: dict[str, str] = {
+    CallState.LIVE: "running",
+    CallState.ENDED: "quiet",
+    CallState.UNKNOWN: "quiet",
+    RecordingStatus.REQUESTED: "attention",
+    RecordingStatus.ACTIVE: "running",
+    RecordingStatus.COMPLETED: "good",
+    RecordingStatus.FAILED: "bad",
+    TranscriptionStatus.EXPECTED: "quiet",
+    TranscriptionStatus.MISSING: "attention",
+    Trust.SIGNED: "good",
+    Trust.UNSIGNED: "attention",
+    Trust.REFUSED: "bad",
+    EventOutcome.RECEIVED: "attention",
+    EventOutcome.APPLIED: "good",
+    EventOutcome.UNMATCHED: "attention",
+    EventOutcome.CONFLICT: "bad",
+    EventOutcome.UNPARSED: "attention",
+    SyncState.RUNNING: "running",
+    SyncState.COMPLETE: "good",
+    SyncState.PARTIAL: "attention",
+    SyncState.INTERRUPTED: "attention",
+}
+
+
+def plain(text: object) -> str:
+    """Text from outside with its invisible marks made visible; not yet escaped."""
+    return MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", str(text))
+
+
+def words(text: object) -> str:
+    """`plain`, or a dash where nothing is known."""
+    return NONE if text in (None, "") else plain(text)
+
+
+def zone_of(account: Account | None) -> tzinfo:
+    """The zone in which times are shown: the account's, else the current one."""
+    return account.zone if account is not None else timezone.get_current_timezone()
+
+
+def moment(at: datetime | None, zone: tzinfo) -> str | SafeString:
+    """`6 Nov 2025, 19:19:10 IST`, with the instant in UTC on hover."""
+    if at is None:
+        return NONE
+    local, utc = at.astimezone(zone), at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{} {}</time>',
+        utc.isoformat(timespec="milliseconds"),
+        dateformat.format(utc, "Y-m-d H:i:s"),
+        dateformat.format(local, "j M Y, H:i:s"),
+        zone_name(local),
+    )
+
+
+def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
+    """`18:16 IST`, with the day where it is not today's; for sentences."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = (local.date() - today).days
+    day = {0: "", 1: _("tomorrow") + " "}.get(days, dateformat.format(local, "j M Y") + " ")
+    return f"{day}{dateformat.format(local, 'H:i')} {zone_name(local)}"
+
+
+def zone_name(local: datetime) -> str:
+    """`IST`, or the offset where the zone has no short name."""
+    name = local.strftime("%Z")
+    return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
+    seconds = max(0, int((now - at).total_seconds()))
+    if seconds < 60:
+        return _("%d s ago") % seconds
+    if seconds < 3_600:
+        return _("%d min ago") % (seconds // 60)
+    if seconds < 48 * 3_600:
+        return _("%d h ago") % (seconds // 3_600)
+    return _("%d days ago") % (seconds // 86_400)
+
+
+def length(seconds: float | None) -> str:
+    """`0:10`, `59:59`, `1:02:03`; less than a second says so."""
+    if seconds is None:
+        return NONE
+    if 0 < seconds < 1:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def number(value: str | None) -> str | SafeString:
+    """A number the way its country writes it, selected whole by one click; as Vobiz gave it on hover."""
+    if not value:
+        return NONE
+    return format_html(
+        '<bdi class="portal-number" title="{}">{}</bdi>',
+        _("Vobiz says: %s") % plain(value),
+        plain(grouped(value)),
+    )
+
+
+def from_to(call: Call) -> SafeString:
+    """`+91 80713 87423 → +91 96247 05678`."""
+    if not call.from_number and not call.to_number:
+        return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
+    return format_html("{} → {}", number(call.from_number), number(call.to_number))
+
+
+def account_name(account: Account) -> SafeString:
+    """What people call it, with its Auth ID on hover."""
+    name = plain(account.name or account.auth_id)
+    return format_html('<span class="portal-name" title="{}">{}</span>', plain(account), name)
+
+
+def direction(call: Call) -> str:
+    """An arrow and a word."""
+    if call.direction is None:
+        return NONE
+    return f"{DIRECTIONS.get(Direction(call.direction), '')} {call.get_direction_display()}"
+
+
+def identifier(value: str | None) -> str | SafeString:
+    """An id, in figures of one width and selected whole by one click."""
+    return format_html('<code class="portal-id">{}</code>', plain(value)) if value else NONE
+
+
+def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
+    """A state: its colour, its shape and its word. Unknown values are bad news."""
+    if value is None:
+        return NONE
+    role = role or ROLES.get(value, "bad")
+    shape = SHAPES[role]
+    return format_html('<span class="portal-badge portal-{}">{} {}</span>', role, shape, plain(label))
+
+
+def flag(label: object, role: str = "attention") -> SafeString:
+    """A mark beside a value."""
+    return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], label)
+
+
+def status(recording: Recording) -> SafeString:
+    """A recording's status with what asks for a person."""
+    word = recording.get_status_display()
+    shown = badge(recording.status, word)
+    if recording.needs_attention:
+        shown = format_html("{} {}", shown, flag(recording.get_needs_attention_display()))
+    elif recording.is_open and recording.stop_requested_at:
+        shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
+    if recording.was_cut:
+        shown = format_html("{} {}", shown, flag(_("cut at its limit")))
+    return format_html("{}", shown)
+
+
+def layout(recording: Recording) -> str:
+    """`mp3 stereo`, as asked for or as Vobiz says."""
+    return " ".join(plain(part) for part in (recording.file_format, recording.channels) if part) or NONE
+
+
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """`USD 0.005`, all figures that were given and none that were not."""
+    if amount is None:
+        return NONE
+    figures = f"{amount:f}"
+    figures = figures.rstrip("0").rstrip(".") if "." in figures else figures
+    return f"{currency} {figures}".strip()
+
+
+def days_left(until: datetime, now: datetime) -> str:
+    """`in 12 days`, `in 5 hours`, or that it is past."""
+    seconds = (until - now).total_seconds()
+    if seconds < 0:
+        return _("by now")
+    if seconds < 48 * 3_600:
+        return ngettext("in %d hour", "in %d hours", int(seconds // 3_600)) % (seconds // 3_600)
+    return ngettext("in %d day", "in %d days", int(seconds // 86_400)) % (seconds // 86_400)
+
+
+def linked(request: HttpRequest, obj: models.Model | None, label: object = None) -> str | SafeString:
+    """A link to the object's page for those who may open it, else its words."""
+    if obj is None:
+        return NONE
+    name = f"{obj._meta.app_label}_{obj._meta.model_name}"
+    text = label if isinstance(label, SafeString) else plain(label if label is not None else obj)
+    if not request.user.has_perm(f"{obj._meta.app_label}.view_{obj._meta.model_name}"):
+        return text
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{name}_change", args=[obj.pk]), text)

@@ -1,0 +1,41 @@
+"""What became of a start, in words: what happened, whether a recording may be running, what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib import messages
+from django.utils.translation import gettext as _
+
+from recordings.admin import shown
+from recordings.choices import ATTENTION_WORDS, Attention, RecordingStatus, StartAnswer
+from recordings.models import Recording
+
+
+def start_words(recording: Recording, *, now: datetime, is_first: bool) -> tuple[int, str]:
+    """Message level and words. `is_first` is False where this form had been sent before: nothing was sent again."""
+    if recording.status == RecordingStatus.FAILED:
+        level, words = messages.ERROR, _("Nothing is being recorded. %s") % shown.words(recording.error)
+    elif recording.status == RecordingStatus.COMPLETED:
+        level, words = messages.INFO, _("It was recorded, and is over already.")
+    elif recording.status == RecordingStatus.ACTIVE:
+        level, words = messages.SUCCESS, _("It is being recorded, and %s") % _until(recording, now)
+    elif recording.start_answer == StartAnswer.UNKNOWN:
+        said = shown.words(recording.error)
+        level, words = messages.WARNING, " ".join([str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING]), said])
+    else:
+        level, words = (
+            messages.WARNING,
+            _("Vobiz has not answered yet. The live calls will say what it answers."),
+        )
+    if is_first:
+        return level, words
+    before = _("This form had been sent before, so nothing was sent again.")
+    return max(level, messages.INFO), f"{before} {words}"
+
+
+def _until(recording: Recording, now: datetime) -> str:
+    if recording.cuts_at is None:
+        return _("ends with the call.")
+    at = shown.clock(recording.cuts_at, recording.account.zone, now=now)
+    return _("will be cut at %s unless it is stopped or the call ends first.") % at

@@ -1,0 +1,171 @@
+"""Sync runs: is the mirror whole; and the button that begins one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings import tasks
+from recordings.admin import shown
+from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
+from recordings.admin.facts import Fact, Section
+from recordings.admin.filters import AccountFilter
+from recordings.choices import SyncState
+from recordings.forms import SyncForm
+from recordings.models import Account, SyncRun
+from recordings.sync import Scope
+
+ASKED_FOR = {
+    "full": gettext_lazy("also settle what is gone at Vobiz"),
+    "since": gettext_lazy("since"),
+    "call": gettext_lazy("call"),
+    "recording": gettext_lazy("recording"),
+    "type": gettext_lazy("type"),
+    "limit": gettext_lazy("at most"),
+}
+
+
+def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, otherwise: str) -> HttpResponse:
+    """Begin a sync of the account, or find the one that runs; lead to its page, or `otherwise`."""
+    if not account.is_active:
+        words = _("%s is switched off, so it is not synced: switch it on first.") % account
+        owner.message_user(request, words, messages.ERROR)
+        return HttpResponseRedirect(otherwise)
+    run, is_new = tasks.sync_in_background(account, Scope(), by=request.user)  # type: ignore[arg-type]
+    if is_new:
+        words = _("The sync has begun and goes on by itself. Reload this page to see how far it is.")
+        log = _("Began a sync.")
+    else:
+        words = _("A sync of this account is already running: this is it. No second one was begun.")
+        log = _("Asked for a sync while one was running.")
+    may_look = may(request, "view_syncrun")
+    to = reverse("admin:recordings_syncrun_change", args=[run.pk]) if may_look else otherwise
+    return owner.conclude(request, account, words=words, log=log, to=to, level=messages.INFO)
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyAdmin):
+    """Every sync: what it found and how it ended."""
+
+    change_list_template = "admin/recordings/syncrun/change_list.html"
+    page_template = "admin/recordings/syncrun/page.html"
+    list_display = (
+        "when", "account_name", "state_shown", "pages", "seen", "created", "updated", "unchanged", "gone",
+        "failed", "took", "asked_by",
+    )  # fmt: skip
+    list_display_links = ("when",)
+    list_filter = (AccountFilter, "state")
+    list_select_related = ("account", "requested_by")
+    list_deferred = ("failures", "scope", "error")
+
+    @admin.display(description=gettext_lazy("started"))
+    def when(self, run: SyncRun) -> str | SafeString:
+        """In the account's zone."""
+        return shown.moment(run.started_at, run.account.zone)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, run: SyncRun) -> SafeString:
+        """Whose recordings were read."""
+        return shown.account_name(run.account)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_shown(self, run: SyncRun) -> str | SafeString:
+        """How it stands or ended."""
+        return shown.badge(run.state, run.get_state_display())
+
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, run: SyncRun) -> str:
+        """From its start to its end."""
+        return shown.length((run.ended_at - run.started_at).total_seconds()) if run.ended_at else shown.NONE
+
+    @admin.display(description=gettext_lazy("asked for by"))
+    def asked_by(self, run: SyncRun) -> str:
+        """A person, or the command line."""
+        return shown.words(run.requested_by or _("command line"))
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With the button for those who may press it."""
+        form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
+        return super().changelist_view(request, {"sync_form": form, **(extra_context or {})})
+
+    @page("sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
+    def sync(self, request: HttpRequest) -> HttpResponse:
+        """Begin a sync of the account chosen; an account that is not ours to see is not found."""
+        form = SyncForm(request.POST, viewer=request.user)
+        if not form.is_valid():
+            raise Http404
+        return sync_now(self, request, form.cleaned_data["account"], otherwise=self.to_index())
+
+    def page_context(self, request: HttpRequest, obj: SyncRun) -> dict[str, Any]:
+        """Pages, rows, failures."""
+        now, zone = timezone.now(), obj.account.zone
+        running = obj.state == SyncState.RUNNING
+        return {
+            "title": _("Sync of %s") % shown.plain(obj.account),
+            "run": obj,
+            "zone": zone,
+            "is_running": running,
+            "is_silent": running and obj.lease_until < now,
+            "state_badge": self.state_shown(obj),
+            "may_sync": may(request, "sync_now") and obj.account.is_active,
+            "failures": [
+                (shown.words(failure.get("recording_id")), shown.words(failure.get("reason")))
+                for failure in obj.failures
+            ],
+            "sections": [self._asked(request, obj), _found(obj)],
+        }
+
+    def _asked(self, request: HttpRequest, run: SyncRun) -> Section:
+        zone = run.account.zone
+        scope = ", ".join(
+            str(label) if run.scope[name] is True else f"{label} {shown.plain(run.scope[name])}"
+            for name, label in ASKED_FOR.items()
+            if name in run.scope
+        )
+        return Section(
+            _("The run"),
+            [
+                Fact(_("Account"), shown.linked(request, run.account)),
+                Fact(_("Asked for"), scope or _("every recording that Vobiz lists")),
+                Fact(_("By"), self.asked_by(run)),
+                Fact(_("Started"), shown.moment(run.started_at, zone)),
+                Fact(_("Ended"), shown.moment(run.ended_at, zone)),
+                Fact(_("Complete"), _("yes") if run.complete else _("no"), hint=_complete_words(run)),
+            ],
+        )
+
+
+def _complete_words(run: SyncRun) -> str:
+    if run.complete:
+        return _("every page it asked for was read and every row applied")
+    if run.state == SyncState.RUNNING:
+        return _("it is still running")
+    return _("what it read is kept; nothing was taken for gone")
+
+
+def _found(run: SyncRun) -> Section:
+    return Section(
+        _("Found"),
+        [
+            Fact(_("Pages read"), str(run.pages)),
+            Fact(_("Recordings seen"), str(run.seen), hint=_total_words(run)),
+            Fact(_("New"), str(run.created)),
+            Fact(_("Updated"), str(run.updated)),
+            Fact(_("Unchanged"), str(run.unchanged)),
+            Fact(_("Gone at Vobiz"), str(run.gone), hint=_("their rows stay here") if run.gone else ""),
+            Fact(_("Failed"), str(run.failed)),
+        ],
+    )
+
+
+def _total_words(run: SyncRun) -> str:
+    return "" if run.total_count is None else _("Vobiz counts %d") % run.total_count

@@ -1,0 +1,94 @@
+"""Transcriptions: which recordings have one, and why others have none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings.admin import shown
+from recordings.admin.base import ReadOnlyAdmin
+from recordings.admin.facts import Fact, Section
+from recordings.admin.filters import RecordingAccountFilter
+from recordings.admin.finding import number_or_id
+from recordings.admin.recording_page import transcript
+from recordings.models import Transcription
+
+
+@admin.register(Transcription)
+class TranscriptionAdmin(ReadOnlyAdmin):
+    """Every transcript that was asked for or came."""
+
+    page_template = "admin/recordings/transcription/page.html"
+    change_list_template = "admin/recordings/worded_list.html"
+    list_display = ("when", "numbers", "status_shown", "trust_shown", "received", "account_name")
+    list_display_links = ("when",)
+    list_filter = ("status", "trust", RecordingAccountFilter)
+    list_select_related = ("recording__account", "recording__call")
+    list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
+    search_fields = ("recording__recording_id",)
+    search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    empty_words = gettext_lazy(
+        "No transcript yet. Tick Transcribe when you start a recording; the text comes by a callback after its end."
+    )
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By the recording's number, call UUID or id."""
+        return queryset.filter(number_or_id(term, call="recording__call__", recording="recording__"))
+
+    @admin.display(description=gettext_lazy("recorded"))
+    def when(self, held: Transcription) -> str | SafeString:
+        """When the recording was made."""
+        return shown.moment(held.recording.happened_at, held.recording.account.zone)
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def numbers(self, held: Transcription) -> SafeString:
+        """Who spoke."""
+        return shown.from_to(held.recording.call)
+
+    @admin.display(description=gettext_lazy("status"))
+    def status_shown(self, held: Transcription) -> str | SafeString:
+        """How it stands."""
+        return shown.badge(held.status, held.get_status_display())
+
+    @admin.display(description=gettext_lazy("trust"))
+    def trust_shown(self, held: Transcription) -> str | SafeString:
+        """What its callback's signature proves."""
+        return shown.badge(held.trust, held.get_trust_display())
+
+    @admin.display(description=gettext_lazy("received"))
+    def received(self, held: Transcription) -> str | SafeString:
+        """When its callback came."""
+        return shown.moment(held.received_at, held.recording.account.zone)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, held: Transcription) -> SafeString:
+        """Whose recording it is of."""
+        return shown.account_name(held.recording.account)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With words for when there is none."""
+        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+
+    def page_context(self, request: HttpRequest, obj: Transcription) -> dict[str, Any]:
+        """The text, and the recording it is of."""
+        recording, zone = obj.recording, obj.recording.account.zone
+        facts = [
+            Fact(_("Recording"), shown.linked(request, recording, shown.words(recording))),
+            Fact(_("Recorded"), shown.moment(recording.happened_at, zone)),
+            Fact(_("From"), shown.number(recording.call.from_number)),
+            Fact(_("To"), shown.number(recording.call.to_number)),
+            Fact(_("Account"), shown.linked(request, recording.account)),
+        ]
+        return {
+            "title": _("Transcript of %s") % shown.plain(recording.call),
+            "transcript": transcript(request, recording, zone),
+            "sections": [Section(_("The recording"), facts)],
+        }

@@ -1,0 +1,334 @@
+"""What people type in: an account with its token, a start, and what they were shown when they confirmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
+from recordings.control import StartOptions
+from recordings.models import Account
+
+FORMER_HOURS, MOST_FORMER_HOURS = 24, 720
+LIMITS = (15 * 60, 3_600, 4 * 3_600, MAX_TIME_LIMIT)
+OTHER = "other"
+MOST_TRANSCRIBED = 4 * 3_600  # seconds; Vobiz transcribes nothing longer
+SPAN = re.compile(
+    r"(?:(?P<hours>\d{1,2}(?:[.,]\d{1,2})?)\s*h[a-z]*)?\s*(?:(?P<minutes>\d{1,4})\s*m[a-z]*)?\s*"
+    r"(?:(?P<seconds>\d{1,5})\s*s[a-z]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def parse_span(text: str) -> int:
+    """`90 s`, `15 min`, `1 h 30 min` in seconds. ValidationError for a bare number: of what?"""
+    found = SPAN.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        raise forms.ValidationError(_("Say of what: 90 s, 15 min, or 1 h 30 min."))
+    hours = float((found["hours"] or "0").replace(",", "."))
+    return round(hours * 3_600) + int(found["minutes"] or 0) * 60 + int(found["seconds"] or 0)
+
+
+class SpanField(forms.CharField):
+    """Seconds, read and written as people say them: `4 h`, `1 h 30 min`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As it is shown in the box."""
+        return span(value) if isinstance(value, int) else value
+
+    def to_python(self, value: Any) -> Any:
+        """In seconds."""
+        text = super().to_python(value)
+        if not text:
+            return None
+        seconds = parse_span(text)
+        if not 1 <= seconds <= MAX_TIME_LIMIT:
+            raise forms.ValidationError(_("Between 1 second and 8 hours."))
+        return seconds
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Another spelling of the same time is no change."""
+        try:
+            return bool(self.to_python(data) != initial)
+        except forms.ValidationError:
+            return True
+
+
+def span(seconds: int) -> str:
+    """`4 h`, `15 min`, `1 h 30 min`, `90 s` is `1 min 30 s`."""
+    hours, rest = divmod(seconds, 3_600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(hours, _("%d h")), (minutes, _("%d min")), (rest, _("%d s"))]
+    return " ".join(form % count for count, form in parts if count) or _("%d s") % 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenTrial:
+    """What Vobiz said to a token before it was stored.
+
+    `refused`: it said no, and the words why. `unreached`: it could not be asked. `name`: what it calls the account.
+    """
+
+    refused: str | None = None
+    unreached: str | None = None
+    name: str | None = None
+
+
+if TYPE_CHECKING:
+    _AccountForm = forms.ModelForm[Account]  # generic for the type checker only
+else:
+    _AccountForm = forms.ModelForm
+
+
+class AccountForm(_AccountForm):
+    """An account. Its token goes in and never comes out again."""
+
+    token = forms.CharField(
+        label=gettext_lazy("Token"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
+    )
+    default_time_limit = SpanField(
+        label=gettext_lazy("Time limit of new recordings"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        help_text=gettext_lazy(
+            "Such as 15 min or 4 h; at most 8 h. Vobiz cuts at 60 seconds when it is told none, so the portal always "
+            "sends one."
+        ),
+    )
+    save_unchecked = forms.BooleanField(
+        label=gettext_lazy("Save unchecked"),
+        required=False,
+        help_text=gettext_lazy(
+            "Only where Vobiz cannot be reached. A token that Vobiz refuses is never stored."
+        ),
+    )
+    keep_former_hours = forms.IntegerField(
+        label=gettext_lazy("Keep the former token for"),
+        initial=FORMER_HOURS,
+        min_value=0,
+        max_value=MOST_FORMER_HOURS,
+        help_text=gettext_lazy(
+            "Hours in which callbacks signed with the token before are still accepted; 0 ends it at once."
+        ),
+    )
+
+    viewer: User | AnonymousUser = AnonymousUser()
+    trial: TokenTrial | None = None
+    signed_words = ""
+
+    class Meta:
+        model = Account
+        fields = (
+            "auth_id", "name", "parent", "is_active", "require_signed", "default_time_limit",
+            "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow",
+            "retention_days", "time_zone", "members",
+        )  # fmt: skip
+        widgets = {"members": forms.CheckboxSelectMultiple}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.viewer.has_perm("recordings.change_token"):
+            for name in ("token", "save_unchecked", "keep_former_hours"):
+                self.fields.pop(name, None)
+        if self.instance.pk is None:
+            self.fields.pop("keep_former_hours", None)
+        self._offer_parents()
+        self._offer_members()
+        self._offer_zones()
+        self._word_token()
+        self._word_signed()
+
+    def _offer_parents(self) -> None:
+        """Main accounts that the person sees, and the one it has."""
+        if "parent" not in self.fields:
+            return
+        seen = Account.objects.visible_to(self.viewer).filter(parent=None).exclude(pk=self.instance.pk)
+        self.fields["parent"].queryset = seen  # type: ignore[attr-defined]
+        _without_links(self.fields["parent"].widget)
+
+    def _offer_members(self) -> None:
+        """The staff, and whoever is a member already."""
+        if "members" not in self.fields:
+            return
+        staff = Q(is_active=True, is_staff=True)
+        if self.instance.pk:
+            staff |= Q(pk__in=self.instance.members.values("pk"))
+        field = self.fields["members"]
+        field.queryset = User.objects.filter(staff).order_by("username")  # type: ignore[attr-defined]
+        field.label_from_instance = _person  # type: ignore[attr-defined]
+        _without_links(field.widget)
+
+    def _word_signed(self) -> None:
+        """What there is to decide by, beside the box."""
+        if "require_signed" in self.fields and self.signed_words:
+            field = self.fields["require_signed"]
+            field.help_text = f"{field.help_text} {self.signed_words}"
+
+    def _offer_zones(self) -> None:
+        """The names there are, instead of one to be spelt."""
+        if "time_zone" in self.fields:
+            names = sorted(available_timezones())
+            self.fields["time_zone"].widget = forms.Select(choices=[(name, name) for name in names])
+
+    def _word_token(self) -> None:
+        """Say which token is stored, by its ending."""
+        if "token" not in self.fields:
+            return
+        if self.instance.pk is None:
+            self.fields["token"].help_text = _("It is tried against Vobiz before the account is stored.")
+            return
+        ending = self.instance.token_ending
+        stored = (
+            _("The one stored ends in …%s.") % ending if ending else _("None that can be used is stored.")
+        )
+        self.fields["token"].help_text = " ".join(
+            [
+                stored,
+                _("A new one is tried against Vobiz before it replaces this one; leave empty to keep it."),
+            ]
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """A token is taken only when Vobiz took it, or could not be asked and the person says so."""
+        cleaned = super().clean() or self.cleaned_data
+        if "token" not in self.fields:
+            return cleaned
+        if not cleaned.get("token"):
+            if self.instance.pk is None and "token" not in self.errors:
+                self.add_error("token", _("An account needs its token."))
+            return cleaned
+        if self.trial is None:
+            self.add_error("token", _("The token was not tried. Send the form again."))
+        elif self.trial.refused:
+            kept = (
+                _("Nothing was stored.")
+                if self.instance.pk is None
+                else _("The token before is still in use.")
+            )
+            self.add_error("token", f"{self.trial.refused} {kept}")
+        elif self.trial.unreached and not cleaned.get("save_unchecked"):
+            cure = _("To store it all the same, enter it again and tick “Save unchecked”.")
+            self.add_error("token", f"{self.trial.unreached} {cure}")
+        return cleaned
+
+
+def _without_links(widget: Any) -> None:
+    """No buttons beside the field that make or change what it points at."""
+    for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
+        if hasattr(widget, name):
+            setattr(widget, name, False)
+
+
+def _person(user: User) -> str:
+    """`Asha Rao (asha)`."""
+    name = user.get_full_name()
+    return f"{name} ({user.get_username()})" if name else user.get_username()
+
+
+class StartForm(forms.Form):
+    """What a recording is to be. `clock` words a moment; `limits_at` says when each limit would cut."""
+
+    intent = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    limit = forms.ChoiceField(label=gettext_lazy("Stop after"), widget=forms.RadioSelect)
+    other_limit = SpanField(
+        label=gettext_lazy("Another time limit"),
+        required=False,
+        max_length=40,
+        help_text=gettext_lazy("Such as 90 s, 25 min or 1 h 30 min; at most 8 h."),
+    )
+    file_format = forms.ChoiceField(
+        label=gettext_lazy("Format"), choices=FileFormat.choices, widget=forms.RadioSelect
+    )
+    channels = forms.ChoiceField(
+        label=gettext_lazy("Channels"), choices=Channels.choices, widget=forms.RadioSelect
+    )
+    transcribe = forms.BooleanField(label=gettext_lazy("Transcribe"), required=False)
+
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        defaults: StartOptions,
+        may_transcribe: bool,
+        cut_words: Callable[[int], str],
+    ) -> None:
+        super().__init__(
+            data,
+            initial={
+                "limit": str(defaults.time_limit),
+                "file_format": defaults.file_format,
+                "channels": defaults.channels,
+                "transcribe": defaults.transcribe and may_transcribe,
+            },
+        )
+        seconds = sorted({*LIMITS, defaults.time_limit})
+        chosen = [(str(limit), cut_words(limit)) for limit in seconds]
+        self.fields["limit"].choices = [*chosen, (OTHER, _("another:"))]  # type: ignore[attr-defined]
+        transcribe = self.fields["transcribe"]
+        transcribe.disabled = not may_transcribe
+        transcribe.help_text = (
+            _(
+                "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large: choose MP3."
+            )
+            if may_transcribe
+            else _("Not possible here: Vobiz cannot call this portal, so no transcript could arrive.")
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """The time limit in seconds, as `time_limit`."""
+        cleaned = super().clean() or self.cleaned_data
+        limit = cleaned.get("limit")
+        if limit == OTHER and "other_limit" not in self.errors:
+            if cleaned.get("other_limit") is None:
+                self.add_error("other_limit", _("Say how long: 90 s, 25 min or 1 h 30 min."))
+            cleaned["time_limit"] = cleaned.get("other_limit")
+        elif limit and limit != OTHER:
+            cleaned["time_limit"] = int(limit)
+        return cleaned
+
+    def options(self) -> StartOptions:
+        """What to ask of Vobiz; of a valid form."""
+        return StartOptions(
+            time_limit=self.cleaned_data["time_limit"],
+            file_format=self.cleaned_data["file_format"],
+            channels=self.cleaned_data["channels"],
+            transcribe=self.cleaned_data["transcribe"],
+        )
+
+    def too_long_to_transcribe(self) -> bool:
+        """It may become longer than what Vobiz transcribes."""
+        return bool(self.cleaned_data["transcribe"]) and self.cleaned_data["time_limit"] > MOST_TRANSCRIBED
+
+
+class StopAllForm(forms.Form):
+    """The recordings somebody was shown when they confirmed, by their primary keys."""
+
+    expected = forms.RegexField(r"\A(?:\d{1,18}(?:,\d{1,18})*)?\Z", required=False, widget=forms.HiddenInput)
+
+    def shown(self) -> frozenset[int]:
+        """The primary keys; of a valid form."""
+        return frozenset(int(pk) for pk in self.cleaned_data["expected"].split(",") if pk)
+
+
+class SyncForm(forms.Form):
+    """Which account to sync."""
+
+    account = forms.ModelChoiceField(Account.objects.none(), label=gettext_lazy("Account"), empty_label=None)
+
+    def __init__(self, data: Any = None, *, viewer: User | AnonymousUser) -> None:
+        super().__init__(data, auto_id="sync_%s")
+        accounts = Account.objects.visible_to(viewer).switched_on()
+        self.fields["account"].queryset = accounts  # type: ignore[attr-defined]

@@ -39,7 +39,7 @@ def parse_span(text: str) -> int:
     return round(hours * 3_600) + int(found["minutes"] or 0) * 60 + int(found["seconds"] or 0)
 
 
-class SpanField(forms.CharField):
+class SpanField(forms.Field):
     """Seconds, read and written as people say them: `4 h`, `1 h 30 min`."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -48,7 +48,7 @@ class SpanField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         """In seconds."""
-        text = super().to_python(value)
+        text = str(value or "").strip()
         if not text:
             return None
         seconds = parse_span(text)
@@ -101,8 +101,8 @@ class AccountForm(_AccountForm):
     )
     default_time_limit = SpanField(
         label=gettext_lazy("Time limit of new recordings"),
-        max_length=40,
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        initial=Account._meta.get_field("default_time_limit").default,
+        widget=forms.TextInput(attrs={"class": "vTextField", "maxlength": 40}),
         help_text=gettext_lazy(
             "Such as 15 min or 4 h; at most 8 h. Vobiz cuts at 60 seconds when it is told none, so the portal always "
             "sends one."
@@ -246,7 +246,7 @@ class StartForm(forms.Form):
     other_limit = SpanField(
         label=gettext_lazy("Another time limit"),
         required=False,
-        max_length=40,
+        widget=forms.TextInput(attrs={"maxlength": 40}),
         help_text=gettext_lazy("Such as 90 s, 25 min or 1 h 30 min; at most 8 h."),
     )
     file_format = forms.ChoiceField(

@@ -1,0 +1,75 @@
+"""A real browser before the real portal, which talks to the sandbox over HTTP and is called back by it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, sync_playwright
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from tests.chromium import launch
+from vobiz_portal.sandbox.server import Sandbox
+from vobiz_portal.sandbox.world import World
+
+# The browser's driver runs an event loop in this thread; the ORM is used here all the same, synchronously.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+PASSWORD = "a-password-for-the-browser-9"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all browser tests."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, portal: LiveServer) -> Iterator[Page]:
+    """A page of a new visitor, which fails the test where a script breaks or the CSP is violated."""
+    context = chromium.new_context(base_url=portal.url, viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "console",
+        lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None,
+    )
+    page.set_default_timeout(10_000)
+    yield page
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture
+def portal(live_server: LiveServer, settings: Settings) -> LiveServer:
+    """The portal on a port of its own, which is the address Vobiz is given."""
+    settings.PORTAL_URL = live_server.url
+    return live_server
+
+
+@pytest.fixture
+def lively_world() -> World:
+    """A Vobiz whose time passes."""
+    return World(seed=7, transcript_delay=1.0)
+
+
+@pytest.fixture
+def vobiz(lively_world: World, settings: Settings) -> Iterator[Sandbox]:
+    """The sandbox, delivering its callbacks by itself."""
+    with Sandbox(lively_world, retry_base=0.2) as sandbox:
+        settings.VOBIZ_API_URL = sandbox.api_url
+        settings.VOBIZ_MEDIA_HOSTS = ["127.0.0.1"]
+        yield sandbox
+
+
+@pytest.fixture
+def admin_login(transactional_db: None) -> User:
+    """A superuser named `admin`."""
+    return User.objects.create_superuser("admin", password=PASSWORD)

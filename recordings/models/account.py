@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +19,7 @@ from recordings.models.visibility import VisibleQuerySet
 from recordings.vobiz.errors import NotConnected
 
 FORMER_TOKEN_LIFE = timedelta(hours=24)
+TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
 
 
 def new_callback_key() -> str:
@@ -199,31 +200,29 @@ class Account(models.Model):
 
     def set_token(self, token: str, *, now: datetime, keep_former: timedelta = FORMER_TOKEN_LIFE) -> None:
         """Replace the token; the one before stays good for callbacks until `now + keep_former`."""
-        try:
-            changed = self.encrypted_token is not None and decrypt(self.encrypted_token) != token
-        except Undecipherable:
-            changed = False  # a former token that cannot be opened can verify nothing
-        values: dict[str, object] = {"encrypted_token": encrypt(token)}
-        if changed and keep_former > timedelta(0):
-            values |= {
-                "former_encrypted_token": self.encrypted_token,
-                "former_token_until": now + keep_former,
-            }
-        elif changed:
-            values |= {"former_encrypted_token": None, "former_token_until": None}
-        Account.objects.filter(pk=self.pk).update(**values)
-        for name, value in values.items():
-            setattr(self, name, value)
+        with transaction.atomic():
+            held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
+            try:
+                changed = held.encrypted_token is not None and decrypt(held.encrypted_token) != token
+            except Undecipherable:
+                changed = False  # a former token that cannot be opened can verify nothing
+            if changed:
+                kept = keep_former > timedelta(0)
+                held.former_encrypted_token = held.encrypted_token if kept else None
+                held.former_token_until = now + keep_former if kept else None
+            held.encrypted_token = encrypt(token)
+            held.save(update_fields=TOKEN_COLUMNS)
+        for column in TOKEN_COLUMNS:
+            setattr(self, column, getattr(held, column))
 
     def reencrypt(self) -> None:
         """Rewrite both tokens under the first key; Undecipherable if one opens with none."""
-        values = {
-            name: encrypt(decrypt(stored))
-            for name in ("encrypted_token", "former_encrypted_token")
-            if (stored := getattr(self, name))
-        }
-        if values:
-            Account.objects.filter(pk=self.pk).update(**values)
+        with transaction.atomic():
+            held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
+            for column in ("encrypted_token", "former_encrypted_token"):
+                if (stored := getattr(held, column)) is not None:
+                    setattr(held, column, encrypt(decrypt(stored)))
+            held.save(update_fields=TOKEN_COLUMNS)
 
     def callback_tokens(self, now: datetime) -> tuple[str, ...]:
         """Every token under which a callback may verify: current, former until its date, the parent's."""

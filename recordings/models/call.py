@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from recordings.models.recording_set import RecordingQuerySet
 
 NUMBER_LENGTH = 255
+SAID_LIVE = (
+    "direction", "from_number", "from_digits", "to_number", "to_digits", "vobiz_status", "started_at",
+)  # fmt: skip
 
 
 class CallQuerySet(VisibleQuerySet):
@@ -31,23 +34,28 @@ class CallQuerySet(VisibleQuerySet):
         return self.filter(state=CallState.LIVE)
 
     def note_live(self, account: Account, calls: Iterable[LiveCall], *, now: datetime) -> None:
-        """Write down calls with what Vobiz says of them: in its list, so live."""
-        rows = [Call.from_live(account, call, now=now) for call in calls]
-        Call.objects.bulk_create(
+        """Write down calls with what Vobiz says of them: in its list, so live. What it leaves out stays known."""
+        rows = sorted(
+            (Call.from_live(account, call, now=now) for call in calls), key=lambda row: row.call_uuid
+        )
+        known = {row.call_uuid: row for row in self._among(account, [row.call_uuid for row in rows])}
+        for row in rows:
+            for column in SAID_LIVE:
+                if getattr(row, column) is None and row.call_uuid in known:
+                    setattr(row, column, getattr(known[row.call_uuid], column))
+        self.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["account", "call_uuid"],
-            update_fields=[
-                "direction", "from_number", "from_digits", "to_number", "to_digits",
-                "state", "vobiz_status", "started_at", "seen_live_at", "ended_at", "provider_data",
-            ],
-        )  # fmt: skip
-
-    def note_still_live(self, account: Account, call_uuids: Collection[str], *, now: datetime) -> None:
-        """Calls known before are still in the list: only the time they were seen changes."""
-        self.filter(account=account, call_uuid__in=call_uuids).update(
-            seen_live_at=now, state=CallState.LIVE, ended_at=None
+            update_fields=[*SAID_LIVE, "state", "seen_live_at", "ended_at", "provider_data"],
         )
+
+    def note_listed(self, account: Account, call_uuids: Collection[str], *, now: datetime) -> None:
+        """Calls are in Vobiz's list, so live; of those not known before only the UUID is."""
+        known = set(self._among(account, call_uuids).values_list("call_uuid", flat=True))
+        new = sorted(set(call_uuids) - known)
+        self.bulk_create([Call(account=account, call_uuid=uuid) for uuid in new], ignore_conflicts=True)
+        self._among(account, call_uuids).update(seen_live_at=now, state=CallState.LIVE, ended_at=None)
 
     def note_over(self, account: Account, *, live_uuids: Collection[str], now: datetime) -> int:
         """Calls that were live and are no longer in the list, are over; how many."""
@@ -60,10 +68,11 @@ class CallQuerySet(VisibleQuerySet):
 
     def obtain(self, account: Account, call_uuid: str) -> Call:
         """The call's row, made if it is not known here yet."""
-        with transaction.atomic():
-            self.bulk_create([Call(account=account, call_uuid=call_uuid)], ignore_conflicts=True)
-            call: Call = self.get(account=account, call_uuid=call_uuid)
+        call: Call = self.get_or_create(account=account, call_uuid=call_uuid)[0]
         return call
+
+    def _among(self, account: Account, call_uuids: Collection[str]) -> CallQuerySet:
+        return self.filter(account=account, call_uuid__in=call_uuids)
 
 
 class Call(models.Model):

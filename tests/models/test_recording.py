@@ -76,7 +76,7 @@ def test_a_confirmed_start_no_longer_says_that_it_may_be_recording(account: Acco
     assert row.error == "the answer was lost"
 
     row.confirm()
-    row.refresh_from_db()
+    row = Recording.objects.get()
     assert (row.start_answer, row.needs_attention, row.error) == (StartAnswer.ACCEPTED, None, None)
 
 

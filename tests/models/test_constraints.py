@@ -1,0 +1,144 @@
+"""Every rule the database guards, tried to be broken by a plain UPDATE or INSERT, past all of our own code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, models, transaction
+
+from recordings.choices import EventOutcome, Origin, RecordingStatus, SyncState, Trust
+from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, SyncRun, Transcription
+from tests.conftest import NOW, OTHER
+
+
+def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], models.Model]:
+    """One good row of everything."""
+    call = Call.objects.create(account=account, call_uuid="call-1")
+    recording = Recording.objects.create(
+        account=account, call=call, recording_id="rec-1", origin=Origin.PORTAL, status=RecordingStatus.ACTIVE,
+        callback_key="key-1", intent="11111111-1111-4111-8111-111111111111", requested_at=at, time_limit=60,
+        happened_at=at,
+    )  # fmt: skip
+    transcription = Transcription.objects.create(recording=recording)
+    event = CallbackEvent.objects.create(
+        account=account, recording=recording, door="recording", key_digest="k", content_digest="c",
+        outcome=EventOutcome.APPLIED, trust=Trust.SIGNED, received_at=at,
+    )  # fmt: skip
+    nonce = SpentNonce.objects.create(key_digest="k", nonce="1", content_digest="c")
+    run = SyncRun.objects.create(account=account, started_at=at, lease_until=at)
+    rows = (account, call, recording, transcription, event, nonce, run)
+    return {type(row): row for row in rows}
+
+
+CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
+    "account_default_time_limit": (Account, [{"default_time_limit": 0}, {"default_time_limit": 28_801}]),
+    "account_default_file_format": (Account, [{"default_file_format": "ogg"}]),
+    "account_default_channels": (Account, [{"default_channels": "5.1"}]),
+    "account_retention_days": (Account, [{"retention_days": 0}]),
+    "account_not_its_own_parent": (Account, [{"parent": models.F("pk")}]),
+    "call_state": (Call, [{"state": "busy"}, {"state": ""}]),
+    "call_direction": (Call, [{"direction": "sideways"}, {"direction": ""}]),
+    "call_unknown_is_null": (Call, [{"call_uuid": ""}, {"from_number": ""}, {"to_number": ""}]),
+    "recording_status": (Recording, [{"status": "paused"}, {"status": ""}]),
+    "recording_origin": (Recording, [{"origin": "guessed"}]),
+    "recording_start_answer": (Recording, [{"start_answer": "maybe"}]),
+    "recording_channels": (Recording, [{"channels": "5.1"}, {"channels": ""}]),
+    "recording_needs_attention": (Recording, [{"needs_attention": "boredom"}, {"needs_attention": ""}]),
+    "recording_time_limit": (Recording, [{"time_limit": 0}, {"time_limit": 28_801}]),
+    "recording_requested_with_key_and_limit": (
+        Recording,
+        [{"requested_at": None}, {"callback_key": None}, {"time_limit": None}],
+    ),
+    "recording_known_by_request_or_id": (
+        Recording,
+        [{"requested_at": None, "callback_key": None, "recording_id": None}],
+    ),
+    "recording_unknown_is_null": (
+        Recording,
+        [
+            {name: ""}
+            for name in (
+                "recording_id",
+                "callback_key",
+                "api_id",
+                "recording_url",
+                "kind",
+                "file_format",
+                "conference_name",
+            )
+        ],
+    ),
+    "transcription_status": (Transcription, [{"status": "lost"}]),
+    "transcription_trust": (Transcription, [{"trust": "refused"}, {"trust": ""}]),
+    "transcription_completed_has_text": (Transcription, [{"status": "completed"}]),
+    "callbackevent_kind": (CallbackEvent, [{"kind": "video"}]),
+    "callbackevent_outcome": (CallbackEvent, [{"outcome": "lost"}]),
+    "callbackevent_trust": (CallbackEvent, [{"trust": "blind"}]),
+    "callbackevent_scheme": (CallbackEvent, [{"scheme": "v1"}]),
+    "syncrun_state": (SyncRun, [{"state": "tired", "ended_at": NOW}]),
+    "syncrun_ended_when_not_running": (SyncRun, [{"state": SyncState.PARTIAL}, {"ended_at": NOW}]),
+    "syncrun_complete_only_when_complete": (SyncRun, [{"complete": True}]),
+}
+COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
+    "call_once_an_account": (Call, {}),
+    "callbackevent_once_each_content": (CallbackEvent, {}),
+    "spentnonce_once": (SpentNonce, {}),
+    "syncrun_one_running_an_account": (SyncRun, {}),
+    "account.auth_id": (Account, {"callback_key": "another"}),
+    "account.callback_key": (Account, {"auth_id": OTHER}),
+    "recording.recording_id": (Recording, {"callback_key": "key-2", "intent": None}),
+    "recording.callback_key": (Recording, {"recording_id": "rec-2", "intent": None}),
+    "recording.intent": (Recording, {"recording_id": "rec-2", "callback_key": "key-2"}),
+    "transcription.recording": (Transcription, {}),
+}
+
+
+def test_every_rule_of_every_table_is_tried_here() -> None:
+    rules = set()
+    for model in apps.get_app_config("recordings").get_models():
+        rules |= {constraint.name for constraint in model._meta.constraints}
+        rules |= {
+            f"{model._meta.model_name}.{field.name}"
+            for field in model._meta.concrete_fields
+            if field.unique and not field.primary_key
+        }
+    assert rules == CHECKS.keys() | COPIES.keys()
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"), [(rule, change) for rule, (_, changes) in CHECKS.items() for change in changes]
+)
+def test_a_row_that_breaks_a_check_is_refused(account: Account, rule: str, change: dict[str, object]) -> None:
+    model = CHECKS[rule][0]
+    row = make(account)[model]
+    assert rule in refused(lambda: model._default_manager.filter(pk=row.pk).update(**change))
+
+
+@pytest.mark.parametrize("rule", COPIES)
+def test_a_second_row_of_what_there_is_once_is_refused(account: Account, rule: str) -> None:
+    model, differing = COPIES[rule]
+    copy = make(account)[model]
+    copy.pk = None
+    for name, value in differing.items():
+        setattr(copy, name, value)
+    assert "unique" in refused(lambda: copy.save(force_insert=True)).lower()
+
+
+def test_a_row_with_history_is_not_deleted(account: Account) -> None:
+    rows = make(account)
+    for model in (Account, Call, Recording):
+        with pytest.raises(models.ProtectedError):
+            rows[model].delete()
+
+
+def refused(write: Callable[[], object]) -> str:
+    """The database's words when it refused; empty when it did not."""
+    try:
+        with transaction.atomic():
+            write()
+    except IntegrityError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,159 @@
+"""Live calls: one refresh serves all viewers, and what is known stays when Vobiz does not answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from recordings import live
+from recordings.choices import CallState
+from recordings.models import Account, Call, Recording
+from tests.ledger import asked
+from tests.models.test_upsert_adoption import asked_for
+from tests.models.together import together
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+LATER = timedelta(seconds=10)
+
+
+def uuids() -> set[str]:
+    return set(Call.objects.live().values_list("call_uuid", flat=True))
+
+
+def test_the_live_calls_are_shown_with_their_details(account: Account, world: World, now: datetime) -> None:
+    calls = [world.place_call(account.auth_id), world.place_call(account.auth_id, direction="outbound")]
+    world.place_call(account.auth_id, rings_for=30)
+    world.place_call("MA_OTHER003")
+
+    assert live.refresh(account, now=now)
+
+    assert uuids() == {call.call_uuid for call in calls}
+    row = Call.objects.get(call_uuid=calls[0].call_uuid)
+    assert (row.from_number, row.to_number, row.direction) == ("919876543210", "918071387423", "inbound")
+    assert row.started_at == now
+    assert account.live_refreshed_at == now
+
+
+def test_a_refresh_serves_every_viewer_for_some_seconds(
+    account: Account, world: World, now: datetime
+) -> None:
+    world.place_call(account.auth_id)
+    for seconds in (0, 1, 4):
+        assert live.refresh(Account.objects.get(), now=now + timedelta(seconds=seconds))
+    assert len(asked(world, "call.list")) == 1
+    live.refresh(account, now=now + timedelta(seconds=4.1))
+    assert len(asked(world, "call.list")) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_viewers_at_the_same_moment_one_asks(account: Account, world: World, now: datetime) -> None:
+    world.faults.plan(Fault(on="call.list", delay_before=0.3))
+    together(*[lambda: live.refresh(Account.objects.get(), now=now)] * 4)
+    assert len(asked(world, "call.list")) == 1
+
+
+def test_a_refresh_that_died_is_forgotten_after_a_while(
+    account: Account, world: World, now: datetime
+) -> None:
+    Account.objects.update(live_refresh_started_at=now)
+    live.refresh(account, now=now + LATER)
+    assert asked(world, "call.list") == []
+    live.refresh(account, now=now + live.IN_FLIGHT + timedelta(seconds=1))
+    assert len(asked(world, "call.list")) == 1
+
+
+def test_details_are_asked_for_once_a_call(account: Account, world: World, now: datetime) -> None:
+    world.place_call(account.auth_id)
+    live.refresh(account, now=now)
+    new = world.place_call(account.auth_id)
+    live.refresh(account, now=now + LATER)
+    assert len(asked(world, "call.retrieve")) == 2
+    assert new.call_uuid in uuids()
+
+
+def test_a_call_that_vanishes_between_list_and_details_is_over(
+    account: Account, world: World, now: datetime
+) -> None:
+    stays, goes = world.place_call(account.auth_id), world.place_call(account.auth_id)
+    Call.objects.note_listed(account, [goes.call_uuid], now=now - LATER)
+    world.faults.plan(Fault(on="call.list", then=lambda world: world.hang_up(goes.call_uuid)))
+
+    assert live.refresh(account, now=now)
+
+    assert uuids() == {stays.call_uuid}
+    assert Call.objects.get(call_uuid=goes.call_uuid).state == CallState.ENDED
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 400}, {"reply": "garbage"}, {"status": 404, "body": {"message": "Not Found"}}]
+)
+def test_a_call_vobiz_cannot_tell_of_is_shown_without_details_and_asked_about_again(
+    account: Account, world: World, now: datetime, fault: dict[str, object]
+) -> None:
+    call = world.place_call(account.auth_id)
+    world.faults.plan(Fault(on="call.retrieve", **fault))  # type: ignore[arg-type]
+
+    assert live.refresh(account, now=now)
+    assert (uuids(), Call.objects.get().from_number) == ({call.call_uuid}, None)
+
+    live.refresh(account, now=now + LATER)
+    assert Call.objects.get().from_number == "919876543210"
+
+
+def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_back(
+    account: Account, world: World, now: datetime
+) -> None:
+    call = world.place_call(account.auth_id)
+    live.refresh(account, now=now)
+    row = asked_for(account, recording_id="rec-1")
+    Recording.objects.update(call=Call.objects.get(call_uuid=call.call_uuid))
+    world.hang_up(call.call_uuid)
+
+    live.refresh(account, now=now + LATER)
+
+    ended = Call.objects.get(call_uuid=call.call_uuid)
+    assert (ended.state, ended.ended_at) == (CallState.ENDED, now + LATER)
+    row.refresh_from_db()
+    assert row.read_back_due_at == now + LATER
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 503, "times": 9}, "could not be reached"),
+        ({"status": 401}, "…668 with the token ending …6789"),
+        ({"reply": "html", "status": 200}, "not documented"),
+        ({"status": 402}, "balance"),
+    ],
+)
+def test_when_vobiz_does_not_answer_the_rows_stay_and_the_account_says_why(
+    account: Account, world: World, now: datetime, fault: dict[str, object], words: str
+) -> None:
+    call = world.place_call(account.auth_id)
+    live.refresh(account, now=now)
+    world.hang_up(call.call_uuid)
+    world.faults.plan(Fault(on="call.list", **fault))  # type: ignore[arg-type]
+
+    assert not live.refresh(account, now=now + LATER)
+
+    assert uuids() == {call.call_uuid}
+    assert account.live_refreshed_at == now
+    assert account.live_error is not None
+    assert words in account.live_error
+    assert not live.refresh(
+        account, now=now + LATER
+    )  # the next viewer is told the same, and nothing is asked
+    world.faults.clear()
+    assert live.refresh(account, now=now + 2 * LATER)
+    assert account.live_error is None
+
+
+def test_an_account_that_is_switched_off_is_not_asked_about(
+    account: Account, world: World, now: datetime
+) -> None:
+    Account.objects.update(is_active=False)
+    account.refresh_from_db()
+    assert not live.refresh(account, now=now)
+    assert asked(world) == []

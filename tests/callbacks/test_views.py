@@ -279,7 +279,7 @@ def test_a_delivery_that_cannot_be_written_down_is_answered_503(client: Client, 
 
 
 def test_a_delivery_that_cannot_be_applied_is_kept_with_the_reason_and_answered_200(
-    client: Client, recording: Recording
+    client: Client, recording: Recording, caplog: pytest.LogCaptureFixture
 ) -> None:
     _refuse("recordings_recording", "UPDATE")
     for tries in range(1, 9):
@@ -288,6 +288,9 @@ def test_a_delivery_that_cannot_be_applied_is_kept_with_the_reason_and_answered_
         assert (event.attempts, event.deliveries) == (tries, tries)
         assert event.outcome == (EventOutcome.RECEIVED if tries < 8 else EventOutcome.FAILED)
         assert "no room" in str(event.error)
+    assert f"callback event {the_event().pk} could not be applied" in caplog.text
+    assert KEY not in caplog.text
+    assert DOCUMENTED not in caplog.text
     with connection.cursor() as cursor:
         cursor.execute(
             "DROP TRIGGER no_room" + (" ON recordings_recording" if connection.vendor == "postgresql" else "")

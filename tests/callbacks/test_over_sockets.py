@@ -1,0 +1,125 @@
+"""The door behind the server the portal runs on: bodies as sockets bring them, not as a test client writes them."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from django.db import connections
+from waitress.server import create_server
+
+from recordings import connect
+from recordings.callbacks.reading import BODY_LIMIT
+from recordings.choices import EventOutcome
+from recordings.models import CallbackEvent, Recording
+from tests.callbacks.posting import TYPES, encode, path_of, signature
+from tests.callbacks.rows import KEY, asked_for, the_event
+from tests.conftest import MAIN, TOKENS
+from tests.vobiz.payloads import payload
+from vobiz_portal.wsgi import application
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ENDED = payload("recording_callback__documented")
+PATH = "/callbacks/recording/"
+
+
+@pytest.fixture
+def recording(transactional_db: None, now: datetime) -> Recording:
+    return asked_for(connect.store(MAIN, TOKENS[MAIN], now=now)[0])
+
+
+@pytest.fixture
+def port(transactional_db: None) -> Iterator[int]:
+    """Of a waitress that serves the portal."""
+    kept = connections["default"].settings_dict["CONN_MAX_AGE"]
+    connections["default"].settings_dict["CONN_MAX_AGE"] = (
+        0  # its threads keep no connection to the test database
+    )
+    server = create_server(application, host="127.0.0.1", port=0, threads=2)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    yield server.effective_port
+    server.close()
+    server.task_dispatcher.shutdown()
+    thread.join(10)
+    connections["default"].settings_dict["CONN_MAX_AGE"] = kept
+
+
+def ask(port: int, body: object, headers: dict[str, str], *, chunked: bool = False) -> int:
+    """One POST; the status."""
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    given = {"Content-Type": TYPES["form"], **headers}
+    speaking.request("POST", path_of("recording", KEY), body, given, encode_chunked=chunked)  # type: ignore[arg-type]
+    status = speaking.getresponse().status
+    speaking.close()
+    return status
+
+
+def test_a_chunked_body_is_read_whole(recording: Recording, port: int) -> None:
+    body = encode(ENDED)
+    pieces = [body[start : start + 7] for start in range(0, len(body), 7)]
+    headers = {**signature("recording", KEY), "Transfer-Encoding": "chunked"}
+    assert ask(port, iter(pieces), headers, chunked=True) == 200
+    assert the_event().outcome == EventOutcome.APPLIED
+
+
+def test_a_chunked_body_above_the_limit_is_413(recording: Recording, port: int) -> None:
+    pieces = (b"x" * 65_536 for _ in range(BODY_LIMIT // 65_536 + 1))
+    headers = {**signature("recording", KEY), "Transfer-Encoding": "chunked"}
+    assert ask(port, pieces, headers, chunked=True) == 413
+    assert not CallbackEvent.objects.exists()
+
+
+def test_ten_megabytes_are_413(recording: Recording, port: int) -> None:
+    assert ask(port, b"transcription=" + b"x" * 10_000_000, signature("recording", KEY)) == 413
+    assert not CallbackEvent.objects.exists()
+
+
+def test_a_body_that_ends_before_its_content_length_has_no_effect(recording: Recording, port: int) -> None:
+    body, lines = (
+        encode(ENDED),
+        [f"POST {path_of('recording', KEY)} HTTP/1.1", "Host: x", "Connection: close"],
+    )
+    headers = {
+        **signature("recording", KEY),
+        "Content-Length": str(len(body) + 100),
+        "Content-Type": TYPES["form"],
+    }
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as speaking:
+        speaking.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        speaking.shutdown(socket.SHUT_WR)
+        assert speaking.recv(1_000) == b""
+    assert ask(port, body, {}) == 200  # the server goes on
+    assert the_event().trust == "unsigned"
+
+
+def test_a_signature_header_sent_twice_is_a_list(recording: Recording, port: int) -> None:
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    body = encode(ENDED)
+    speaking.putrequest("POST", path_of("recording", KEY))
+    for name, value in {**signature("recording", KEY), "Content-Length": str(len(body))}.items():
+        if "Nonce" not in name and name != "Content-Length":
+            speaking.putheader(name, "A" * 43 + "=")
+        speaking.putheader(name, value)
+    speaking.putheader("Content-Type", TYPES["form"])
+    speaking.endheaders(body)
+    assert speaking.getresponse().status == 200
+    speaking.close()
+    assert the_event().trust == "signed"
+
+
+def test_a_path_written_with_escapes_is_the_same_address(recording: Recording, port: int) -> None:
+    """What Vobiz signs is the address as it was given out, however a proxy rewrites it."""
+    escaped = path_of("recording", KEY).replace("-", "%2D")
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {**signature("recording", KEY), "Content-Type": TYPES["form"]}
+    speaking.request("POST", escaped, encode(ENDED), headers)
+    assert speaking.getresponse().status == 200
+    speaking.close()
+    assert the_event().trust == "signed"

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -76,7 +75,7 @@ def post(
     headers: Mapping[str, str] | None = None,
     content_type: str = TYPES[FORM],
     **extra: Any,
-) -> HttpResponse:
+) -> Any:
     """One POST, byte for byte."""
     return client.generic("POST", path, body, content_type=content_type, headers=dict(headers or {}), **extra)
 
@@ -90,7 +89,7 @@ def deliver(
     encoding: str = FORM,
     headers: Mapping[str, str] | None = None,
     **how: Any,
-) -> HttpResponse:
+) -> Any:
     """One delivery, signed under the main account's token unless `headers` says otherwise ({}: unsigned)."""
     given = signature(door, key, **how) if headers is None else dict(headers)
     path = path_of(door, key)

@@ -7,7 +7,8 @@ from typing import Any
 
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
-from tests.models.listed import CALL, DOCUMENTED
+from tests.models.listed import CALL as CALL
+from tests.models.listed import DOCUMENTED as DOCUMENTED
 
 KEY = "a-key-of-a-recording-0123456789a"
 ASKED_AT = datetime(2025, 11, 6, 13, 48, 58, tzinfo=UTC)
@@ -46,6 +47,13 @@ def the_event() -> CallbackEvent:
     """The one event there is."""
     event: CallbackEvent = CallbackEvent.objects.get()
     return event
+
+
+def due_at(recording: Recording) -> datetime:
+    """When the API is to be asked about a recording; it must be."""
+    due = Recording.objects.values_list("read_back_due_at", flat=True).get(pk=recording.pk)
+    assert due is not None
+    return due
 
 
 def columns_of(row: Any, *, but: set[str] = OURS) -> dict[str, Any]:

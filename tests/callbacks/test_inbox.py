@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -112,8 +114,9 @@ def test_the_same_nonce_under_another_key_is_another_nonce(client: Client, recor
 def test_signed_content_that_came_unsigned_or_refused_before_is_new(
     client: Client, recording: Recording
 ) -> None:
-    for how in ({"headers": {}}, {"token": "a wrong token"}, {}):
-        deliver(client, KEY, ENDED, **how)  # type: ignore[arg-type]
+    ways: list[dict[str, Any]] = [{"headers": {}}, {"token": "a wrong token"}, {}]
+    for how in ways:
+        deliver(client, KEY, ENDED, **how)
     outcomes = list(CallbackEvent.objects.order_by("pk").values_list("trust", "outcome"))
     assert outcomes == [
         ("unsigned", EventOutcome.RECEIVED), ("refused", EventOutcome.REFUSED), ("signed", EventOutcome.APPLIED),
@@ -192,8 +195,8 @@ def test_a_refused_body_that_cannot_be_read_is_kept_in_part(client: Client, reco
     assert post(client, path_of("recording", KEY), b"\xff" * 100_000, headers=headers).status_code == 403
     event = the_event()
     assert event.outcome == EventOutcome.REFUSED
-    assert len(bytes(event.raw_body)) == inbox.UNTRUSTED_BODY
-    assert event.raw_form["bytes"] == 100_000
+    assert len(bytes(event.raw_body or b"")) == inbox.UNTRUSTED_BODY
+    assert (event.raw_form or {})["bytes"] == 100_000
 
 
 def test_of_refused_deliveries_twenty_are_kept_for_a_recording_and_the_rest_is_counted(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -54,7 +52,7 @@ urlpatterns = [path("", include(([door], "callbacks")))]
 
 
 @pytest.fixture
-def vector(account: Account, settings: Settings, now: Any) -> Iterator[Recording]:
+def vector(account: Account, settings: Settings, now: datetime) -> Recording:
     settings.ROOT_URLCONF = __name__
     settings.PORTAL_URL = "https://portal.example.com"
     account.set_token(VECTOR_TOKEN, now=now)

@@ -22,6 +22,7 @@ from vobiz_portal.redaction import RedactingFormatter, RedactSecrets
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
 STOPPED = payload("flow_callback__stopped")
+WAYS: list[dict[str, Any]] = [{}, {"headers": {}}, {"token": "wrong"}]  # signed, unsigned, refused
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def told() -> Iterator[list[str]]:
 def everything_that_can_come(client: Client, account: Account, more: dict[str, Any]) -> None:
     for fields in (ENDED, SPOKEN, STOPPED, {"a": "b"}):
         told = {**fields, **more}
-        for how in ({}, {"headers": {}}, {"token": "wrong"}):
+        for how in WAYS:
             for encoding in (FORM, JSON, GET):
                 given: dict[str, Any] = {**how, "encoding": encoding}
                 deliver(client, KEY, told, **given)

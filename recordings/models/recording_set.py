@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
-from recordings.choices import OPEN_STATUSES, Origin
+from recordings.choices import OPEN_STATUSES, Origin, RecordingStatus
 from recordings.models.upsert import Upsert, UpsertReport
 from recordings.models.visibility import VisibleQuerySet
 from recordings.vobiz.objects import RecordingObject
 
 if TYPE_CHECKING:
     from recordings.models.account import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Rows that a list of Vobiz's does not show.
+
+    `rows`: primary key and recording id of each, oldest first. `young`: how many of them are younger than the
+    account's retention days, after which Vobiz is expected to delete; `known_young`: of how many such rows.
+    """
+
+    rows: tuple[tuple[int, str], ...]
+    young: int
+    known_young: int
 
 
 class RecordingQuerySet(VisibleQuerySet):
@@ -27,6 +41,30 @@ class RecordingQuerySet(VisibleQuerySet):
     def to_read_back(self, now: datetime) -> RecordingQuerySet:
         """Those that the API is to be asked about by `now`, longest due first."""
         return self.filter(read_back_due_at__lte=now, recording_id__isnull=False).order_by("read_back_due_at")
+
+    def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
+        """Finished rows of an account that the API has shown before `now` and that are not among the ids `listed`."""
+        rows = self.filter(
+            account=account,
+            recording_id__isnull=False,
+            status=RecordingStatus.COMPLETED,
+            gone_at_provider_at=None,
+            synced_at__lt=now,
+        )
+        young_after = now - timedelta(days=account.retention_days)
+        absent, young, known_young = [], 0, 0
+        for pk, recording_id, at in rows.order_by("happened_at", "pk").values_list(
+            "pk", "recording_id", "happened_at"
+        ):
+            known_young += at >= young_after
+            if recording_id not in listed:
+                young += at >= young_after
+                absent.append((pk, recording_id))
+        return Missing(tuple(absent), young, known_young)
+
+    def note_gone(self, now: datetime) -> int:
+        """Vobiz has them no longer; how many that is news of."""
+        return self.filter(gone_at_provider_at=None).update(gone_at_provider_at=now)
 
     def upsert(
         self,

@@ -15,7 +15,10 @@ from recordings.choices import SyncState
 from recordings.models.account import Account
 from recordings.models.visibility import VisibleQuerySet
 
-LEASE = timedelta(seconds=120)  # longer than any one request may take; renewed with every page
+
+def lease() -> timedelta:
+    """For how long a run is believed to be alive that says nothing: longer than any one request may take."""
+    return timedelta(seconds=60 + settings.VOBIZ_TOTAL_TIMEOUT)
 
 
 class SyncRunQuerySet(VisibleQuerySet):
@@ -34,7 +37,7 @@ class SyncRunQuerySet(VisibleQuerySet):
         try:
             with transaction.atomic():
                 run: SyncRun = self.create(
-                    account=account, scope=scope, requested_by=by, started_at=now, lease_until=now + LEASE
+                    account=account, scope=scope, requested_by=by, started_at=now, lease_until=now + lease()
                 )
         except IntegrityError:
             return None
@@ -102,7 +105,7 @@ class SyncRun(models.Model):
     def note(self, *, now: datetime, **counts: object) -> bool:
         """Write progress and renew the lease; False: the run was ended by another, so stop."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
-        return bool(mine.update(lease_until=now + LEASE, **counts))
+        return bool(mine.update(lease_until=now + lease(), **counts))
 
     def end(self, state: SyncState, *, now: datetime, **counts: object) -> bool:
         """running → how it ended; False: another ended it first."""

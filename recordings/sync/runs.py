@@ -1,0 +1,214 @@
+"""One run: pages in, rows out, and at the end what is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import DataError, IntegrityError, transaction
+
+from recordings.choices import Origin, SyncState
+from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport
+from recordings.provider import client_for, explain
+from recordings.sync.pages import Pages
+from recordings.sync.scope import Scope, Tally
+from recordings.vobiz.client import VobizClient
+from recordings.vobiz.errors import NotFound, VobizError
+from recordings.vobiz.objects import BadRow, RecordingObject, RecordingPage
+
+GONE_CHECKS = 500  # rows asked for one by one in a run
+ALARM_ROWS, ALARM_SHARE = 50, 0.05
+
+Progress = Callable[[Tally], None]
+
+
+class Superseded(RuntimeError):
+    """The run's row was ended by another run."""
+
+
+def run(
+    account: Account,
+    scope: Scope,
+    *,
+    now: datetime,
+    sync_run: SyncRun | None,
+    progress: Progress | None = None,
+) -> Tally:
+    """Read what `scope` asks for. `sync_run` is the run's row (None for a dry run, which writes nothing)."""
+    tally = Tally()
+    clock = _Clock(now)
+    try:
+        with client_for(account) as client:
+            _Run(account, scope, client, tally, sync_run, clock, progress).read()
+    except VobizError as error:
+        tally.error = explain(error, account)
+        tally.state = tally.state_when_broken
+    except Superseded as error:
+        tally.error, tally.state = str(error), SyncState.INTERRUPTED
+    except BaseException as interruption:
+        words = "It was interrupted." if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
+        if sync_run is not None:
+            sync_run.end(SyncState.INTERRUPTED, now=clock.now(), error=words, **tally.counts())
+        raise
+    if sync_run is not None:
+        sync_run.end(tally.state, now=clock.now(), error=tally.error, **tally.counts())
+    return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """The moment the run was given, moving on with real time: a run may take an hour, and its lease is shorter."""
+
+    began: datetime
+    started: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=time.monotonic() - self.started)
+
+
+@dataclass(slots=True)
+class _Run:
+    account: Account
+    scope: Scope
+    client: VobizClient
+    tally: Tally
+    sync_run: SyncRun | None
+    clock: _Clock
+    progress: Progress | None
+    adopted: set[int] = field(default_factory=set)
+    bad: set[str] = field(default_factory=set)
+    """Unusable rows noted so far: overlapping pages show them twice."""
+
+    def read(self) -> None:
+        """Everything the scope asks for; the tally then says how it ended."""
+        broken = None
+        if self.scope.recording_id:
+            self._read_one(self.scope.recording_id)
+        else:
+            broken = self._read_pages()
+            if self.scope.settles_gone and broken is None and not self.tally.failed:
+                broken = self._settle_gone()
+        self.tally.error = broken
+        if broken is None and not self.tally.failed:
+            self.tally.state = SyncState.COMPLETE
+        else:
+            self.tally.state = self.tally.state_when_broken
+
+    def _read_one(self, recording_id: str) -> None:
+        try:
+            seen = self.client.retrieve_recording(recording_id)
+        except NotFound as error:
+            if error.route_missing:
+                raise
+            self.tally.fail(recording_id, "Vobiz has no recording with this id.")
+        else:
+            self._apply([seen])
+
+    def _read_pages(self) -> str | None:
+        """Every page; in words, why not all of what was asked for."""
+        pages = Pages(self.client, self.scope, self._note_failed_page)
+        for page in pages.all():
+            self.tally.pages, self.tally.total_count = pages.read, pages.total_count
+            wanted = self._wanted(page)
+            room = self.scope.limit - self.tally.seen if self.scope.limit else len(wanted)
+            self._apply(wanted[:room])
+            if self.scope.limit and self.tally.seen >= self.scope.limit:
+                self.tally.cut = len(wanted) > room or page.has_next
+                break
+            if self._is_behind(page):
+                break
+        if self.tally.cut:
+            return pages.broken or f"It was cut at --limit {self.scope.limit}."
+        return pages.broken
+
+    def _is_behind(self, page: RecordingPage) -> bool:
+        """Every row of it is older than what was asked for, so all that follow are."""
+        return bool(page.objects) and all(
+            isinstance(row, RecordingObject) and self.scope.is_too_old(row) for row in page.objects
+        )
+
+    def _wanted(self, page: RecordingPage) -> list[RecordingObject]:
+        """The page's rows that this run asked for and has not taken yet; unusable ones are noted."""
+        wanted = []
+        for row in page.objects:
+            if isinstance(row, BadRow):
+                self._note_bad(row)
+            elif self.tally.is_new(row.recording_id) and self.scope.wants(row):
+                wanted.append(row)
+        return wanted
+
+    def _note_bad(self, row: BadRow) -> None:
+        same = repr((row.recording_id_text, row.reason, row.data))
+        if same not in self.bad:
+            self.bad.add(same)
+            self.tally.fail(row.recording_id_text, row.reason)
+
+    def _note_failed_page(self, words: str) -> None:
+        self.tally.fail(None, words)
+        self._report()
+
+    def _apply(self, objects: list[RecordingObject]) -> None:
+        """One page into rows. A dry run's transaction is rolled back at once."""
+        now = self.clock.now()
+        if objects:
+            try:
+                self.tally.add(self._upsert(objects, now))
+            except (DataError, IntegrityError):
+                for seen in objects:  # one row the database refuses must not cost the others
+                    self._apply_alone(seen, now)
+        self._report()
+
+    def _apply_alone(self, seen: RecordingObject, now: datetime) -> None:
+        try:
+            self.tally.add(self._upsert([seen], now))
+        except (DataError, IntegrityError) as error:
+            refused = FailedRow(seen.recording_id, f"The database refused it: {error}")
+            self.tally.add(UpsertReport(failed=[refused]))
+
+    def _upsert(self, objects: Iterable[RecordingObject], now: datetime) -> UpsertReport:
+        with transaction.atomic():
+            report: UpsertReport = Recording.objects.upsert(
+                self.account, objects, now=now, origin=Origin.SYNC, spoken_for=self.adopted
+            )
+            if self.scope.dry_run:
+                transaction.set_rollback(True)
+                self.adopted |= report.adopted  # the next page finds these rows still without an id
+        return report
+
+    def _report(self) -> None:
+        """Say how far it is, and that it is alive."""
+        if self.sync_run is not None and not self.sync_run.note(now=self.clock.now(), **self.tally.counts()):
+            raise Superseded("Another run took over: this one had not been heard of for too long.")
+        if self.progress is not None:
+            self.progress(self.tally)
+
+    def _settle_gone(self) -> str | None:
+        """Rows that a full clean run did not show, and that Vobiz answers 404 for one by one, are gone.
+
+        In words, why none was believed to be.
+        """
+        missing = Recording.objects.missing(self.account, self.tally.ids, now=self.clock.began)
+        if missing.young > ALARM_ROWS and missing.young > ALARM_SHARE * missing.known_young:
+            return (
+                f"{missing.young} of {missing.known_young} recordings younger than "
+                f"{self.account.retention_days} days are missing from Vobiz's list. That is too many to believe, "
+                "so none was marked gone."
+            )
+        for pk, recording_id in missing.rows[:GONE_CHECKS]:
+            self._check_gone(pk, recording_id)
+        return None
+
+    def _check_gone(self, pk: int, recording_id: str) -> None:
+        try:
+            seen = self.client.retrieve_recording(recording_id)
+        except NotFound as error:
+            if error.route_missing:
+                raise
+            if not self.scope.dry_run:
+                Recording.objects.filter(pk=pk).note_gone(self.clock.now())
+            self.tally.gone += 1
+            self._report()
+        else:
+            self._apply([seen])

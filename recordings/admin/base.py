@@ -75,6 +75,12 @@ class PortalChangeList(ChangeList):
         if not self.is_popup:
             self.title = str(capfirst(self.opts.verbose_name_plural))
 
+    def get_results(self, request: HttpRequest) -> None:
+        """The page's rows; how many there are in all is only counted where it is the same number."""
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """The rows asked for, without the columns in the admin's `list_deferred`."""
         rows = super().get_queryset(request, exclude_parameters)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from recordings.admin.shown import plain
 from recordings.models import Account
 
 
@@ -22,7 +23,7 @@ class AccountFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The accounts the reader sees."""
         accounts = Account.objects.visible_to(request.user).only("pk", "auth_id", "name")
-        found = [(str(account.pk), str(account)) for account in accounts]
+        found = [(str(account.pk), plain(account)) for account in accounts]
         return found if len(found) > 1 else []
 
     def has_output(self) -> bool:

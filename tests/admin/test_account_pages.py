@@ -1,0 +1,215 @@
+"""An account's page: does the connection work, where do callbacks go, what was refused, who belongs to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from recordings.callbacks.doors import digest_of
+from recordings.choices import EventOutcome
+from recordings.models import Account
+from tests.admin.conftest import Person
+from tests.admin.rows import a_recording, a_run, an_event
+from tests.admin.test_account_tokens import FORM, change, errors, said
+from tests.conftest import MAIN, OTHER, TOKENS
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+
+def press(client: Client, name: str, account: Account) -> Any:
+    return client.post(reverse(f"admin:recordings_account_{name}", args=[account.pk]), follow=True)
+
+
+def test_the_connection_is_tested_and_told_in_words(account: Account, world: World, staff: Person) -> None:
+    client = staff("view_account", "test_account", accounts=[account])
+
+    works = press(client, "test", account)
+    world.accounts[MAIN].token = "rotated_in_the_console_0000"
+    fails = press(client, "test", account)
+    world.faults.plan(Fault(on="auth.me", drop="before", times=None))
+    away = press(client, "test", account)
+
+    ending = TOKENS[MAIN][-4:]
+    assert f"Vobiz accepts Auth ID MA_…668 with the token ending …{ending}. Its name there: Main" in said(
+        works
+    )
+    assert f"Vobiz refused Auth ID MA_…668 with the token ending …{ending}" in said(fails)
+    assert "Vobiz could not be reached" in said(away)
+    history = LogEntry.objects.filter(object_id=str(account.pk)).order_by("pk")
+    assert [entry.get_change_message() for entry in history] == [
+        "Tested the connection: it works.",
+        "Tested the connection: it failed.",
+        "Tested the connection: it failed.",
+    ]
+
+
+def test_an_account_whose_token_no_key_opens_says_so(
+    account: Account, boss: Client, settings: Settings
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = ["another-key-altogether-0123456789abcdef"]
+
+    assert "opens with none of TOKEN_ENCRYPTION_KEYS" in said(press(boss, "test", account))
+    assert boss.get(change(account)).status_code == 200
+
+
+def test_the_callback_address_is_shown_to_those_who_may_change_the_account(
+    account: Account, staff: Person
+) -> None:
+    viewer = staff("view_account", accounts=[account])
+    changer = staff("view_account", "change_account", accounts=[account])
+    address = f"http://127.0.0.1:8000/callbacks/account/{account.callback_key}/"
+
+    page = changer.get(change(account)).content.decode()
+    assert (
+        f"&lt;Record callbackUrl=&quot;{address}&quot; transcriptionUrl=&quot;{address}&quot; /&gt;" in page
+    )
+    assert "Last callback here</dt><dd>never" in page
+    assert account.callback_key not in viewer.get(change(account)).content.decode()
+
+
+def test_the_last_callback_at_the_accounts_address_is_dated(account: Account, boss: Client) -> None:
+    an_event(account, a_recording(account), door="recording", received_at=timezone.now())
+    at = timezone.now() - timedelta(days=3)
+    an_event(account, received_at=at)
+
+    assert boss.get(change(account)).context["last_callback_here"] == at
+
+
+def test_requiring_signatures_shows_how_many_callbacks_were_signed(account: Account, boss: Client) -> None:
+    def page() -> str:
+        return boss.get(change(account)).content.decode()
+
+    assert "No callback came in the last 30 days." in page()
+    an_event(account)
+    an_event(account)
+    an_event(account, trust="unsigned")
+    an_event(account, trust="unsigned", received_at=timezone.now() - timedelta(days=31))
+    assert "2 of the last 30 days' 3 callbacks were signed." in page()
+
+
+def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
+    account: Account, staff: Person
+) -> None:
+    Account.objects.filter(pk=account.pk).update(refused_uncounted=4)
+    recording = a_recording(account, refused_uncounted=3)
+    for _each in range(2):
+        an_event(account, recording, outcome="refused", trust="refused", door="recording")
+    client = staff("view_account", "view_callbackevent", "process_callbackevent", accounts=[account])
+
+    page = client.get(change(account))
+    assert (page.context["refused_kept"], page.context["refused_counted"]) == (2, 7)
+    assert "Process all refused again" in page.content.decode()
+
+    answer = press(client, "process_refused", account)
+    assert "Of 2 refused callbacks, 0 now verify and 2 are still refused." in said(answer)
+    log = LogEntry.objects.get(object_id=str(account.pk))
+    assert log.get_change_message() == "Processed all 2 refused callbacks again: 2 are still refused."
+
+
+def test_a_cured_account_takes_what_it_had_refused(account: Account, boss: Client) -> None:
+    """An unsigned callback was refused because signatures were required; they no longer are."""
+    recording = a_recording(account)
+    digest = digest_of(account.callback_key)
+    event = an_event(
+        account, outcome="refused", trust="unsigned", key_digest=digest, nonces=[], scheme="none",
+        payload={"recording_id": recording.recording_id, "recording_duration": "10"},
+    )  # fmt: skip
+
+    answer = press(boss, "process_refused", account)
+
+    event.refresh_from_db()
+    assert "Of 1 refused callbacks, 1 now verify and 0 are still refused." in said(answer)
+    assert event.outcome != EventOutcome.REFUSED
+
+
+def test_an_account_is_switched_off_and_not_deleted(account: Account, boss: Client) -> None:
+    page = boss.get(change(account)).content.decode()
+    assert "Accounts are never deleted" in page
+    assert "deletelink" not in page
+
+    boss.post(change(account), {key: value for key, value in FORM.items() if key != "is_active"})
+
+    account.refresh_from_db()
+    assert not account.is_active
+    off = boss.get(change(account)).content.decode()
+    assert "This account is switched off" in off
+    assert "Sync now" not in off
+    assert "is switched off, so it is not synced" in said(press(boss, "sync", account))
+
+
+def test_the_auth_id_of_an_account_stays(account: Account, boss: Client) -> None:
+    boss.post(change(account), {**FORM, "auth_id": OTHER})
+
+    account.refresh_from_db()
+    assert account.auth_id == MAIN
+
+
+def test_whoever_connects_an_account_belongs_to_it(world: World, account: Account, staff: Person) -> None:
+    client = staff("add_account", "view_account", "change_token", name="connector")
+
+    client.post("/admin/recordings/account/add/", {**FORM, "auth_id": OTHER, "token": TOKENS[OTHER]})
+
+    assert [user.username for user in Account.objects.get(auth_id=OTHER).members.all()] == ["connector"]
+
+
+def test_members_are_the_staff_and_stay_when_the_form_is_saved(account: Account, staff: Person) -> None:
+    client = staff("view_account", "change_account", accounts=[account], name="admin")
+    gone = User.objects.create_user("gone", is_active=False, is_staff=True)
+    User.objects.create_user("customer", is_staff=False)
+    account.members.add(gone)
+
+    form = client.get(change(account)).context["adminform"].form
+    assert [user.username for user in form.fields["members"].queryset] == ["admin", "gone"]
+    members = [user.pk for user in account.members.all()]
+    assert client.post(change(account), {**FORM, "members": members}).status_code == 302
+    assert set(account.members.values_list("username", flat=True)) == {"admin", "gone"}
+
+
+def test_a_parent_that_one_does_not_see_is_not_offered_and_not_lost(
+    account: Account, subaccount: Account, stranger: Account, staff: Person
+) -> None:
+    client = staff("view_account", "change_account", accounts=[subaccount])
+
+    page = client.get(change(subaccount))
+    assert "parent" not in page.context["adminform"].form.fields
+    client.post(change(subaccount), {**FORM, "name": "Renamed", "parent": stranger.pk})
+
+    subaccount.refresh_from_db()
+    assert (subaccount.name, subaccount.parent) == ("Renamed", account)
+
+
+def test_a_sub_account_is_not_offered_as_a_parent(
+    account: Account, subaccount: Account, boss: Client
+) -> None:
+    offered = boss.get(change(account)).context["adminform"].form.fields["parent"].queryset
+
+    assert list(offered) == []
+
+
+def test_the_usual_time_limit_is_said_as_people_say_it(account: Account, boss: Client) -> None:
+    assert 'value="4 h"' in boss.get(change(account)).content.decode()
+
+    boss.post(change(account), {**FORM, "default_time_limit": "1 h 30 min"})
+    account.refresh_from_db()
+    assert account.default_time_limit == 5_400
+    for nonsense in ("90", "9 h", "0 s", "soon"):
+        assert errors(
+            boss.post(change(account), {**FORM, "default_time_limit": nonsense}), "default_time_limit"
+        )
+
+
+def test_the_list_shows_when_each_account_was_last_synced_completely(account: Account, boss: Client) -> None:
+    at = timezone.now() - timedelta(hours=6)
+    a_run(account, at=at)
+    a_run(account, state="partial", complete=False)
+
+    row = boss.get("/admin/recordings/account/").context["cl"].result_list[0]
+
+    assert row.synced_at == at

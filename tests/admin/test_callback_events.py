@@ -1,0 +1,198 @@
+"""Callback events: what came, whether it is believed, and doing again what failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from recordings.admin.callback_events import MOST_AT_ONCE
+from recordings.callbacks.doors import digest_of
+from recordings.choices import EventOutcome
+from recordings.models import Account, CallbackEvent, Recording
+from recordings.vobiz.signature import signed_headers
+from tests.admin.conftest import Person
+from tests.admin.rows import a_recording, an_event
+from tests.conftest import MAIN, TOKENS
+
+LIST = "/admin/recordings/callbackevent/"
+
+
+def page_of(event: CallbackEvent) -> str:
+    return reverse("admin:recordings_callbackevent_change", args=[event.pk])
+
+
+def said(response: Any) -> str:
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def waiting(account: Account, recording: Recording, **columns: Any) -> CallbackEvent:
+    """Signed, and left over from a failure."""
+    fields = {"recording_id": recording.recording_id, "recording_duration": "10"}
+    return an_event(
+        account, **{"outcome": "failed", "error": "the database was away", "payload": fields, **columns}
+    )
+
+
+def refused(account: Account, base: str, **columns: Any) -> CallbackEvent:
+    """Signed by Vobiz for another address than the portal expects."""
+    headers = signed_headers(
+        base,
+        token=TOKENS[MAIN],
+        parent_token=None,
+        nonce_v2="05429567804466091622",
+        nonce_v3="1180672345678901",
+    )
+    return an_event(
+        account, outcome="refused", trust="refused", scheme="none", nonces=[], signature_headers=[headers],
+        key_digest=digest_of(account.callback_key), hosts=["portal.example.com"],
+        expected_base="http://127.0.0.1:8000/callbacks/account/…/", **columns,
+    )  # fmt: skip
+
+
+def test_an_event_is_processed_again_and_logged(account: Account, staff: Person) -> None:
+    event = waiting(account, a_recording(account))
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    assert "Process again" in client.get(page_of(event)).content.decode()
+
+    answer = client.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]), follow=True)
+
+    event.refresh_from_db()
+    assert event.outcome == EventOutcome.APPLIED
+    assert "Processed again: applied. It had its effect." in said(answer)
+    assert LogEntry.objects.get().get_change_message() == "Processed it again: applied"
+    assert "Process again" not in client.get(page_of(event)).content.decode()
+
+
+def test_a_selection_is_processed_again_and_each_outcome_counted(account: Account, staff: Person) -> None:
+    good = waiting(account, a_recording(account))
+    still = an_event(account, outcome="failed", payload={"recording_duration": "10"})
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+
+    chosen = {"action": "process_selected", "_selected_action": [good.pk, still.pk]}
+    answer = client.post(LIST, chosen, follow=True)
+
+    good.refresh_from_db()
+    assert good.outcome == EventOutcome.APPLIED
+    assert "2 events were processed again:" in said(answer)
+    assert "1 applied" in said(answer)
+    assert "1 could not be applied" in said(answer)
+    assert LogEntry.objects.filter(change_message="Processed it again.").count() == 2
+
+
+def test_the_action_is_not_there_for_those_who_may_only_look(account: Account, staff: Person) -> None:
+    event = waiting(account, a_recording(account))
+    client = staff("view_callbackevent", accounts=[account])
+
+    assert "process_selected" not in client.get(LIST).content.decode()
+    client.post(LIST, {"action": "process_selected", "_selected_action": [event.pk]})
+
+    event.refresh_from_db()
+    assert event.outcome == EventOutcome.FAILED
+    assert not LogEntry.objects.exists()
+
+
+def test_the_action_does_not_reach_a_foreign_accounts_events(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    foreign = waiting(stranger, a_recording(stranger))
+    mine = an_event(account)
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+
+    client.post(LIST, {"action": "process_selected", "_selected_action": [foreign.pk, mine.pk]})
+    everything = {"action": "process_selected", "_selected_action": [mine.pk], "select_across": "1"}
+    client.post(LIST, everything)
+
+    foreign.refresh_from_db()
+    assert foreign.outcome == EventOutcome.FAILED
+    assert not LogEntry.objects.filter(object_id=str(foreign.pk)).exists()
+
+
+def test_no_more_than_a_bounded_number_are_processed_at_once(account: Account, boss: Client) -> None:
+    first = an_event(account, outcome="failed")
+    values = {field.attname: getattr(first, field.attname) for field in first._meta.concrete_fields}
+    CallbackEvent.objects.bulk_create(
+        CallbackEvent(**{**values, "id": None, "content_digest": f"{number:064d}"})
+        for number in range(MOST_AT_ONCE)
+    )
+
+    everything = {"action": "process_selected", "_selected_action": [first.pk], "select_across": "1"}
+    answer = boss.post(LIST, everything, follow=True)
+
+    assert "At most 200 at once. Nothing was processed." in said(answer)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_refused_one_shows_both_addresses_with_the_first_difference_marked(
+    account: Account, boss: Client
+) -> None:
+    path = f"/callbacks/account/{account.callback_key}/"
+    event = refused(account, f"https://portal.example.com{path}")
+
+    page = boss.get(page_of(event)).content.decode()
+
+    assert "None of its signatures verified" in page
+    assert "http<mark>://127.0.0.1:8000/callbacks/account/…/</mark>" in page
+    assert "http<mark>s://portal.example.com/callbacks/account/…/</mark>" in page
+    assert account.callback_key not in page
+
+
+def test_a_refused_one_that_verifies_by_now_says_so(account: Account, boss: Client) -> None:
+    event = refused(account, f"http://127.0.0.1:8000/callbacks/account/{account.callback_key}/")
+
+    assert "It verifies now: process it again." in boss.get(page_of(event)).content.decode()
+    boss.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]))
+
+    event.refresh_from_db()
+    assert event.trust == "signed"
+
+
+def test_its_page_shows_fields_trust_scheme_nonces_and_deliveries(account: Account, boss: Client) -> None:
+    recording = a_recording(account)
+    event = an_event(
+        account,
+        recording,
+        deliveries=4,
+        payload={"recording_id": "abc", "record_url": "https://media.vobiz.ai/x.mp3"},
+    )
+
+    page = boss.get(page_of(event)).content.decode()
+
+    for expected in (
+        "✓ signed V2", "05429567804466091622", "the same content again has no second effect",
+        "https://media.vobiz.ai/x.mp3", str(recording.recording_id),
+    ):  # fmt: skip
+        assert expected in page
+    assert 'href="https://media.vobiz.ai' not in page
+
+
+def test_what_was_said_is_hidden_from_those_who_may_not_read_transcripts(
+    account: Account, staff: Person
+) -> None:
+    secret = "my card number is 4111 and so on"
+    fields = {
+        "transcription": secret, "Transcription_Text": f"{secret} {secret} {secret} {secret}", "from": "+918071387423",
+        "transcription_charge": "0.006",
+    }  # fmt: skip
+    event = an_event(account, kind="transcription", payload=fields)
+    unread = an_event(account, outcome="unparsed", payload={}, raw_body=f"<x>{secret}</x>".encode())
+    without = staff("view_callbackevent", accounts=[account])
+    listener = staff("view_callbackevent", "read_transcription", accounts=[account])
+
+    for shown in (event, unread):
+        hidden = without.get(page_of(shown)).content.decode()
+        assert secret not in hidden
+        assert "you do not have the permission to read transcripts" in hidden
+        assert secret in listener.get(page_of(shown)).content.decode()
+    assert "+918071387423" in without.get(page_of(event)).content.decode()
+    assert "0.006" in without.get(page_of(event)).content.decode()
+    assert secret not in without.get(LIST).content.decode()
+
+
+def test_the_list_finds_events_by_the_recordings_number(account: Account, boss: Client) -> None:
+    event = an_event(account, a_recording(account))
+    an_event(account)
+
+    assert list(boss.get(f"{LIST}?q=96247 05678").context["cl"].result_list) == [event]

@@ -1,0 +1,164 @@
+"""The live calls: seconds fresh, of the reader's accounts, and the last known ones where Vobiz is away."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.test import Client
+from django.utils import timezone
+
+from recordings.models import Account, Call
+from tests.admin.conftest import Person
+from tests.admin.rows import a_live_call, a_running
+from tests.conftest import MAIN, OTHER
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+LIVE = "/admin/recordings/call/live/"
+
+
+def asked(world: World) -> int:
+    return len(
+        [entry for entry in world.ledger.of("request") if entry.detail["operation"].startswith("call.")]
+    )
+
+
+def test_every_live_call_of_ones_accounts_is_shown(
+    account: Account, stranger: Account, world: World, staff: Person
+) -> None:
+    world.place_call(MAIN, from_number="+918071387423", to_number="919624705678", answered_ago=252)
+    world.place_call(OTHER, from_number="+912261234567")
+    client = staff("view_live_calls", accounts=[account])
+
+    page = client.get(LIVE)
+
+    text = page.content.decode()
+    assert [row.call.account for row in page.context["rows"]] == [account]
+    assert "+91 8071 387 423" in text
+    assert "+91 96247 05678" in text
+    assert "↙ inbound" in text
+    assert page.context["rows"][0].elapsed.startswith("4:1")
+    assert "none started here" in text
+    assert "1 live call" in text
+
+
+def test_two_looks_within_seconds_cost_one_refresh(account: Account, world: World, boss: Client) -> None:
+    world.place_call(MAIN)
+
+    boss.get(LIVE)
+    once = asked(world)
+    boss.get(LIVE)
+
+    assert asked(world) == once == 2
+
+
+def test_a_call_that_is_over_is_gone_from_the_page(account: Account, world: World, boss: Client) -> None:
+    call = world.place_call(MAIN)
+    boss.get(LIVE)
+    world.hang_up(call.call_uuid)
+    Account.objects.update(live_tried_at=timezone.now() - timedelta(minutes=1))
+
+    page = boss.get(LIVE)
+
+    assert page.context["rows"] == []
+    assert "No live calls. Calls appear here within 5 seconds of being answered." in page.content.decode()
+
+
+def test_where_vobiz_is_away_the_last_known_calls_are_shown_with_their_age(
+    account: Account, world: World, boss: Client
+) -> None:
+    world.place_call(MAIN)
+    boss.get(LIVE)
+    Account.objects.update(
+        live_tried_at=timezone.now() - timedelta(minutes=5),
+        live_refreshed_at=timezone.now() - timedelta(minutes=5),
+    )
+    world.faults.plan(Fault(on="call.list", drop="before", times=None))
+
+    text = boss.get(LIVE).content.decode()
+
+    assert "Vobiz could not be reached" in text
+    assert "These are its calls as of" in text
+    assert "5 min ago" in text
+    assert "Record…" in text
+
+
+def test_an_account_that_vobiz_never_answered_for_says_so(
+    account: Account, world: World, boss: Client
+) -> None:
+    world.faults.plan(Fault(on="call.list", drop="before", times=None))
+
+    text = boss.get(LIVE).content.decode()
+
+    assert "Its calls have never been read." in text
+    assert "No live calls." not in text
+
+
+def test_an_account_that_is_switched_off_is_not_asked_about(
+    account: Account, world: World, boss: Client
+) -> None:
+    a_live_call(account)
+    Account.objects.update(is_active=False)
+
+    page = boss.get(LIVE)
+
+    assert asked(world) == 0
+    assert page.context["rows"] == []
+    assert "You see no account that is switched on" in page.content.decode()
+
+
+def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
+    account: Account, world: World, staff: Person
+) -> None:
+    call = world.place_call(MAIN)
+    client = staff("view_live_calls", "stop_recording", accounts=[account])
+    client.get(LIVE)
+    row = Call.objects.get(call_uuid=call.call_uuid)
+    first, second = a_running(account, call=row), a_running(account, call=row, time_limit=600)
+
+    page = client.get(LIVE)
+
+    text = page.content.decode()
+    lines = page.context["rows"][0].running
+    assert [line.recording for line in lines] == [first, second]
+    assert lines[0].left.startswith(("stops in 59:", "stops in 1:00:00"))
+    assert f'action="/admin/recordings/recording/{first.pk}/stop/"' in text
+    assert f'action="/admin/recordings/recording/{second.pk}/stop/"' in text
+    assert "Stop all 2…" in text
+    assert "Record…" not in text
+
+
+def test_a_recording_without_its_url_has_no_stop_of_its_own_and_says_why(
+    account: Account, world: World, boss: Client
+) -> None:
+    call = world.place_call(MAIN)
+    boss.get(LIVE)
+    recording = a_running(account, call=Call.objects.get(call_uuid=call.call_uuid), recording_url=None)
+
+    text = boss.get(LIVE).content.decode()
+
+    assert f"/recording/{recording.pk}/stop/" not in text
+    assert "It cannot be stopped alone: Vobiz has not told its URL yet" in text
+    assert "Stop all…" in text
+
+
+def test_where_a_call_flow_records_too_the_row_says_so(account: Account, world: World, boss: Client) -> None:
+    Account.objects.update(recorded_by_flow=True)
+    world.place_call(MAIN)
+
+    assert "A call flow may be recording it too" in boss.get(LIVE).content.decode()
+
+
+def test_a_reader_without_further_rights_sees_no_button_that_would_be_refused(
+    account: Account, world: World, staff: Person
+) -> None:
+    world.place_call(MAIN)
+    client = staff("view_live_calls", accounts=[account])
+    client.get(LIVE)
+    a_running(account, call=Call.objects.get())
+
+    text = client.get(LIVE).content.decode()
+
+    assert "Record…" not in text
+    assert "Stop" not in text.replace("stops in", "")
+    assert "/admin/recordings/recording/" not in text

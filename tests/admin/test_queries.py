@@ -1,0 +1,118 @@
+"""A page costs the same number of queries whether it shows one row or thirty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from recordings.models import Account, Call
+from tests.admin.rows import a_live_call, a_recording, a_run, a_running, a_transcript, an_event
+from tests.conftest import MAIN
+from vobiz_portal.sandbox.world import World
+
+MOST_QUERIES = 10
+LISTS: dict[str, Callable[[Account], Any]] = {
+    "recording": lambda account: a_transcript(a_running(account, requested_by=account.members.first())),
+    "call": lambda account: a_recording(account),
+    "transcription": lambda account: a_transcript(a_recording(account)),
+    "callbackevent": lambda account: an_event(account, a_recording(account)),
+    "syncrun": lambda account: a_run(account, requested_by=account.members.first()),
+}
+
+
+def queries(client: Client, url: str) -> int:
+    client.get(url)  # sessions and content types are known then
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_costs_a_constant_number_of_queries(
+    account: Account, subaccount: Account, boss: Client, name: str
+) -> None:
+    account.members.add(*account.members.model.objects.all())
+    url = f"/admin/recordings/{name}/"
+    LISTS[name](account)
+    one = queries(boss, url)
+
+    for _each in range(29):
+        LISTS[name](account)
+
+    assert queries(boss, url) == one <= MOST_QUERIES
+    assert len(boss.get(url).context["cl"].result_list) == 30
+
+
+def test_a_list_does_not_fetch_what_it_does_not_show(account: Account, boss: Client) -> None:
+    a_transcript(a_recording(account, provider_data={"a": "very long text"}))
+    boss.get("/admin/recordings/recording/")
+
+    with CaptureQueriesContext(connection) as captured:
+        boss.get("/admin/recordings/recording/")
+
+    rows = [query["sql"] for query in captured if "recordings_recording" in query["sql"]]
+    assert rows
+    assert not any('"provider_data"' in sql or '."text"' in sql for sql in rows)
+    assert not any("DISTINCT" in sql for sql in rows)
+
+
+def test_the_list_of_accounts_costs_a_constant_number_of_queries(account: Account, boss: Client) -> None:
+    one = queries(boss, "/admin/recordings/account/")
+
+    for number in range(29):
+        Account.objects.create(
+            auth_id=f"SA_MANY{number:04d}", parent=account, encrypted_token=account.encrypted_token
+        )
+
+    assert queries(boss, "/admin/recordings/account/") == one <= MOST_QUERIES
+
+
+def test_the_live_calls_cost_a_constant_number_of_queries(
+    account: Account, world: World, boss: Client
+) -> None:
+    url = "/admin/recordings/call/live/"
+    world.place_call(MAIN)
+    boss.get(url)
+    a_running(account, call=Call.objects.get())
+    one = queries(boss, url)
+
+    for _each in range(14):
+        call = a_live_call(account)
+        a_running(account, call=call)
+        a_running(account, call=call)
+
+    assert queries(boss, url) == one
+    assert len(boss.get(url).context["rows"]) == 15
+
+
+@pytest.mark.parametrize("what", ["recordings of a call", "callbacks of a recording"])
+def test_a_row_costs_the_same_however_much_belongs_to_it(account: Account, boss: Client, what: str) -> None:
+    recording = a_recording(account)
+    an_event(account, recording)
+    name, obj = ("call", recording.call) if what == "recordings of a call" else ("recording", recording)
+    url = reverse(f"admin:recordings_{name}_change", args=[obj.pk])
+    one = queries(boss, url)
+
+    for _each in range(29):
+        a_recording(account, call=recording.call)
+        an_event(account, recording)
+
+    assert queries(boss, url) == one
+
+
+def test_a_page_of_a_hundred_recordings_is_small(account: Account, boss: Client) -> None:
+    for _each in range(100):
+        a_recording(account)
+
+    page = boss.get("/admin/recordings/recording/")
+
+    assert len(page.context["cl"].result_list) == 100
+    assert len(page.content) < 120_000

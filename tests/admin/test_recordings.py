@@ -1,0 +1,232 @@
+"""Recordings and their pages: every fact with its source, and nothing shown that may not be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from recordings.choices import ATTENTION_WORDS, Attention
+from recordings.models import Account, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_recording, a_running, a_transcript, an_event
+
+LIST = "/admin/recordings/recording/"
+CALLS = "/admin/recordings/call/"
+
+
+def page_of(recording: Recording) -> str:
+    return reverse("admin:recordings_recording_change", args=[recording.pk])
+
+
+def found(client: Client, term: str, url: str = LIST) -> list[object]:
+    return list(client.get(url, {"q": term}).context["cl"].result_list)
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "+919624705678", "919624705678", "09624705678", "9624705678", "96247 05678", "+91 96247-05678",
+        "(0) 96247.05678", "0091 96247 05678", "705678", "24705", "096247", "+91 8071 387 423",
+    ],
+)  # fmt: skip
+def test_a_number_is_found_in_any_spelling(account: Account, boss: Client, term: str) -> None:
+    recording = a_recording(account)
+    a_recording(account, call=a_call(account, from_number="+14155550132", to_number="+14155550133"))
+
+    assert found(boss, term) == [recording]
+    assert found(boss, term, CALLS) == [recording.call]
+
+
+def test_a_recording_is_found_by_its_id_its_call_and_a_name(account: Account, boss: Client) -> None:
+    wanted = a_recording(
+        account, call=a_call(account, from_number="sip:agent7@pbx.example", to_number="front desk")
+    )
+    a_recording(account)
+    assert wanted.recording_id is not None
+
+    for term in (
+        wanted.recording_id, wanted.recording_id[:8], wanted.recording_id.upper(), wanted.call.call_uuid, "agent7",
+        "front desk", f"  {wanted.recording_id} ",
+    ):  # fmt: skip
+        assert found(boss, term) == [wanted], term
+
+
+@pytest.mark.parametrize(
+    "term", ["%", "_", "()", "zz-no-such", "%25", "\\", "'; drop table", "٩٦٢٤٧", "5" * 500]
+)
+def test_a_search_that_means_nothing_finds_nothing(account: Account, boss: Client, term: str) -> None:
+    a_recording(account)
+
+    assert found(boss, term) == []
+    assert "Nothing matches." in boss.get(LIST, {"q": term}).content.decode()
+
+
+def test_every_fact_says_where_it_is_from(account: Account, boss: Client) -> None:
+    recording = a_recording(
+        account, api_id="api-1", ended_at=timezone.now(), storage_rate=Decimal("0.005"), billed_seconds=60,
+        sources={
+            "recording_url": "answer", "file_format": "api", "duration_ms": "callback", "ended_at": "callback",
+            "storage_rate": "api", "billed_seconds": "api", "kind": "api", "api_id": "answer",
+        },
+    )  # fmt: skip
+
+    page = boss.get(page_of(recording)).content.decode()
+
+    assert page.count("a callback; not confirmed by the API yet") == 2
+    assert page.count("Vobiz&#x27;s answer to the start") == 2
+    assert "USD 0.005" in page
+    assert "10080 milliseconds" in page
+    assert "0:10" in page
+
+
+def test_times_are_in_the_accounts_zone_named_and_in_utc_on_hover(account: Account, boss: Client) -> None:
+    at = datetime(2025, 11, 6, 13, 48, 59, 422000, tzinfo=UTC)
+    recording = a_recording(account, started_at=at, happened_at=at)
+
+    for url in (page_of(recording), LIST):
+        page = boss.get(url).content.decode()
+        assert 'title="2025-11-06 13:48:59 UTC">6 Nov 2025, 19:18:59 IST</time>' in page
+    Account.objects.update(time_zone="America/New_York")
+    assert "6 Nov 2025, 08:48:59 EST" in boss.get(page_of(recording)).content.decode()
+
+
+@pytest.mark.parametrize("attention", Attention.values)
+def test_what_needs_attention_is_said_in_words(account: Account, boss: Client, attention: str) -> None:
+    recording = a_recording(account, needs_attention=attention)
+
+    page = boss.get(page_of(recording))
+
+    assert page.context["attention"] == ATTENTION_WORDS[Attention(attention)]
+    assert found_by_filter(boss, "?attention=yes") == [recording]
+
+
+def found_by_filter(client: Client, query: str) -> list[object]:
+    return list(client.get(f"{LIST}{query}").context["cl"].result_list)
+
+
+def test_a_recording_cut_at_its_limit_says_so(account: Account, boss: Client) -> None:
+    cut = a_running(account, status="completed", time_limit=60, duration_ms=59_500, call=a_call(account))
+
+    assert "It ended at its time limit." in boss.get(page_of(cut)).content.decode()
+    assert "cut at its limit" in boss.get(LIST).content.decode()
+
+
+def test_a_failed_start_shows_why_who_and_when(account: Account, boss: Client) -> None:
+    failed = a_running(
+        account, status="failed", error="The call is over, so nothing was recorded.", start_answer="refused",
+        call=a_call(account), recording_id=None, recording_url=None,
+    )  # fmt: skip
+
+    page = boss.get(page_of(failed)).content.decode()
+
+    assert "The call is over, so nothing was recorded." in page
+    assert "command line" in page
+    assert "not known yet: a callback or a sync brings it" in page
+    assert "Stop this recording" not in page
+
+
+def test_it_says_when_vobiz_is_said_to_delete_it_or_that_it_is_gone(account: Account, boss: Client) -> None:
+    at = timezone.now() - timedelta(days=20, hours=1)
+    recording = a_recording(account, added_at=at)
+    assert (
+        "in 9 days; Vobiz is said to delete audio for good after 30 days"
+        in boss.get(page_of(recording)).content.decode()
+    )
+
+    Recording.objects.update(gone_at_provider_at=timezone.now())
+    assert "Gone at Vobiz" in boss.get(page_of(recording)).content.decode()
+
+
+def test_an_address_of_vobiz_is_text_and_never_a_link(account: Account, boss: Client) -> None:
+    recording = a_recording(account, provider_data={"recording_url": "https://media.vobiz.ai/a.mp3"})
+
+    page = boss.get(page_of(recording)).content.decode()
+
+    assert str(recording.recording_url) in page
+    assert "https://media.vobiz.ai/a.mp3" in page
+    assert 'href="https' not in page
+    assert 'src="https' not in page
+
+
+@pytest.mark.parametrize("where", ["recording", "transcription"])
+def test_a_transcript_is_read_only_by_those_who_may(account: Account, staff: Person, where: str) -> None:
+    recording = a_recording(account)
+    held = a_transcript(recording, text="My card number is 4111.")
+    url = reverse(
+        f"admin:recordings_{where}_change", args=[recording.pk if where == "recording" else held.pk]
+    )
+    without = staff(f"view_{where}", accounts=[account])
+    listener = staff(f"view_{where}", "read_transcription", accounts=[account])
+
+    assert "4111" not in without.get(url).content.decode()
+    assert "You do not have the permission to read transcripts." in without.get(url).content.decode()
+    assert "My card number is 4111." in listener.get(url).content.decode()
+    assert "4111" not in listener.get(f"/admin/recordings/{where}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"status": "expected", "text": None}, "comes by a callback, as a rule within 5 minutes"),
+        ({"status": "missing", "text": None}, "it cannot be fetched later"),
+        (
+            {"status": "failed", "text": None, "error": "Recording file size too large for transcription"},
+            "Record MP3 next time",
+        ),
+        ({"status": "failed", "text": None, "error": "language not supported"}, "language not supported"),
+        ({"status": "completed", "text": "", "trust": "signed"}, "(Vobiz heard no words.)"),
+        ({"status": "completed", "text": "Hello", "trust": "unsigned"}, "From an unsigned callback"),
+        ({"status": "completed", "text": "Hello", "trust": "signed"}, "From a signed callback"),
+    ],
+)
+def test_a_transcript_says_how_it_stands(
+    account: Account, boss: Client, columns: dict[str, str], words: str
+) -> None:
+    recording = a_recording(account)
+    a_transcript(recording, **columns)
+
+    assert words in boss.get(page_of(recording)).content.decode()
+
+
+def test_without_a_transcript_it_says_why(account: Account, boss: Client) -> None:
+    assert "No transcription was asked for" in boss.get(page_of(a_running(account))).content.decode()
+    assert "This recording was not started here" in boss.get(page_of(a_recording(account))).content.decode()
+
+
+def test_its_callbacks_are_listed_for_those_who_may_see_them(account: Account, staff: Person) -> None:
+    recording = a_recording(account)
+    event = an_event(account, recording)
+    address = reverse("admin:recordings_callbackevent_change", args=[event.pk])
+    without = staff("view_recording", accounts=[account])
+    with_it = staff("view_recording", "view_callbackevent", accounts=[account])
+
+    assert address in with_it.get(page_of(recording)).content.decode()
+    assert "Callbacks</h2>" not in without.get(page_of(recording)).content.decode()
+
+
+def test_the_key_of_its_callbacks_is_shown_to_nobody(account: Account, boss: Client) -> None:
+    recording = a_running(account)
+
+    page = boss.get(page_of(recording)).content.decode()
+
+    assert "http://127.0.0.1:8000" in page
+    assert str(recording.callback_key) not in page
+
+
+def test_a_call_lists_every_attempt_to_record_it(account: Account, boss: Client) -> None:
+    call = a_call(account)
+    good = a_recording(account, call=call)
+    failed = a_running(account, call=call, status="failed", error="Vobiz wants payment first")
+
+    page = boss.get(reverse("admin:recordings_call_change", args=[call.pk])).content.decode()
+
+    assert page_of(good) in page
+    assert page_of(failed) in page
+    assert "Vobiz wants payment first" in page
+    assert "Record…" not in page
+    assert "not every call of the account" in boss.get(CALLS).content.decode()

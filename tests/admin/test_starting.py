@@ -1,0 +1,315 @@
+"""Starting a recording: what is asked, what is sent, and what is said about how it went."""
+
+from __future__ import annotations
+
+from threading import Event, Thread
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from recordings.choices import RecordingStatus, StartAnswer
+from recordings.models import Account, Call, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_running
+from tests.conftest import MAIN
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+LIVE = "/admin/recordings/call/live/"
+
+
+@pytest.fixture
+def call(account: Account, world: World, boss: Client) -> Call:
+    """A live call, known here."""
+    world.place_call(MAIN, from_number="+918071387423", to_number="919624705678")
+    boss.get(LIVE)
+    return Call.objects.get()
+
+
+def record(call: Call) -> str:
+    return reverse("admin:recordings_call_record", args=[call.pk])
+
+
+def filled(**values: Any) -> dict[str, Any]:
+    usual = {"intent": str(uuid4()), "limit": "14400", "file_format": "mp3", "channels": "stereo"}
+    return {**usual, **values}
+
+
+def said(response: Any) -> str:
+    return " ".join(str(message) for message in response.context["messages"])
+
+
+def sent(world: World) -> list[dict[str, Any]]:
+    requests = [
+        entry.detail for entry in world.ledger.of("request") if entry.detail["operation"] == "record.start"
+    ]
+    return [request["body"] for request in requests]
+
+
+def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cuts(
+    call: Call, boss: Client
+) -> None:
+    Account.objects.update(default_time_limit=5_400, default_file_format="wav", default_channels="mono")
+
+    page = boss.get(record(call))
+
+    form, text = page.context["form"], page.content.decode()
+    assert (form["limit"].value(), form["file_format"].value(), form["channels"].value()) == (
+        "5400",
+        "wav",
+        "mono",
+    )
+    assert [value for value, _words in form.fields["limit"].choices] == [
+        "900", "3600", "5400", "14400", "28800", "other"
+    ]  # fmt: skip
+    usual = dict(form.fields["limit"].choices)["5400"]
+    assert usual.startswith("1 h 30 min, cuts at ")
+    assert usual.endswith("IST (this account's usual)")
+    assert "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large" in text
+    assert "+91 8071 387 423" in text
+
+
+def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(call: Call, world: World, boss: Client) -> None:
+    answer = boss.post(record(call), filled(limit="3600", file_format="wav", channels="mono"), follow=True)
+
+    recording = Recording.objects.get()
+    assert recording.status == RecordingStatus.ACTIVE
+    assert recording.requested_by is not None
+    assert recording.requested_by.username == "boss"
+    assert (recording.time_limit, recording.file_format, recording.channels) == (3_600, "wav", "mono")
+    assert len(world.running(MAIN)) == 1
+    assert world.running(MAIN)[0].time_limit == 3_600
+    assert answer.redirect_chain == [(LIVE, 302)]
+    assert "It is being recorded, and will be cut at" in said(answer)
+    assert "stops in" in answer.content.decode()
+
+
+def test_a_start_leaves_its_trace_in_both_histories(call: Call, boss: Client) -> None:
+    boss.post(record(call), filled())
+
+    recording = Recording.objects.get()
+    of_recording = LogEntry.objects.get(object_id=str(recording.pk), content_type__model="recording")
+    of_call = LogEntry.objects.get(object_id=str(call.pk), content_type__model="call")
+    assert of_recording.is_addition()
+    assert of_call.get_change_message().startswith("Asked Vobiz to record it: It is being recorded")
+
+
+def test_a_double_click_starts_one_recording(call: Call, world: World, boss: Client) -> None:
+    form = filled()
+
+    first = boss.post(record(call), form, follow=True)
+    second = boss.post(record(call), form, follow=True)
+
+    assert len(world.ledger.of("recording.started")) == 1
+    assert Recording.objects.count() == 1
+    assert "sent before" not in said(first)
+    assert "This form had been sent before, so nothing was sent again. It is being recorded" in said(second)
+    assert LogEntry.objects.filter(content_type__model="recording").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
+    account: Account, world: World, boss: Client
+) -> None:
+    world.place_call(MAIN)
+    boss.get(LIVE)
+    call, form = Call.objects.get(), filled()
+    answers: list[Any] = []
+
+    def click_again() -> None:
+        try:
+            answers.append(boss.post(record(call), form, follow=True))
+        finally:
+            connection.close()
+            clicked.set()
+
+    clicked = Event()
+    second = Thread(target=click_again)
+
+    def while_it_thinks(_world: World) -> None:
+        second.start()
+        clicked.wait(10)
+
+    world.faults.plan(Fault(on="record.start", first=while_it_thinks))
+
+    boss.post(record(call), form)
+    second.join(10)
+
+    assert len(world.ledger.of("recording.started")) == 1
+    assert "nothing was sent again. Vobiz has not answered yet." in said(answers[0])
+    assert Recording.objects.get().status == RecordingStatus.ACTIVE
+
+
+def test_two_forms_start_two_recordings_of_one_call(call: Call, world: World, boss: Client) -> None:
+    boss.post(record(call), filled())
+    form = boss.get(record(call))
+    assert "1 recording of this call already runs" in form.content.decode()
+    boss.post(record(call), filled(limit="900"))
+
+    assert len(world.running(MAIN, call.call_uuid)) == 2
+    assert Recording.objects.filter(status=RecordingStatus.ACTIVE).count() == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"status": 404, "body": {"error": "call not found"}}, "The call is over, so nothing was recorded."),
+        ({"status": 402, "body": {"error": "no balance"}}, "top up the account's balance"),
+        (
+            {"status": 401, "body": {"error": "no"}},
+            "Vobiz refused Auth ID MA_…668 with the token ending …6789",
+        ),
+        (
+            {"status": 429, "headers": {"Retry-After": "12"}, "body": {"error": "slow down"}},
+            "wait 12 seconds and try again",
+        ),
+        ({"status": 400, "body": {"error": "odd time_limit"}}, "odd time_limit"),
+    ],
+)
+def test_a_refused_start_says_why_and_that_nothing_is_recorded(
+    call: Call, world: World, boss: Client, fault: dict[str, Any], words: str
+) -> None:
+    world.faults.plan(Fault(on="record.start", **fault))
+
+    answer = boss.post(record(call), filled(), follow=True)
+
+    assert "Nothing is being recorded." in said(answer)
+    assert words in said(answer)
+    assert Recording.objects.get().status == RecordingStatus.FAILED
+    assert not world.running(MAIN)
+
+
+def test_a_start_whose_answer_was_lost_says_that_it_may_be_recording(
+    call: Call, world: World, boss: Client
+) -> None:
+    world.faults.plan(Fault(on="record.start", drop="after"))
+
+    answer = boss.post(record(call), filled(), follow=True)
+
+    recording = Recording.objects.get()
+    assert "so it may be recording. Starting again would make a second recording." in said(answer)
+    assert (recording.status, recording.start_answer) == (RecordingStatus.REQUESTED, StartAnswer.UNKNOWN)
+    assert len(world.running(MAIN)) == 1
+    assert "may be recording" in answer.content.decode()
+
+
+def test_a_call_that_ended_meanwhile_is_told(call: Call, world: World, boss: Client) -> None:
+    world.hang_up(call.call_uuid)
+
+    answer = boss.post(record(call), filled(), follow=True)
+
+    assert "Nothing is being recorded. The call is over, so nothing was recorded." in said(answer)
+    call.refresh_from_db()
+    assert "This call is over, so it cannot be recorded." in boss.get(record(call)).content.decode()
+
+
+def test_another_limit_is_said_in_words(call: Call, boss: Client) -> None:
+    for text, seconds in (
+        ("90 s", 90),
+        ("25min", 1_500),
+        ("1 h 30 min", 5_400),
+        ("1.5 h", 5_400),
+        ("8 hours", 28_800),
+    ):
+        boss.post(record(call), filled(limit="other", other_limit=text))
+        assert Recording.objects.latest("pk").time_limit == seconds
+
+
+@pytest.mark.parametrize("text", ["", "90", "9 h", "0 s", "8 h 1 s", "soon", "1e9 s", "-5 min", "١٥ min"])
+def test_a_limit_that_cannot_be_meant_starts_nothing(
+    call: Call, world: World, boss: Client, text: str
+) -> None:
+    answer = boss.post(record(call), filled(limit="other", other_limit=text))
+
+    assert answer.status_code == 422
+    assert answer.context["form"].errors["other_limit"]
+    assert "Nothing was started." in answer.content.decode()
+    assert not Recording.objects.exists()
+    assert not sent(world)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"limit": "1"},
+        {"limit": "999999"},
+        {"file_format": "ogg"},
+        {"channels": "quad"},
+        {"intent": "x"},
+        {"intent": ""},
+    ],
+)
+def test_what_the_form_does_not_offer_is_not_sent(
+    call: Call, world: World, boss: Client, wrong: dict[str, Any]
+) -> None:
+    assert boss.post(record(call), filled(**wrong)).status_code == 422
+    assert not sent(world)
+
+
+def test_the_form_keeps_its_intent_when_it_is_shown_again(call: Call, boss: Client) -> None:
+    intent = str(uuid4())
+
+    answer = boss.post(record(call), filled(intent=intent, limit="other"))
+
+    assert f'value="{intent}"' in answer.content.decode()
+    fresh = boss.get(record(call)).context["form"]["intent"].value()
+    assert UUID(str(fresh)) != UUID(intent)
+
+
+def test_the_intent_of_another_calls_form_shows_nothing_of_it(
+    call: Call, world: World, stranger: Account, boss: Client, staff: Person
+) -> None:
+    foreign = a_running(stranger, intent=uuid4())
+    client = staff("start_recording", "view_live_calls", accounts=[call.account])
+
+    answer = client.post(record(call), filled(intent=str(foreign.intent)))
+
+    assert answer.status_code == 404
+    assert not sent(world)
+
+
+def test_transcription_is_asked_for_where_vobiz_can_call_back(call: Call, world: World, boss: Client) -> None:
+    long = boss.post(record(call), filled(transcribe="on", limit="28800"), follow=True)
+    assert "Vobiz transcribes nothing longer than 4 hours" in said(long)
+    assert Recording.objects.get().transcribe
+    assert world.running(MAIN)[0].transcribe
+
+
+def test_where_vobiz_cannot_call_this_portal_no_transcript_can_be_chosen(
+    call: Call, world: World, boss: Client, settings: Settings
+) -> None:
+    sandbox_url = settings.VOBIZ_API_URL
+    settings.VOBIZ_API_URL = "https://api.vobiz.ai/api/v1"
+    page = boss.get(record(call)).content.decode()
+    assert "Not possible here: Vobiz cannot call this portal" in page
+    assert "Vobiz cannot call this portal: recordings are found by sync only." in page
+    settings.VOBIZ_API_URL = sandbox_url
+    assert "recordings are found by sync only" not in boss.get(record(call)).content.decode()
+
+
+def test_where_a_call_flow_records_too_the_form_asks_first(call: Call, boss: Client) -> None:
+    Account.objects.update(recorded_by_flow=True)
+
+    assert "this would make a second recording" in boss.get(record(call)).content.decode()
+
+
+def test_a_switched_off_account_starts_nothing(call: Call, world: World, boss: Client) -> None:
+    Account.objects.update(is_active=False)
+
+    assert "The account is switched off" in boss.get(record(call)).content.decode()
+    answer = boss.post(record(call), filled(), follow=True)
+
+    assert "is switched off: switch it on on its page" in said(answer)
+    assert not sent(world)
+
+
+def test_an_operator_who_may_only_start_is_led_to_what_he_may_see(call: Call, staff: Person) -> None:
+    client = staff("start_recording", accounts=[call.account])
+
+    assert client.post(record(call), filled()).headers["Location"] == "/admin/"

@@ -1,0 +1,191 @@
+"""Stopping: this one by its URL, or all of a call after looking at what stops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from recordings.choices import Attention
+from recordings.models import Account, Call, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_recording
+from tests.admin.test_starting import LIVE, filled, record, said
+from tests.conftest import MAIN
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+
+@pytest.fixture
+def call(account: Account, world: World, boss: Client) -> Call:
+    """A live call of which two recordings run, started here."""
+    world.place_call(MAIN)
+    boss.get(LIVE)
+    call = Call.objects.get()
+    boss.post(record(call), filled())
+    boss.post(record(call), filled(limit="900"))
+    return call
+
+
+def stop(client: Client, recording: Recording, **data: str) -> Any:
+    return client.post(reverse("admin:recordings_recording_stop", args=[recording.pk]), data, follow=True)
+
+
+def stop_all_page(call: Call) -> str:
+    return reverse("admin:recordings_call_stop_all", args=[call.pk])
+
+
+def stops(world: World) -> int:
+    return len([entry for entry in world.ledger.of("request") if entry.detail["operation"] == "record.stop"])
+
+
+def test_stop_one_stops_this_one(call: Call, world: World, boss: Client) -> None:
+    first, second = Recording.objects.order_by("pk")
+
+    answer = stop(boss, first)
+
+    assert "Vobiz was asked to stop the recording." in said(answer)
+    assert [running.recording_id for running in world.running(MAIN)] == [second.recording_id]
+    first.refresh_from_db()
+    assert first.stop_requested_at is not None
+    log = LogEntry.objects.filter(object_id=str(first.pk), content_type__model="recording").latest("pk")
+    assert log.get_change_message().startswith("Asked to stop it: Vobiz was asked")
+
+
+def test_a_stop_leads_back_to_where_it_was_pressed(call: Call, boss: Client) -> None:
+    first, second = Recording.objects.order_by("pk")
+
+    from_live = stop(boss, first, back="live")
+    from_page = stop(boss, second, back="https://elsewhere.example/")
+
+    assert from_live.redirect_chain == [(LIVE, 302)]
+    assert from_page.redirect_chain == [(reverse("admin:recordings_recording_change", args=[second.pk]), 302)]
+
+
+def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
+    call: Call, world: World, staff: Person
+) -> None:
+    recording = Recording.objects.order_by("pk")[0]
+    rights = ("stop_recording", "view_recording")
+    asha = staff(*rights, accounts=[call.account], name="asha")
+    ravi = staff(*rights, accounts=[call.account], name="ravi")
+
+    stop(asha, recording)
+    second = stop(ravi, recording)
+
+    assert stops(world) == 1
+    assert "asha asked to stop it at " in said(second)
+    assert "Nothing was sent again." in said(second)
+
+
+def test_a_recording_that_is_over_is_not_stopped(call: Call, world: World, boss: Client) -> None:
+    recording = a_recording(call.account)
+
+    assert "There was nothing to stop" in said(stop(boss, recording))
+    assert stops(world) == 0
+
+
+def test_without_a_url_nothing_is_sent_and_the_page_says_why(call: Call, world: World, boss: Client) -> None:
+    recording = Recording.objects.order_by("pk")[0]
+    Recording.objects.filter(pk=recording.pk).update(recording_url=None)
+
+    answer = stop(boss, recording)
+
+    assert "It cannot be stopped alone" in said(answer)
+    assert stops(world) == 0
+    assert len(world.running(MAIN)) == 2
+    page = boss.get(reverse("admin:recordings_recording_change", args=[recording.pk])).content.decode()
+    assert "Stop this recording" not in page
+    assert "Stop all of this call…" in page
+
+
+def test_a_stop_that_was_not_confirmed_may_be_pressed_again(call: Call, world: World, boss: Client) -> None:
+    recording = Recording.objects.order_by("pk")[0]
+    world.faults.plan(Fault(on="record.stop", drop="before", times=3))
+
+    lost = stop(boss, recording)
+
+    recording.refresh_from_db()
+    assert recording.needs_attention == Attention.STOP_UNCONFIRMED
+    assert "may still be recording. Press Stop again, or wait: its time limit ends it at" in said(lost)
+    assert f"/recording/{recording.pk}/stop/" in boss.get(LIVE).content.decode()
+    assert "Vobiz was asked to stop the recording." in said(stop(boss, recording))
+    assert len(world.running(MAIN)) == 1
+
+
+def test_a_refused_stop_says_that_the_recording_goes_on(call: Call, world: World, boss: Client) -> None:
+    world.faults.plan(Fault(on="record.stop", status=403, body={"error": "suspended"}))
+
+    answer = stop(boss, Recording.objects.order_by("pk")[0])
+
+    assert "Nothing was stopped, and the recording goes on." in said(answer)
+    assert len(world.running(MAIN)) == 2
+
+
+def test_stop_all_names_what_will_stop_and_stops_it_when_confirmed(
+    call: Call, world: World, boss: Client
+) -> None:
+    page = boss.get(stop_all_page(call))
+    text = page.content.decode()
+    assert stops(world) == 0
+    assert [line.recording for line in page.context["row"].running] == list(Recording.objects.order_by("pk"))
+    assert "Stop all 2 recordings" in text
+    assert "also any that a call flow or someone else began" in text
+
+    answer = boss.post(stop_all_page(call), {"expected": page.context["expected"]}, follow=True)
+
+    assert "Vobiz was asked to stop 2 recordings started here" in said(answer)
+    assert not world.running(MAIN)
+    assert stops(world) == 1
+    logged = LogEntry.objects.filter(change_message__startswith="Asked to stop all of it")
+    assert set(logged.values_list("content_type__model", flat=True)) == {"call", "recording"}
+    assert logged.count() == 3
+
+
+def test_stop_all_is_asked_again_when_another_began_meanwhile(call: Call, world: World, boss: Client) -> None:
+    shown = boss.get(stop_all_page(call)).context["expected"]
+    boss.post(record(call), filled())
+
+    answer = boss.post(stop_all_page(call), {"expected": shown})
+
+    assert answer.status_code == 409
+    assert "Nothing was stopped: other recordings run now" in answer.content.decode()
+    assert stops(world) == 0
+    assert "Stop all 3 recordings" in answer.content.decode()
+    boss.post(stop_all_page(call), {"expected": answer.context["expected"]})
+    assert not world.running(MAIN)
+
+
+@pytest.mark.parametrize("expected", ["", "x", "1;2", "-1", "9" * 30])
+def test_stop_all_without_having_looked_stops_nothing(
+    call: Call, world: World, boss: Client, expected: str
+) -> None:
+    assert boss.post(stop_all_page(call), {"expected": expected}).status_code == 409
+    assert boss.post(stop_all_page(call)).status_code == 409
+    assert stops(world) == 0
+
+
+def test_stop_all_stops_what_a_call_flow_began(account: Account, world: World, boss: Client) -> None:
+    call = world.place_call(MAIN)
+    boss.get(LIVE)
+    world.start_recording(MAIN, call.call_uuid)
+    row = Call.objects.get()
+
+    answer = boss.post(
+        stop_all_page(row), {"expected": boss.get(stop_all_page(row)).context["expected"]}, follow=True
+    )
+
+    assert "and any other of this call" in said(answer)
+    assert not world.running(MAIN)
+
+
+def test_stop_all_of_a_call_that_is_over_says_so(call: Call, world: World, boss: Client) -> None:
+    shown = boss.get(stop_all_page(call)).context["expected"]
+    world.hang_up(call.call_uuid)
+
+    answer = boss.post(stop_all_page(call), {"expected": shown}, follow=True)
+
+    assert "is over, and so are its recordings" in said(answer)

@@ -117,14 +117,14 @@ class _Settling:
         except VobizError as error:
             self.errors.append(explain(error, self.account))
             return self._put_off(events, self.errors[-1])
-        if claimed_by is not None and not (
-            seen.call_uuid == claimed_by.call.call_uuid and claimed_by.take_id(recording_id)
-        ):
-            words = f"Vobiz has {recording_id} as another recording than this one."
-            return self._put_off(events, words, EventOutcome.CONFLICT)
+        another = f"Vobiz has {recording_id} as another recording than this one."
+        if claimed_by is not None and seen.call_uuid != claimed_by.call.call_uuid:
+            return self._put_off(events, another, EventOutcome.CONFLICT)
         report = Recording.objects.upsert(self.account, [seen], now=self.now, origin=Origin.CALLBACK)
         if report.failed:
             return self._put_off(events, report.failed[0].reason, EventOutcome.FAILED)
+        if claimed_by is not None and not claimed_by.take_id(recording_id):
+            return self._put_off(events, another, EventOutcome.CONFLICT)
         return True
 
     def _read_back(self) -> None:

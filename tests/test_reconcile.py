@@ -178,7 +178,7 @@ def test_an_id_that_only_an_unsigned_callback_names_is_taken_once_the_api_confir
     first = asked_for(account)
     second = asked_for(account, "another-key-of-ours-0123456789ab")  # so the call alone does not tell
     deliver(client, str(second.callback_key), ENDED, **UNSIGNED)
-    assert settle(account, now=_later()).settled == 1
+    assert settle(account, now=_later()).open == 0
     second.refresh_from_db()
     first.refresh_from_db()
     assert (second.recording_id, second.status) == (DOCUMENTED, RecordingStatus.COMPLETED)

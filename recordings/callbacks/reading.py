@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -23,20 +24,22 @@ from django.utils.http import parse_header_parameters
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-from recordings.callbacks.vocabulary import CUT_AT, FIELD_NAME_LENGTH, LONGEST, field_of
+from recordings.callbacks.vocabulary import CUT_AT, CUT_MARK, FIELD_NAME_LENGTH, LONGEST, field_of
 from recordings.vobiz.wire import storable
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes: four hours of fast English, percent-encoded, three times over
 CHUNK = 64 * 1024
 MAX_DEPTH = 8
 MAX_FIELDS = 64
-MAX_CONTAINERS = 10_000  # objects and lists in one JSON body
+MAX_STRAY = 1_000  # percent signs that escape nothing
+MAX_PARTS = 20_000  # texts, and brackets of objects and lists, in one JSON body
 
 FORM, JSON, MULTIPART = "form", "json", "multipart"
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
+_STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # One pass: a text, even one that never ends, is one match, so its brackets are not counted.
-_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 
 
 class TooLarge(APIException):
@@ -179,6 +182,8 @@ def _type(raw: Raw) -> tuple[str, str]:
 
 
 def _form(data: bytes, charset: str) -> list[tuple[str, str]]:
+    if any(True for _ in islice(_STRAY.finditer(data), MAX_STRAY, None)):
+        raise Unreadable("This is not the form encoding.")  # and undoing it would take seconds
     text = data.decode(charset, "replace")
     try:
         return parse_qsl(
@@ -210,16 +215,15 @@ def _json(data: bytes, charset: str) -> list[tuple[str, Any]]:
 
 
 def _check_depth(text: str) -> None:
-    """Nesting is counted before anything is built."""
-    depth = containers = 0
-    for match in _STRUCTURE.finditer(text):
-        mark = match[0]
-        if mark in "[{":
-            depth, containers = depth + 1, containers + 1
-            if depth > MAX_DEPTH or containers > MAX_CONTAINERS:
-                raise Unreadable(f"The JSON is nested deeper than {MAX_DEPTH} levels, or too often.")
-        elif mark in "]}":
-            depth -= 1
+    """Nesting and parts are counted before anything is built."""
+    depth = 0
+    for part, match in enumerate(_STRUCTURE.finditer(text)):
+        mark = text[match.start()]
+        depth += (mark in "[{") - (mark in "]}")
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        if part >= MAX_PARTS or depth < 0:
+            raise Unreadable("The JSON cannot be read.")
 
 
 def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -256,4 +260,4 @@ def _limit(name: str) -> int | None:
 
 
 def _cut(value: str) -> str:
-    return value if len(value) <= CUT_AT else f"{value[:CUT_AT]}…"
+    return value if len(value) <= CUT_AT else f"{value[: CUT_AT - 1]}{CUT_MARK}"

@@ -10,7 +10,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from recordings.callbacks.vocabulary import BEGUN, RECORDING_FIELDS, TRANSCRIPTION_FIELDS, in_our_words
+from recordings.callbacks.vocabulary import (
+    BEGUN,
+    CUT_MARK,
+    RECORDING_FIELDS,
+    TRANSCRIPTION_FIELDS,
+    in_our_words,
+)
 from recordings.choices import EventKind
 from recordings.models.facts import NAME_LENGTH, URL_LENGTH, Facts
 from recordings.vobiz import wire
@@ -79,6 +85,12 @@ class WireField(serializers.Field[Any, Any, Any, Any]):
         return self.understand(data)
 
 
+def _url(value: object) -> str | None:
+    """A URL whole, or none: a cut one leads elsewhere."""
+    url = wire.text(value)
+    return None if url is None or url.endswith(CUT_MARK) or len(url) > URL_LENGTH else url
+
+
 class IdField(serializers.Field[Any, Any, Any, Any]):
     """An id that may enter a path; another text in its place is an error."""
 
@@ -102,7 +114,7 @@ class CallbackSerializer(serializers.Serializer[Any]):
     recording_id = IdField()
     call_uuid = IdField()
     api_id = WireField(lambda value: wire.text(value, NAME_LENGTH))
-    record_url = WireField(lambda value: wire.text(value, URL_LENGTH))
+    record_url = WireField(_url)
     recording_duration = WireField(wire.millis)  # seconds; a fraction is rounded
     recording_duration_ms = WireField(wire.millis)
     recording_start_ms = WireField(wire.epoch_ms)

@@ -47,7 +47,7 @@ LONGEST: dict[str, int] = {
     "event": 256, "api_id": 256,
     "transcription": 1_000_000,
 }  # fmt: skip
-CUT_AT = 2_000  # characters of every other field that are kept
+CUT_AT, CUT_MARK = 2_000, "…"  # characters of every other field that are kept, the mark among them
 FIELD_NAME_LENGTH = 128
 
 

@@ -39,7 +39,8 @@ class CallbackEventQuerySet(VisibleQuerySet):
         """
         untried = Q(outcome=EventOutcome.RECEIVED, processed_at=None)
         rows = self.filter(untried | Q(outcome=EventOutcome.UNMATCHED), account=account)
-        return rows.select_related("account__parent").order_by("received_at", "pk")
+        # those received go first: the unmatched may be many, and stay so while Vobiz is away
+        return rows.select_related("account__parent").order_by("outcome", "received_at", "pk")
 
     def awaiting_read_back(self) -> CallbackEventQuerySet:
         """Unsigned ones that had their effect, which was to have the API asked about their recording."""

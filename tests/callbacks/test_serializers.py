@@ -79,6 +79,12 @@ def test_of_several_spellings_the_first_that_is_not_empty_counts() -> None:
     assert said({"RecordingURL": "https://c", "RecordFile": ""}).record_url == "https://c"
 
 
+def test_a_url_is_whole_or_none() -> None:
+    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 1_900}).record_url is not None
+    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 1_900 + "…"}).record_url is None
+    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 2_100}).record_url is None
+
+
 @pytest.mark.parametrize("value", ["10080", "10080.0", "10080.00000", "10079.9999"])
 def test_milliseconds_are_whole_however_they_are_written(value: str) -> None:
     assert said({"recording_duration_ms": value}).duration_ms == 10_080

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from recordings.callbacks.reading import BODY_LIMIT
+from recordings.callbacks.reading import BODY_LIMIT, MAX_PARTS, MAX_STRAY
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
 from tests.callbacks.posting import (
@@ -188,6 +188,10 @@ UNREADABLE: dict[str, tuple[bytes, str, int]] = {
     "a text": (b'"recording"', TYPES[JSON], 400),
     "deep": (b'{"a":' * 100_000, TYPES[JSON], 400),
     "nine levels": (json.dumps({"a": [[[[[[[[1]]]]]]]]}).encode(), TYPES[JSON], 400),
+    "not encoded": (b"transcription=" + b"100%+" * (MAX_STRAY + 1), TYPES[FORM], 400),
+    "too many parts": (json.dumps({"a": [""] * MAX_PARTS}).encode(), TYPES[JSON], 400),
+    "more closed than opened": (b'{"a": 1}}', TYPES[JSON], 400),
+    "a text that never ends": (b'{"a": "\\"\\', TYPES[JSON], 400),
     "too many fields": (b"&".join(b"f%d=1" % n for n in range(65)), TYPES[FORM], 400),
     "too many keys": (json.dumps({f"f{n}": n for n in range(65)}).encode(), TYPES[JSON], 400),
     "no such charset": (b"a=1", "application/x-www-form-urlencoded; charset=nope", 415),
@@ -236,6 +240,12 @@ def test_bytes_that_are_no_text_and_characters_no_database_takes_become_marks(
     assert second.payload == {"transcription": "a\ufffdb\ufffdc", "duration": "NaN", "charge": "1e999"}
     recording.refresh_from_db()
     assert recording.transcription.text == first.payload["transcription"]
+
+
+def test_a_percent_sign_that_escapes_nothing_is_a_percent_sign(client: Client, recording: Recording) -> None:
+    body = b"transcription=100%+of+%zz&recording_id=" + DOCUMENTED.encode()
+    post(client, path_of("transcription", KEY), body, headers=signature("transcription", KEY))
+    assert the_event().payload["transcription"] == "100% of %zz"
 
 
 def test_of_a_repeated_field_the_last_counts(client: Client, recording: Recording) -> None:

@@ -1,0 +1,171 @@
+"""When a page or a row fails, what is good is kept, and the run says that it is partial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from pytest_django import Settings
+
+from recordings.choices import SyncState
+from recordings.models import Recording
+from tests.ledger import asked
+from tests.sync.conftest import Sync, known
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+Past = Callable[..., set[str]]
+
+
+@pytest.fixture(autouse=True)
+def impatient(settings: Settings) -> None:
+    """A second try, and no third: the pauses between them would only be waited for."""
+    settings.VOBIZ_TOTAL_TIMEOUT = 0.5
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500, "times": 2}, {"reply": "garbage"}, {"reply": "cut_json"}, {"status": 200, "body": []}]
+)  # fmt: skip
+def test_the_good_pages_are_kept_when_one_fails_and_the_run_is_partial(
+    world: World, past: Past, sync_now: Sync, fault: dict[str, Any]
+) -> None:
+    world.quirks.max_limit = 20
+    ids = past(100)
+    world.faults.plan(Fault(on="recording.list", skip=2, **fault))
+
+    tally = sync_now()
+
+    assert (tally.state, tally.failed) == (SyncState.PARTIAL, 1)
+    assert tally.error
+    assert tally.failures[0]["reason"] is not None
+    assert tally.failures[0]["reason"].startswith("The page at offset 30: ")
+    assert len(ids - known()) <= 20
+    assert len(known()) >= 80
+
+
+def test_a_first_page_that_fails_does_not_hide_the_others(world: World, past: Past, sync_now: Sync) -> None:
+    world.quirks.max_limit = 20
+    ids = past(60)
+    world.faults.plan(Fault(on="recording.list", reply="garbage"))
+    assert sync_now().state == SyncState.PARTIAL
+    assert len(ids - known()) <= 20
+
+
+def test_after_three_failed_pages_in_a_row_the_run_gives_up(world: World, past: Past, sync_now: Sync) -> None:
+    world.quirks.max_limit = 20
+    past(200)
+    world.faults.plan(Fault(on="recording.list", skip=2, reply="garbage", times=None))
+    tally = sync_now()
+    assert (tally.state, tally.failed, Recording.objects.count()) == (SyncState.PARTIAL, 3, 35)
+
+
+@pytest.mark.parametrize(("status", "words"), [
+    (401, "refused Auth ID MA_…668 with the token ending …6789"), (402, "balance"), (403, "refused"),
+    (429, "fewer requests"),
+])  # fmt: skip
+def test_a_refusal_ends_the_run_at_once_and_keeps_what_was_read(
+    world: World, past: Past, sync_now: Sync, status: int, words: str
+) -> None:
+    world.quirks.max_limit = 20
+    past(60)
+    fault = Fault(on="recording.list", skip=1, times=None, status=status, headers={"Retry-After": "3600"})
+    world.faults.plan(fault)
+
+    tally = sync_now()
+
+    assert (tally.state, Recording.objects.count()) == (SyncState.PARTIAL, 20)
+    assert tally.error is not None
+    assert words in tally.error
+    assert len(asked(world)) == 2
+
+
+@pytest.mark.parametrize("fault", [{"status": 401}, {"drop": "before"}])
+def test_where_nothing_could_be_read_the_run_has_failed(
+    world: World, past: Past, sync_now: Sync, fault: dict[str, Any]
+) -> None:
+    past(3)
+    world.faults.plan(Fault(on="recording.list", times=None, **fault))
+    tally = sync_now()
+    assert (tally.state, tally.pages) == (SyncState.FAILED, 0)
+    assert tally.error
+    assert Recording.objects.count() == 0
+
+
+def test_a_page_that_fails_for_a_moment_is_read_again(world: World, past: Past, sync_now: Sync) -> None:
+    ids = past(3)
+    world.faults.plan(Fault(on="recording.list", status=503, times=1))
+    assert sync_now().state == SyncState.COMPLETE
+    assert known() == ids
+
+
+@pytest.mark.parametrize("bad", ["../Call", "BulkDelete", "a?x=1", "", "x", 5.5, None])
+def test_a_row_whose_id_is_none_fails_in_words_and_costs_only_itself(
+    world: World, past: Past, sync_now: Sync, bad: Any
+) -> None:
+    ids = past(3)
+
+    def spoil(body: Any) -> Any:
+        body["objects"].insert(1, {**body["objects"][0], "recording_id": bad})
+        return body
+
+    world.faults.plan(Fault(on="recording.list", times=None, edit=spoil))
+    tally = sync_now()
+
+    assert (tally.state, tally.failed, known()) == (SyncState.PARTIAL, 1, ids)
+    assert len(tally.failures) == 1
+    assert not [entry for entry in asked(world) if "BulkDelete" in str(entry.detail)]
+
+
+def test_a_bad_row_shown_on_two_pages_has_failed_once(world: World, past: Past, sync_now: Sync) -> None:
+    world.quirks.max_limit = 20
+    past(50)
+
+    def spoil(body: Any) -> Any:
+        body["objects"].append({"recording_id": "../x"})
+        return body
+
+    world.faults.plan(Fault(on="recording.list", times=None, edit=spoil))
+    assert sync_now().failed == 1
+
+
+def test_a_row_of_another_main_account_fails_and_is_not_counted_on_every_page(
+    world: World, past: Past, sync_now: Sync
+) -> None:
+    world.quirks.max_limit = 20
+    past(30)
+    past(1, first_age=0.25, resource_uri="/v1/Account/MA_STRANGER/Recording/x/")
+    tally = sync_now()
+    assert (tally.state, tally.failed, tally.created) == (SyncState.PARTIAL, 1, 30)
+
+
+def test_a_row_the_database_refuses_costs_only_itself(past: Past, sync_now: Sync) -> None:
+    ids = past(5)
+    poison = sorted(ids)[2]
+    refuse(poison)
+
+    tally = sync_now()
+
+    assert (tally.state, tally.created, known()) == (SyncState.PARTIAL, 4, ids - {poison})
+    assert [failure["recording_id"] for failure in tally.failures] == [poison]
+    assert "The database refused it" in str(tally.failures)
+
+
+def refuse(recording_id: str) -> None:
+    """Have the database itself refuse a row, as it would a value nobody has thought of."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON recordings_recording "
+                f"WHEN NEW.recording_id = '{recording_id}' BEGIN SELECT RAISE(ABORT, 'poison'); END"
+            )
+        else:
+            cursor.execute(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'poison' USING ERRCODE = 'data_exception'; END $$"
+            )
+            cursor.execute(
+                "CREATE TRIGGER refuse BEFORE INSERT ON recordings_recording FOR EACH ROW "
+                f"WHEN (NEW.recording_id = '{recording_id}') EXECUTE FUNCTION refuse()"
+            )

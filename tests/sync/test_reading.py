@@ -1,0 +1,57 @@
+"""Reading one recording back from the API."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from recordings.choices import RecordingStatus
+from recordings.models import Account, Recording
+from recordings.sync import LATER, read_back
+from recordings.vobiz.errors import NotFound, VobizError
+from tests.ledger import asked
+from tests.models.test_upsert_adoption import asked_for
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+
+def test_what_vobiz_has_completes_the_row(account: Account, world: World, now: datetime) -> None:
+    listed = world.add_recording(account.auth_id)
+    row = asked_for(account, recording_id=listed.recording_id, read_back_due_at=now)
+    assert read_back(row, now=now)
+    row.refresh_from_db()
+    assert (row.status, row.read_back_due_at, row.duration_ms) == (RecordingStatus.COMPLETED, None, 60_000)
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"), [(timedelta(0), timedelta(seconds=60)), (timedelta(hours=2), LATER)]
+)
+def test_what_vobiz_does_not_have_yet_is_asked_for_again_later(
+    account: Account, now: datetime, age: timedelta, wait: timedelta
+) -> None:
+    row = asked_for(account, at=now - age, recording_id="not-there-yet", read_back_due_at=now)
+    assert not read_back(row, now=now)
+    row.refresh_from_db()
+    assert (row.read_back_due_at, row.status) == (now + wait, RecordingStatus.REQUESTED)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 401}, {"reply": "garbage"}, {"status": 404, "body": {"message": "Not Found"}}]
+)
+def test_an_answer_that_says_nothing_of_it_changes_nothing(
+    account: Account, world: World, now: datetime, fault: dict[str, object]
+) -> None:
+    row = asked_for(account, recording_id="rec-1", read_back_due_at=now)
+    world.faults.plan(Fault(on="recording.retrieve", **fault))  # type: ignore[arg-type]
+    with pytest.raises(VobizError) as error:
+        read_back(row, now=now)
+    assert not isinstance(error.value, NotFound) or error.value.route_missing
+    row.refresh_from_db()
+    assert row.read_back_due_at == now
+
+
+def test_a_row_without_an_id_cannot_be_asked_for(account: Account, world: World, now: datetime) -> None:
+    assert not read_back(asked_for(account), now=now)
+    assert asked(world) == []
+    assert Recording.objects.count() == 1

@@ -1,0 +1,179 @@
+"""Every run has a row that says how it stands and how it ended; two of an account are never at work at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from recordings import sync, tasks
+from recordings.choices import SyncState
+from recordings.models import Account, Call, Recording, SyncRun
+from recordings.sync import Scope, Tally
+from tests.ledger import asked
+from tests.sync.conftest import known
+from tests.waiting import eventually
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+Past = Callable[..., set[str]]
+
+
+def test_a_run_is_written_down_with_its_counts(account: Account, world: World, past: Past) -> None:
+    world.quirks.max_limit = 20
+    past(30)
+    synced = tasks.sync_account(account, Scope(full=True), by=None)
+
+    run = SyncRun.objects.get()
+    assert synced.run == run
+    assert (run.state, run.complete, run.error) == (SyncState.COMPLETE, True, None)
+    assert (run.seen, run.created, run.updated, run.unchanged, run.failed) == (30, 30, 0, 0, 0)
+    assert (run.pages, run.total_count, run.scope) == (3, 30, {"full": True})
+    assert run.ended_at is not None
+    assert run.ended_at >= run.started_at
+
+
+def test_a_partial_run_keeps_what_failed_in_words(account: Account, world: World, past: Past) -> None:
+    world.quirks.max_limit = 20
+    past(30)
+    world.faults.plan(Fault(on="recording.list", skip=1, reply="garbage"))
+    tasks.sync_account(account, Scope(), by=None)
+
+    run = SyncRun.objects.get()
+    assert (run.state, run.complete, run.failed) == (SyncState.PARTIAL, False, 1)
+    assert run.error is not None
+    assert "page at offset 15" in run.failures[0]["reason"]
+
+
+def test_the_row_shows_how_far_a_run_is(account: Account, world: World, past: Past) -> None:
+    world.quirks.max_limit = 20
+    past(60)
+    shown: list[tuple[int, int]] = []
+
+    def look(_: Tally) -> None:
+        run = SyncRun.objects.get()
+        shown.append((run.pages, run.seen))
+
+    tasks.sync_account(account, Scope(), by=None, progress=look)
+    assert shown[:3] == [(1, 20), (2, 35), (3, 50)]
+
+
+def test_a_second_run_says_that_one_is_running_and_asks_vobiz_nothing(
+    account: Account, world: World, past: Past, now: datetime
+) -> None:
+    past(3)
+    SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
+    synced = tasks.sync_account(account, Scope(), by=None)
+    assert (synced.already_running, synced.tally.complete, synced.run) == (True, False, None)
+    assert asked(world) == []
+
+
+def test_after_a_run_that_died_the_next_one_begins(account: Account, past: Past) -> None:
+    past(3)
+    dead = SyncRun.objects.begin(account, now=timezone.now() - timedelta(hours=1), scope={}, by=None)
+    assert dead is not None
+    assert tasks.sync_account(account, Scope(), by=None).tally.complete
+    dead.refresh_from_db()
+    assert dead.state == SyncState.INTERRUPTED
+
+
+def test_a_run_that_was_taken_over_stops_at_its_next_page(account: Account, world: World, past: Past) -> None:
+    world.quirks.max_limit = 20
+    past(100)
+
+    def take_over(tally: Tally) -> None:
+        if tally.pages == 2:
+            SyncRun.objects.begin(account, now=timezone.now() + timedelta(days=1), scope={}, by=None)
+
+    synced = tasks.sync_account(account, Scope(), by=None, progress=take_over)
+
+    assert synced.tally.state == SyncState.INTERRUPTED
+    assert synced.tally.error == "Another run took over: this one had not been heard of for too long."
+    assert len(asked(world, "recording.list")) == 3
+    assert [run.state for run in SyncRun.objects.order_by("pk")] == [SyncState.INTERRUPTED, SyncState.RUNNING]
+
+
+@pytest.mark.parametrize(("interruption", "words"), [
+    (KeyboardInterrupt(), "It was interrupted."), (RuntimeError("nobody knows"), "RuntimeError('nobody knows')"),
+])  # fmt: skip
+def test_a_run_that_is_broken_off_says_so_and_keeps_what_it_read(
+    account: Account, world: World, past: Past, interruption: BaseException, words: str
+) -> None:
+    world.quirks.max_limit = 20
+    past(60)
+
+    def break_off(tally: Tally) -> None:
+        if tally.pages == 2:
+            raise interruption
+
+    with pytest.raises(type(interruption)):
+        tasks.sync_account(account, Scope(), by=None, progress=break_off)
+
+    run = SyncRun.objects.get()
+    assert (run.state, run.error, run.seen) == (SyncState.INTERRUPTED, words, 35)
+    assert Recording.objects.count() == 35
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
+    account: Account, world: World, past: Past
+) -> None:
+    ids = past(5)
+    world.faults.plan(Fault(on="recording.list", delay_before=0.3))
+
+    run, is_new = tasks.sync_in_background(account, Scope(), by=None)
+    again, is_second = tasks.sync_in_background(account, Scope(), by=None)
+
+    assert (is_new, is_second, again) == (True, False, run)
+    eventually(lambda: SyncRun.objects.filter(complete=True).exists())
+    assert known() == ids
+
+
+@pytest.mark.django_db(transaction=True)
+def test_vobiz_is_never_asked_inside_a_transaction(account: Account, world: World, past: Past) -> None:
+    """Rule: no request to Vobiz, and no wait, inside a transaction."""
+    world.quirks.max_limit = 20
+    ids = sorted(past(30))
+    mine = connections["default"]
+    inside: list[bool] = []
+    world.faults.plan(Fault(on="*", times=None, first=lambda _: inside.append(mine.in_atomic_block)))
+
+    tasks.sync_account(account, Scope(full=True), by=None)
+    world.delete_recording(ids[0])
+    Recording.objects.filter(recording_id=ids[1]).update(read_back_due_at="2025-01-01T00:00:00Z")
+    tasks.sync_account(account, Scope(full=True), by=None)
+    tasks.sync_account(account, Scope(dry_run=True), by=None)
+    tasks.sync_account(account, Scope(recording_id=ids[2]), by=None)
+
+    assert len(inside) >= 10
+    assert not any(inside)
+
+
+def test_a_recording_started_here_is_the_same_row_when_the_list_shows_it(
+    account: Account, world: World, now: datetime
+) -> None:
+    call = world.place_call(account.auth_id)
+    started = world.start_recording(account.auth_id, call.call_uuid, time_limit=60)
+    row = Recording.objects.create(
+        account=account, call=Call.objects.obtain(account, call.call_uuid), origin="portal", status="active",
+        recording_id=started.recording_id, requested_at=now, happened_at=now, callback_key="key", time_limit=60,
+    )  # fmt: skip
+    world.advance(61)
+
+    tally = sync.run(account, Scope(), now=now, sync_run=None)
+
+    assert (tally.created, tally.updated, Recording.objects.count()) == (0, 1, 1)
+    row.refresh_from_db()
+    assert (row.status, row.duration_ms, row.was_cut) == ("completed", 60_000, True)
+
+
+def test_an_account_without_a_token_fails_with_the_cure(account: Account) -> None:
+    Account.objects.update(encrypted_token=None)
+    account.refresh_from_db()
+    tally = tasks.sync_account(account, Scope(), by=None).tally
+    assert tally.state == SyncState.FAILED
+    assert tally.error is not None
+    assert "connect_account" in tally.error

@@ -1,0 +1,127 @@
+"""What a sync is asked to read, also where the server ignores the filter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recordings.choices import SyncState
+from recordings.models import Account, Recording
+from recordings.sync import Scope
+from tests.ledger import asked
+from tests.sync.conftest import Sync, known
+from vobiz_portal.sandbox.world import World
+
+Past = Callable[..., set[str]]
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_of_one_call(world: World, past: Past, sync_now: Sync, *, ignores: bool) -> None:
+    world.quirks.ignore_filters = ignores
+    past(30)
+    ids = past(2, call_uuid="the-call")
+    tally = sync_now(call_uuid="the-call")
+    assert (tally.state, tally.seen, known()) == (SyncState.COMPLETE, 2, ids)
+    assert asked(world)[0].detail["query"]["call_uuid"] == "the-call"
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_of_one_type(world: World, past: Past, sync_now: Sync, *, ignores: bool) -> None:
+    world.quirks.ignore_filters = ignores
+    past(30)
+    ids = past(2, kind="trunk")
+    assert sync_now(kind="trunk").state == SyncState.COMPLETE
+    assert known() == ids
+
+
+def test_one_recording_is_one_request(world: World, past: Past, sync_now: Sync) -> None:
+    (one,) = past(1)
+    past(30)
+    tally = sync_now(recording_id=one)
+    assert (tally.state, known(), len(asked(world))) == (SyncState.COMPLETE, {one}, 1)
+
+
+@pytest.mark.parametrize("envelope", [False, True])
+def test_one_recording_in_either_shape(world: World, past: Past, sync_now: Sync, *, envelope: bool) -> None:
+    world.quirks.envelope_retrieve = envelope
+    (one,) = past(1)
+    assert sync_now(recording_id=one).created == 1
+
+
+def test_one_recording_that_vobiz_does_not_have_is_a_failure_in_words(sync_now: Sync) -> None:
+    tally = sync_now(recording_id="no-such-recording")
+    assert (tally.state, tally.failed) == (SyncState.FAILED, 1)
+    assert tally.failures == [
+        {"recording_id": "no-such-recording", "reason": "Vobiz has no recording with this id."}
+    ]
+
+
+def test_since_a_moment_reads_no_further_than_needed(
+    world: World, past: Past, sync_now: Sync, now: datetime
+) -> None:
+    world.quirks.max_limit = 20
+    new = past(25, first_age=0.1)
+    past(200, first_age=5)
+    tally = sync_now(since=now - timedelta(days=1))
+    assert (tally.state, known()) == (SyncState.COMPLETE, new)
+    assert len(asked(world)) <= 4
+
+
+def test_since_a_moment_takes_what_has_no_time(
+    world: World, past: Past, sync_now: Sync, now: datetime
+) -> None:
+    (timeless,) = past(1, add_time=None, recording_start_ms=None)
+    sync_now(since=now)
+    assert known() == {timeless}
+
+
+@pytest.mark.parametrize(
+    ("limit", "pages", "cut"), [(1, 1, True), (20, 1, True), (21, 2, True), (45, 3, False)]
+)
+def test_a_limit_cuts_and_says_so(
+    world: World, past: Past, sync_now: Sync, limit: int, pages: int, *, cut: bool
+) -> None:
+    world.quirks.max_limit = 20
+    past(45)
+    tally = sync_now(limit=limit)
+    assert (tally.seen, tally.pages, tally.cut, tally.complete) == (limit, pages, cut, not cut)
+    assert Recording.objects.count() == limit
+    assert tally.error == (f"It was cut at --limit {limit}." if cut else None)
+
+
+def test_a_limit_that_is_not_reached_cuts_nothing(past: Past, sync_now: Sync) -> None:
+    past(5)
+    tally = sync_now(limit=6)
+    assert (tally.complete, tally.cut, tally.seen) == (True, False, 5)
+
+
+def test_parent_and_subaccount_that_both_list_a_recording_have_one_row(
+    account: Account, subaccount: Account, world: World, past: Past, sync_now: Sync
+) -> None:
+    world.quirks.parent_sees_sub_accounts = True
+    mine = past(3)
+    its = {world.add_recording(subaccount.auth_id).recording_id for _ in range(2)}
+    tally = sync_now()
+    assert (tally.state, known()) == (SyncState.COMPLETE, mine | its)
+    assert Recording.objects.filter(account=subaccount).count() == 2
+
+
+def test_only_what_was_asked_for_is_kept_of_a_scope() -> None:
+    since = datetime.fromisoformat("2025-11-01T00:00:00+05:30")
+    assert Scope().as_json() == {}
+    assert Scope(full=True, since=since, kind="trunk", limit=3).as_json() == {
+        "full": True, "since": "2025-11-01T00:00:00+05:30", "type": "trunk", "limit": 3,
+    }  # fmt: skip
+
+
+@given(
+    st.builds(
+        Scope, full=st.booleans(), limit=st.none() | st.integers(1, 9), kind=st.none() | st.just("call")
+    )
+)
+def test_only_a_full_scope_without_limits_settles_what_is_gone(scope: Scope) -> None:
+    assert scope.settles_gone == (scope.full and scope.limit is None and scope.kind is None)

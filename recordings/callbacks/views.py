@@ -71,7 +71,10 @@ class CallbackView(APIView):
         self, request: Request, message: str | None = None, code: str | None = None
     ) -> NoReturn:
         """Refused, and kept: it may be genuine, and a setting of ours wrong."""
-        event = inbox.keep_refused(self.arrival, reading.read(self.arrival.raw))
+        content = reading.read(self.arrival.raw)
+        if content.unreadable is not None and self.arrival.trust == Trust.UNSIGNED:
+            raise content.unreadable
+        event = inbox.keep_refused(self.arrival, content)
         logger.warning("callback refused, kept as event %s", event.pk if event else "none: too many")
         super().permission_denied(request, message=message, code=code)
 

@@ -91,6 +91,14 @@ def test_a_main_accounts_ma_signatures_are_its_own(
     assert trust_of(client, {**nonces, theirs: VECTOR[ours]}) == "signed"
 
 
+def test_ma_signatures_beside_equal_ones_do_not_make_it_a_sub_accounts(
+    client: Client, vector: Recording
+) -> None:
+    ma = {SIGNATURE_MA_V2: VECTOR[SIGNATURE_V2], SIGNATURE_MA_V3: VECTOR[SIGNATURE_V3]}
+    assert trust_of(client, {**ma, **VECTOR}) == "signed"
+    assert the_event().scheme == "v3"
+
+
 MUTATED_BASES = {
     "a query kept": "https://portal.example.com/vobiz/recording/?x=1",
     "a port added": "https://portal.example.com:443/vobiz/recording/",

@@ -212,8 +212,10 @@ def test_what_cannot_be_read_is_refused_unsigned_and_kept_signed(
 ) -> None:
     body, content_type, status = UNREADABLE[case]
     path = path_of("recording", KEY)
-    assert post(client, path, body, content_type=content_type).status_code == status
-    assert not CallbackEvent.objects.exists()
+    for required in (True, False):
+        Account.objects.update(require_signed=required)
+        assert post(client, path, body, content_type=content_type).status_code == status
+        assert not CallbackEvent.objects.exists()
     headers = signature("recording", KEY)
     assert post(client, path, body, content_type=content_type, headers=headers).status_code == 200
     event = the_event()

@@ -39,7 +39,7 @@ class AccountAdmin(PortalAdmin):
 
     form = AccountForm
     change_form_template = "admin/recordings/account/change_form.html"
-    list_display = ("account", "is_active", "token", "parent_account", "require_signed", "synced")
+    list_display = ("account", "is_active", "token", "parent_account", "signatures", "synced")
     list_display_links = ("account",)
     list_filter = ("is_active",)
     list_select_related = ("parent",)
@@ -65,9 +65,19 @@ class AccountAdmin(PortalAdmin):
         return format_html("{}", shown.plain(account))
 
     @admin.display(description=gettext_lazy("token"))
-    def token(self, account: Account) -> str:
+    def token(self, account: Account) -> str | SafeString:
         """Its ending, which is all that is ever shown."""
-        return f"…{account.token_ending}" if account.token_ending else _("none that can be used")
+        ending = account.token_ending
+        return (
+            format_html('<span class="portal-name">…{}</span>', ending)
+            if ending
+            else _("none that can be used")
+        )
+
+    @admin.display(description=gettext_lazy("signed callbacks"))
+    def signatures(self, account: Account) -> str:
+        """Whether unsigned ones are refused."""
+        return _("required") if account.require_signed else _("not required")
 
     @admin.display(description=gettext_lazy("parent account"))
     def parent_account(self, account: Account) -> str:
@@ -167,6 +177,7 @@ class AccountAdmin(PortalAdmin):
         """With the panels above the form."""
         if (account := kwargs.get("obj")) is not None:
             context |= account_panels.context(request, account, now=timezone.now())
+        context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -44,12 +44,17 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With how many recordings each has."""
-        counted = (
-            Recording.objects.filter(call=OuterRef("pk")).order_by().values("call").annotate(n=Count("pk"))
+        """With how many recordings each has, and when the first of them was."""
+        of_call = Recording.objects.filter(call=OuterRef("pk")).order_by().values("call")
+        counted = of_call.annotate(n=Count("pk"), first=Min("happened_at"))
+        rows: QuerySet[Any] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                recording_count=Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0),
+                recorded_at=Subquery(counted.values("first")),
+            )
         )
-        held = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(recording_count=held)
         return rows
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -57,9 +62,9 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         return queryset.filter(number_or_id(term, call="", recording=None))
 
     @admin.display(description=gettext_lazy("when"))
-    def when(self, call: Call) -> str | SafeString:
-        """When it started, or when it became known here."""
-        return shown.moment(call.started_at or call.created_at, call.account.zone)
+    def when(self, call: Any) -> str | SafeString:
+        """When it started; else when its first recording did; else when it became known here."""
+        return shown.moment(call.started_at or call.recorded_at or call.created_at, call.account.zone)
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:

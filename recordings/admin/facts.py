@@ -55,8 +55,10 @@ def label_of(recording: Recording, column: str) -> str:
 def source_words(recording: Recording, column: str) -> str | SafeString:
     """Where a fact is from; what only a callback claimed stands out."""
     source = recording.source_of(column)
+    if getattr(recording, column) is None:
+        return ""
     if source is None:
-        return _("asked for here") if getattr(recording, column) is not None else ""
+        return _("asked for here")
     return (
         shown.badge(source, source.label, role="attention")
         if source == Source.CALLBACK

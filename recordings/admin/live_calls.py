@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from django.contrib import messages
@@ -25,6 +26,8 @@ from recordings.models import Account, Call, Recording
 from recordings.provider import callback_urls_possible
 
 MOST_CALLS = 500
+PATIENCE = 12.0  # seconds in which accounts are asked for; the others come with the next look
+STALE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,7 @@ class LivePages(PortalAdmin):
     def live(self, request: HttpRequest) -> HttpResponse:
         """The live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer."""
         accounts = list(Account.objects.visible_to(request.user).switched_on().select_related("parent"))
-        for account in accounts:
-            live.refresh(account, now=timezone.now())
+        _refresh(accounts)
         now = timezone.now()
         running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
         running = running.defer("provider_data").order_by("requested_at", "pk")
@@ -79,7 +81,7 @@ class LivePages(PortalAdmin):
             "is_cut": len(rows) > MOST_CALLS,
             "recording_count": sum(len(row.running) for row in rows),
             "accounts": accounts,
-            "silent": [_silence(account, now) for account in accounts if account.live_error],
+            "silent": [_silence(account, now) for account in accounts if _is_stale(account, now)],
             "read_at": read_at,
             "now": now,
             "may_start": may(request, "start_recording"),
@@ -101,9 +103,9 @@ class LivePages(PortalAdmin):
 
     def _start(self, request: HttpRequest, call: Call, form: StartForm, now: datetime) -> HttpResponse:
         intent = form.cleaned_data["intent"]
+        if Recording.objects.filter(intent=intent).exclude(call=call).exists():
+            raise Http404  # it was shown for another call
         recording = control.start(call, form.options(), by=request.user, now=now, intent=intent)  # type: ignore[arg-type]
-        if recording.call_id != call.pk:
-            raise Http404  # the intent of another call's form
         is_first = recording.requested_at == now
         level, words = start_words(recording, now=now, is_first=is_first)
         if is_first:
@@ -210,12 +212,26 @@ def _left(recording: Recording, now: datetime) -> str:
     return word % shown.length(seconds)
 
 
+def _refresh(accounts: list[Account]) -> None:
+    """Ask Vobiz for each, longest unasked first, as long as somebody can be expected to wait."""
+    enough = monotonic() + PATIENCE
+    for account in sorted(accounts, key=lambda one: one.live_tried_at or one.created_at):
+        if monotonic() < enough:
+            live.refresh(account, now=timezone.now())
+
+
+def _is_stale(account: Account, now: datetime) -> bool:
+    """Its rows are not as fresh as the page says."""
+    at = account.live_refreshed_at
+    return account.live_error is not None or at is None or now - at > STALE
+
+
 def _silence(account: Account, now: datetime) -> dict[str, Any]:
     """Since when Vobiz has not answered for an account, and what that means for the rows."""
     at = account.live_refreshed_at
     return {
         "account": shown.plain(account),
-        "error": shown.plain(account.live_error),
+        "error": shown.plain(account.live_error or _("Vobiz was slow, so it has not been asked yet.")),
         "as_of": shown.moment(at, account.zone) if at else "",
         "age": shown.ago(at, now) if at else "",
     }

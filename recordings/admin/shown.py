@@ -157,7 +157,7 @@ def direction(call: Call) -> str:
     """An arrow and a word."""
     if call.direction is None:
         return NONE
-    return f"{DIRECTIONS.get(Direction(call.direction), '')} {call.get_direction_display()}"
+    return f"{DIRECTIONS[Direction(call.direction)]}\u00a0{call.get_direction_display()}"
 
 
 def identifier(value: str | None) -> str | SafeString:

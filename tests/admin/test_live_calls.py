@@ -36,7 +36,7 @@ def test_every_live_call_of_ones_accounts_is_shown(
     assert [row.call.account for row in page.context["rows"]] == [account]
     assert "+91 8071 387 423" in text
     assert "+91 96247 05678" in text
-    assert "↙ inbound" in text
+    assert "↙\u00a0inbound" in text
     assert page.context["rows"][0].elapsed.startswith("4:1")
     assert "none started here" in text
     assert "1 live call" in text

@@ -160,7 +160,7 @@ def test_two_forms_start_two_recordings_of_one_call(call: Call, world: World, bo
     ("fault", "words"),
     [
         ({"status": 404, "body": {"error": "call not found"}}, "The call is over, so nothing was recorded."),
-        ({"status": 402, "body": {"error": "no balance"}}, "top up the account's balance"),
+        ({"status": 402, "body": {"error": "no balance"}}, "in Vobiz's console"),
         (
             {"status": 401, "body": {"error": "no"}},
             "Vobiz refused Auth ID MA_…668 with the token ending …6789",

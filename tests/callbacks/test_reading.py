@@ -54,6 +54,13 @@ def test_a_sender_that_goes_away_is_no_error_of_ours() -> None:
         take(undeclared(Flowing(100, breaks=True)))
 
 
+def test_a_body_shorter_than_it_was_declared_is_not_taken_for_the_whole() -> None:
+    cut = read(Raw("POST", TYPES[FORM], "", 100, b"transcription=the+first+words"))
+    assert (cut.fields, "shorter" in str(cut.unreadable)) == ({}, True)
+    whole = Raw("POST", TYPES[FORM], "", 29, b"transcription=the+first+words")
+    assert read(whole).fields == {"transcription": "the first words"}
+
+
 def body(data: bytes, content_type: str, method: str = "POST") -> Content:
     return read(Raw(method, content_type, "", None, data))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from uuid import UUID
@@ -12,7 +12,14 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from recordings.choices import Attention, Origin, RecordingStatus, Source, StartAnswer
+from recordings.choices import (
+    Attention,
+    Origin,
+    RecordingStatus,
+    Source,
+    StartAnswer,
+    TranscriptionStatus,
+)
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.account import new_callback_key
 from recordings.models.facts import Facts
@@ -53,13 +60,14 @@ def start(
 
     The row that comes back says what happened: active; failed, with why in `error`; or still requested, which
     means that Vobiz's answer was lost and it may be recording. A second start with the same intent sends nothing
-    and returns the first's row.
+    and returns the first's row. Not inside a transaction: the row is committed before Vobiz is asked.
     """
+    reachable = callback_urls_possible()
+    options = replace(options, transcribe=options.transcribe and reachable)
     recording = _write_down(call, options, by=by, now=now, intent=intent)
     if recording is None:
-        first: Recording = Recording.objects.select_related("account", "call").get(intent=intent)
+        first: Recording = Recording.objects.select_related("account", "call").get(intent=intent, call=call)
         return first
-    reachable = callback_urls_possible()
     try:
         with client_for(call.account, patience=WAITING) as client:
             answer = client.start_recording(
@@ -68,16 +76,14 @@ def start(
                 file_format=options.file_format,
                 channels=options.channels,
                 callback_url=_callback_url("recording", recording) if reachable else None,
-                transcription_url=_callback_url("transcription", recording)
-                if reachable and options.transcribe
-                else None,
+                transcription_url=_callback_url("transcription", recording) if options.transcribe else None,
             )
     except VobizError as error:
         _settle_refusal(recording, error, now=now)
     else:
-        recording.fill(Facts.from_answer(answer), Source.ANSWER)
         if answer.recording_id is not None:
             recording.take_id(answer.recording_id)
+        recording.fill(Facts.from_answer(answer), Source.ANSWER)
         recording.confirm()
     recording.refresh_from_db()
     return recording
@@ -88,7 +94,7 @@ def _write_down(
 ) -> Recording | None:
     """The row, committed before Vobiz is asked; None where this intent has one already."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(durable=True):
             recording = Recording.objects.create(
                 account=call.account,
                 call=call,
@@ -108,7 +114,7 @@ def _write_down(
             if options.transcribe:
                 Transcription.objects.create(recording=recording)
     except IntegrityError:
-        if intent is not None and Recording.objects.filter(intent=intent).exists():
+        if intent is not None and Recording.objects.filter(intent=intent, call=call).exists():
             return None
         raise
     return recording
@@ -130,6 +136,10 @@ def _settle_refusal(recording: Recording, error: VobizError, *, now: datetime) -
         recording.fail(words, StartAnswer.NOT_SENT)
     else:
         recording.note_unknown(words)
+        return
+    Transcription.objects.filter(recording=recording, status=TranscriptionStatus.EXPECTED).update(
+        status=TranscriptionStatus.MISSING
+    )
 
 
 class StopOutcome(Enum):
@@ -155,20 +165,23 @@ class StopResult:
 
 def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
     """Stop this one recording, by its own URL. Without a URL nothing is sent: Vobiz would stop all of the call."""
+    recording.refresh_from_db()
     if not recording.is_open:
         return StopResult(StopOutcome.ALREADY_OVER)
     if not recording.recording_url:
         return StopResult(StopOutcome.NO_URL)
     first = recording.note_stop(by, now=now)
     recording.refresh_from_db()
+    if not recording.is_open:
+        return StopResult(StopOutcome.ALREADY_OVER)
     if not first and recording.needs_attention != Attention.STOP_UNCONFIRMED:
-        over = not recording.is_open
-        return StopResult(StopOutcome.ALREADY_OVER if over else StopOutcome.ALREADY_ASKED)
+        return StopResult(StopOutcome.ALREADY_ASKED)
     try:
         with client_for(recording.account, patience=WAITING) as client:
             client.stop_recording(recording.call.call_uuid, url=recording.recording_url)
     except VobizError as error:
-        return _settle_stop([recording], recording.call, error, now=now)
+        asked = [recording] if first else []
+        return _settle_stop([recording], recording.call, error, asked=asked, now=now)
     recording.clear(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=1)
 
@@ -183,28 +196,33 @@ def stop_all(
     running: list[Recording] = list(call.open_recordings())
     if expected is not None and frozenset(row.pk for row in running) != expected:
         return StopResult(StopOutcome.SET_CHANGED)
-    for row in running:
-        row.note_stop(by, now=now)
+    asked = [row for row in running if row.note_stop(by, now=now)]
     try:
         with client_for(call.account, patience=WAITING) as client:
             client.stop_all_recordings(call.call_uuid)
     except VobizError as error:
-        return _settle_stop(running, call, error, now=now)
+        return _settle_stop(running, call, error, asked=asked, now=now)
     for row in running:
         row.clear(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=len(running))
 
 
-def _settle_stop(rows: list[Recording], call: Call, error: VobizError, *, now: datetime) -> StopResult:
-    """404: the call is over and so are its recordings. Not heard: may be asked again. Lost: unconfirmed."""
+def _settle_stop(
+    rows: list[Recording], call: Call, error: VobizError, *, asked: list[Recording], now: datetime
+) -> StopResult:
+    """404: the call is over and so are its recordings. Not heard: it may be asked again. Lost: unconfirmed.
+
+    `asked` are the rows whose stop was noted for this request: who asked before this did so all the same.
+    """
     words = explain(error, call.account)
     if isinstance(error, NotFound) and not error.route_missing:
         call.end(now)
         for row in rows:
-            row.make_read_back_due(now)
+            if row.recording_id is not None:
+                row.make_read_back_due(now)
         return StopResult(StopOutcome.ALREADY_OVER)
     if isinstance(error, Refused | Unreachable | NotConnected):
-        for row in rows:
+        for row in asked:
             row.withdraw_stop()
         return StopResult(StopOutcome.FAILED, error=words)
     for row in rows:

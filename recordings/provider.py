@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from math import ceil
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recordings.models import Account
 from recordings.vobiz.addresses import is_loopback
@@ -14,11 +16,8 @@ from recordings.vobiz.client import BACKGROUND, Credentials, Patience, VobizClie
 from recordings.vobiz.errors import (
     AuthenticationFailed,
     NotConnected,
-    NotFound,
-    OutcomeUnknown,
     PaymentRequired,
     RateLimited,
-    Refused,
     Unreachable,
     VobizError,
 )
@@ -37,7 +36,6 @@ def client_with(
     """A client with credentials that are not stored, or not yet."""
     if patience is BACKGROUND:
         patience = Patience(BACKGROUND.tries, settings.VOBIZ_TOTAL_TIMEOUT, BACKGROUND.backoff)
-    zone = {"zone": account.zone} if account is not None else {}
     return VobizClient(
         credentials,
         api_url=settings.VOBIZ_API_URL,
@@ -46,7 +44,7 @@ def client_with(
         connect_timeout=settings.VOBIZ_CONNECT_TIMEOUT,
         read_timeout=settings.VOBIZ_READ_TIMEOUT,
         patience=patience,
-        **zone,
+        zone=account.zone if account is not None else UTC,
     )
 
 
@@ -62,33 +60,33 @@ def callback_urls_possible() -> bool:
 
 def explain(error: VobizError, account: Account | None = None) -> str:
     """What happened and what to do, for the person who asked. Never a token."""
-    if isinstance(error, NotConnected):
-        return str(error)
     if isinstance(error, AuthenticationFailed):
         return _(
             "Vobiz refused Auth ID %(auth_id)s with the token ending …%(ending)s: was it rotated, or is it a "
             "sub-account's? (A wrong path is answered the same way: %(method)s %(path)s.)"
         ) % {
-            "auth_id": account.masked_auth_id if account else _("given"),
+            "auth_id": account.masked_auth_id if account else "?",
             "ending": (account.token_ending if account else None) or "?",
             "method": error.method or "?",
             "path": _without_ids(error.path),
         }
     if isinstance(error, PaymentRequired):
-        return _("Vobiz wants payment first: top up the account's balance in Vobiz's console. (%s)") % error
+        return _("%s Top it up in Vobiz's console.") % error
     if isinstance(error, RateLimited):
         if error.retry_after is None:
             return _("Vobiz asks for fewer requests: wait a minute and try again.")
-        return _("Vobiz asks for fewer requests: wait %d seconds and try again.") % ceil(error.retry_after)
-    if isinstance(error, NotFound):
-        return _("Vobiz does not know this: %s") % error
-    if isinstance(error, Refused):
-        return _("Vobiz refused: %s") % error
+        seconds = ceil(error.retry_after)
+        return (
+            ngettext(
+                "Vobiz asks for fewer requests: wait %d second and try again.",
+                "Vobiz asks for fewer requests: wait %d seconds and try again.",
+                seconds,
+            )
+            % seconds
+        )
     if isinstance(error, Unreachable):
-        return _("Vobiz could not be reached, so nothing happened: %s") % error
-    if isinstance(error, OutcomeUnknown):
-        return _("Vobiz's answer was lost, so it may have happened: %s") % error
-    return _("Vobiz answered in a way that is not documented: %s") % error
+        return _("Vobiz could not be reached. %s") % error
+    return str(error)
 
 
 def _without_ids(path: str | None) -> str:

@@ -124,7 +124,7 @@ def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_b
     [
         ({"status": 503, "times": 9}, "could not be reached"),
         ({"status": 401}, "…668 with the token ending …6789"),
-        ({"reply": "html", "status": 200}, "not documented"),
+        ({"reply": "html", "status": 200}, "was not understood"),
         ({"status": 402}, "balance"),
     ],
 )

@@ -177,6 +177,7 @@ class AccountAdmin(PortalAdmin):
         """With the panels above the form."""
         if (account := kwargs.get("obj")) is not None:
             context |= account_panels.context(request, account, now=timezone.now())
+            context["subtitle"] = shown.plain(account)
         context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, *args, **kwargs)
 

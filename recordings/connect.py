@@ -13,6 +13,8 @@ from recordings.vobiz.errors import UnexpectedReply
 from recordings.vobiz.objects import AccountObject
 from recordings.vobiz.wire import checked_id
 
+NAME_LENGTH = 200
+
 
 def check(auth_id: str, token: str) -> AccountObject:
     """Ask Vobiz whether these credentials are good. Raises VobizError; ValueError for an id of a wrong shape."""
@@ -36,18 +38,15 @@ def store(
 ) -> tuple[Account, bool]:
     """Make the account or replace its token; the former token stays good for callbacks for a day.
 
-    The account and whether it is new. A name given by a person is not overwritten.
+    The account and whether it is new. A name given by a person is not overwritten. ValidationError, and nothing
+    stored, where the parent cannot be one.
     """
     with transaction.atomic():
-        account, created = Account.objects.get_or_create(
-            auth_id=auth_id, defaults={"name": name, "parent": parent}
-        )
-        account.set_token(token, now=now)
-    if not created:
-        if name and not account.name:
-            account.name = name
+        account, created = Account.objects.get_or_create(auth_id=auth_id)
+        account.name = account.name or (name or "")[:NAME_LENGTH] or None
         if parent is not None:
             account.parent = parent
-        account.full_clean(exclude=["auth_id"])
+        account.full_clean(exclude=["members"])
         account.save(update_fields=["name", "parent"])
+        account.set_token(token, now=now)
     return account, created

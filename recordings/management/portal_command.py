@@ -12,8 +12,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.executor import MigrationExecutor
 
-from recordings.models import Account
+from recordings.models import Account, Call
+from recordings.vobiz.wire import BadId, checked_id
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -22,6 +25,14 @@ class PortalCommand(BaseCommand):
     """A thin door: `act` calls one verb and ends with `report`."""
 
     requires_migrations_checks = True
+
+    def check_migrations(self) -> None:
+        """Say on stderr that tables are missing, before one of them is: Django would say so on stdout."""
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError(
+                "The database is not up to date: run manage.py migrate first.", returncode=FAILED
+            )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """`--json`, and what the command adds by itself."""
@@ -78,3 +89,24 @@ def accounts_asked(auth_id: str | None) -> list[Account]:
     if not accounts:
         raise CommandError("No account is connected: run connect_account first.", returncode=USAGE)
     return accounts
+
+
+def id_asked(value: str, name: str) -> str:
+    """`value` if it is shaped like an id of Vobiz's, else a usage error that calls it by its `name`."""
+    try:
+        return checked_id(value)
+    except BadId:
+        raise CommandError(f"{name} {value!r} is not an id as Vobiz gives them.", returncode=USAGE) from None
+
+
+def call_asked(call_uuid: str, auth_id: str | None) -> Call:
+    """The call of one of the accounts asked for; it need not be known here yet where its account is clear."""
+    accounts = accounts_asked(auth_id)
+    id_asked(call_uuid, "CALL_UUID")
+    known = Call.objects.filter(call_uuid=call_uuid, account__in=accounts).select_related("account__parent")
+    if len(known) == 1:
+        call: Call = known[0]
+        return call
+    if len(accounts) > 1:
+        raise CommandError("Name the account the call belongs to: --account AUTH_ID.", returncode=USAGE)
+    return Call.objects.obtain(accounts[0], call_uuid)

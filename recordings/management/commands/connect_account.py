@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from recordings import connect
-from recordings.encryption import Undecipherable
+from recordings.encryption import Undecipherable, encrypt
 from recordings.management.portal_command import FAILED, USAGE, PortalCommand
 from recordings.models import Account
 from recordings.provider import explain
@@ -45,24 +45,20 @@ class Command(PortalCommand):
             return
         auth_id, token = self._credentials()
         parent = self._parent(options["parent"], auth_id)
+        tried = Account(auth_id=auth_id, encrypted_token=encrypt(token))
         try:
             said = connect.check(auth_id, token)
         except VobizError as error:
-            unsaved = Account(auth_id=auth_id)
-            words = explain(error, unsaved).replace("…?", f"…{token[-4:]}")
-            raise CommandError(f"{words} Nothing was stored.", returncode=FAILED) from None
+            raise CommandError(f"{explain(error, tried)} Nothing was stored.", returncode=FAILED) from None
         except ValueError:
-            raise CommandError(
-                "VOBIZ_AUTH_ID is not an Auth ID, such as MA_PU0XU668.", returncode=USAGE
-            ) from None
+            # not shown: who mixes the two up has put the token there
+            raise CommandError("That is not an Auth ID, such as MA_PU0XU668.", returncode=USAGE) from None
         try:
             account, created = connect.store(
                 auth_id, token, now=timezone.now(), name=options["name"] or said.name, parent=parent
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages), returncode=USAGE) from None
-        except Undecipherable as error:
-            raise CommandError(str(error), returncode=FAILED) from None
         what = "Connected" if created else "Replaced the token of"
         self.report({"auth_id": account.auth_id, "created": created}, f"{what} {account}.")
 
@@ -73,16 +69,22 @@ class Command(PortalCommand):
                 "Set VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN, or run this in a terminal to be asked.",
                 returncode=USAGE,
             )
-        auth_id = auth_id or input("Auth ID (MA_… or SA_…): ").strip()
+        auth_id = auth_id or self._ask("Auth ID (MA_… or SA_…): ")
         token = token or getpass("Auth token (not shown): ").strip()
         if not auth_id or not token:
             raise CommandError("Both the Auth ID and the token are needed.", returncode=USAGE)
         return auth_id, token
 
+    def _ask(self, question: str) -> str:
+        """On stderr, because stdout may be for JSON only."""
+        self.stderr.write(question, ending="")
+        self.stderr.flush()
+        return input().strip()
+
     def _parent(self, auth_id: str | None, own: str) -> Account | None:
         if auth_id is None:
             return None
-        parent = Account.objects.filter(auth_id=auth_id).exclude(auth_id=own).first()
+        parent: Account | None = Account.objects.filter(auth_id=auth_id).exclude(auth_id=own).first()
         if parent is None:
             raise CommandError(
                 f"{auth_id} is not connected: connect the main account first.", returncode=USAGE

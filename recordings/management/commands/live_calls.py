@@ -10,6 +10,7 @@ from django.utils import timezone
 from recordings import live
 from recordings.management.portal_command import PortalCommand, accounts_asked, add_account
 from recordings.models import Call
+from recordings.vobiz.wire import one_line
 
 
 class Command(PortalCommand):
@@ -23,14 +24,15 @@ class Command(PortalCommand):
 
     def act(self, **options: Any) -> None:
         accounts = accounts_asked(options["account"])
-        failures = []
-        for account in accounts:
-            if not live.refresh(account, now=timezone.now()):
-                failures.append(f"{account.auth_id}: {account.live_error}")
+        failures = [
+            f"{account.auth_id}: {account.live_error}"
+            for account in accounts
+            if not live.refresh(account, now=timezone.now())
+        ]
         calls = Call.objects.live().filter(account__in=accounts).select_related("account").order_by("pk")
         rows = [_row(call) for call in calls.prefetch_related("recordings")]
-        lines = [f"{row['call_uuid']}  {row['from'] or '?'} → {row['to'] or '?'}" for row in rows]
-        lines.append(f"{len(rows)} live calls.")
+        lines = [_line(row) for row in rows]
+        lines.append("1 live call." if len(rows) == 1 else f"{len(rows)} live calls.")
         failed = None
         if failures:
             failed = "These are the last known calls: " + " ".join(failures)
@@ -47,3 +49,10 @@ def _row(call: Call) -> dict[str, Any]:
         "started_at": call.started_at,
         "recordings": [row.recording_id for row in call.recordings.all() if row.is_open and row.recording_id],
     }
+
+
+def _line(row: dict[str, Any]) -> str:
+    """For a terminal, where a number from outside must not move the cursor."""
+    ends = " → ".join(one_line(row[end] or "?") for end in ("from", "to"))
+    running = "".join(f"  ● {recording_id}" for recording_id in row["recordings"])
+    return f"{row['call_uuid']}  {ends}{running}"

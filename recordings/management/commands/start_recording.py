@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from recordings import control
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, RecordingStatus
-from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
-from recordings.models import Account, Call
+from recordings.management.portal_command import USAGE, PortalCommand, add_account, call_asked
+from recordings.models import Account
 from recordings.provider import callback_urls_possible
-from recordings.vobiz.wire import checked_id
 
 
 class Command(PortalCommand):
@@ -32,7 +31,7 @@ class Command(PortalCommand):
         parser.add_argument("--transcribe", action=BooleanOptionalAction, default=None)
 
     def act(self, **options: Any) -> None:
-        call = self._call(options["call_uuid"], options["account"])
+        call = call_asked(options["call_uuid"], options["account"])
         recording = control.start(call, self._options(call.account, options), by=None, now=timezone.now())
         document = {
             "id": recording.pk,
@@ -46,6 +45,8 @@ class Command(PortalCommand):
         elif recording.status == RecordingStatus.REQUESTED:
             failed = f"{recording.error} It may be recording; starting again would make a second recording."
         sentence = f"Recording {recording.recording_id or '(id not known yet)'}: {recording.status}."
+        if recording.status == RecordingStatus.ACTIVE:
+            sentence += f" It is cut at {recording.cuts_at:%Y-%m-%d %H:%M:%S} UTC, unless it ends before."
         self.report(document, sentence, failed=failed)
 
     @staticmethod
@@ -62,22 +63,3 @@ class Command(PortalCommand):
                 "Vobiz cannot call this portal, so a transcript could never arrive.", returncode=USAGE
             )
         return chosen
-
-    @staticmethod
-    def _call(call_uuid: str, auth_id: str | None) -> Call:
-        try:
-            checked_id(call_uuid)
-        except ValueError:
-            raise CommandError(f"{call_uuid!r} is not a call UUID.", returncode=USAGE) from None
-        accounts = accounts_asked(auth_id)
-        known = list(
-            Call.objects.filter(call_uuid=call_uuid, account__in=accounts).select_related(
-                "account", "account__parent"
-            )
-        )
-        if len(known) == 1:
-            return known[0]
-        if len(accounts) > 1:
-            raise CommandError("Name the account the call belongs to: --account AUTH_ID.", returncode=USAGE)
-        call: Call = Call.objects.obtain(accounts[0], call_uuid)
-        return call

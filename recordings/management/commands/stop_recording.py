@@ -10,8 +10,15 @@ from django.utils import timezone
 
 from recordings import control
 from recordings.control import StopOutcome
-from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
-from recordings.models import Call, Recording
+from recordings.management.portal_command import (
+    USAGE,
+    PortalCommand,
+    accounts_asked,
+    add_account,
+    call_asked,
+    id_asked,
+)
+from recordings.models import Recording
 
 WORDS = {
     StopOutcome.SENT: "Vobiz was asked to stop {count}.",
@@ -40,24 +47,20 @@ class Command(PortalCommand):
     def act(self, **options: Any) -> None:
         if bool(options["recording_id"]) == bool(options["call"]) or bool(options["call"]) != options["all"]:
             raise CommandError("Give either RECORDING_ID, or --call CALL_UUID --all.", returncode=USAGE)
-        accounts = accounts_asked(options["account"])
-        now = timezone.now()
-        if options["recording_id"]:
-            rows = Recording.objects.filter(recording_id=options["recording_id"], account__in=accounts)
-            recording = rows.select_related("account", "call").first()
-            if recording is None:
-                raise CommandError(f"No recording {options['recording_id']} is known here.", returncode=USAGE)
-            result = control.stop(recording, by=None, now=now)
-        else:
-            calls = list(
-                Call.objects.filter(call_uuid=options["call"], account__in=accounts).select_related("account")
-            )
-            if len(calls) != 1:
-                cure = "Name its account: --account AUTH_ID." if calls else "Run live_calls first."
-                raise CommandError(
-                    f"Call {options['call']}: {len(calls)} known here. {cure}", returncode=USAGE
-                )
-            result = control.stop_all(calls[0], by=None, now=now)
+        result = self._stop(options)
         failed = FAILURES.get(result.outcome) or result.error
-        sentence = WORDS.get(result.outcome, "").format(count=result.stopped)
+        sentence = WORDS.get(result.outcome, "Nothing was stopped.").format(count=result.stopped)
         self.report({"stopped": result.stopped}, sentence, failed=failed)
+
+    @staticmethod
+    def _stop(options: dict[str, Any]) -> control.StopResult:
+        now = timezone.now()
+        if options["call"]:
+            return control.stop_all(call_asked(options["call"], options["account"]), by=None, now=now)
+        recording_id = id_asked(options["recording_id"], "RECORDING_ID")
+        accounts = accounts_asked(options["account"])
+        rows = Recording.objects.filter(recording_id=recording_id, account__in=accounts)
+        recording = rows.select_related("account", "call").first()
+        if recording is None:
+            raise CommandError(f"No recording {recording_id} is known here.", returncode=USAGE)
+        return control.stop(recording, by=None, now=now)

@@ -9,17 +9,19 @@ manage.py sync_recordings --dry-run --json      what it would do, changing nothi
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from recordings import sync, tasks
-from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
+from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account, id_asked
 from recordings.models import Account
-from recordings.vobiz.wire import checked_id
 
+TYPE = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
 COUNTS = ("seen", "created", "updated", "unchanged", "gone", "failed")
 
 
@@ -47,7 +49,7 @@ class Command(PortalCommand):
         entries, problems = [], []
         for account in accounts_asked(options["account"]):
             synced = tasks.sync_account(
-                account, _scope(account, options), by=None, progress=lambda tally: self._show(account, tally)
+                account, _scope(account, options), by=None, progress=partial(self._show, account)
             )
             entries.append(_entry(account, synced))
             problems += _problems(account, synced)
@@ -71,13 +73,11 @@ class Command(PortalCommand):
 
 def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
     for name in ("call", "recording"):
-        if options[name]:
-            try:
-                checked_id(options[name])
-            except ValueError:
-                raise CommandError(
-                    f"--{name} {options[name]!r} is not an id of Vobiz's.", returncode=USAGE
-                ) from None
+        if options[name] is not None:
+            id_asked(options[name], f"--{name}")
+    kind = options["type"].lower() if options["type"] is not None else None
+    if kind is not None and not TYPE.fullmatch(kind):
+        raise CommandError("--type must be one word, such as call, conference or trunk.", returncode=USAGE)
     if options["limit"] is not None and options["limit"] < 1:
         raise CommandError("--limit must be 1 or more.", returncode=USAGE)
     return sync.Scope(
@@ -85,7 +85,7 @@ def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
         since=_moment(options["since"], account.zone) if options["since"] else None,
         call_uuid=options["call"],
         recording_id=options["recording"],
-        kind=options["type"],
+        kind=kind,
         limit=options["limit"],
         dry_run=options["dry_run"],
     )
@@ -116,9 +116,10 @@ def _entry(account: Account, synced: tasks.Synced) -> dict[str, Any]:
 def _problems(account: Account, synced: tasks.Synced) -> list[str]:
     """What makes this run a failure; being cut by --limit, or another running, does not."""
     tally = synced.tally
-    if synced.already_running or tally.complete or (tally.cut and not tally.failed):
-        return []
-    reasons = [tally.error] if tally.error else []
-    if tally.failed:
-        reasons.append(f"{tally.failed} rows or pages failed.")
-    return [f"{account.auth_id}: {' '.join(reasons)}"]
+    reasons = []
+    if not (synced.already_running or tally.complete or (tally.cut and not tally.failed)):
+        reasons += [tally.error] if tally.error else []
+        reasons += [f"{tally.failed} rows or pages failed."] if tally.failed else []
+    if synced.settled is not None and synced.settled.error is not None:
+        reasons.append(synced.settled.error)
+    return [f"{account.auth_id}: {' '.join(reasons)}"] if reasons else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -49,10 +49,11 @@ class AccountAdmin(PortalAdmin):
     # The list
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With when each was last synced completely."""
+        """With when each was last synced completely, and whether its parent is the reader's to see."""
         complete = SyncRun.objects.filter(account=OuterRef("pk"), complete=True).order_by("-started_at")
         at = Subquery(complete.values("started_at")[:1])
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at)
+        parent = Account.objects.visible_to(request.user).filter(pk=OuterRef("parent"))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at, sees_parent=Exists(parent))
         return rows
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -80,9 +81,9 @@ class AccountAdmin(PortalAdmin):
         return _("required") if account.require_signed else _("not required")
 
     @admin.display(description=gettext_lazy("parent account"))
-    def parent_account(self, account: Account) -> str:
+    def parent_account(self, account: Any) -> str:
         """The main account of a sub-account."""
-        return shown.words(account.parent)
+        return str(shown.UNSEEN) if _has_unseen_parent(account) else shown.words(account.parent)
 
     @admin.display(description=gettext_lazy("last complete sync"))
     def synced(self, account: Any) -> str | SafeString:
@@ -113,8 +114,9 @@ class AccountAdmin(PortalAdmin):
             token += ["keep_former_hours"] if obj is not None else []
         token += ["former_token"] if obj is not None else []
         defaults = ["default_time_limit", "default_file_format", "default_channels", "default_transcribe"]
+        parent = "parent_account" if _has_unseen_parent(obj) else "parent"
         return [
-            (None, {"fields": ["auth_id", "name", "parent", "is_active"], "description": NEVER_DELETED}),
+            (None, {"fields": ["auth_id", "name", parent, "is_active"], "description": NEVER_DELETED}),
             (_("Token"), {"fields": token}),
             (_("Callbacks"), {"fields": ["require_signed"]}),
             (_("New recordings"), {"fields": [*defaults, "recorded_by_flow"]}),
@@ -126,10 +128,7 @@ class AccountAdmin(PortalAdmin):
         """The Auth ID is what rows and callbacks hang on; a parent not ours to see is not ours to change."""
         if obj is None:
             return ()
-        foreign = (
-            obj.parent_id and not Account.objects.visible_to(request.user).filter(pk=obj.parent_id).exists()
-        )
-        return ("auth_id", "former_token", *(("parent",) if foreign else ()))
+        return ("auth_id", "former_token", *(("parent_account",) if _has_unseen_parent(obj) else ()))
 
     # the flag among the positional arguments is handed on by name
     def get_form(  # type: ignore[override]
@@ -264,3 +263,8 @@ class AccountAdmin(PortalAdmin):
         level = messages.WARNING if left else messages.SUCCESS
         here = self.to_object(account, anchor="#refused")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
+
+
+def _has_unseen_parent(account: Any) -> bool:
+    """Of an account as this admin reads it: it belongs to one that the reader does not."""
+    return account is not None and account.parent_id is not None and not account.sees_parent

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -21,7 +21,7 @@ from recordings.admin.finding import number_or_id
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import EventOutcome, Scheme
-from recordings.models import CallbackEvent
+from recordings.models import CallbackEvent, Recording
 
 MOST_AT_ONCE = 200
 WORDS = {
@@ -61,9 +61,16 @@ class CallbackEventAdmin(ReadOnlyAdmin):
         "the account's page has the address."
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With whether its recording is the reader's to see: an account's callbacks may be about its sub-account's."""
+        recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording"))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
+        return rows
+
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         """By the recording's number, call UUID or id."""
-        return queryset.filter(number_or_id(term, call="recording__call__", recording="recording__"))
+        of_recording = number_or_id(term, call="recording__call__", recording="recording__")
+        return queryset.filter(of_recording & Q(sees_recording=True))
 
     def has_process_permission(self, request: HttpRequest) -> bool:
         """What the action below asks for."""
@@ -86,9 +93,11 @@ class CallbackEventAdmin(ReadOnlyAdmin):
         return shown.badge(event.trust, f"{label} {_scheme(event)}".strip())
 
     @admin.display(description=gettext_lazy("from → to"))
-    def numbers(self, event: CallbackEvent) -> str | SafeString:
+    def numbers(self, event: Any) -> str | SafeString:
         """Of its recording's call."""
-        return shown.from_to(event.recording.call) if event.recording is not None else shown.NONE
+        if event.recording is None:
+            return shown.NONE
+        return shown.from_to(event.recording.call) if event.sees_recording else str(shown.UNSEEN)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, event: CallbackEvent) -> SafeString:
@@ -162,15 +171,16 @@ class CallbackEventAdmin(ReadOnlyAdmin):
             "sections": sections,
         }
 
-    def _delivery(self, request: HttpRequest, event: CallbackEvent) -> Section:
+    def _delivery(self, request: HttpRequest, event: Any) -> Section:
         zone = event.account.zone
+        seen = event.recording is None or event.sees_recording
         base = event.expected_base
         spent = ", ".join(shown.plain(nonce) for nonce in event.nonces)
         return Section(
             _("The delivery"),
             [
                 Fact(_("Account"), shown.linked(request, event.account)),
-                Fact(_("Recording"), shown.linked(request, event.recording)),
+                Fact(_("Recording"), shown.linked(request, event.recording) if seen else str(shown.UNSEEN)),
                 Fact(_("Received"), shown.moment(event.received_at, zone)),
                 Fact(_("Processed"), shown.moment(event.processed_at, zone)),
                 Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),

@@ -154,7 +154,8 @@ class RecordingAdmin(ReadOnlyAdmin):
         """Its callbacks, newest first; None for those who may not see callbacks."""
         if not may(request, "view_callbackevent"):
             return None
-        events = CallbackEvent.objects.filter(recording=recording).defer("payload", "raw_body")[:EVENTS_SHOWN]
+        events = CallbackEvent.objects.visible_to(request.user).filter(recording=recording)
+        events = events.defer("payload", "raw_body")[:EVENTS_SHOWN]
         zone = recording.account.zone
         return [
             {

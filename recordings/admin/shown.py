@@ -17,7 +17,7 @@ from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.choices import (
     CallState,
@@ -32,6 +32,7 @@ from recordings.models import Account, Call, Recording
 from recordings.numbers import grouped
 
 NONE = "–"
+UNSEEN = gettext_lazy("not yours to see")  # a row of an account that the reader does not belong to
 # Left and right marks, embeddings, overrides, isolates, and controls other than tab and line ends.
 MARKS = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"

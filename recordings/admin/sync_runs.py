@@ -64,6 +64,9 @@ class SyncRunAdmin(ReadOnlyAdmin):
     list_filter = (AccountFilter, "state")
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "scope", "error")
+    empty_words = gettext_lazy(
+        "No sync has run yet. One reads every recording that Vobiz lists, so that none is missing here."
+    )
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
@@ -95,7 +98,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """With the button for those who may press it."""
         form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
-        return super().changelist_view(request, {"sync_form": form, **(extra_context or {})})
+        said = {"sync_form": form, "empty_words": self.empty_words}
+        return super().changelist_view(request, {**said, **(extra_context or {})})
 
     @page("sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest) -> HttpResponse:

@@ -113,6 +113,13 @@ def test_a_partial_run_shows_its_pages_its_rows_and_what_failed(account: Account
     assert "The first 2 of 101." in page
 
 
+def test_an_empty_list_says_what_a_sync_is_for(account: Account, boss: Client) -> None:
+    assert (
+        "One reads every recording that Vobiz lists"
+        in boss.get("/admin/recordings/syncrun/").content.decode()
+    )
+
+
 def test_the_list_counts_what_each_run_found(account: Account, boss: Client) -> None:
     at = timezone.now()
     run = a_run(account, at=at, created=12)

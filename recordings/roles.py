@@ -1,0 +1,72 @@
+"""The five roles. Each is a Django group, made once by a migration and a superuser's to change from then on.
+
+A role says what may be done, an account's members whose calls it may be done with: it takes both. A permission that
+comes later is given to the roles by the migration that brings it; what the table names and no migration has brought
+yet is passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps.registry import Apps
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+APP = "recordings"
+SEE = (
+    "view_account", "view_live_calls", "view_call", "view_recording", "view_transcription", "view_syncrun",
+)  # fmt: skip
+CALLBACKS = ("view_callbackevent", "process_callbackevent")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`name` is its group's, in the database; `label` is what people read; permissions are codenames of this app."""
+
+    name: str
+    label: str | Promise
+    permissions: tuple[str, ...]
+
+
+ROLES = (
+    Role("Viewer", _("Viewer"), SEE),
+    Role("Listener", _("Listener"), (*SEE, "read_transcription")),
+    Role("Operator", _("Operator"), (*SEE, "start_recording", "stop_recording", "sync_now")),
+    Role("Auditor", _("Auditor"), SEE),
+    Role(
+        "Account admin",
+        _("Account admin"),
+        (*SEE, "change_account", "change_token", "test_account", *CALLBACKS),
+    ),
+)
+LABELS = {role.name: role.label for role in ROLES}
+
+
+def label_of(name: str) -> str:
+    """A role's name in the reader's language; a group that somebody made keeps the name it was given."""
+    return str(LABELS.get(name, name))
+
+
+def make_roles(apps: Apps, using: str) -> None:
+    """Make the groups that are not there, with what the table gives them; one that is there stays as it is."""
+    groups = apps.get_model("auth", "Group")._default_manager.using(using)
+    for role in ROLES:
+        group, is_new = groups.get_or_create(name=role.name)
+        if is_new:
+            group.permissions.set(_given(apps, using, role))
+
+
+def remove_roles(apps: Apps, using: str) -> None:
+    """Delete the groups that nobody has and nobody changed; any other is somebody's work and stays."""
+    groups = apps.get_model("auth", "Group")._default_manager.using(using)
+    for role in ROLES:
+        group = groups.filter(name=role.name, user=None).first()
+        if group is not None and set(group.permissions.all()) == set(_given(apps, using, role)):
+            group.delete()
+
+
+def _given(apps: Apps, using: str, role: Role) -> Any:
+    permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
+    return permissions.filter(content_type__app_label=APP, codename__in=role.permissions)

@@ -1,0 +1,160 @@
+"""The five roles: made once with their permissions, never made over, and taken away only where nobody uses them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from recordings.roles import APP, ROLES, SEE, label_of
+
+MIGRATION = import_module("recordings.migrations.0002_roles")
+NAMES = ["Viewer", "Listener", "Operator", "Auditor", "Account admin"]
+
+pytestmark = pytest.mark.django_db
+
+
+def then() -> Any:
+    """The apps as they are at the time of the migration."""
+    return MigrationExecutor(connection).loader.project_state((APP, "0002_roles")).apps
+
+
+def forwards() -> None:
+    MIGRATION.forwards(then(), SimpleNamespace(connection=connection))
+
+
+def backwards() -> None:
+    MIGRATION.backwards(then(), SimpleNamespace(connection=connection))
+
+
+@pytest.fixture(autouse=True)
+def nothing_yet() -> None:
+    """As a new database is before the migration: Django makes permissions only after the last one."""
+    Group.objects.all().delete()
+    Permission.objects.filter(content_type__app_label=APP).delete()
+    ContentType.objects.filter(app_label=APP).delete()
+    ContentType.objects.clear_cache()
+
+
+def permissions_of(name: str) -> set[str]:
+    return set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
+
+
+def test_the_migration_makes_the_five_roles_with_the_permissions_of_the_table() -> None:
+    forwards()
+
+    assert sorted(Group.objects.values_list("name", flat=True)) == sorted(NAMES)
+    assert {role.name: permissions_of(role.name) for role in ROLES} == {
+        role.name: set(role.permissions) for role in ROLES
+    }
+    assert set(
+        Permission.objects.filter(group__isnull=False).values_list("content_type__app_label", flat=True)
+    ) == {APP}
+
+
+def test_every_role_may_see_and_beyond_that_what_its_name_says() -> None:
+    beyond = {role.name: set(role.permissions) - set(SEE) for role in ROLES}
+
+    assert all(set(SEE) <= set(role.permissions) for role in ROLES)
+    assert beyond == {
+        "Viewer": set(),
+        "Listener": {"read_transcription"},
+        "Operator": {"start_recording", "stop_recording", "sync_now"},
+        "Auditor": set(),
+        "Account admin": {
+            "change_account", "change_token", "test_account", "view_callbackevent", "process_callbackevent",
+        },
+    }  # fmt: skip
+
+
+def test_no_role_may_delete_or_add_anything_or_give_roles() -> None:
+    every = {name for role in ROLES for name in role.permissions}
+
+    assert not {name for name in every if name.startswith(("add_", "delete_"))}
+    assert not {name for name in every if name.endswith(("_user", "_group", "_permission"))}
+
+
+def test_djangos_own_making_of_permissions_finds_them_and_makes_none_twice() -> None:
+    forwards()
+    before = set(Permission.objects.values_list("pk", flat=True))
+
+    create_permissions(apps.get_app_config(APP), verbosity=0)
+
+    assert before <= set(Permission.objects.values_list("pk", flat=True))
+    every = Permission.objects.filter(content_type__app_label=APP).values_list("codename", flat=True)
+    assert len(every) == len(set(every)) == sum(
+        len(model._meta.default_permissions) + len(model._meta.permissions)
+        for model in apps.get_app_config(APP).get_models()
+    )  # fmt: skip
+
+
+def test_making_them_again_leaves_a_role_as_a_superuser_changed_it() -> None:
+    forwards()
+    viewer, operator = (Group.objects.get(name=name) for name in ("Viewer", "Operator"))
+    viewer.permissions.clear()
+    operator.permissions.add(Permission.objects.get(codename="read_transcription"))
+    Group.objects.get(name="Auditor").delete()
+
+    forwards()
+
+    assert permissions_of("Viewer") == set()
+    assert permissions_of("Operator") == {
+        *SEE,
+        "start_recording",
+        "stop_recording",
+        "sync_now",
+        "read_transcription",
+    }
+    assert permissions_of("Auditor") == set(SEE)
+
+
+def test_a_group_that_has_a_roles_name_already_keeps_what_it_was_given() -> None:
+    Group.objects.create(name="Viewer")
+
+    forwards()
+
+    assert permissions_of("Viewer") == set()
+
+
+def test_taking_them_back_deletes_those_that_nobody_uses_and_nobody_changed() -> None:
+    forwards()
+    Group.objects.get(name="Viewer").permissions.add(Permission.objects.get(codename="read_transcription"))
+    Group.objects.get(name="Operator").permissions.remove(Permission.objects.get(codename="sync_now"))
+    User.objects.create_user("asha").groups.add(Group.objects.get(name="Listener"))
+    Group.objects.create(name="Night shift")
+
+    backwards()
+
+    assert sorted(Group.objects.values_list("name", flat=True)) == [
+        "Listener",
+        "Night shift",
+        "Operator",
+        "Viewer",
+    ]
+    backwards()
+    forwards()
+    assert permissions_of("Listener") == {*SEE, "read_transcription"}
+    assert sorted(Group.objects.values_list("name", flat=True)) == sorted([*NAMES, "Night shift"])
+
+
+def test_the_table_names_only_permissions_that_exist() -> None:
+    create_permissions(apps.get_app_config(APP), verbosity=0)
+
+    known = set(Permission.objects.filter(content_type__app_label=APP).values_list("codename", flat=True))
+    assert {name for role in ROLES for name in role.permissions} <= known
+
+
+def test_a_role_is_read_by_its_label_and_any_other_group_by_its_name() -> None:
+    assert [label_of(name) for name in NAMES] == NAMES
+    assert label_of("Night shift") == "Night shift"
+    assert not any(type(role.label) is str for role in ROLES), (
+        "a label is translated when it is read, not before"
+    )

@@ -103,6 +103,15 @@ def test_a_read_back_that_finds_nothing_yet_undoes_nothing_and_is_tried_again(
     assert settle(account, now=due_at(row)) == Settled(settled=1, open=0)
 
 
+def test_an_unsigned_event_stays_open_until_the_api_knows_its_recording(
+    client: Client, account: Account
+) -> None:
+    asked_for(account, recording_id=DOCUMENTED)
+    deliver(client, KEY, ENDED, **UNSIGNED)
+    assert settle(account, now=_later()) == Settled(settled=0, open=2)  # the event and the read-back
+    assert the_event().outcome == EventOutcome.RECEIVED
+
+
 # Announced on the account's door
 
 
@@ -140,6 +149,8 @@ def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_
     received = the_event().received_at
     for minute in range(200):
         settle(account, now=received + timedelta(minutes=minute))
+        if minute == 10:
+            assert len(asked(world, "recording.retrieve")) == 4  # at once, and after 1, 3 and 7 minutes
     event = the_event()
     assert (event.outcome, event.attempts) == (EventOutcome.FAILED, 8)
     assert "does not know recording" in str(event.error)

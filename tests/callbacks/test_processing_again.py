@@ -132,6 +132,7 @@ def test_an_unreadable_event_is_read_again(client: Client, recording: Recording)
     assert fresh(recording).status == RecordingStatus.COMPLETED
     event.refresh_from_db()
     assert (event.kind, event.raw_body, event.raw_form) == ("recording", None, None)
+    assert set(SpentNonce.objects.values_list("content_digest", flat=True)) == {event.content_digest}
     deliver(client, KEY, ENDED, headers=headers)  # the same delivery, tried again by Vobiz
     assert the_event().deliveries == 2
 

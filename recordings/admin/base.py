@@ -81,6 +81,12 @@ class PortalChangeList(ChangeList):
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
 
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """The order that a filter asks for by an annotation `list_order`, else the usual one."""
+        if "list_order" in queryset.query.annotations:
+            return ["list_order", "pk"]
+        return list(super().get_ordering(request, queryset))
+
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """The rows asked for, without the columns in the admin's `list_deferred`."""
         rows = super().get_queryset(request, exclude_parameters)

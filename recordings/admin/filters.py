@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
+from recordings import overview
+from recordings.admin.base import may
 from recordings.admin.shown import plain
+from recordings.admin.zones import reader_zone
+from recordings.choices import Attention, RecordingStatus
 from recordings.models import Account
 
 
@@ -47,15 +53,161 @@ class RecordingAccountFilter(AccountFilter):
 
 
 class AttentionFilter(admin.SimpleListFilter):
-    """Whether a person is needed."""
+    """Whether a person is needed, and why."""
 
     title = _("needs attention")
     parameter_name = "attention"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Yes, or all."""
-        return [("yes", _("yes"))]
+        """Yes, or why."""
+        return [("yes", _("yes")), *Attention.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows that ask for someone."""
-        return queryset.filter(needs_attention__isnull=False) if self.value() == "yes" else queryset
+        """The rows that ask for someone, and for this."""
+        value = self.value()
+        if value is None:
+            return queryset
+        asking = queryset.filter(needs_attention__isnull=False)
+        return asking if value == "yes" else asking.filter(needs_attention=value)
+
+
+class LinkedFilter(admin.SimpleListFilter):
+    """A choice that only a link makes: on or off, and drawn only while it is on, so that it can be taken off."""
+
+    words: Any = ""
+    value_on = "yes"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The one choice, while it is made."""
+        return [(self.value_on, self.words)] if self.parameter_name in request.GET else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows, where it is made."""
+        return self.found(request, queryset) if self.value() == self.value_on else queryset
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows it finds."""
+        raise NotImplementedError
+
+
+class LeavingFilter(LinkedFilter):
+    """Recordings whose audio Vobiz deletes soon; such a list begins with the first to go."""
+
+    title = _("kept at Vobiz")
+    parameter_name = "leaving"
+    words = _("leaves within 7 days")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By how long each account's audio is kept."""
+        accounts = Account.objects.visible_to(request.user).order_by()
+        kept_days = list(accounts.values_list("retention_days", flat=True).distinct())
+        rows: Any = queryset
+        leaving: QuerySet[Any] = rows.leaving(timezone.now(), overview.LEAVES_SOON, kept_days=kept_days)
+        return leaving.annotate(list_order=F("leaves_at"))
+
+
+class SilentFilter(LinkedFilter):
+    """Among the last recordings started here, those of which no callback came."""
+
+    title = _("callback")
+    parameter_name = "callback"
+    value_on = "missing"
+    words = _("none came, among the last started here")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """For those who may see callbacks."""
+        if not may(request, "view_callbackevent"):
+            return queryset.none()
+        return queryset.filter(pk__in=overview.starts(request.user, timezone.now()).silent)
+
+
+class UnsignedFilter(LinkedFilter):
+    """Callbacks that are unsigned where signed ones came before or are required."""
+
+    title = _("signature")
+    parameter_name = "unsigned"
+    value_on = "unexpected"
+    words = _("missing where expected, in 7 days")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By what each account's callbacks were like."""
+        now = timezone.now()
+        return queryset.filter(overview.unexpectedly_unsigned(overview.accounts(request.user, now), now))
+
+
+class BrokenFilter(LinkedFilter):
+    """Syncs that should have made the mirror whole, and did not, since the last that did."""
+
+    title = _("since the last complete one")
+    parameter_name = "broken"
+    words = _("did not complete")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By when the last whole one of each account was."""
+        rows: Any = queryset
+        found: QuerySet[Any] = rows.broken_since_whole()
+        return found
+
+
+class EndedFilter(admin.SimpleListFilter):
+    """How a recording ended."""
+
+    title = _("how it ended")
+    parameter_name = "ended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """As the overview counts them."""
+        return [("completed", _("completed")), ("cut", _("cut at its limit")), ("failed", _("failed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Each row is in at most one of the three."""
+        rows: Any = queryset
+        match self.value():
+            case "completed":
+                rows = rows.not_cut()
+            case "cut":
+                rows = rows.cut_short()
+            case "failed":
+                rows = rows.filter(status=RecordingStatus.FAILED)
+        found: QuerySet[Any] = rows
+        return found
+
+
+class DayFilter(admin.SimpleListFilter):
+    """One day, in the reader's zone."""
+
+    title = _("day")
+    parameter_name = "day"
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        self.zone = reader_zone(request) if self.parameter_name in request.GET else None
+        super().__init__(request, *args)
+
+    def has_output(self) -> bool:
+        """Whenever a day was asked for, even one that is none."""
+        return self.value() is not None
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Only the day that a link chose."""
+        day = _day(request.GET.get(self.parameter_name))
+        return [(day.isoformat(), formats.date_format(day, "DATE_FORMAT"))] if day is not None else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of that day; none for what is no day."""
+        if self.value() is None or self.zone is None:
+            return queryset
+        day = _day(self.value())
+        if day is None:
+            return queryset.none()
+        begins, ends = overview.day_bounds(day, self.zone)
+        return queryset.filter(happened_at__gte=begins, happened_at__lt=ends)
+
+
+def _day(text: str | None) -> date | None:
+    """`2026-11-21` as a day; None for what is none, or has no day before or after it."""
+    try:
+        day = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    margin = timedelta(days=2)  # in UTC the ends of a day may be on the days beside it
+    return day if date.min + margin < day < date.max - margin else None

@@ -17,7 +17,14 @@ from recordings import control
 from recordings.admin import shown
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.facts import Section, as_said, vobiz_facts
-from recordings.admin.filters import AccountFilter, AttentionFilter
+from recordings.admin.filters import (
+    AccountFilter,
+    AttentionFilter,
+    DayFilter,
+    EndedFilter,
+    LeavingFilter,
+    SilentFilter,
+)
 from recordings.admin.finding import number_or_id
 from recordings.admin.recording_page import asked_for, identity, storage, transcript
 from recordings.admin.stopping import stop_words
@@ -44,7 +51,9 @@ class RecordingAdmin(ReadOnlyAdmin):
         "account_name",
     )
     list_display_links = ("when",)
-    list_filter = ("status", AttentionFilter, "origin", AccountFilter)
+    list_filter = (
+        "status", EndedFilter, AttentionFilter, "origin", AccountFilter, DayFilter, LeavingFilter, SilentFilter,
+    )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")
     search_fields = ("recording_id",)

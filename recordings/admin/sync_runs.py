@@ -16,7 +16,7 @@ from recordings import tasks
 from recordings.admin import shown
 from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter
+from recordings.admin.filters import AccountFilter, BrokenFilter
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -61,7 +61,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "failed", "took", "asked_by",
     )  # fmt: skip
     list_display_links = ("when",)
-    list_filter = (AccountFilter, "state")
+    list_filter = (AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "scope", "error")
     empty_words = gettext_lazy(

@@ -115,6 +115,8 @@ class CallbackEvent(models.Model):
                 condition=~Q(outcome="applied"),
                 name="callbackevent_not_applied",
             ),
+            # unsigned ones where signed ones came before
+            models.Index(fields=["account", "trust", "received_at"], name="callbackevent_by_trust"),
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.constraints import never_empty
 from recordings.models.facts import FACT_COLUMNS, NAME_LENGTH, TEXT_FACTS, URL_LENGTH, WORD_LENGTH, Facts
-from recordings.models.recording_set import RecordingQuerySet
+from recordings.models.recording_set import ALMOST, KEPT_FROM, RecordingQuerySet
 
 KEPT_COLUMNS = (
     "provider_data", "content_hash", "synced_at", "audio", "audio_sha256", "audio_bytes", "container",
@@ -32,7 +32,6 @@ KEPT_COLUMNS = (
 )  # fmt: skip
 SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
 STOP_TAKES = timedelta(seconds=60)
-ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
 
 
 class Recording(models.Model):
@@ -182,6 +181,22 @@ class Recording(models.Model):
             # matching a listed recording to a start whose id is not known yet
             models.Index(
                 fields=["call"], condition=Q(recording_id__isnull=True), name="recording_without_id"
+            ),
+            # the overview: whose audio leaves Vobiz soon, what needs a person, whose callbacks came
+            models.Index(
+                KEPT_FROM,
+                condition=Q(status="completed", gone_at_provider_at__isnull=True, archived_at__isnull=True),
+                name="recording_leaving",
+            ),
+            models.Index(
+                fields=["needs_attention"],
+                condition=Q(needs_attention__isnull=False),
+                name="recording_for_a_person",
+            ),
+            models.Index(
+                fields=["-happened_at"],
+                condition=Q(callback_base__isnull=False),
+                name="recording_with_callback",
             ),
         ]
 

@@ -8,12 +8,20 @@ from typing import Self
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SyncState
 from recordings.models.account import Account
 from recordings.models.visibility import VisibleQuerySet
+
+BROKEN = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
+NARROW = (
+    "call",
+    "recording",
+    "type",
+    "limit",
+)  # a scope that names one of these leaves most of the list unread
 
 
 def lease() -> timedelta:
@@ -27,6 +35,24 @@ class SyncRunQuerySet(VisibleQuerySet):
     def running(self) -> Self:
         """Those that have not ended, or not said so."""
         return self.filter(state=SyncState.RUNNING)
+
+    def wide(self) -> Self:
+        """Those that were asked for the whole list, or all of it since a date."""
+        return self.exclude(scope__has_any_keys=list(NARROW))
+
+    def whole(self) -> Self:
+        """Those after which the mirror was whole."""
+        return self.wide().filter(complete=True)
+
+    def broken(self) -> Self:
+        """Those that should have made the mirror whole and did not."""
+        return self.wide().filter(state__in=BROKEN)
+
+    def broken_since_whole(self) -> Self:
+        """Those that broke after the last whole one of their account."""
+        whole = SyncRun.objects.whole().filter(account=OuterRef("account")).order_by("-started_at")
+        rows = self.broken().annotate(whole_at=Subquery(whole.values("started_at")[:1]))
+        return rows.filter(Q(whole_at=None) | Q(started_at__gt=F("whole_at")))
 
     def begin(
         self, account: Account, *, now: datetime, scope: dict[str, object], by: User | None
@@ -97,7 +123,13 @@ class SyncRun(models.Model):
                 condition=Q(complete=False) | Q(state="complete"), name="syncrun_complete_only_when_complete"
             ),
         ]
-        indexes = [models.Index(fields=["account", "-started_at"], name="syncrun_newest")]
+        indexes = [
+            models.Index(fields=["account", "-started_at"], name="syncrun_newest"),
+            # the last whole one, however many failed since
+            models.Index(
+                fields=["account", "-started_at"], condition=Q(complete=True), name="syncrun_newest_complete"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.account.auth_id} {self.started_at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,107 @@
+"""Everything the overview shows, read once for one request: what its reader may not see is not read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from recordings import overview
+from recordings.admin import shown
+from recordings.admin.base import may
+from recordings.admin.zones import reader_zone
+from recordings.overview import SILENT_IN_A_ROW, Counted, Day, Starts, Trouble
+from recordings.provider import public_url
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the portal. Numbers of what the reader may not view are empty, or None where empty says something."""
+
+    request: HttpRequest
+    now: datetime
+    accounts: list[Any]
+    zone: tzinfo
+    live_calls: Counted
+    running: dict[str, Counted]
+    leaving: Counted
+    leaves_first_at: datetime | None
+    for_a_person: dict[tuple[int, str], Trouble]
+    broken_syncs: dict[int, Trouble]
+    callback_troubles: dict[tuple[int, str, str], Trouble]
+    unsigned: dict[int, Trouble]
+    starts: Starts | None
+    days: list[Day] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, request: HttpRequest, now: datetime) -> Look:
+        """Read it: twelve queries at most, of which each has an index and an end."""
+        user: Any = request.user
+        seen = overview.accounts(user, now)
+        zone = reader_zone(request, {account.time_zone for account in seen})
+        calls, recordings = may(request, "view_call"), may(request, "view_recording")
+        syncs, callbacks = may(request, "view_syncrun"), may(request, "view_callbackevent")
+        kept_days = {account.retention_days for account in seen} if recordings else set()
+        leaving, first_at = overview.leaving(user, now, kept_days=kept_days)
+        return cls(
+            request=request,
+            now=now,
+            accounts=seen,
+            zone=zone,
+            live_calls=overview.live_calls(user) if calls else Counted(),
+            running=overview.running(user) if recordings else {},
+            leaving=leaving,
+            leaves_first_at=first_at,
+            for_a_person=overview.for_a_person(user) if recordings else {},
+            broken_syncs=overview.broken_syncs(user, seen) if syncs else {},
+            callback_troubles=overview.callback_troubles(user) if callbacks else {},
+            unsigned=overview.unsigned(user, seen, now) if callbacks else {},
+            starts=overview.starts(user, now) if recordings and callbacks else None,
+            days=overview.days(user, now.astimezone(zone).date(), zone) if recordings else [],
+        )
+
+    def may(self, permission: str) -> bool:
+        """Whether the reader has it."""
+        return may(self.request, permission)
+
+    @property
+    def sees_syncs(self) -> bool:
+        """The reader may view sync runs."""
+        return self.may("view_syncrun")
+
+    @property
+    def may_see_live(self) -> bool:
+        """The reader may open the live calls."""
+        return self.may("view_live_calls")
+
+    @property
+    def portal_url(self) -> str:
+        """Where Vobiz is told to call."""
+        return public_url("")
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """The last callback of any account."""
+        return max((account.heard_at for account in self.accounts if account.heard_at), default=None)
+
+    @property
+    def is_silent(self) -> bool:
+        """Vobiz does not reach this portal: three in a row without a callback, or none ever after the first."""
+        if self.starts is None:
+            return False
+        none_ever = self.starts.looked_at > 0 and self.heard_at is None
+        return self.starts.in_a_row >= SILENT_IN_A_ROW or none_ever
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return {account.pk: shown.plain(account.name or account.auth_id) for account in self.accounts}
+
+    def account_name(self, account: int) -> str:
+        """What people call an account; nothing where they see no other."""
+        if len(self.accounts) == 1:
+            return ""
+        return self._names.get(account, _("another account"))

@@ -1,0 +1,272 @@
+"""The overview, the admin's first page: what runs, what leaves Vobiz, what is healthy, and what needs a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import TextChoices
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import formats
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recordings.admin import shown
+from recordings.admin.attention import STALE_SYNC, Verb, lines, listed
+from recordings.admin.look import Look
+from recordings.admin.zones import zone_label
+from recordings.choices import EventOutcome, RecordingStatus
+from recordings.overview import TROUBLES, Counted, Day, Trouble
+
+MOST_LINES = 10
+MOST_SYNCS = 5
+
+
+class Ended(TextChoices):
+    """How a recording ended, as the `ended` filter of the list says it; from the bottom of a bar upwards."""
+
+    COMPLETED = "completed"
+    CUT = "cut"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number that links to the list of just those rows."""
+
+    count: Counted
+    url: str
+    words: str
+    role: str = "quiet"
+
+    @property
+    def shape(self) -> str:
+        """Beside its colour."""
+        return shown.SHAPES[self.role]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLine:
+    """How one account's mirror stands."""
+
+    badge: str | SafeString
+    account: str
+    age: str
+    said: str
+    url: str
+    verb: Verb | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A part of one day's bar; `y` and `height` in percent of the picture, from the top."""
+
+    kind: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class DayShown:
+    """One day as a bar and as a row of the table."""
+
+    label: str
+    name: str
+    total: int
+    bars: list[Bar]
+    numbers: list[Number]
+
+
+def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """What the template shows."""
+    look = Look.at(request, now)
+    found = lines(look)
+    return {
+        "look": look,
+        "zone_words": zone_label(look.zone, now),
+        "now_numbers": _now(look),
+        "leaving": _leaving(look),
+        "callbacks": _callbacks(look) if look.may("view_callbackevent") else None,
+        "syncs": _syncs(look)[:MOST_SYNCS] if look.sees_syncs else None,
+        "syncs_left_out": max(0, len(_active(look)) - MOST_SYNCS),
+        "lines": found[:MOST_LINES],
+        "more_lines": found[MOST_LINES:],
+        "days": _days(look.days),
+        "days_words": _days_words(look.days),
+        "shapes": shown.SHAPES,
+    }
+
+
+def _active(look: Look) -> list[Any]:
+    return [account for account in look.accounts if account.is_active]
+
+
+def _now(look: Look) -> list[Number]:
+    found = []
+    if look.may("view_call"):
+        n = look.live_calls
+        words = ngettext("live call", "live calls", n.n)
+        found.append(Number(n, listed("call", state__exact="live"), words, "running" if n else "quiet"))
+    if look.may("view_recording"):
+        n = look.running.get(RecordingStatus.ACTIVE, Counted())
+        words = ngettext("recording running", "recordings running", n.n)
+        role = "running" if n else "quiet"
+        found.append(Number(n, listed("recording", status__exact=RecordingStatus.ACTIVE.value), words, role))
+        if n := look.running.get(RecordingStatus.REQUESTED, Counted()):
+            words = _("asked for, and not confirmed yet")
+            url = listed("recording", status__exact=RecordingStatus.REQUESTED.value)
+            found.append(Number(n, url, words, "attention"))
+    return found
+
+
+def _leaving(look: Look) -> dict[str, Any] | None:
+    if not look.may("view_recording"):
+        return None
+    n = look.leaving
+    words = ngettext("recording leaves Vobiz within 7 days", "recordings leave Vobiz within 7 days", n.n)
+    first = look.leaves_first_at
+    return {
+        "number": Number(n, listed("recording", leaving="yes"), words, "attention" if n else "good"),
+        "first": shown.days_left(first, look.now) if first else "",
+        "first_at": shown.moment(first, look.zone) if first else "",
+        "kept_days": sorted({account.retention_days for account in look.accounts}),
+    }
+
+
+def _callbacks(look: Look) -> dict[str, Any]:
+    heard = look.heard_at
+    sums = {
+        outcome: _sum(t for (_a, o, _t), t in look.callback_troubles.items() if o == outcome)
+        for outcome in TROUBLES
+    }
+    always = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.UNMATCHED)
+    numbers = [
+        Number(
+            n,
+            listed("callbackevent", outcome__exact=outcome.value),
+            _outcome_word(outcome),
+            _role(outcome, n),
+        )
+        for outcome, n in sums.items()
+        if n or outcome in always
+    ]
+    if n := _sum(look.unsigned.values()):
+        words = _("unsigned in 7 days, where signed ones came before or are required")
+        numbers.append(Number(n, listed("callbackevent", unsigned="unexpected"), words, "attention"))
+    return {
+        "heard_at": shown.moment(heard, look.zone) if heard else "",
+        "heard_ago": shown.ago(heard, look.now) if heard else "",
+        "is_good": not look.is_silent and not any(sums.values()) and not look.unsigned,
+        "numbers": numbers,
+        "silent": _silent(look),
+    }
+
+
+def _outcome_word(outcome: EventOutcome) -> str:
+    return {
+        EventOutcome.FAILED: _("failed"),
+        EventOutcome.REFUSED: _("refused"),
+        EventOutcome.UNMATCHED: _("unmatched"),
+        EventOutcome.CONFLICT: _("contradicting"),
+        EventOutcome.UNPARSED: _("unreadable"),
+    }[outcome]
+
+
+def _role(outcome: EventOutcome, n: Counted) -> str:
+    return shown.ROLES.get(outcome, "bad") if n else "quiet"
+
+
+def _sum(troubles: Any) -> Counted:
+    those: list[Trouble] = list(troubles)
+    return Counted(sum(one.count.n for one in those), any(one.count.more for one in those))
+
+
+def _silent(look: Look) -> dict[str, Any] | None:
+    """Of the last recordings started here, how many ended without a callback."""
+    starts = look.starts
+    if starts is None or not starts.looked_at:
+        return None
+    n = Counted(len(starts.silent))
+    role = "bad" if look.is_silent else "attention" if n else "good"
+    words = ngettext(
+        "of the last %d recording started here had no callback",
+        "of the last %d recordings started here had no callback",
+        starts.looked_at,
+    ) % starts.looked_at  # fmt: skip
+    return {
+        "number": Number(n, listed("recording", callback="missing"), words, role),
+        "is_bad": look.is_silent,
+        "bad_words": _("Vobiz does not reach this portal at %s") % look.portal_url,
+    }
+
+
+def _syncs(look: Look) -> list[SyncLine]:
+    """One line for each account that is switched on, the worst first."""
+    found = []
+    for account in _active(look):
+        trouble, at = look.broken_syncs.get(account.pk), account.whole_at
+        old = at is None or look.now - at > STALE_SYNC
+        rank, role, word = _sync_state(account, trouble, is_old=old)
+        said = trouble.words if trouble is not None else ""
+        url = listed("syncrun", account=account.pk)
+        verb = None
+        if look.may("sync_now") and not account.is_syncing:
+            verb = Verb(
+                _("Sync now"), reverse("admin:recordings_account_sync", args=[account.pk]), posts=True
+            )
+        age = _("complete %s") % shown.ago(at, look.now) if at else _("never complete")
+        name = shown.plain(account.name or account.auth_id)
+        line = SyncLine(shown.badge(word, word, role=role), name, age, shown.plain(said), url, verb)
+        found.append(((rank, at.timestamp() if at else 0.0), line))
+    return [line for _key, line in sorted(found, key=lambda pair: pair[0])]
+
+
+def _sync_state(account: Any, trouble: Trouble | None, *, is_old: bool) -> tuple[int, str, str]:
+    if trouble is not None:
+        return 0, "bad", _("failing")
+    if account.is_syncing:
+        return 2, "running", _("running")
+    return (1, "attention", _("old")) if is_old else (3, "good", _("up to date"))
+
+
+def _days(days: list[Day]) -> list[DayShown]:
+    most = max((day.total for day in days), default=0) or 1
+    return [_day(day, most) for day in days]
+
+
+def _day(day: Day, most: int) -> DayShown:
+    counts = {Ended.COMPLETED: day.completed, Ended.CUT: day.cut, Ended.FAILED: day.failed}
+    bars, top = [], 100.0
+    for kind, n in counts.items():
+        height = round(100 * n / most, 2)
+        top = round(top - height, 2)
+        if n:
+            bars.append(Bar(kind.value, max(0.0, top), height))
+    numbers = [
+        Number(Counted(n), listed("recording", day=day.day.isoformat(), ended=kind.value), kind.value)
+        for kind, n in counts.items()
+    ]
+    return DayShown(_short(day.day), formats.date_format(day.day, "DATE_FORMAT"), day.total, bars, numbers)
+
+
+def _short(day: date) -> str:
+    return str(day.day)
+
+
+def _days_words(days: list[Day]) -> str:
+    """The picture in one sentence, for those who do not see it."""
+    if not days:
+        return ""
+    return _(
+        "Recordings a day, from %(first)s to %(last)s: %(completed)d completed, %(cut)d cut short, %(failed)d failed. "
+        "The table below has each day."
+    ) % {
+        "first": formats.date_format(days[0].day, "DATE_FORMAT"),
+        "last": formats.date_format(days[-1].day, "DATE_FORMAT"),
+        "completed": sum(day.completed for day in days),
+        "cut": sum(day.cut for day in days),
+        "failed": sum(day.failed for day in days),
+    }

@@ -1,0 +1,22 @@
+"""The overview, as a tag of the admin's first page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from recordings.admin import overview
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def overview_context(context: dict[str, Any]) -> dict[str, Any] | None:
+    """What it shows; None for somebody who sees no account, or has no role to see anything of one."""
+    request = context["request"]
+    if not any(name.startswith("recordings.view_") for name in request.user.get_all_permissions()):
+        return None
+    found = overview.context(request, timezone.now())
+    return found if found["look"].accounts else None

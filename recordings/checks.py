@@ -6,11 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+import phonenumbers
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import validate_host
 
 from recordings.encryption import MINIMUM_SECRET
+from recordings.vobiz.addresses import BadAddress, checked_api_url, is_loopback
+
+DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
+SMALLEST_PAGE, LARGEST_PAGE = 10, 100
+ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback."
 
 
 @register
@@ -30,53 +37,128 @@ def check_secrets(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
-def check_addresses(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E003 to E006: PORTAL_URL, the API and hosts."""
-    portal = urlsplit(settings.PORTAL_URL)
-    if portal.scheme not in {"http", "https"} or not portal.hostname:
+def check_portal_url(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E003, E004, E006: the address Vobiz is given and people use."""
+    problem = _problem_of_portal_url(settings.PORTAL_URL)
+    if problem is not None:
         yield Error(
-            "PORTAL_URL is not a URL.", hint="Such as https://portal.example.com", id="recordings.E003"
-        )
-    elif portal.path or portal.query or portal.fragment or portal.username or portal.password:
-        yield Error(
-            "PORTAL_URL has a path, query, user or final slash.",
+            f"PORTAL_URL {problem}.",
             hint="Only scheme, host and, if it is not the usual one, port: https://portal.example.com",
             id="recordings.E003",
         )
+        return
+    portal = urlsplit(settings.PORTAL_URL)
     if portal.scheme == "http" and not settings.LOCAL_MODE:
-        yield Error(
-            "PORTAL_URL must be https outside local mode.",
-            hint="Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback.",
-            id="recordings.E004",
-        )
-    api = urlsplit(settings.VOBIZ_API_URL)
-    if (
-        not api.hostname
-        or api.scheme not in {"http", "https"}
-        or (api.scheme == "http" and not settings.LOCAL_MODE)
-    ):
-        yield Error(
-            "VOBIZ_API_URL must be an https URL.", hint="https://api.vobiz.ai/api/v1", id="recordings.E005"
-        )
+        yield Error("PORTAL_URL must be https outside local mode.", hint=ONLY_LOCALLY, id="recordings.E004")
     if "*" in settings.ALLOWED_HOSTS:
         yield Error("ALLOWED_HOSTS holds *.", hint="Name the portal's own hosts.", id="recordings.E006")
+    elif not validate_host(_as_allowed(portal.hostname or ""), settings.ALLOWED_HOSTS):
+        yield Error(
+            "ALLOWED_HOSTS does not hold the host of PORTAL_URL, so the portal would answer nobody there.",
+            hint="Remove ALLOWED_HOSTS, or add that host to it.",
+            id="recordings.E006",
+        )
 
 
 @register
-def check_limits(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E007, E008, W001: DEBUG, timeouts and page size."""
-    if settings.DEBUG and not settings.LOCAL_MODE:
+def check_vobiz(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E005, E008, E009, E011: the API, the hosts of audio, deadlines, page size, region."""
+    try:
+        checked_api_url(settings.VOBIZ_API_URL, local=settings.LOCAL_MODE)
+    except BadAddress as problem:
         yield Error(
-            "DEBUG is on outside local mode.", hint="Remove DEBUG from the settings.", id="recordings.E007"
+            f"VOBIZ_API_URL cannot be used. {problem}",
+            hint="Remove it: https://api.vobiz.ai/api/v1 is the default.",
+            id="recordings.E005",
         )
+    for host in settings.VOBIZ_MEDIA_HOSTS:
+        if not _is_host_name(host):
+            yield Error(
+                f"VOBIZ_MEDIA_HOSTS holds {host!r}, which is not the exact name of a host.",
+                hint="Names alone, without https://, port, path or *: media.vobiz.ai",
+                id="recordings.E009",
+            )
     for name in ("VOBIZ_CONNECT_TIMEOUT", "VOBIZ_READ_TIMEOUT", "VOBIZ_TOTAL_TIMEOUT"):
         if not 0 < getattr(settings, name) <= 3600:
             yield Error(
                 f"{name} must be between 0 and 3600 seconds.", hint="Remove it.", id="recordings.E008"
             )
-    if not 1 <= settings.VOBIZ_PAGE_SIZE <= 100:
-        yield Warning(
-            "VOBIZ_PAGE_SIZE is outside 1 to 100; Vobiz gives at most 100 rows a page.",
+    if not SMALLEST_PAGE <= settings.VOBIZ_PAGE_SIZE <= LARGEST_PAGE:
+        yield Error(
+            f"VOBIZ_PAGE_SIZE must be {SMALLEST_PAGE} to {LARGEST_PAGE}, the most that Vobiz gives.",
             hint="Remove it: 100 is the default, and smaller pages are handled whatever Vobiz gives.",
-            id="recordings.W001",
+            id="recordings.E008",
         )
+    if settings.DEFAULT_REGION not in phonenumbers.SUPPORTED_REGIONS:
+        yield Error(
+            f"DEFAULT_REGION {settings.DEFAULT_REGION!r} is not a country's two letters.",
+            hint="Such as IN.",
+            id="recordings.E011",
+        )
+
+
+@register
+def check_environment(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E010, E012: values that cannot be read, and a database the portal is not made for."""
+    for name in settings.UNREADABLE_SETTINGS:
+        yield Error(
+            f"{name} is not a number.", hint="Correct it, or remove it from .env.", id="recordings.E010"
+        )
+    if settings.DATABASES["default"]["ENGINE"] not in DATABASES:
+        yield Error(
+            "DATABASE_URL must be of SQLite or PostgreSQL.",
+            hint="postgres://user:password@host:5432/name",
+            id="recordings.E012",
+        )
+
+
+@register
+def check_local_mode(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E007, E013: what only a portal that nobody else can reach may do."""
+    if settings.LOCAL_MODE:
+        return
+    if settings.DEBUG:
+        yield Error(
+            "DEBUG is on outside local mode.", hint="Remove DEBUG from the settings.", id="recordings.E007"
+        )
+    lax = [
+        name
+        for name in (
+            "SESSION_COOKIE_SECURE",
+            "CSRF_COOKIE_SECURE",
+            "SECURE_SSL_REDIRECT",
+            "SECURE_HSTS_SECONDS",
+        )
+        if not getattr(settings, name)
+    ]
+    if lax:
+        yield Error(
+            f"{', '.join(lax)} must be on outside local mode.", hint=ONLY_LOCALLY, id="recordings.E013"
+        )
+    if "vobiz_portal.sandbox" in settings.INSTALLED_APPS:
+        yield Error("The sandbox is installed outside local mode.", hint=ONLY_LOCALLY, id="recordings.E013")
+
+
+def _problem_of_portal_url(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - raises where it is no number
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii() or " " in url:
+        return "is not a URL"
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc or url.endswith(("?", "#", "/")):
+        return "has a path, query, user or final slash"
+    return None
+
+
+def _as_allowed(host: str) -> str:
+    """A host as ALLOWED_HOSTS has it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_host_name(host: str) -> bool:
+    if is_loopback(host):
+        return True
+    labels = host.split(".")
+    return all(label and label.isascii() and label.replace("-", "").isalnum() for label in labels)

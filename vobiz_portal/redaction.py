@@ -8,26 +8,20 @@ from __future__ import annotations
 import logging
 import re
 
-CALLBACK_KEY = re.compile(r"(/callbacks/[a-z]+/)[^/\s?\"']+")
-QUERY = re.compile(r"(/[^\s?\"']*)\?[^\s\"']*")
+# Everything behind the name of a door; behind another word too, for a mistyped path may hold a key.
+CALLBACK = re.compile(
+    r"(/callbacks(?:/|%2f)+(?:(?:recording|transcription|account)(?:/|%2f)+)?)[^\s\"'<>?]+", re.IGNORECASE
+)
+QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
 
 
 def redact(text: str) -> str:
     """`text` with callback keys as `…` and query strings gone."""
-    return QUERY.sub(r"\1", CALLBACK_KEY.sub(r"\1…", text))
-
-
-class RedactSecrets(logging.Filter):
-    """Rewrites each record before a handler sees it; never drops one."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = redact(record.getMessage())
-        record.args = None
-        return True
+    return QUERY.sub(r"\1", CALLBACK.sub(r"\1…", text))
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts tracebacks too: an exception's text may hold a URL."""
+    """Redacts the whole line: message, traceback and stack alike, for an exception's text may hold a URL too."""
 
-    def formatException(self, ei: object) -> str:  # noqa: N802 - the name is logging's
-        return redact(super().formatException(ei))  # type: ignore[arg-type]
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))

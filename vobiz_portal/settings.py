@@ -6,7 +6,11 @@ be a production one, and only there are http, cookies without Secure and the san
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import environ
@@ -15,28 +19,63 @@ from csp.constants import NONE, SELF
 from recordings.vobiz.addresses import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+Value = TypeVar("Value")
 
-env = environ.Env()
-_env_file = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
+# Names of settings whose value cannot be read; their defaults hold, and a check names them.
+UNREADABLE_SETTINGS: list[str] = []
+
+# It would quote a line it cannot read, and that line may hold a secret.
+logging.getLogger("environ.environ").setLevel(logging.ERROR)
+_env_file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
 if _env_file and Path(_env_file).is_file():
     environ.Env.read_env(_env_file)
 
 
+def text(name: str, default: str = "") -> str:
+    """A setting as it stands, without blanks around it; one that is empty counts as not set."""
+    return os.environ.get(name, "").strip() or default
+
+
+def names(name: str, default: list[str]) -> list[str]:
+    """A comma-separated list."""
+    return [part.strip() for part in text(name).split(",") if part.strip()] or default
+
+
+def read(name: str, default: Value, kind: Callable[[str], Value]) -> Value:
+    """A setting of another kind than text."""
+    try:
+        return kind(text(name)) if text(name) else default
+    except ValueError:
+        UNREADABLE_SETTINGS.append(name)
+        return default
+
+
+def host_of(url: str) -> str:
+    """The host a URL names, as ALLOWED_HOSTS has it; empty where it names none, which a check then says."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return f"[{host}]" if ":" in host else host
+
+
 # Where the portal is
-PORTAL_URL = env.str("PORTAL_URL", default="http://127.0.0.1:8000")
-PORTAL_HOST = urlsplit(PORTAL_URL).hostname or ""
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[PORTAL_HOST] if PORTAL_HOST else [])
+PORTAL_URL = text("PORTAL_URL", "http://127.0.0.1:8000")
+PORTAL_HOST = host_of(PORTAL_URL)
+ALLOWED_HOSTS = names("ALLOWED_HOSTS", [PORTAL_HOST] if PORTAL_HOST else [])
 LOCAL_MODE = is_loopback(PORTAL_HOST) and all(is_loopback(host) for host in ALLOWED_HOSTS)
-CSRF_TRUSTED_ORIGINS: list[str] = env.list(
-    "CSRF_TRUSTED_ORIGINS", default=[PORTAL_URL] if PORTAL_URL.startswith("https://") else []
+CSRF_TRUSTED_ORIGINS = names(
+    "CSRF_TRUSTED_ORIGINS", [PORTAL_URL] if PORTAL_URL.startswith("https://") else []
 )
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
+DEBUG = text("DEBUG").lower() in {"1", "on", "true", "yes"}
+SECRET_KEY = text("SECRET_KEY")
 
 # Where things are kept
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR = Path(text("VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")}
+DATABASES = {
+    "default": environ.Env.db_url_config(text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"))
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # IMMEDIATE is the setting that matters: with it, writers wait for each other instead of failing.
     DATABASES["default"]["OPTIONS"] = {
@@ -52,18 +91,16 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Vobiz
-VOBIZ_API_URL = env.str("VOBIZ_API_URL", default="https://api.vobiz.ai/api/v1")
-VOBIZ_MEDIA_HOSTS: list[str] = env.list(
-    "VOBIZ_MEDIA_HOSTS", default=["media.vobiz.ai", "recordings.vobiz.ai", "storage.vobiz.ai"]
-)
-VOBIZ_AUTH_ID = env.str("VOBIZ_AUTH_ID", default="")
-VOBIZ_AUTH_TOKEN = env.str("VOBIZ_AUTH_TOKEN", default="")
-VOBIZ_CONNECT_TIMEOUT = env.float("VOBIZ_CONNECT_TIMEOUT", default=3.0)
-VOBIZ_READ_TIMEOUT = env.float("VOBIZ_READ_TIMEOUT", default=10.0)
-VOBIZ_TOTAL_TIMEOUT = env.float("VOBIZ_TOTAL_TIMEOUT", default=60.0)
-VOBIZ_PAGE_SIZE = env.int("VOBIZ_PAGE_SIZE", default=100)
-TOKEN_ENCRYPTION_KEYS: list[str] = env.list("TOKEN_ENCRYPTION_KEYS", default=[])
-DEFAULT_REGION = env.str("DEFAULT_REGION", default="IN")
+VOBIZ_API_URL = text("VOBIZ_API_URL", "https://api.vobiz.ai/api/v1")
+VOBIZ_MEDIA_HOSTS = names("VOBIZ_MEDIA_HOSTS", ["media.vobiz.ai", "recordings.vobiz.ai", "storage.vobiz.ai"])
+VOBIZ_AUTH_ID = text("VOBIZ_AUTH_ID")
+VOBIZ_AUTH_TOKEN = text("VOBIZ_AUTH_TOKEN")
+VOBIZ_CONNECT_TIMEOUT = read("VOBIZ_CONNECT_TIMEOUT", 3.0, float)
+VOBIZ_READ_TIMEOUT = read("VOBIZ_READ_TIMEOUT", 10.0, float)
+VOBIZ_TOTAL_TIMEOUT = read("VOBIZ_TOTAL_TIMEOUT", 60.0, float)
+VOBIZ_PAGE_SIZE = read("VOBIZ_PAGE_SIZE", 100, int)
+TOKEN_ENCRYPTION_KEYS = names("TOKEN_ENCRYPTION_KEYS", [])
+DEFAULT_REGION = text("DEFAULT_REGION", "IN").upper()
 
 # Django
 INSTALLED_APPS = [
@@ -174,7 +211,6 @@ REST_FRAMEWORK = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "vobiz_portal.redaction.RedactSecrets"}},
     "formatters": {
         "line": {
             "()": "vobiz_portal.redaction.RedactingFormatter",
@@ -182,13 +218,13 @@ LOGGING = {
             "style": "{",
         }
     },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "filters": ["redact"], "formatter": "line"},
-    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    # Django's own default would mail error pages, with the request's body in them, to ADMINS.
     "loggers": {
+        # Django's own defaults would mail error pages, with the request's body in them, to ADMINS, and write the
+        # lines of its development server by themselves.
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "urllib3": {"level": "ERROR"},
     },
 }

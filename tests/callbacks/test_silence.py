@@ -17,7 +17,7 @@ from tests.callbacks.posting import FORM, GET, JSON, deliver, path_of, post, sig
 from tests.callbacks.rows import KEY
 from tests.vobiz.payloads import payload
 from tests.vobiz.wire_server import WireServer
-from vobiz_portal.redaction import RedactingFormatter, RedactSecrets
+from vobiz_portal.redaction import RedactingFormatter
 
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
@@ -44,7 +44,6 @@ def told() -> Iterator[list[str]]:
             lines.append(self.format(record))
 
     handler = Writing()
-    handler.addFilter(RedactSecrets())
     handler.setFormatter(RedactingFormatter("{name}: {message}", style="{"))
     loggers = [logging.getLogger(), logging.getLogger("django")]
     before = [logger.level for logger in loggers]

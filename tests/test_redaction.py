@@ -1,0 +1,94 @@
+"""Callback keys and query strings never reach a log line, whoever writes it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils.log import configure_logging
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vobiz_portal.redaction import RedactingFormatter, redact
+
+KEY = "kC7pZ3vQ9xR1tY5uB8nM2wE6aD4sF0gH"
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        (f"Not Found: /callbacks/recording/{KEY}/", "Not Found: /callbacks/recording/…"),
+        (f'"POST /callbacks/account/{KEY}/?x=1 HTTP/1.1" 403', '"POST /callbacks/account/… HTTP/1.1" 403'),
+        (f"Not Found: /callbacks/{KEY}/", "Not Found: /callbacks/…"),
+        (f"Not Found: /Callbacks/Recording/{KEY}", "Not Found: /Callbacks/Recording/…"),
+        (f"Not Found: /callbacks//recording//{KEY}/", "Not Found: /callbacks//recording//…"),
+        (f"Not Found: /callbacks/recording/{KEY}/more/{KEY}", "Not Found: /callbacks/recording/…"),
+        (f"https://a.example/callbacks%2Frecording%2F{KEY}", "https://a.example/callbacks%2Frecording%2F…"),
+        ("GET /Account/MA_X/Recording/?limit=20&offset=0 took 3 s", "GET /Account/MA_X/Recording/ took 3 s"),
+        ("https://media.vobiz.ai/x.mp3?X-Amz-Signature=abc expired", "https://media.vobiz.ai/x.mp3 expired"),
+        ("is it there? yes", "is it there? yes"),
+        ("the callbacks of MA_X", "the callbacks of MA_X"),
+    ],
+)  # fmt: skip
+def test_a_line_is_written_without_keys_and_queries(line: str, written: str) -> None:
+    assert redact(line) == written
+
+
+@given(before=st.text(max_size=20), after=st.text(max_size=20))
+def test_whatever_stands_around_it_the_key_is_gone(before: str, after: str) -> None:
+    assert KEY not in redact(f"{before}/callbacks/recording/{KEY}/{after}")
+
+
+def test_a_traceback_and_its_arguments_are_redacted_too() -> None:
+    out = StringIO()
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(RedactingFormatter("%(message)s"))
+    record = logging.LogRecord("x", logging.ERROR, "x.py", 1, "at %s", (f"/callbacks/account/{KEY}/",), None)
+    error = ValueError(f"https://portal.example.com/callbacks/recording/{KEY}/?token=secret")
+    record.exc_info = (ValueError, error, None)
+    handler.emit(record)
+    assert KEY not in out.getvalue()
+    assert "secret" not in out.getvalue()
+    assert "/callbacks/account/…" in out.getvalue()
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """What the portal's own handlers write from now on."""
+    configure_logging("logging.config.dictConfig", settings.LOGGING)
+    out = StringIO()
+    handlers = {
+        id(handler): handler
+        for name in (None, "django", "django.server")
+        for handler in logging.getLogger(name).handlers
+        if type(handler) is logging.StreamHandler
+    }
+    before = {key: handler.setStream(out) for key, handler in handlers.items()}
+    yield out
+    for key, handler in handlers.items():
+        handler.setStream(before[key])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["recording", "transcription", "account", "nothing"])
+def test_djangos_own_log_of_a_refused_request_holds_no_key(
+    client: Client, written: StringIO, path: str
+) -> None:
+    for method in (client.get, client.post, client.delete):
+        method(f"/callbacks/{path}/{KEY}/?transcription=hello")
+    assert "/callbacks/" in written.getvalue()
+    assert KEY not in written.getvalue()
+    assert "hello" not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "django", "django.request", "django.server", "waitress", "urllib3", "recordings"]
+)
+def test_every_logger_ends_in_a_handler_that_redacts(written: StringIO, name: str) -> None:
+    logging.getLogger(name).error("at /callbacks/recording/%s/", KEY)
+    assert written.getvalue().endswith("at /callbacks/recording/…\n")
+    assert KEY not in written.getvalue()

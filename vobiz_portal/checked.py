@@ -1,0 +1,13 @@
+"""A server does not start with wrong settings: what `manage.py check` says of them, it says too."""
+
+from __future__ import annotations
+
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+
+def refuse_wrong_settings() -> None:
+    """ImproperlyConfigured, with every error and its cure, if a system check finds one."""
+    errors = [message for message in run_checks() if message.is_serious() and not message.is_silenced()]
+    if errors:
+        raise ImproperlyConfigured("\n".join(["The settings are wrong:", *map(str, errors)]))

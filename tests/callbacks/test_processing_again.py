@@ -75,6 +75,21 @@ def test_a_refused_event_whose_content_was_applied_as_signed_has_no_second_effec
     assert SpentNonce.objects.count() == 4
 
 
+def test_a_refused_event_whose_content_came_only_as_a_replay_has_its_effect(
+    client: Client, recording: Recording
+) -> None:
+    replayed = fresh_nonces()
+    deliver(client, KEY, {"Event": "ping"}, nonces=replayed)
+    deliver(client, KEY, ENDED, nonces=replayed)
+    deliver(client, KEY, ENDED, token=WRONG)
+    now = timezone.now()
+    recording.account.set_token(WRONG, now=now)
+    refused = CallbackEvent.objects.get(trust="refused")
+    assert processing.process_again(refused, now=now) == EventOutcome.APPLIED
+    assert fresh(recording).status == RecordingStatus.COMPLETED
+    assert not CallbackEvent.objects.exclude(outcome=EventOutcome.APPLIED).exists()
+
+
 def test_a_refused_event_with_a_nonce_spent_on_other_content_stays_unapplied(
     client: Client, recording: Recording
 ) -> None:

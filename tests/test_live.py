@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -157,3 +159,61 @@ def test_an_account_that_is_switched_off_is_not_asked_about(
     account.refresh_from_db()
     assert not live.refresh(account, now=now)
     assert asked(world) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_accounts_are_asked_side_by_side(subaccount: Account, world: World, now: datetime) -> None:
+    accounts = list(Account.objects.order_by("pk"))
+    for account in accounts:
+        world.place_call(account.auth_id)
+    met = threading.Barrier(2)
+    world.faults.plan(Fault(on="call.list", first=lambda _world: met.wait(5), times=2))
+
+    assert live.refresh_all(accounts, now=now)
+
+    assert not met.broken
+    assert sorted(Call.objects.live().values_list("account", flat=True)) == [one.pk for one in accounts]
+    assert [account.live_refreshed_at for account in accounts] == [now, now]
+
+
+def test_an_account_that_does_not_answer_does_not_keep_another_from_its_calls(
+    subaccount: Account, world: World, now: datetime
+) -> None:
+    main, sub = Account.objects.order_by("pk")
+    call = world.place_call(sub.auth_id)
+    world.faults.plan(Fault(on="call.list", path=f"*{main.auth_id}*", drop="before", times=None))
+
+    assert not live.refresh_all([main, sub], now=now)
+
+    assert uuids() == {call.call_uuid}
+    assert "could not be reached" in (main.live_error or "")
+    assert (sub.live_error, sub.live_refreshed_at) == (None, now)
+
+
+def test_an_account_whose_turn_did_not_come_in_time_is_asked_the_next_time(
+    account: Account, world: World, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = world.place_call(account.auth_id)
+    monkeypatch.setattr(live, "BUDGET", 0.05)
+    world.faults.plan(Fault(on="call.list", delay_before=0.5))
+
+    live.refresh(account, now=now)
+    account.refresh_from_db()
+    assert (account.live_refresh_started_at, account.live_tried_at) == (None, None)
+    monkeypatch.undo()
+
+    assert live.refresh(account, now=now)
+    assert uuids() == {call.call_uuid}
+
+
+def test_accounts_that_are_fresh_cost_no_request_and_two_queries(
+    subaccount: Account, world: World, now: datetime, django_assert_num_queries: Any
+) -> None:
+    accounts = list(Account.objects.all())
+    live.refresh_all(accounts, now=now)
+    before = len(asked(world))
+
+    with django_assert_num_queries(2):
+        live.refresh_all(accounts, now=now + timedelta(seconds=3))
+
+    assert len(asked(world)) == before

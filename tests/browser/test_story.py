@@ -67,13 +67,8 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     # Stop the long one: the short one is still the sandbox's to end.
     page.get_by_role("button", name="Stop this recording").last.click()
     expect(page.locator(".messagelist")).to_contain_text("stop")
-    for recording in (short, long):
-        eventually(
-            lambda pk=recording.pk: Recording.objects.filter(  # type: ignore[misc]
-                pk=pk, status=RecordingStatus.COMPLETED
-            ).exists(),
-            within=20,
-        )
+    both = Recording.objects.filter(pk__in=[short.pk, long.pk], status=RecordingStatus.COMPLETED)
+    eventually(lambda: both.count() == 2, within=20)
     events = CallbackEvent.objects.filter(recording__in=[short, long], kind="recording")
     assert {(event.trust, event.outcome) for event in events} == {(Trust.SIGNED, EventOutcome.APPLIED)}
     long.refresh_from_db()
@@ -93,6 +88,15 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     expect(page.locator("#content")).to_contain_text("ended at its time limit")
 
     # Sync finds the rest, and doubles nothing.
+    sync_now(page)
+    expected = {row.recording_id for row in past} | {short.recording_id, long.recording_id}
+    assert sorted(Recording.objects.values_list("recording_id", flat=True)) == sorted(expected)
+    assert set(Recording.objects.filter(origin=Origin.PORTAL)) == {short, long}
+    lively_world.hang_up(call.call_uuid)
+
+
+def sync_now(page: Page) -> None:
+    """Press the button, and wait until it is done."""
     account = Account.objects.get(auth_id=AUTH_ID)
     page.goto(f"/admin/recordings/account/{account.pk}/change/")
     page.get_by_role("button", name="Sync now").click()
@@ -101,7 +105,3 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     page.reload()
     expect(page.locator("#content")).to_contain_text("complete")
     assert SyncRun.objects.get().state == SyncState.COMPLETE
-    expected = {row.recording_id for row in past} | {short.recording_id, long.recording_id}
-    assert sorted(Recording.objects.values_list("recording_id", flat=True)) == sorted(expected)
-    assert set(Recording.objects.filter(origin=Origin.PORTAL)) == {short, long}
-    lively_world.hang_up(call.call_uuid)

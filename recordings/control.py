@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -24,8 +28,11 @@ from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.account import new_callback_key
 from recordings.models.facts import Facts
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
-from recordings.vobiz.client import WAITING
+from recordings.vobiz.client import WAITING, VobizClient
 from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable, VobizError
+from recordings.vobiz.objects import StartAnswer as Answer
+
+STARTS_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,24 @@ class StartOptions:
         )
 
 
+class OthersBegan(Exception):
+    """Nothing was sent: recordings of the call run that the person who asked had not been shown."""
+
+    def __init__(self, call: Call, began: list[Recording]) -> None:
+        super().__init__(f"{len(began)} recordings of {call.call_uuid} began meanwhile")
+        self.call, self.began = call, began
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """One start. `intent`: at most one recording for each. `expected`: the running ones the person was shown."""
+
+    call: Call
+    options: StartOptions
+    intent: UUID | None = None
+    expected: frozenset[int] | None = None
+
+
 def start(
     call: Call,
     options: StartOptions,
@@ -55,69 +80,128 @@ def start(
     by: User | None,
     now: datetime,
     intent: UUID | None = None,
+    expected: frozenset[int] | None = None,
 ) -> Recording:
     """Start one recording of a live call, at most once for one `intent`.
 
     The row that comes back says what happened: active; failed, with why in `error`; or still requested, which
     means that Vobiz's answer was lost and it may be recording. A second start with the same intent sends nothing
     and returns the first's row. Not inside a transaction: the row is committed before Vobiz is asked.
+
+    `expected` holds the primary keys of the running recordings the person was shown. OthersBegan, and nothing is
+    sent, where another runs by now.
     """
-    reachable = callback_urls_possible()
-    options = replace(options, transcribe=options.transcribe and reachable)
-    recording = _write_down(call, options, by=by, now=now, intent=intent)
-    if recording is None:
-        first: Recording = Recording.objects.select_related("account", "call").get(intent=intent, call=call)
-        return first
-    try:
-        with client_for(call.account, patience=WAITING) as client:
-            answer = client.start_recording(
-                call.call_uuid,
-                time_limit=options.time_limit,
-                file_format=options.file_format,
-                channels=options.channels,
-                callback_url=_callback_url("recording", recording) if reachable else None,
-                transcription_url=_callback_url("transcription", recording) if options.transcribe else None,
-            )
-    except VobizError as error:
-        _settle_refusal(recording, error, now=now)
-    else:
-        if answer.recording_id is not None:
-            recording.take_id(answer.recording_id)
-        recording.fill(Facts.from_answer(answer), Source.ANSWER)
-        recording.confirm()
-    recording.refresh_from_db()
-    return recording
+    outcome = start_many([StartRequest(call, options, intent, expected)], by=by, now=now)[0]
+    if isinstance(outcome, OthersBegan):
+        raise outcome
+    return outcome
 
 
-def _write_down(
-    call: Call, options: StartOptions, *, by: User | None, now: datetime, intent: UUID | None
-) -> Recording | None:
+def start_many(
+    requests: Sequence[StartRequest], *, by: User | None, now: datetime
+) -> list[Recording | OthersBegan]:
+    """`start` of several, in their order. All rows are committed first, then Vobiz is asked for several at once."""
+    outcomes: list[Recording | OthersBegan] = []
+    new: list[Recording] = []
+    for request in requests:
+        try:
+            recording = _write_down(request, by=by, now=now)
+        except OthersBegan as others:
+            outcomes.append(others)
+            continue
+        if recording is None:
+            known = Recording.objects.select_related("account", "call", "requested_by")
+            recording = known.get(intent=request.intent, call=request.call)
+        else:
+            new.append(recording)
+        outcomes.append(recording)
+    _send(new, now=now)
+    return outcomes
+
+
+def _write_down(request: StartRequest, *, by: User | None, now: datetime) -> Recording | None:
     """The row, committed before Vobiz is asked; None where this intent has one already."""
+    call, intent, reachable = request.call, request.intent, callback_urls_possible()
+    transcribe = request.options.transcribe and reachable
     try:
         with transaction.atomic(durable=True):
+            if intent is not None and Recording.objects.filter(intent=intent, call=call).exists():
+                return None
+            _expect(call, request.expected)
             recording = Recording.objects.create(
                 account=call.account,
                 call=call,
                 origin=Origin.PORTAL,
                 status=RecordingStatus.REQUESTED,
                 callback_key=new_callback_key(),
-                callback_base=public_url("") if callback_urls_possible() else None,
+                callback_base=public_url("") if reachable else None,
                 intent=intent,
                 requested_by=by,
                 requested_at=now,
                 happened_at=now,
-                time_limit=options.time_limit,
-                file_format=options.file_format,
-                channels=options.channels,
-                transcribe=options.transcribe,
+                time_limit=request.options.time_limit,
+                file_format=request.options.file_format,
+                channels=request.options.channels,
+                transcribe=transcribe,
             )
-            if options.transcribe:
+            if transcribe:
                 Transcription.objects.create(recording=recording)
     except IntegrityError:
         if intent is not None and Recording.objects.filter(intent=intent, call=call).exists():
             return None
         raise
     return recording
+
+
+def _expect(call: Call, expected: frozenset[int] | None) -> None:
+    """OthersBegan where others run than those; until the row is committed no other start comes between."""
+    if expected is None:
+        return
+    Call.objects.select_for_update().only("pk").get(pk=call.pk)
+    running = call.open_recordings().select_related("requested_by")
+    if began := [row for row in running if row.pk not in expected]:
+        raise OthersBegan(call, began)
+
+
+def _send(rows: list[Recording], *, now: datetime) -> None:
+    """Ask Vobiz for each once, and write down what it answered. Only the asking is done in threads."""
+    asked: list[tuple[Recording, Future[Answer]]] = []
+    clients: dict[int, VobizClient] = {}
+    with ExitStack() as opened, ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
+        for row in rows:
+            try:
+                if row.account.pk not in clients:
+                    client = client_for(row.account, patience=WAITING)
+                    clients[row.account.pk] = opened.enter_context(client)
+            except VobizError as error:
+                _settle_refusal(row, error, now=now)
+                continue
+            ask = partial(
+                clients[row.account.pk].start_recording,
+                row.call.call_uuid,
+                time_limit=row.time_limit or 0,
+                file_format=row.file_format or "",
+                channels=row.channels or "",
+                callback_url=_callback_url("recording", row) if row.callback_base is not None else None,
+                transcription_url=_callback_url("transcription", row) if row.transcribe else None,
+            )
+            asked.append((row, pool.submit(ask)))
+        for row, future in asked:
+            _settle(row, future, now=now)
+    for row in rows:
+        row.refresh_from_db()
+
+
+def _settle(recording: Recording, asked: Future[Answer], *, now: datetime) -> None:
+    try:
+        answer = asked.result()
+    except VobizError as error:
+        _settle_refusal(recording, error, now=now)
+        return
+    if answer.recording_id is not None:
+        recording.take_id(answer.recording_id)
+    recording.fill(Facts.from_answer(answer), Source.ANSWER)
+    recording.confirm()
 
 
 def _callback_url(door: str, recording: Recording) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from recordings import live
 from recordings.choices import CallState
@@ -54,6 +55,16 @@ def test_of_viewers_at_the_same_moment_one_asks(account: Account, world: World, 
     world.faults.plan(Fault(on="call.list", delay_before=0.3))
     together(*[lambda: live.refresh(Account.objects.get(), now=now)] * 4)
     assert len(asked(world, "call.list")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_vobiz_is_asked(account: Account, world: World, now: datetime) -> None:
+    """Rule: no request to Vobiz, and no wait, inside a transaction."""
+    world.place_call(account.auth_id)
+    mine, inside = connections["default"], list[bool]()
+    world.faults.plan(Fault(on="*", times=None, first=lambda _: inside.append(mine.in_atomic_block)))
+    live.refresh(account, now=now)
+    assert inside == [False, False]
 
 
 def test_a_refresh_that_died_is_forgotten_after_a_while(

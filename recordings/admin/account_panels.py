@@ -22,7 +22,6 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     """What the account's template shows; only what the reader may know."""
     shown: dict[str, Any] = {
         "account": account,
-        "zone": account.zone,
         "now": now,
         "may_test": may(request, "test_account"),
         "may_sync": may(request, "sync_now"),

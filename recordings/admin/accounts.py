@@ -88,7 +88,7 @@ class AccountAdmin(PortalAdmin):
     @admin.display(description=gettext_lazy("last complete sync"))
     def synced(self, account: Any) -> str | SafeString:
         """When its mirror was last whole."""
-        return shown.moment(account.synced_at, account.zone)
+        return shown.moment(account.synced_at)
 
     @admin.display(description=gettext_lazy("former token"))
     def former_token(self, account: Account) -> str | SafeString:
@@ -97,8 +97,8 @@ class AccountAdmin(PortalAdmin):
         if until is None:
             return _("none is accepted")
         if until <= timezone.now():
-            return format_html("{} {}", _("no longer accepted since"), shown.moment(until, account.zone))
-        return format_html("{} {}", _("accepted for callbacks until"), shown.moment(until, account.zone))
+            return format_html("{} {}", _("no longer accepted since"), shown.moment(until))
+        return format_html("{} {}", _("accepted for callbacks until"), shown.moment(until))
 
     # The form
 

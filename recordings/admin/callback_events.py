@@ -78,8 +78,8 @@ class CallbackEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("received"))
     def when(self, event: CallbackEvent) -> str | SafeString:
-        """In the account's zone."""
-        return shown.moment(event.received_at, event.account.zone)
+        """In the reader's zone."""
+        return shown.moment(event.received_at)
 
     @admin.display(description=gettext_lazy("outcome"))
     def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
@@ -172,7 +172,6 @@ class CallbackEventAdmin(ReadOnlyAdmin):
         }
 
     def _delivery(self, request: HttpRequest, event: Any) -> Section:
-        zone = event.account.zone
         seen = event.recording is None or event.sees_recording
         base = event.expected_base
         spent = ", ".join(shown.plain(nonce) for nonce in event.nonces)
@@ -181,8 +180,8 @@ class CallbackEventAdmin(ReadOnlyAdmin):
             [
                 Fact(_("Account"), shown.linked(request, event.account)),
                 Fact(_("Recording"), shown.linked(request, event.recording) if seen else str(shown.UNSEEN)),
-                Fact(_("Received"), shown.moment(event.received_at, zone)),
-                Fact(_("Processed"), shown.moment(event.processed_at, zone)),
+                Fact(_("Received"), shown.moment(event.received_at)),
+                Fact(_("Processed"), shown.moment(event.processed_at)),
                 Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),
                 Fact(_("Attempts that failed"), str(event.attempts)),
                 Fact(

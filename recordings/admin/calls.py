@@ -64,7 +64,7 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("when"))
     def when(self, call: Any) -> str | SafeString:
         """When it started; else when its first recording did; else when it became known here."""
-        return shown.moment(call.started_at or call.recorded_at or call.created_at, call.account.zone)
+        return shown.moment(call.started_at or call.recorded_at or call.created_at)
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:
@@ -100,7 +100,7 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: Call) -> dict[str, Any]:
         """The call and every attempt to record it."""
-        now, zone = timezone.now(), obj.account.zone
+        now = timezone.now()
         is_live = obj.state == CallState.LIVE
         sections = [self._facts(request, obj)]
         if obj.provider_data is not None:
@@ -109,7 +109,6 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         return {
             "title": shown.plain(obj),
             "call": obj,
-            "zone": zone,
             "now": now,
             "is_live": is_live,
             "state": self.state_shown(obj),
@@ -120,7 +119,6 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         }
 
     def _facts(self, request: HttpRequest, call: Call) -> Section:
-        zone = call.account.zone
         return Section(
             _("The call"),
             [
@@ -129,9 +127,9 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
                 Fact(_("Direction"), shown.direction(call)),
                 Fact(_("Call UUID"), shown.identifier(call.call_uuid)),
                 Fact(_("Account"), shown.linked(request, call.account)),
-                Fact(_("Started"), shown.moment(call.started_at, zone)),
-                Fact(_("Ended"), shown.moment(call.ended_at, zone), hint=_ended_hint(call)),
-                Fact(_("Last seen live"), shown.moment(call.seen_live_at, zone)),
+                Fact(_("Started"), shown.moment(call.started_at)),
+                Fact(_("Ended"), shown.moment(call.ended_at), hint=_ended_hint(call)),
+                Fact(_("Last seen live"), shown.moment(call.seen_live_at)),
                 Fact(_("Status at Vobiz"), shown.words(call.vobiz_status)),
             ],
         )
@@ -143,10 +141,9 @@ def _ended_hint(call: Call) -> str:
 
 def _row(request: HttpRequest, recording: Recording) -> dict[str, Any]:
     """One attempt to record, failed ones too."""
-    zone = recording.account.zone
     duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
     return {
-        "link": shown.linked(request, recording, shown.moment(recording.happened_at, zone)),
+        "link": shown.linked(request, recording, shown.moment(recording.happened_at)),
         "status": shown.status(recording),
         "length": shown.length(duration),
         "format": shown.layout(recording),

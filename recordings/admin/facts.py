@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
 from typing import Any
 
 from django.utils.html import format_html
@@ -66,15 +65,15 @@ def source_words(recording: Recording, column: str) -> str | SafeString:
     )
 
 
-def vobiz_facts(recording: Recording, zone: tzinfo) -> list[Fact]:
+def vobiz_facts(recording: Recording) -> list[Fact]:
     """Everything Vobiz decides about a recording."""
     approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
     duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
     values: dict[str, tuple[str | SafeString, str]] = {
-        "started_at": (shown.moment(recording.started_at, zone), approximate),
-        "ended_at": (shown.moment(recording.ended_at, zone), ""),
+        "started_at": (shown.moment(recording.started_at), approximate),
+        "ended_at": (shown.moment(recording.ended_at), ""),
         "duration_ms": (shown.length(duration), _thousandths(recording.duration_ms)),
-        "added_at": (shown.moment(recording.added_at, zone), ""),
+        "added_at": (shown.moment(recording.added_at), ""),
         "file_format": (shown.words(recording.file_format), ""),
         "kind": (shown.words(recording.kind), ""),
         "conference_name": (shown.words(recording.conference_name), ""),

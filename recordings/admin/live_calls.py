@@ -88,8 +88,7 @@ class LivePages(PortalAdmin):
             "may_stop": may(request, "stop_recording"),
         }
         if read_at is not None:
-            zone = accounts[0].zone
-            context |= {"read_ago": shown.ago(read_at, now), "read_moment": shown.moment(read_at, zone)}
+            context |= {"read_ago": shown.ago(read_at, now), "read_moment": shown.moment(read_at)}
         return self.render(request, "admin/recordings/call/live.html", context, title=_("Live calls"))
 
     @page("<path:object_id>/record/", name="record", permission="recordings.start_recording", methods=BOTH)
@@ -173,7 +172,6 @@ class LivePages(PortalAdmin):
 
 def live_row(call: Call, now: datetime, *, running: list[Recording] | None = None) -> LiveRow:
     """A live call in words. `running`: its open recordings, where the list did not fetch them with it."""
-    zone = call.account.zone
     since = call.started_at
     rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
     return LiveRow(
@@ -181,7 +179,7 @@ def live_row(call: Call, now: datetime, *, running: list[Recording] | None = Non
         direction=shown.direction(call),
         numbers=shown.from_to(call),
         elapsed=shown.length(max(0.0, (now - since).total_seconds())) if since else shown.NONE,
-        started=shown.moment(since, zone),
+        started=shown.moment(since),
         running=[_line(row, call, now) for row in rows],
     )
 
@@ -232,7 +230,7 @@ def _silence(account: Account, now: datetime) -> dict[str, Any]:
     return {
         "account": shown.plain(account),
         "error": shown.plain(account.live_error or _("Vobiz was slow, so it has not been asked yet.")),
-        "as_of": shown.moment(at, account.zone) if at else "",
+        "as_of": shown.moment(at) if at else "",
         "age": shown.ago(at, now) if at else "",
     }
 
@@ -245,7 +243,7 @@ def _start_form(request: HttpRequest, call: Call, now: datetime) -> StartForm:
     defaults = StartOptions.of(call.account)
 
     def cut_words(limit: int) -> str:
-        at = shown.clock(now + timedelta(seconds=limit), call.account.zone, now=now)
+        at = shown.clock(now + timedelta(seconds=limit), now=now)
         words = _("%(span)s, cuts at %(at)s") % {"span": span(limit), "at": at}
         return _("%s (this account's usual)") % words if limit == defaults.time_limit else words
 

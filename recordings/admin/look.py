@@ -42,7 +42,7 @@ class Look:
         """Read it: twelve queries at most, of which each has an index and an end."""
         user: Any = request.user
         seen = overview.accounts(user, now)
-        zone = reader_zone(request, {account.time_zone for account in seen})
+        zone = reader_zone(request)
         calls, recordings = may(request, "view_call"), may(request, "view_recording")
         syncs, callbacks = may(request, "view_syncrun"), may(request, "view_callbackevent")
         kept_days = {account.retention_days for account in seen} if recordings else set()

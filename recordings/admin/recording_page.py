@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -44,7 +44,7 @@ def identity(request: HttpRequest, recording: Recording) -> Section:
             ),
             Fact(_("Account"), shown.linked(request, recording.account)),
             Fact(_("Known here"), recording.get_origin_display()),
-            Fact(_("API last said anything new"), shown.moment(recording.synced_at, recording.account.zone)),
+            Fact(_("API last said anything new"), shown.moment(recording.synced_at)),
         ],
     )
 
@@ -53,15 +53,15 @@ def _no_id() -> str:
     return _("not known yet: a callback or a sync brings it")
 
 
-def asked_for(recording: Recording, zone: tzinfo) -> Section:
+def asked_for(recording: Recording) -> Section:
     """What somebody asked for here, and what Vobiz answered."""
     answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
     facts = [
         Fact(_("Started by"), shown.words(recording.requested_by or _("command line"))),
-        Fact(_("Asked for"), shown.moment(recording.requested_at, zone)),
+        Fact(_("Asked for"), shown.moment(recording.requested_at)),
         Fact(_("Vobiz's answer"), answer),
         Fact(_("Time limit"), span(recording.time_limit or 0), hint=_cut_hint(recording)),
-        Fact(_("Would be cut at"), shown.moment(recording.cuts_at, zone)),
+        Fact(_("Would be cut at"), shown.moment(recording.cuts_at)),
         Fact(_("Channels"), recording.get_channels_display() if recording.channels else shown.NONE),
         Fact(_("Transcribe"), _("yes") if recording.transcribe else _("no")),
         Fact(_("Callback address given to Vobiz"), _callback_address(recording)),
@@ -69,7 +69,7 @@ def asked_for(recording: Recording, zone: tzinfo) -> Section:
     if recording.stop_requested_at is not None:
         by = shown.words(recording.stop_requested_by or _("command line"))
         facts.append(
-            Fact(_("Stop asked for"), shown.moment(recording.stop_requested_at, zone), hint=_("by %s") % by)
+            Fact(_("Stop asked for"), shown.moment(recording.stop_requested_at), hint=_("by %s") % by)
         )
     return Section(_("Asked for here"), facts)
 
@@ -87,11 +87,10 @@ def _callback_address(recording: Recording) -> str:
 
 def storage(recording: Recording, now: datetime) -> Section:
     """Until when Vobiz keeps the audio."""
-    zone = recording.account.zone
     if recording.gone_at_provider_at is not None:
         gone = Fact(
             _("Gone at Vobiz"),
-            shown.moment(recording.gone_at_provider_at, zone),
+            shown.moment(recording.gone_at_provider_at),
             hint=_("its row stays here"),
         )
         return Section(_("Kept"), [gone])
@@ -100,10 +99,10 @@ def storage(recording: Recording, now: datetime) -> Section:
     hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
         "left": shown.days_left(leaves, now), "days": days,
     }  # fmt: skip
-    return Section(_("Kept"), [Fact(_("Leaves Vobiz"), shown.moment(leaves, zone), hint=hint)])
+    return Section(_("Kept"), [Fact(_("Leaves Vobiz"), shown.moment(leaves), hint=hint)])
 
 
-def transcript(request: HttpRequest, recording: Recording, zone: tzinfo) -> Transcript:
+def transcript(request: HttpRequest, recording: Recording) -> Transcript:
     """The text for those who may read it; for everyone, how it stands."""
     held = Transcription.objects.filter(recording=recording).first()
     if held is None:
@@ -113,13 +112,13 @@ def transcript(request: HttpRequest, recording: Recording, zone: tzinfo) -> Tran
         return Transcript(None, why_none(held), [], badge)
     if not may(request, "read_transcription"):
         return Transcript(None, _("You do not have the permission to read transcripts."), [], badge)
-    return Transcript(shown.plain(held.text or ""), trust_words(held), charges(held, zone), badge)
+    return Transcript(shown.plain(held.text or ""), trust_words(held), charges(held), badge)
 
 
-def charges(held: Transcription, zone: tzinfo) -> list[Fact]:
+def charges(held: Transcription) -> list[Fact]:
     """What Vobiz said beside the text."""
     return [
-        Fact(_("Received"), shown.moment(held.received_at, zone)),
+        Fact(_("Received"), shown.moment(held.received_at)),
         Fact(
             _("Charge"),
             shown.money(held.charge, ""),

@@ -68,8 +68,8 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Recording) -> str | SafeString:
-        """Started, else added, else asked for; in the account's zone."""
-        return shown.moment(recording.happened_at, recording.account.zone)
+        """Started, else added, else asked for; in the reader's zone."""
+        return shown.moment(recording.happened_at)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Recording) -> SafeString:
@@ -132,11 +132,11 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
         """What is known of it, and from where."""
-        now, zone = timezone.now(), obj.account.zone
+        now = timezone.now()
         sections = [
             identity(request, obj),
-            *([asked_for(obj, zone)] if obj.requested_at is not None else []),
-            Section(_("What Vobiz says"), vobiz_facts(obj, zone)),
+            *([asked_for(obj)] if obj.requested_at is not None else []),
+            Section(_("What Vobiz says"), vobiz_facts(obj)),
             storage(obj, now),
         ]
         if obj.provider_data is not None:
@@ -146,7 +146,6 @@ class RecordingAdmin(ReadOnlyAdmin):
         return {
             "title": _("Recording of %s") % shown.plain(obj.call),
             "recording": obj,
-            "zone": zone,
             "now": now,
             "status": shown.status(obj),
             "attention": ATTENTION_WORDS[Attention(obj.needs_attention)] if obj.needs_attention else "",
@@ -154,7 +153,7 @@ class RecordingAdmin(ReadOnlyAdmin):
             "may_stop": may_stop,
             "can_stop_one": may_stop and bool(obj.recording_url),
             "can_stop_again": obj.needs_attention == Attention.STOP_UNCONFIRMED,
-            "transcript": transcript(request, obj, zone),
+            "transcript": transcript(request, obj),
             "events": self._events(request, obj),
             "sections": sections,
         }
@@ -165,10 +164,9 @@ class RecordingAdmin(ReadOnlyAdmin):
             return None
         events = CallbackEvent.objects.visible_to(request.user).filter(recording=recording)
         events = events.defer("payload", "raw_body")[:EVENTS_SHOWN]
-        zone = recording.account.zone
         return [
             {
-                "link": shown.linked(request, event, shown.moment(event.received_at, zone)),
+                "link": shown.linked(request, event, shown.moment(event.received_at)),
                 "kind": event.get_kind_display(),
                 "outcome": shown.badge(event.outcome, event.get_outcome_display()),
                 "trust": shown.badge(event.trust, event.get_trust_display()),

@@ -74,27 +74,32 @@ def words(text: object) -> str:
     return NONE if text in (None, "") else plain(text)
 
 
-def zone_of(account: Account | None) -> tzinfo:
-    """The zone in which times are shown: the account's, else the current one."""
-    return account.zone if account is not None else timezone.get_current_timezone()
+def zone_of(zone: tzinfo | None = None) -> tzinfo:
+    """The zone in which times are shown: the reader's, which a middleware makes the current one."""
+    return zone if zone is not None else timezone.get_current_timezone()
 
 
-def moment(at: datetime | None, zone: tzinfo) -> str | SafeString:
-    """`6 Nov 2025, 19:19:10 IST`, with the instant in UTC on hover."""
+def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
+    """`6 Nov 2025, 19:19:10` in the reader's zone, which each page names once; with the instant in UTC on hover.
+
+    In the hour that a zone has twice a year, `01:30:00 EDT` says which of the two it is.
+    """
     if at is None:
         return NONE
-    local, utc = at.astimezone(zone), at.astimezone(UTC)
+    local, utc = at.astimezone(zone_of(zone)), at.astimezone(UTC)
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    words = dateformat.format(local, "j M Y, H:i:s")
     return format_html(
-        '<time datetime="{}" title="{} UTC">{} {}</time>',
+        '<time datetime="{}" title="{} UTC">{}</time>',
         utc.isoformat(timespec="milliseconds"),
         dateformat.format(utc, "Y-m-d H:i:s"),
-        dateformat.format(local, "j M Y, H:i:s"),
-        zone_name(local),
+        f"{words} {zone_name(local)}" if twice else words,
     )
 
 
-def clock(at: datetime, zone: tzinfo, *, now: datetime) -> str:
+def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
     """`18:16 IST`, with the day where it is not today's; for sentences."""
+    zone = zone_of(zone)
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     days = (local.date() - today).days
     day = {0: "", 1: _("tomorrow") + " "}.get(days, dateformat.format(local, "j M Y") + " ")

@@ -37,5 +37,5 @@ def start_words(recording: Recording, *, now: datetime, is_first: bool) -> tuple
 def _until(recording: Recording, now: datetime) -> str:
     if recording.cuts_at is None:
         return _("ends with the call.")
-    at = shown.clock(recording.cuts_at, recording.account.zone, now=now)
+    at = shown.clock(recording.cuts_at, now=now)
     return _("will be cut at %s unless it is stopped or the call ends first.") % at

@@ -37,7 +37,7 @@ def asked_before(recording: Recording, now: datetime) -> str:
         return _("Somebody asked to stop it before. Nothing was sent again.")
     return _("%(who)s asked to stop it at %(when)s. Nothing was sent again.") % {
         "who": shown.words(recording.stop_requested_by or _("Somebody at the command line")),
-        "when": shown.clock(recording.stop_requested_at, recording.account.zone, now=now),
+        "when": shown.clock(recording.stop_requested_at, now=now),
     }
 
 
@@ -45,9 +45,7 @@ def until_words(recording: Recording, now: datetime) -> str:
     """When its time limit ends it."""
     if recording.cuts_at is None:
         return _("it ends with its call.")
-    return _("its time limit ends it at %s.") % shown.clock(
-        recording.cuts_at, recording.account.zone, now=now
-    )
+    return _("its time limit ends it at %s.") % shown.clock(recording.cuts_at, now=now)
 
 
 def no_url_words() -> str:

@@ -70,8 +70,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
-        """In the account's zone."""
-        return shown.moment(run.started_at, run.account.zone)
+        """In the reader's zone."""
+        return shown.moment(run.started_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
@@ -111,12 +111,11 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: SyncRun) -> dict[str, Any]:
         """Pages, rows, failures."""
-        now, zone = timezone.now(), obj.account.zone
+        now = timezone.now()
         running = obj.state == SyncState.RUNNING
         return {
             "title": _("Sync of %s") % shown.plain(obj.account),
             "run": obj,
-            "zone": zone,
             "is_running": running,
             "is_silent": running and obj.lease_until < now,
             "state_badge": self.state_shown(obj),
@@ -129,7 +128,6 @@ class SyncRunAdmin(ReadOnlyAdmin):
         }
 
     def _asked(self, request: HttpRequest, run: SyncRun) -> Section:
-        zone = run.account.zone
         scope = ", ".join(
             str(label) if run.scope[name] is True else f"{label} {shown.plain(run.scope[name])}"
             for name, label in ASKED_FOR.items()
@@ -141,8 +139,8 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 Fact(_("Account"), shown.linked(request, run.account)),
                 Fact(_("Asked for"), scope or _("every recording that Vobiz lists")),
                 Fact(_("By"), self.asked_by(run)),
-                Fact(_("Started"), shown.moment(run.started_at, zone)),
-                Fact(_("Ended"), shown.moment(run.ended_at, zone)),
+                Fact(_("Started"), shown.moment(run.started_at)),
+                Fact(_("Ended"), shown.moment(run.ended_at)),
                 Fact(_("Complete"), _("yes") if run.complete else _("no"), hint=_complete_words(run)),
             ],
         )

@@ -44,7 +44,7 @@ class TranscriptionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("recorded"))
     def when(self, held: Transcription) -> str | SafeString:
         """When the recording was made."""
-        return shown.moment(held.recording.happened_at, held.recording.account.zone)
+        return shown.moment(held.recording.happened_at)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, held: Transcription) -> SafeString:
@@ -64,7 +64,7 @@ class TranscriptionAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("received"))
     def received(self, held: Transcription) -> str | SafeString:
         """When its callback came."""
-        return shown.moment(held.received_at, held.recording.account.zone)
+        return shown.moment(held.received_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
@@ -79,16 +79,16 @@ class TranscriptionAdmin(ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: Transcription) -> dict[str, Any]:
         """The text, and the recording it is of."""
-        recording, zone = obj.recording, obj.recording.account.zone
+        recording = obj.recording
         facts = [
             Fact(_("Recording"), shown.linked(request, recording, shown.words(recording))),
-            Fact(_("Recorded"), shown.moment(recording.happened_at, zone)),
+            Fact(_("Recorded"), shown.moment(recording.happened_at)),
             Fact(_("From"), shown.number(recording.call.from_number)),
             Fact(_("To"), shown.number(recording.call.to_number)),
             Fact(_("Account"), shown.linked(request, recording.account)),
         ]
         return {
             "title": _("Transcript of %s") % shown.plain(recording.call),
-            "transcript": transcript(request, recording, zone),
+            "transcript": transcript(request, recording),
             "sections": [Section(_("The recording"), facts)],
         }

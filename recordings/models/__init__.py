@@ -5,6 +5,7 @@ from __future__ import annotations
 from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
+from recordings.models.preference import Preference
 from recordings.models.recording import Recording
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
@@ -15,6 +16,7 @@ __all__ = [
     "Call",
     "CallbackEvent",
     "FailedRow",
+    "Preference",
     "Recording",
     "SpentNonce",
     "SyncRun",

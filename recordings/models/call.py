@@ -114,6 +114,7 @@ class Call(models.Model):
         ]
         indexes = [
             models.Index(fields=["call_uuid"], name="call_by_uuid"),
+            models.Index(fields=["started_at"], name="call_by_start"),  # the calls of a day
             # the live page and every refresh look only at these few rows
             models.Index(fields=["account"], condition=Q(state="live"), name="call_live"),
         ]

@@ -7,9 +7,11 @@ from typing import Any
 from django import template
 from django.contrib.auth.models import User
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import shown
+from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
 from recordings.provider import callback_urls_possible
 
@@ -33,9 +35,15 @@ def plain(text: object) -> str:
 
 
 @register.filter
-def moment(at: Any, zone: Any) -> str:
-    """An instant in a named zone, in UTC on hover."""
-    return shown.moment(at, zone)
+def moment(at: Any) -> str:
+    """An instant in the reader's zone, in UTC on hover."""
+    return shown.moment(at)
+
+
+@register.simple_tag(takes_context=True)
+def reader_zone_name(context: dict[str, Any]) -> str:
+    """The zone of every time on the page: `Asia/Kolkata (IST)`."""
+    return zone_label(reader_zone(context["request"]), timezone.now())
 
 
 @register.simple_tag

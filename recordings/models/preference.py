@@ -1,0 +1,71 @@
+"""What a person chose for themselves: so far, in whose time the pages speak to them."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import Value
+from django.utils.translation import gettext_lazy as _
+
+from recordings.models.account import Account, validate_zone
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+class PreferenceQuerySet(models.QuerySet["Preference"]):
+    """Preferences, many at a time."""
+
+    def zone_for(self, user: AbstractBaseUser | AnonymousUser) -> ZoneInfo:
+        """The zone `user` chose; else the one that all the accounts they see are in; else UTC. One query."""
+        if not user.is_authenticated:
+            return UTC_ZONE
+        chosen = self.filter(user_id=user.pk).order_by().values_list(Value(1), "time_zone")
+        accounts = Account.objects.visible_to(user).order_by().values_list(Value(0), "time_zone")
+        names = sorted(chosen.union(accounts), reverse=True)  # the chosen one first; each account's once
+        if names and (names[0][0] or len(names) == 1):
+            return _named(names[0][1])
+        return UTC_ZONE
+
+    def shared_zone(self, user: AbstractBaseUser | AnonymousUser) -> ZoneInfo:
+        """What holds for someone who chooses nothing."""
+        return self.none().zone_for(user)
+
+    def choose(self, user: AbstractBaseUser, name: str) -> None:
+        """From now on `user` reads times in this zone; by an empty name, in the one of their accounts again."""
+        if name:
+            self.update_or_create(user_id=user.pk, defaults={"time_zone": name})
+        else:
+            self.filter(user_id=user.pk).delete()
+
+
+def _named(name: str) -> ZoneInfo:
+    """The zone, or UTC where this machine's list of zones does not have it (any more)."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC_ZONE
+
+
+class Preference(models.Model):
+    """One person's choices. Who has none has no row, and a choice taken back deletes it."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.CASCADE,
+        related_name="preference",
+    )
+    time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_zone])
+
+    objects = PreferenceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("preference")
+        verbose_name_plural = _("preferences")
+        default_permissions = ()  # everybody's own, nobody else's: there is no permission to give
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.time_zone}"

@@ -1,0 +1,176 @@
+"""In whose time the pages speak: chosen once by each person, kept, named, and heeded everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from recordings.admin import shown
+from recordings.models import Account, Preference
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
+
+AT = datetime(2025, 11, 6, 13, 48, 59, tzinfo=UTC)
+ZONE = "/admin/zone/"
+RECORDINGS = "/admin/recordings/recording/"
+
+
+def named_on(client: Client, url: str = RECORDINGS) -> str:
+    """The zone that a page names; it is named once."""
+    page = unescape(client.get(url).content.decode())
+    _before, after = page.split("Times in ")
+    return after.partition("<")[0]
+
+
+def test_without_a_choice_times_are_in_the_zone_that_all_accounts_of_the_reader_share(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    Account.objects.filter(pk=stranger.pk).update(time_zone="Europe/Berlin")
+    one, both = (
+        staff("view_recording", accounts=[account]),
+        staff("view_recording", accounts=[account, stranger]),
+    )
+
+    assert named_on(one) == "Asia/Kolkata (IST)"
+    assert named_on(both) == "UTC"
+    Account.objects.update(time_zone="America/Sao_Paulo")
+    assert named_on(both) == "America/Sao_Paulo (UTC-03)"
+
+
+def test_someone_without_an_account_reads_utc(staff: Person) -> None:
+    assert named_on(staff("view_recording")) == "UTC"
+
+
+def test_a_choice_is_kept_is_the_persons_own_and_leads_back(
+    account: Account, boss: Client, staff: Person
+) -> None:
+    a_recording(account, started_at=AT, happened_at=AT)
+    back = RECORDINGS + "?status__exact=completed"
+
+    answer = boss.post(ZONE, {"time_zone": "America/New_York", "next": back})
+
+    assert answer.headers["Location"] == back
+    page = boss.get(back).content.decode()
+    assert 'title="2025-11-06 13:48:59 UTC">6 Nov 2025, 08:48:59</time>' in page
+    assert "America/New_York" in page
+    other_browser = Client()
+    other_browser.force_login(User.objects.get(username="boss"))
+    assert named_on(other_browser).startswith("America/New_York (")
+    assert named_on(staff("view_recording", accounts=[account])) == "Asia/Kolkata (IST)"
+
+
+def test_utc_can_be_chosen_although_the_accounts_are_elsewhere(account: Account, boss: Client) -> None:
+    a_recording(account, started_at=AT, happened_at=AT)
+    boss.post(ZONE, {"time_zone": "UTC"})
+
+    assert named_on(boss, "/admin/recordings/recording/") == "UTC"
+    assert "6 Nov 2025, 13:48:59<" in boss.get(RECORDINGS).content.decode()
+    assert "days in UTC" in boss.get("/admin/").content.decode()
+
+
+def test_a_choice_can_be_taken_back(account: Account, boss: Client) -> None:
+    boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
+    assert named_on(boss) == "Asia/Tokyo (JST)"
+
+    boss.post(ZONE, {"time_zone": "accounts"})
+
+    assert named_on(boss) == "Asia/Kolkata (IST)"
+    assert not Preference.objects.exists()
+
+
+def test_the_form_shows_what_is_chosen_and_refuses_what_is_no_zone(account: Account, boss: Client) -> None:
+    boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
+
+    page = boss.get(ZONE).content.decode()
+
+    assert '<option value="Asia/Tokyo" selected>Tokyo</option>' in page
+    assert "As my accounts: Asia/Kolkata (IST)" in page
+    for wrong in ("", "Mars/Olympus", "../../etc/passwd"):
+        assert boss.post(ZONE, {"time_zone": wrong}).status_code == 422
+    assert Preference.objects.get().time_zone == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", ""])
+def test_the_way_back_stays_within_the_portal(boss: Client, elsewhere: str) -> None:
+    answer = boss.post(ZONE, {"time_zone": "UTC", "next": elsewhere})
+
+    assert answer.headers["Location"] == "/admin/"
+
+
+def test_only_staff_choose_and_nothing_is_changed_by_looking(account: Account, client: Client) -> None:
+    assert client.get(ZONE).headers["Location"].startswith("/admin/login/")
+    client.force_login(User.objects.create_user("outsider"))
+    assert client.post(ZONE, {"time_zone": "UTC"}).status_code == 302
+    assert not Preference.objects.exists()
+
+
+def test_every_page_shows_its_times_in_the_chosen_zone(account: Account, boss: Client) -> None:
+    call = a_live_call(account, started_at=AT, seen_live_at=AT)
+    Account.objects.update(live_refreshed_at=AT)
+    running = a_running(account, call=call, requested_at=AT, happened_at=AT)
+    done = a_recording(account, started_at=AT, happened_at=AT)
+    rows = {
+        "call": call, "recording": running, "syncrun": a_run(account, at=AT), "account": account,
+        "callbackevent": an_event(account, running, received_at=AT),
+        "transcription": a_transcript(done, received_at=AT),
+    }  # fmt: skip
+    boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
+
+    for name, row in rows.items():
+        for url in (f"/admin/recordings/{name}/", reverse(f"admin:recordings_{name}_change", args=[row.pk])):
+            page = boss.get(url).content.decode()
+            if name != "account" or url.endswith("change/"):
+                assert "6 Nov 2025, 22:48:59" in page, url
+            assert "19:18:59" not in page, url
+            assert page.count("Times in ") == 1, url
+
+
+def test_the_zone_of_one_reader_does_not_reach_the_next(account: Account, boss: Client) -> None:
+    boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
+
+    boss.get(RECORDINGS)
+
+    assert str(timezone.get_current_timezone()) == "UTC"
+
+
+def test_knowing_the_zone_costs_one_query_a_page(account: Account, stranger: Account, boss: Client) -> None:
+    a_call(account)
+    boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
+    with CaptureQueriesContext(connection) as captured:
+        boss.get("/admin/recordings/call/")
+
+    assert len([query for query in captured if "recordings_preference" in query["sql"]]) == 1
+
+
+def test_a_zone_this_machine_does_not_know_is_read_as_utc(boss: Client) -> None:
+    Preference.objects.create(user=User.objects.get(username="boss"), time_zone="Asia/Atlantis")
+
+    assert named_on(boss) == "UTC"
+
+
+def test_a_zone_is_one_that_exists_and_each_person_has_one(boss: Client) -> None:
+    user = User.objects.get(username="boss")
+    with pytest.raises(ValidationError):
+        Preference(user=user, time_zone="Asia/Atlantis").full_clean()
+    Preference.objects.create(user=user, time_zone="UTC")
+    with pytest.raises(IntegrityError):
+        Preference.objects.create(user=user, time_zone="Asia/Tokyo")
+
+
+def test_a_time_names_its_zone_only_in_the_hour_that_comes_twice() -> None:
+    new_york = ZoneInfo("America/New_York")
+    first, second = datetime(2025, 11, 2, 5, 30, tzinfo=UTC), datetime(2025, 11, 2, 6, 30, tzinfo=UTC)
+
+    assert "2 Nov 2025, 01:30:00 EDT<" in shown.moment(first, new_york)
+    assert "2 Nov 2025, 01:30:00 EST<" in shown.moment(second, new_york)
+    assert "2 Nov 2025, 02:30:00<" in shown.moment(datetime(2025, 11, 2, 7, 30, tzinfo=UTC), new_york)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
@@ -48,7 +49,7 @@ VECTOR_PATH = "/vobiz/recording/"
 # the door at that address: its key is the word `recording`
 app_name = "callbacks"
 door = path("vobiz/<callback_key:key>/", CallbackView.as_view(door_name="recording"), name="recording")
-urlpatterns = [path("", include(([door], "callbacks")))]
+urlpatterns = [path("", include(([door], "callbacks"))), path("admin/", admin.site.urls)]
 
 
 @pytest.fixture

@@ -7,10 +7,20 @@ from datetime import datetime
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 
 from recordings.choices import EventOutcome, Origin, RecordingStatus, SyncState, Trust
-from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, SyncRun, Transcription
+from recordings.models import (
+    Account,
+    Call,
+    CallbackEvent,
+    Preference,
+    Recording,
+    SpentNonce,
+    SyncRun,
+    Transcription,
+)
 from tests.conftest import NOW, OTHER
 
 
@@ -29,7 +39,8 @@ def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], model
     )  # fmt: skip
     nonce = SpentNonce.objects.create(key_digest="k", nonce="1", content_digest="c")
     run = SyncRun.objects.create(account=account, started_at=at, lease_until=at)
-    rows = (account, call, recording, transcription, event, nonce, run)
+    preference = Preference.objects.create(user=User.objects.create(username="chooser"), time_zone="UTC")
+    rows = (account, call, recording, transcription, event, nonce, run, preference)
     return {type(row): row for row in rows}
 
 
@@ -93,6 +104,7 @@ COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "recording.callback_key": (Recording, {"recording_id": "rec-2", "intent": None}),
     "recording.intent": (Recording, {"recording_id": "rec-2", "callback_key": "key-2"}),
     "transcription.recording": (Transcription, {}),
+    "preference.user": (Preference, {}),
 }
 
 

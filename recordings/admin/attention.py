@@ -108,7 +108,7 @@ def _silence(look: Look) -> Iterator[Line]:
 
 def _recordings(look: Look) -> Iterator[Line]:
     for (account, reason), trouble in look.for_a_person.items():
-        rank, role, words = REASONS[reason]
+        rank, role, words = REASONS.get(reason, (OTHER, "attention", Attention(reason).label))
         url = listed("recording", attention=reason, account=account)
         alone = trouble.count.n == 1 and not trouble.count.more
         to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
@@ -175,7 +175,7 @@ def _callbacks(look: Look) -> Iterator[Line]:
         url = listed("callbackevent", outcome__exact=outcome, trust__exact=trust, account=account)
         count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
         if outcome == EventOutcome.REFUSED:
-            rank, role, words = REFUSED, "bad", REFUSALS[trust]
+            rank, role, words = REFUSED, "bad", REFUSALS.get(trust, REFUSALS[Trust.REFUSED])
         else:
             rank, role, words = OUTCOMES[outcome]
         verb = _callback_verb(look, account, outcome, trouble, url)

@@ -1,0 +1,297 @@
+"""The overview: what needs a person comes first, in words, and only to those who may know."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from recordings.models import Account
+from recordings.overview import day_bounds
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
+from tests.admin.test_overview_lists import SEE, a_busy_account
+from vobiz_portal.sandbox.server import Sandbox
+
+MOST_QUERIES = 15
+REACHED_NOT = "Vobiz does not reach this portal at http://127.0.0.1:8000"
+
+
+def text_of(client: Client) -> str:
+    response = client.get("/admin/")
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())
+
+
+def lines_of(client: Client) -> list[str]:
+    """What needs attention, in order, as words."""
+    context = client.get("/admin/").context["overview"]
+    return [line.about for line in [*context["lines"], *context["more_lines"]]]
+
+
+def an_ended_start(account: Account, *, minutes: int, heard: bool = False) -> None:
+    at = timezone.now() - timedelta(minutes=minutes)
+    row = a_running(account, call=a_call(account), status="completed", ended_at=at, happened_at=at)
+    if heard:
+        an_event(account, row)
+
+
+def test_a_quiet_portal_says_that_nothing_needs_attention(account: Account, boss: Client) -> None:
+    a_run(account)
+
+    page = text_of(boss)
+
+    assert "Nothing does." in page
+    assert "0</strong> live calls" in page
+    assert "✓ up to date" in page
+
+
+def test_it_costs_few_queries_and_the_same_for_one_row_or_hundreds(
+    account: Account, subaccount: Account, stranger: Account, staff: Person
+) -> None:
+    client = staff(*SEE, "sync_now", accounts=[account, subaccount])
+    a_busy_account(account)
+    client.get("/admin/")
+    with CaptureQueriesContext(connection) as first:
+        client.get("/admin/")
+
+    for _each in range(8):
+        a_busy_account(account)
+        a_busy_account(subaccount)
+    with CaptureQueriesContext(connection) as second:
+        client.get("/admin/")
+
+    assert len(second) == len(first) <= MOST_QUERIES
+
+
+def test_it_asks_vobiz_for_nothing(account: Account, sandbox: Sandbox, boss: Client) -> None:
+    a_busy_account(account)
+    before = len(sandbox.world.ledger)
+
+    boss.get("/admin/")
+
+    assert len(sandbox.world.ledger) == before
+
+
+def test_many_failed_syncs_are_one_line_with_their_beginning_and_the_last_words(
+    account: Account, boss: Client
+) -> None:
+    account.time_zone = "Asia/Kolkata"
+    account.save()
+    now = timezone.now()
+    a_run(account, at=now - timedelta(days=2), state="failed", complete=False, error="an older cause")
+    a_run(account, at=now - timedelta(hours=30))
+    for hours in range(12):
+        a_run(
+            account, at=now - timedelta(hours=hours), state="failed", complete=False, error=f"401, {hours} h"
+        )
+
+    page = text_of(boss)
+    [line] = boss.get("/admin/").context["overview"]["lines"]
+
+    assert (line.count, line.said) == ("12 syncs", "401, 0 h")
+    assert "did not complete since" in line.words
+    assert "IST" in line.words
+    assert f'action="/admin/recordings/account/{account.pk}/sync/"' in page
+    assert "complete 30 h ago" in page
+
+
+def test_a_sync_of_one_recording_neither_makes_the_mirror_whole_nor_breaks_it(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    a_run(account, at=now - timedelta(hours=3))
+    a_run(account, scope={"recording": "r1234"}, state="failed", complete=False, error="no such recording")
+    assert lines_of(boss) == []
+
+    account.syncrun_set.all().delete()
+    a_run(account, scope={"call": "c1234"})
+    assert lines_of(boss) == ["was never synced completely"]
+
+
+def test_three_recordings_in_a_row_without_a_callback_mean_that_vobiz_does_not_reach_the_portal(
+    account: Account, boss: Client
+) -> None:
+    a_run(account)
+    an_ended_start(account, minutes=60, heard=True)
+    for minutes in (50, 40):
+        an_ended_start(account, minutes=minutes)
+    an_ended_start(account, minutes=3)  # its callback may still come
+    assert REACHED_NOT not in text_of(boss)
+    assert "2</strong> of the last 3 recordings started here had no callback" in text_of(boss)
+
+    an_ended_start(account, minutes=6)
+
+    page = text_of(boss)
+    assert REACHED_NOT in page
+    assert "PORTAL_URL must be the public address" in page
+    assert 'href="#no-callbacks"' in page
+    assert 'id="no-callbacks"' in page
+
+
+def test_one_recording_without_a_callback_is_enough_where_none_ever_came(
+    account: Account, boss: Client
+) -> None:
+    an_ended_start(account, minutes=6)
+    assert REACHED_NOT in text_of(boss)
+
+    an_event(account)  # of a call flow: Vobiz reaches the portal
+
+    assert REACHED_NOT not in text_of(boss)
+
+
+def test_a_callback_after_silence_ends_the_alarm(account: Account, boss: Client) -> None:
+    for minutes in (60, 50, 40, 30):
+        an_ended_start(account, minutes=minutes)
+    an_ended_start(account, minutes=20, heard=True)
+
+    page = text_of(boss)
+
+    assert REACHED_NOT not in page
+    assert "4</strong> of the last 5 recordings started here had no callback" in page
+
+
+@pytest.mark.parametrize("known_by", ["the end of the call", "the time limit"])
+def test_a_recording_whose_end_nobody_reported_counts_as_ended(
+    account: Account, boss: Client, known_by: str
+) -> None:
+    ago = timezone.now() - timedelta(hours=2)
+    call = a_live_call(account)
+    if known_by == "the end of the call":
+        call = a_call(account, ended_at=ago)
+    limit = 3_600 if known_by == "the time limit" else 28_800
+    a_running(account, call=call, requested_at=ago, happened_at=ago, time_limit=limit)
+
+    assert REACHED_NOT in text_of(boss)
+
+
+def test_a_recording_that_gave_vobiz_no_address_waits_for_no_callback(account: Account, boss: Client) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    a_running(account, status="completed", ended_at=at, happened_at=at, callback_base=None)
+
+    assert "started here had no callback" not in text_of(boss)
+
+
+def test_the_worst_and_soonest_to_be_lost_come_first_and_the_rest_is_folded(
+    account: Account, stranger: Account, boss: Client
+) -> None:
+    for one in (account, stranger):
+        a_busy_account(one)
+    for minutes in (9, 8, 7):
+        an_ended_start(account, minutes=minutes)
+
+    context = boss.get("/admin/").context["overview"]
+
+    assert len(context["lines"]) == 10
+    assert context["more_lines"]
+    assert "Vobiz does not reach this portal" in str(context["lines"][0].words)
+    assert [line.rank for line in context["lines"]] == sorted(line.rank for line in context["lines"])
+    assert context["lines"][1].about == "Main 1 recording may be recording: Vobiz's answer was lost"
+    assert "2 recordings with a second transcript" in " ".join(lines_of(boss))
+
+
+def test_the_verbs_are_those_that_the_reader_may_use(account: Account, staff: Person) -> None:
+    a_busy_account(account)
+    viewer = staff(*SEE, accounts=[account])
+    operator = staff(*SEE, "sync_now", "process_callbackevent", accounts=[account])
+
+    assert "<form" not in text_of(viewer).split('id="content"')[1]
+    page = text_of(operator).split('id="content"')[1]
+    assert f'action="/admin/recordings/account/{account.pk}/sync/"' in page
+    assert "/process/" in page
+
+
+def test_process_again_on_the_overview_does_what_it_says(account: Account, staff: Person) -> None:
+    event = an_event(account, outcome="failed", error="It names no recording.", payload={})
+    client = staff(*SEE, "process_callbackevent", accounts=[account])
+    [line] = [line for line in client.get("/admin/").context["overview"]["lines"] if "applied" in line.about]
+
+    assert line.verb.posts
+    assert client.post(line.verb.url).status_code == 302
+    event.refresh_from_db()
+    assert event.processed_at is not None or event.outcome == "failed"
+
+
+@pytest.mark.parametrize(
+    ("permission", "seen", "unseen"),
+    [
+        ("view_recording", "recording running", ("live calls</a>", "Callbacks", "syncs")),
+        ("view_syncrun", "Sync", ("recording running", "failed</a>", "leave Vobiz")),
+        ("view_callbackevent", "Callbacks", ("recording running", "leave Vobiz", "3 h ago")),
+        ("view_live_calls", "Open live calls", ("recording running", "leave Vobiz", "failed</a>")),
+    ],
+)
+def test_what_the_reader_may_not_view_is_not_counted(
+    account: Account, staff: Person, permission: str, seen: str, unseen: tuple[str, ...]
+) -> None:
+    a_busy_account(account)
+
+    content = text_of(staff(permission, accounts=[account])).split('id="content"')[1]
+
+    assert seen in content
+    assert [words for words in unseen if words in content] == []
+
+
+def test_nothing_of_another_account_is_counted_or_named(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    a_run(account)
+    a_busy_account(stranger)
+    a_transcript(a_recording(stranger))
+
+    client = staff(*SEE, accounts=[account])
+
+    assert lines_of(client) == []
+    assert "Other" not in text_of(client)
+    assert sum(day.total for day in client.get("/admin/").context["overview"]["days"]) == 0
+
+
+def test_days_are_those_of_the_readers_zone(account: Account, boss: Client) -> None:
+    account.time_zone = "Pacific/Kiritimati"  # 14 hours before UTC: its midnight is another day's morning
+    account.save()
+    zone = account.zone
+    today = timezone.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    a_recording(account, happened_at=today)
+    a_recording(account, happened_at=today - timedelta(seconds=1))
+    a_recording(account, happened_at=today - timedelta(days=13))
+    a_recording(account, happened_at=today - timedelta(days=13, seconds=1))
+
+    context = boss.get("/admin/").context["overview"]
+
+    assert [day.total for day in context["days"]] == [1, *[0] * 11, 1, 1]
+    assert "Pacific/Kiritimati" in context["zone_words"]
+
+
+def test_a_day_of_23_hours_ends_at_midnight() -> None:
+    begins, ends = day_bounds(date(2026, 3, 29), ZoneInfo("Europe/Berlin"))
+
+    assert ends.timestamp() - begins.timestamp() == 23 * 3_600
+
+
+def test_text_from_outside_stays_text(account: Account, stranger: Account, boss: Client) -> None:
+    hostile = "<script>alert(1)</script>\u202e" + "x" * 150
+    Account.objects.filter(pk=account.pk).update(name=hostile)
+    a_run(account, at=timezone.now(), state="failed", complete=False, error=hostile)
+    an_event(account, outcome="failed", error=hostile)
+
+    page = boss.get("/admin/").content.decode()
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;[U+202E]" in page
+    assert " style=" not in page
+    assert "<style" not in page
+
+
+def test_a_portal_of_which_vobiz_is_told_another_address_names_it(
+    account: Account, boss: Client, settings: Settings
+) -> None:
+    settings.PORTAL_URL = "https://portal.example.com"
+    an_ended_start(account, minutes=6)
+
+    assert "Vobiz does not reach this portal at https://portal.example.com" in text_of(boss)

@@ -138,6 +138,8 @@ class PortalAdmin(_Base):
         for entry in self.get_list_filter(request) if request is not None else self.list_filter:
             if isinstance(entry, type) and issubclass(entry, admin.SimpleListFilter):
                 allowed.add(entry.parameter_name)
+            elif isinstance(entry, type):
+                allowed |= set(getattr(entry, "parameters", ()))  # a filter with several says which
             else:
                 name = entry[0] if isinstance(entry, list | tuple) else entry
                 allowed |= {f"{name}__exact", f"{name}__isnull"}

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import shown
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.dates import ReceivedDateFilter
 from recordings.admin.facts import HIDDEN, Fact, Section, payload_facts
 from recordings.admin.filters import AccountFilter, UnsignedFilter
 from recordings.admin.finding import number_or_id
@@ -50,7 +51,7 @@ class CallbackEventAdmin(ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "kind", "outcome_shown", "trust_shown", "deliveries", "numbers", "account_name")
     list_display_links = ("when",)
-    list_filter = ("outcome", "trust", "kind", AccountFilter, UnsignedFilter)
+    list_filter = ("outcome", "trust", "kind", AccountFilter, ReceivedDateFilter, UnsignedFilter)
     list_select_related = ("account", "recording__call")
     list_deferred = ("payload", "raw_body", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings.admin import shown
 from recordings.admin.base import ReadOnlyAdmin, may
+from recordings.admin.dates import CallDateFilter
 from recordings.admin.facts import Fact, Section, as_said
 from recordings.admin.filters import AccountFilter
 from recordings.admin.finding import number_or_id
@@ -31,7 +32,7 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "direction_shown", "numbers", "state_shown", "recorded", "account_name")
     list_display_links = ("when",)
-    list_filter = ("state", "direction", AccountFilter)
+    list_filter = ("state", "direction", AccountFilter, CallDateFilter)
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
     search_fields = ("call_uuid",)

@@ -189,21 +189,21 @@ class DayFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Only the day that a link chose."""
-        day = _day(request.GET.get(self.parameter_name))
+        day = iso_day(request.GET.get(self.parameter_name))
         return [(day.isoformat(), formats.date_format(day, "DATE_FORMAT"))] if day is not None else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of that day; none for what is no day."""
         if self.value() is None or self.zone is None:
             return queryset
-        day = _day(self.value())
+        day = iso_day(self.value())
         if day is None:
             return queryset.none()
         begins, ends = overview.day_bounds(day, self.zone)
         return queryset.filter(happened_at__gte=begins, happened_at__lt=ends)
 
 
-def _day(text: str | None) -> date | None:
+def iso_day(text: str | None) -> date | None:
     """`2026-11-21` as a day; None for what is none, or has no day before or after it."""
     try:
         day = date.fromisoformat(text or "")

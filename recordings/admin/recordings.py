@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from recordings import control
 from recordings.admin import shown
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.dates import DateFilter
 from recordings.admin.facts import Section, as_said, vobiz_facts
 from recordings.admin.filters import (
     AccountFilter,
@@ -52,7 +53,8 @@ class RecordingAdmin(ReadOnlyAdmin):
     )
     list_display_links = ("when",)
     list_filter = (
-        "status", EndedFilter, AttentionFilter, "origin", AccountFilter, DayFilter, LeavingFilter, SilentFilter,
+        "status", EndedFilter, AttentionFilter, "origin", AccountFilter, DateFilter,
+        DayFilter, LeavingFilter, SilentFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")

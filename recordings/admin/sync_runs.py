@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from recordings import tasks
 from recordings.admin import shown
 from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
+from recordings.admin.dates import StartedDateFilter
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import AccountFilter, BrokenFilter
 from recordings.choices import SyncState
@@ -61,7 +62,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "failed", "took", "asked_by",
     )  # fmt: skip
     list_display_links = ("when",)
-    list_filter = (AccountFilter, "state", BrokenFilter)
+    list_filter = (AccountFilter, "state", StartedDateFilter, BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "scope", "error")
     empty_words = gettext_lazy(

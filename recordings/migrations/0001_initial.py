@@ -2,9 +2,10 @@
 
 import django.core.validators
 import django.db.models.deletion
-import recordings.models.account
 from django.conf import settings
 from django.db import migrations, models
+
+import recordings.models.account
 
 
 class Migration(migrations.Migration):

@@ -74,7 +74,7 @@ def test_gone_and_failed_rows_are_counted_and_only_failures_exit_1(account: Acco
     fill(world, 1, resource_uri="/v1/Account/MA_STRANGER/Recording/x/")
     failed = run("sync_recordings", "--json")
     assert (failed.code, failed.json["failed"], failed.json["complete"]) == (1, 1, False)
-    assert "1 rows or pages failed." in failed.stderr
+    assert "1 row or page failed: It belongs to MA_STRANGER" in failed.stderr
 
 
 def test_cut_by_a_limit_is_not_complete_and_no_failure(account: Account, world: World) -> None:
@@ -107,6 +107,28 @@ def test_what_it_was_asked_for_is_asked_of_vobiz(
 ) -> None:
     assert run("sync_recordings", *arguments).code == 0
     assert query.items() <= asked(world)[0].detail["query"].items()
+
+
+@pytest.mark.parametrize("auth_id", [MAIN, SUB])
+def test_one_recording_is_found_in_whichever_account_has_it(
+    account: Account, subaccount: Account, world: World, auth_id: str
+) -> None:
+    (wanted,) = fill(world, 1, auth_id)
+    for expected in ({"created": 1}, {"unchanged": 1}):
+        ran = run("sync_recordings", "--recording", wanted, "--json")
+        assert (ran.code, ran.json["complete"], counts(ran)) == (0, True, {**COUNTS, "seen": 1, **expected})
+        assert [entry["account"] for entry in ran.json["accounts"]] == [auth_id]
+    # known by the second time, so asked of its own account at once
+    assert [entry.auth_id for entry in asked(world)[-2:]] == [auth_id, auth_id]
+
+
+def test_a_recording_that_no_account_has_is_a_failure_of_each_and_says_why(
+    account: Account, subaccount: Account, world: World
+) -> None:
+    ran = run("sync_recordings", "--recording", "not-there-1234", "--json")
+    assert (ran.code, ran.json["complete"], counts(ran)) == (1, False, {**COUNTS, "failed": 2})
+    assert [entry["account"] for entry in ran.json["accounts"]] == [MAIN, SUB]
+    assert f"{SUB}: 1 row or page failed: Vobiz has no recording with this id." in ran.stderr
 
 
 def test_a_day_without_a_zone_is_the_accounts(account: Account, world: World) -> None:

@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 
 from recordings import sync, tasks
 from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account, id_asked
-from recordings.models import Account
+from recordings.models import Account, Recording
 
 TYPE = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
 COUNTS = ("seen", "created", "updated", "unchanged", "gone", "failed")
@@ -47,10 +47,14 @@ class Command(PortalCommand):
 
     def act(self, **options: Any) -> None:
         entries, problems = [], []
-        for account in accounts_asked(options["account"]):
+        for account in _owner_first(accounts_asked(options["account"]), options["recording"]):
             synced = tasks.sync_account(
                 account, _scope(account, options), by=None, progress=partial(self._show, account)
             )
+            if options["recording"] and synced.tally.seen:
+                # one recording is one account's: that the others do not have it is no failure
+                entries, problems = [_entry(account, synced)], _problems(account, synced)
+                break
             entries.append(_entry(account, synced))
             problems += _problems(account, synced)
         self.progress_end()
@@ -69,6 +73,14 @@ class Command(PortalCommand):
     def _show(self, account: Account, tally: sync.Tally) -> None:
         total = f" of {tally.total_count}" if tally.total_count else ""
         self.progress(f"{account.auth_id}: {tally.pages} pages, {tally.seen}{total} recordings")
+
+
+def _owner_first(accounts: list[Account], recording_id: str | None) -> list[Account]:
+    """The accounts in the order they are asked in: whose the recording is, where that is known here, before all."""
+    if recording_id is None:
+        return accounts
+    owners = set(Recording.objects.filter(recording_id=recording_id).values_list("account", flat=True))
+    return sorted(accounts, key=lambda account: account.pk not in owners)
 
 
 def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
@@ -119,7 +131,15 @@ def _problems(account: Account, synced: tasks.Synced) -> list[str]:
     reasons = []
     if not (synced.already_running or tally.complete or (tally.cut and not tally.failed)):
         reasons += [tally.error] if tally.error else []
-        reasons += [f"{tally.failed} rows or pages failed."] if tally.failed else []
+        reasons += [_failed_words(tally)] if tally.failed else []
     if synced.settled is not None and synced.settled.error is not None:
         reasons.append(synced.settled.error)
     return [f"{account.auth_id}: {' '.join(reasons)}"] if reasons else []
+
+
+def _failed_words(tally: sync.Tally) -> str:
+    """How many failed, and why the first did where the run's own error does not say it."""
+    words = "1 row or page failed" if tally.failed == 1 else f"{tally.failed} rows or pages failed"
+    if tally.error or not tally.failures:
+        return f"{words}."
+    return f"{words}{'' if tally.failed == 1 else ', first'}: {tally.failures[0]['reason']}"

@@ -102,8 +102,9 @@ class LeavingFilter(LinkedFilter):
         accounts = Account.objects.visible_to(request.user).order_by()
         kept_days = list(accounts.values_list("retention_days", flat=True).distinct())
         rows: Any = queryset
-        leaving: QuerySet[Any] = rows.leaving(timezone.now(), overview.LEAVES_SOON, kept_days=kept_days)
-        return leaving.annotate(list_order=F("leaves_at"))
+        leaving = rows.leaving(timezone.now(), overview.LEAVES_SOON, kept_days=kept_days)
+        found: QuerySet[Any] = leaving.annotate(list_order=F("leaves_at"))
+        return found
 
 
 class SilentFilter(LinkedFilter):

@@ -17,7 +17,6 @@ from django.utils.translation import ngettext
 from recordings.admin import shown
 from recordings.admin.attention import STALE_SYNC, Verb, lines, listed
 from recordings.admin.look import Look
-from recordings.admin.zones import zone_label
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.overview import TROUBLES, Counted, Day, Trouble
 
@@ -86,7 +85,6 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     found = lines(look)
     return {
         "look": look,
-        "zone_words": zone_label(look.zone, now),
         "now_numbers": _now(look),
         "leaving": _leaving(look),
         "callbacks": _callbacks(look) if look.may("view_callbackevent") else None,
@@ -213,7 +211,7 @@ def _syncs(look: Look) -> list[SyncLine]:
         said = trouble.words if trouble is not None else ""
         url = listed("syncrun", account=account.pk)
         verb = None
-        if look.may("sync_now") and not account.is_syncing:
+        if look.may("sync_now") and not account.is_syncing and account.encrypted_token is not None:
             verb = Verb(
                 _("Sync now"), reverse("admin:recordings_account_sync", args=[account.pk]), posts=True
             )
@@ -225,6 +223,8 @@ def _syncs(look: Look) -> list[SyncLine]:
 
 
 def _sync_state(account: Any, trouble: Trouble | None, *, is_old: bool) -> tuple[int, str, str]:
+    if account.encrypted_token is None:
+        return 0, "bad", _("no token")
     if trouble is not None:
         return 0, "bad", _("failing")
     if account.is_syncing:

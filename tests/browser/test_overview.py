@@ -1,0 +1,132 @@
+"""The first page in a real browser: by mouse, by keyboard alone, without JavaScript, on a telephone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from recordings.models import Account, SyncRun
+from tests.admin.rows import a_call, a_recording, a_run, a_running, an_event
+from tests.browser.test_story import log_in
+from vobiz_portal.sandbox.server import Sandbox
+from vobiz_portal.sandbox.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+HOSTILE = "<script>document.title='run'</script>\u202egnikcah\u202c" + "x" * 150
+
+
+def an_account(*, name: str = "Lotus Parcels") -> Account:
+    """An account in trouble: failing syncs, callbacks that do not come, refused and failed ones."""
+    now = timezone.now()
+    account = Account.objects.create(auth_id="MA_OVERVIEW1", name=name, encrypted_token="no key opens this")
+    a_run(account, at=now - timedelta(hours=9))
+    for hours in range(3):
+        a_run(account, at=now - timedelta(hours=hours), state="failed", complete=False, error=f"401 {name}")
+    for minutes in (10, 20, 30):
+        at = now - timedelta(minutes=minutes)
+        a_running(
+            account, call=a_call(account, from_number=name), status="completed", ended_at=at, happened_at=at
+        )
+    a_recording(account, happened_at=now - timedelta(days=29))
+    a_recording(account, happened_at=now - timedelta(days=2), time_limit=60, duration_ms=60_000)
+    a_recording(account, happened_at=now - timedelta(days=2), status="failed", error=name)
+    an_event(account, outcome="failed", error=name)
+    return account
+
+
+def fits(page: Page) -> bool:
+    """Nothing makes the page scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_a_new_portal_is_connected_in_two_clicks(
+    page: Page, vobiz: Sandbox, lively_world: World, admin_login: User
+) -> None:
+    lively_world.add_account("MA_FIRST00001", "a-token-for-the-first-a1b2", name="First Ltd")
+    log_in(page)
+    expect(page.locator("#content")).to_contain_text("No account is connected yet.")
+
+    page.get_by_role("link", name="Connect an account").first.click()
+    page.locator("input[name=auth_id]").fill("MA_FIRST00001")
+    page.locator("input[name=token]").fill("a-token-for-the-first-a1b2")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.locator(".messagelist")).to_contain_text("successfully")
+    page.goto("/admin/")
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+    expect(page.locator(".portal-needs")).to_contain_text("was never synced completely")
+
+
+def test_what_needs_attention_is_mended_with_the_keyboard_alone(
+    page: Page, vobiz: Sandbox, admin_login: User
+) -> None:
+    account = an_account()
+    log_in(page)
+    expect(page.locator(".portal-needs li").first).to_contain_text("Vobiz does not reach this portal at")
+    button = page.locator(".portal-needs").get_by_role("button", name="Sync now")
+
+    page.locator("#content a").first.focus()
+    for _press in range(80):
+        if button.evaluate("one => one === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/syncrun/*/change/")
+    assert SyncRun.objects.filter(account=account, requested_by=admin_login).count() == 1
+
+
+def test_the_days_are_a_picture_and_a_table_whose_numbers_open_their_lists(
+    page: Page, vobiz: Sandbox, admin_login: User
+) -> None:
+    an_account()
+    log_in(page)
+
+    picture = page.get_by_role("img", name="Recordings a day, from")
+    expect(picture).to_be_visible()
+    assert (
+        picture.locator("rect.portal-bar-cut")
+        .evaluate("bar => getComputedStyle(bar).fill")
+        .startswith("url(")
+    )
+    page.get_by_text("As a table").click()
+    page.locator(".portal-fortnight tbody tr").nth(2).get_by_role("link").nth(1).click()
+
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator("#result_list")).to_contain_text("cut at its limit")
+
+
+def test_hostile_text_stays_text_and_the_page_fits_a_telephone_with_health_first(
+    page: Page, vobiz: Sandbox, admin_login: User
+) -> None:
+    an_account(name=HOSTILE[:200])
+    page.set_viewport_size({"width": 360, "height": 800})
+    log_in(page)
+
+    assert fits(page)
+    assert "run" not in page.title()
+    expect(page.locator(".portal-needs")).to_contain_text("[U+202E]")
+    tops = [page.locator(f"#card-{name}").bounding_box() for name in ("health", "now", "vobiz")]
+    heights = [box["y"] for box in tops if box is not None]
+    assert len(heights) == 3
+    assert heights == sorted(heights)
+
+
+def test_it_is_whole_without_javascript(
+    chromium: Browser, portal: LiveServer, vobiz: Sandbox, admin_login: User
+) -> None:
+    an_account()
+    context = chromium.new_context(base_url=portal.url, java_script_enabled=False)
+    try:
+        page = context.new_page()
+        log_in(page)
+        page.locator(".portal-needs").get_by_role("button", name="Sync now").click()
+        page.wait_for_url("**/syncrun/*/change/")
+    finally:
+        context.close()

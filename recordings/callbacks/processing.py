@@ -187,11 +187,17 @@ def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, n
 def _note_failure(event: CallbackEvent, error: Exception) -> EventOutcome:
     logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
     try:
-        event.put_off(one_line(f"{type(error).__name__}: {error}")[:ERROR_LENGTH])
+        event.put_off(_words_for(error))
     except (DatabaseError, InterfaceError, CallbackEvent.DoesNotExist) as worse:
         # it is written down as not applied, and that is what is tried again
         logger.error("nor could that be noted on callback event %s: %s", event.pk, type(worse).__name__)  # noqa: TRY400
     return EventOutcome(event.outcome)
+
+
+def _words_for(error: Exception) -> str:
+    """What went wrong, without what was in the row: PostgreSQL's detail lines quote it, transcript and all."""
+    first_line = str(error).partition("\n")[0] if isinstance(error, DatabaseError) else str(error)
+    return one_line(f"{type(error).__name__}: {first_line}")[:ERROR_LENGTH]
 
 
 # Again, by hand

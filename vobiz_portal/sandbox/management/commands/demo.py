@@ -236,10 +236,14 @@ def _sandbox_command(folder: Path, ports: Ports) -> list[str]:
 
 
 def _portal_command(ports: Ports) -> list[str]:
-    """Waitress, with room for slow clients: the usual 100 connections would let a few of them shut out Vobiz."""
+    """Waitress, with room for slow clients: the usual 100 connections would let a few of them shut out Vobiz.
+
+    It takes no body much larger than a callback may be; the usual 1 GiB would go to its disk before we say no.
+    """
     return [
         *(sys.executable, "-m", "waitress", f"--listen={HOST}:{ports.portal}", "--threads=8"),
-        *("--connection-limit=1000", "--asyncore-use-poll", "--ident=", "vobiz_portal.wsgi:application"),
+        *("--connection-limit=1000", "--asyncore-use-poll", "--max-request-body-size=5000000", "--ident="),
+        "vobiz_portal.wsgi:application",
     ]
 
 

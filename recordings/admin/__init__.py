@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from recordings.admin import accounts, callback_events, calls, recordings, sync_runs, transcriptions
+from recordings.admin import accounts, callback_events, calls, people, recordings, sync_runs, transcriptions
 
-__all__ = ["accounts", "callback_events", "calls", "recordings", "sync_runs", "transcriptions"]
+__all__ = ["accounts", "callback_events", "calls", "people", "recordings", "sync_runs", "transcriptions"]
 
 admin.site.site_header = _("Vobiz Portal")
 admin.site.site_title = _("Vobiz Portal")

@@ -1,0 +1,174 @@
+"""Who may open which address, and run which action: one line for each, which tests/admin/test_routes.py tries.
+
+`get={SEE: 200}` reads: whoever is in SEE gets 200. Whoever is not named is refused: led to the login if not on the
+staff, else 403. Where a route names an object, those who are named get 404 for one that is not theirs to see.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from recordings.roles import ROLES
+
+LOGIN = "login"  # a redirect to the login page
+
+# People: nobody signed in, signed in but not on the staff, on the staff without a role, each role, superusers.
+SUPER = frozenset({"superuser"})
+SEE = frozenset(role.name for role in ROLES) | SUPER
+OPERATE = frozenset({"Operator"}) | SUPER
+ADMINISTER = frozenset({"Account admin"}) | SUPER
+STAFF = SEE | {"staff"}
+ANONYMOUS, OUTSIDER = frozenset({"anonymous"}), frozenset({"outsider"})
+OUTSIDE = ANONYMOUS | OUTSIDER
+ANYONE = OUTSIDE | STAFF
+NOBODY: frozenset[str] = frozenset()
+
+Answers = Mapping[frozenset[str], int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """One route, as `path` in the URLconf. Forms are posted empty, which starts and changes nothing.
+
+    `at`: an address it matches, where that cannot be told from its path. `names`: the form's field that names the
+    object, a `recordings.<of>`, where the path does not. `blind`: the same answer whatever object, there or not.
+    """
+
+    path: str
+    get: Answers = field(default_factory=dict)
+    post: Answers = field(default_factory=dict)
+    at: str = ""
+    names: str = ""
+    of: str = ""
+    blind: bool = False
+
+    def __str__(self) -> str:
+        return self.path
+
+    def names_object(self, method: str = "POST") -> bool:
+        """A request by this method names an object, so that it makes a difference whose that is."""
+        return not self.at and ("<" in self.path or bool(self.names and method == "POST"))
+
+    @property
+    def subject(self) -> str:
+        """What its objects are: `admin/recordings/call`, `callbacks/account`."""
+        return self.path.split("/<")[0]
+
+    def address(self, objects: Mapping[str, str]) -> str:
+        """An address it matches; `objects` gives for each subject what stands for the object in a path."""
+        return self.at or "/" + re.sub("<.*>", lambda _parts: objects[self.subject], self.path)
+
+    def answer(self, who: Collection[str], method: str, *, visible: bool = True) -> int | str:
+        """What somebody who is all of `who` gets: a status, or LOGIN."""
+        hidden = not visible and not self.blind and self.names_object(method)
+        for those, status in (self.get if method == "GET" else self.post).items():
+            if those & set(who):
+                return 404 if hidden else status
+        return 403 if STAFF & set(who) else LOGIN
+
+
+APP = {SEE: 200, STAFF: 404}  # the index of an app, for who sees anything of it
+EMPTY = {ANYONE: 400}  # a callback under a known key with nothing in it
+
+# fmt: off
+ROUTES = (
+    # Doors that are open to everybody
+    Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
+    Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
+    Route("callbacks/recording/<callback_key:key>/", get=EMPTY, post=EMPTY),
+    Route("callbacks/transcription/<callback_key:key>/", get=EMPTY, post=EMPTY),
+    Route("callbacks/account/<callback_key:key>/", get=EMPTY, post=EMPTY),
+    # What everybody on the staff has
+    Route("admin/", get={STAFF: 200}, post={STAFF: 200}),
+    Route("admin/logout/", get={OUTSIDER: 302, STAFF: 405}, post={OUTSIDER: 302, STAFF: 200}),
+    Route("admin/password_change/", get={STAFF: 200}, post={STAFF: 200}),
+    Route("admin/password_change/done/", get={STAFF: 200}, post={STAFF: 405}),
+    Route("admin/jsi18n/", get={STAFF: 200}, post={STAFF: 405}),
+    Route("admin/autocomplete/", post={STAFF: 405}),
+    Route("admin/r/<path:content_type_id>/<path:object_id>/", get={STAFF: 404}, post={STAFF: 404}),
+    Route(r"admin/^(?P<app_label>auth|recordings)/$", get=APP, post=APP, at="/admin/recordings/"),
+    Route(r"admin/(?P<url>.*)$", get={STAFF: 404}, post={STAFF: 404}, at="/admin/nowhere/"),
+    Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
+    # Accounts
+    Route("admin/recordings/account/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/account/add/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/recordings/account/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/account/<path:object_id>/change/", get={SEE: 200}, post={ADMINISTER: 200}),
+    Route("admin/recordings/account/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/account/<path:object_id>/delete/"),
+    Route("admin/recordings/account/<path:object_id>/test/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    Route("admin/recordings/account/<path:object_id>/sync/", get={OPERATE: 405}, post={OPERATE: 302}),
+    Route("admin/recordings/account/<path:object_id>/process-refused/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    # Calls
+    Route("admin/recordings/call/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/call/live/", get={SEE: 200}, post={SEE: 405}),
+    Route("admin/recordings/call/record/", get={OPERATE: 200}, post={OPERATE: 422}),
+    Route("admin/recordings/call/add/"),
+    Route("admin/recordings/call/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/call/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
+    Route("admin/recordings/call/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/call/<path:object_id>/delete/"),
+    Route("admin/recordings/call/<path:object_id>/record/", get={OPERATE: 200}, post={OPERATE: 422}),
+    Route("admin/recordings/call/<path:object_id>/stop-all/", get={OPERATE: 200}, post={OPERATE: 409}),
+    # Recordings
+    Route("admin/recordings/recording/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/recording/add/"),
+    Route("admin/recordings/recording/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/recording/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
+    Route("admin/recordings/recording/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/recording/<path:object_id>/delete/"),
+    Route("admin/recordings/recording/<path:object_id>/stop/", get={OPERATE: 405}, post={OPERATE: 302}),
+    # Transcriptions: that there is one. Its text is for listeners, which tests/admin/test_roles.py tries
+    Route("admin/recordings/transcription/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/transcription/add/"),
+    Route("admin/recordings/transcription/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/transcription/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
+    Route("admin/recordings/transcription/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/transcription/<path:object_id>/delete/"),
+    # Callback events
+    Route("admin/recordings/callbackevent/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
+    Route("admin/recordings/callbackevent/add/"),
+    Route("admin/recordings/callbackevent/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/callbackevent/<path:object_id>/change/", get={ADMINISTER: 200}, post={ADMINISTER: 405}),
+    Route("admin/recordings/callbackevent/<path:object_id>/history/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
+    Route("admin/recordings/callbackevent/<path:object_id>/delete/"),
+    Route("admin/recordings/callbackevent/<path:object_id>/process/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    # Sync runs
+    Route("admin/recordings/syncrun/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account", of="account"),
+    Route("admin/recordings/syncrun/add/"),
+    Route("admin/recordings/syncrun/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/syncrun/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
+    Route("admin/recordings/syncrun/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
+    Route("admin/recordings/syncrun/<path:object_id>/delete/"),
+    # People and their roles
+    Route("admin/auth/user/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/add/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/auth/user/<path:object_id>/change/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/<path:object_id>/history/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/<path:object_id>/delete/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/<id>/password/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/group/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/group/add/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/group/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/auth/group/<path:object_id>/change/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/group/<path:object_id>/history/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/group/<path:object_id>/delete/", get={SUPER: 200}, post={SUPER: 200}),
+)
+# fmt: on
+
+# `model.action` → who may run it, on the rows they see
+ACTIONS = {
+    "recordings.callbackevent.process_selected": ADMINISTER,
+    "recordings.account.delete_selected": NOBODY,
+    "recordings.call.delete_selected": NOBODY,
+    "recordings.callbackevent.delete_selected": NOBODY,
+    "recordings.recording.delete_selected": NOBODY,
+    "recordings.syncrun.delete_selected": NOBODY,
+    "recordings.transcription.delete_selected": NOBODY,
+    "auth.user.delete_selected": SUPER,
+    "auth.group.delete_selected": SUPER,
+}

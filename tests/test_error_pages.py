@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client, RequestFactory
 from django.views.defaults import permission_denied, server_error
@@ -15,6 +17,15 @@ def test_an_unknown_page_says_so_and_leads_back(client: Client) -> None:
     assert b"belongs to an account that is not yours" in answer.content
     assert b"/admin/" in answer.content
     assert b"no/such/page" not in answer.content
+
+
+def test_the_pages_bear_the_portals_name(client: Client, rf: RequestFactory) -> None:
+    pages: list[Any] = [client.get("/no/such/page/"), permission_denied(rf.get("/admin/"), Exception())]
+    pages.append(Client(enforce_csrf_checks=True).post("/admin/login/", {"username": "a"}))
+    assert [page.status_code for page in pages] == [404, 403, 403]
+    for page in pages:
+        assert b"Vobiz Portal</a>" in page.content
+        assert b"Django administration" not in page.content
 
 
 def test_a_forbidden_page_says_whom_to_ask(rf: RequestFactory) -> None:

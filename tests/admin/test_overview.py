@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings.models import Account
+from recordings.models import Account, Recording
 from recordings.overview import day_bounds
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
@@ -221,8 +222,8 @@ def test_process_again_on_the_overview_does_what_it_says(account: Account, staff
 @pytest.mark.parametrize(
     ("permission", "seen", "unseen"),
     [
-        ("view_recording", "recording running", ("live calls</a>", "Callbacks", "syncs")),
-        ("view_syncrun", "Sync", ("recording running", "failed</a>", "leave Vobiz")),
+        ("view_recording", "recording running", ("live calls</a>", "callback<", "callbacks<", "syncs")),
+        ("view_syncrun", "Sync", ("recording running", "callback<", "callbacks<", "leave Vobiz")),
         ("view_callbackevent", "Callbacks", ("recording running", "leave Vobiz", "3 h ago")),
         ("view_live_calls", "Open live calls", ("recording running", "leave Vobiz", "failed</a>")),
     ],
@@ -272,6 +273,37 @@ def test_a_day_of_23_hours_ends_at_midnight() -> None:
     begins, ends = day_bounds(date(2026, 3, 29), ZoneInfo("Europe/Berlin"))
 
     assert ends.timestamp() - begins.timestamp() == 23 * 3_600
+
+
+def test_what_was_stopped_at_its_limit_or_has_no_length_was_not_cut(account: Account, boss: Client) -> None:
+    limit: dict[str, Any] = {"time_limit": 60}
+    a_recording(account, **limit, duration_ms=59_000)
+    a_recording(account, **limit, duration_ms=58_999)
+    a_recording(account, **limit, duration_ms=60_000, stop_requested_at=timezone.now())
+    a_recording(account, **limit, duration_ms=None)
+    a_recording(account, duration_ms=None)
+
+    for row in Recording.objects.all():
+        assert Recording.objects.cut_short().filter(pk=row.pk).exists() == row.was_cut
+        assert Recording.objects.not_cut().filter(pk=row.pk).exists() != row.was_cut
+    assert Recording.objects.cut_short().count() == 1
+
+
+def test_unsigned_callbacks_are_told_of_only_where_signed_ones_came_before_or_are_required(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    an_event(account, trust="unsigned", received_at=now - timedelta(days=2))
+    assert "unsigned in 7 days" not in text_of(boss)
+
+    an_event(account, received_at=now - timedelta(days=1))
+    assert "unsigned in 7 days" not in text_of(boss)  # it came before the first signed one
+
+    an_event(account, trust="unsigned", received_at=now)
+    assert "<strong>1</strong> unsigned in 7 days" in text_of(boss)
+
+    Account.objects.update(require_signed=True)
+    assert "<strong>2</strong> unsigned in 7 days" in text_of(boss)
 
 
 def test_text_from_outside_stays_text(account: Account, stranger: Account, boss: Client) -> None:

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import shown
+from recordings.admin import call_page, shown
 from recordings.admin.base import ReadOnlyAdmin, may
 from recordings.admin.dates import CallDateFilter
 from recordings.admin.facts import Fact, Section, as_said
@@ -106,17 +106,17 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         sections = [self._facts(request, obj)]
         if obj.provider_data is not None:
             sections.append(Section(_("As Vobiz said it"), text=as_said(obj.provider_data), folded=True))
-        rows = obj.recordings.select_related("account", "requested_by", "call").defer("provider_data")
         return {
             "title": shown.plain(obj),
             "call": obj,
             "now": now,
+            "as_of": shown.moment(now),
             "is_live": is_live,
             "state": self.state_shown(obj),
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),
-            "rows": [_row(request, row) for row in rows.order_by("happened_at", "pk")],
             "sections": sections,
+            **call_page.context(request, obj, now),
         }
 
     def _facts(self, request: HttpRequest, call: Call) -> Section:
@@ -138,18 +138,3 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
 
 def _ended_hint(call: Call) -> str:
     return _("when the portal first saw that it was over") if call.ended_at else ""
-
-
-def _row(request: HttpRequest, recording: Recording) -> dict[str, Any]:
-    """One attempt to record, failed ones too."""
-    duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
-    return {
-        "link": shown.linked(request, recording, shown.moment(recording.happened_at)),
-        "status": shown.status(recording),
-        "length": shown.length(duration),
-        "format": shown.layout(recording),
-        "by": shown.words(recording.requested_by)
-        if recording.requested_by
-        else recording.get_origin_display(),
-        "error": shown.plain(recording.error) if recording.error else "",
-    }

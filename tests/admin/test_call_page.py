@@ -1,0 +1,296 @@
+"""A call's page: what of it is recorded, what is not, what cannot be known yet, and every attempt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from recordings.coverage import Doubt, coverage
+from recordings.models import Account, Call, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running
+
+BEGAN = datetime(2025, 11, 6, 12, tzinfo=UTC)
+HOSTILE = '<script>alert(1)</script>\u202e"&'
+
+
+def at(seconds: float) -> datetime:
+    return BEGAN + timedelta(seconds=seconds)
+
+
+def an_ended_call(
+    account: Account, *, seconds: float = 600, seen_over: float | None = None, **columns: Any
+) -> Call:
+    over = at(seconds if seen_over is None else seen_over)
+    return a_call(account, started_at=BEGAN, seen_live_at=at(seconds), ended_at=over, **columns)
+
+
+def recorded(call: Call, begins: float, ends: float, **columns: Any) -> Recording:
+    duration = round((ends - begins) * 1_000)
+    times = {
+        "started_at": at(begins),
+        "ended_at": at(ends),
+        "happened_at": at(begins),
+        "duration_ms": duration,
+    }
+    return a_recording(call.account, call=call, **{**times, **columns})
+
+
+def gaps(call: Call, *, now: float = 100_000) -> tuple[Doubt, list[tuple[float, float]]]:
+    found = coverage(call, list(call.recordings.order_by("happened_at")), now=at(now))
+    return found.doubt, [
+        ((gap.begins - BEGAN).total_seconds(), (gap.ends - BEGAN).total_seconds()) for gap in found.gaps
+    ]
+
+
+def page_of(client: Client, call: Call) -> str:
+    return unescape(client.get(reverse("admin:recordings_call_change", args=[call.pk])).content.decode())
+
+
+# When a gap is one
+
+
+def test_a_gap_is_not_recorded_only_once_a_complete_sync_began_after_the_end(account: Account) -> None:
+    call = an_ended_call(account)
+    recorded(call, 12, 300)
+    a_run(account, at=at(599))
+    a_run(account, at=at(700), complete=False, state="partial")
+    assert gaps(call) == (Doubt.NOT_SYNCED, [(0, 12), (300, 600)])
+
+    a_run(account, at=at(800))
+
+    assert gaps(call) == (Doubt.NONE, [(0, 12), (300, 600)])
+
+
+@pytest.mark.parametrize(
+    ("scope", "takes_it_in"),
+    [
+        ({}, True),
+        ({"full": True}, True),
+        ({"since": "2025-11-06T11:00:00+00:00"}, True),
+        ({"since": "2025-11-06T12:30:00+00:00"}, False),
+        ({"since": "some day"}, False),
+        ({"call": "this"}, True),
+        ({"call": "another-call"}, False),
+        ({"call": "this", "type": "call"}, False),
+        ({"type": "conference"}, False),
+        ({"limit": 5}, False),
+        ({"recording": "r1234"}, False),
+    ],
+)
+def test_only_a_sync_that_took_in_the_call_counts(
+    account: Account, scope: dict[str, Any], takes_it_in: bool
+) -> None:
+    call = an_ended_call(account)
+    a_run(
+        account,
+        at=at(700),
+        scope={**scope, **({"call": call.call_uuid} if scope.get("call") == "this" else {})},
+    )
+
+    assert gaps(call)[0] is (Doubt.NONE if takes_it_in else Doubt.NOT_SYNCED)
+
+
+def test_a_sync_of_another_account_says_nothing(account: Account, stranger: Account) -> None:
+    call = an_ended_call(account)
+    a_run(stranger, at=at(700))
+
+    assert gaps(call)[0] is Doubt.NOT_SYNCED
+
+
+def test_while_a_call_goes_on_no_gap_is_certain(account: Account) -> None:
+    call = a_live_call(account, started_at=BEGAN)
+    recorded(call, 10, 20)
+    a_run(account, at=at(50))
+
+    assert gaps(call, now=60) == (Doubt.LIVE, [(0, 10), (20, 60)])
+
+
+def test_a_running_recording_covers_up_to_now_and_no_further_than_its_limit(account: Account) -> None:
+    call = a_live_call(account, started_at=BEGAN)
+    a_running(account, call=call, requested_at=at(10), happened_at=at(10), time_limit=60)
+
+    assert gaps(call, now=30) == (Doubt.LIVE, [(0, 10)])
+    assert gaps(call, now=90) == (Doubt.LIVE, [(0, 10), (70, 90)])
+
+
+def test_overlapping_recordings_are_covered_once(account: Account) -> None:
+    call = an_ended_call(account)
+    recorded(call, 0, 300)
+    recorded(call, 100, 200)
+    recorded(call, 299.5, 599.5)
+
+    assert gaps(call) == (Doubt.NONE, [])
+
+
+def test_of_the_time_in_which_nobody_looked_nothing_is_claimed(account: Account, boss: Client) -> None:
+    call = an_ended_call(account, seconds=600, seen_over=9_000)
+    recorded(call, 0, 640)
+    a_run(account, at=at(9_100))
+
+    assert gaps(call) == (Doubt.NONE, [])
+    assert "It was over when the portal looked again, 2:19:20 later" in page_of(boss, call)
+
+
+def test_a_lost_answer_leaves_the_gaps_unknown(account: Account) -> None:
+    call = an_ended_call(account)
+    a_running(
+        account, call=call, status="requested", start_answer="unknown", requested_at=at(5), happened_at=at(5)
+    )
+    a_run(account, at=at(700))
+
+    assert gaps(call) == (Doubt.MAY_BE_RECORDING, [(0, 600)])
+
+
+def test_a_failed_attempt_covers_nothing(account: Account) -> None:
+    call = an_ended_call(account)
+    a_running(account, call=call, status="failed", requested_at=at(5), happened_at=at(5))
+    a_run(account, at=at(700))
+
+    assert gaps(call) == (Doubt.NONE, [(0, 600)])
+
+
+def test_a_recording_without_its_times_leaves_the_gaps_unknown(account: Account) -> None:
+    call = an_ended_call(account)
+    a_recording(account, call=call, duration_ms=None)
+    a_run(account, at=at(700))
+
+    assert gaps(call)[0] is Doubt.TIMES
+
+
+def test_a_call_never_seen_live_waits_until_no_recording_can_be_that_long(account: Account) -> None:
+    call = a_call(account, state="unknown")
+    recorded(call, 0, 10)
+    recorded(call, 20, 30)
+    a_run(account, at=at(3_600))
+    assert gaps(call) == (Doubt.END, [(10, 20)])
+
+    a_run(account, at=at(30 + 28_801))
+
+    assert gaps(call) == (Doubt.NONE, [(10, 20)])
+
+
+# What the page says
+
+
+def test_the_page_draws_the_call_a_lane_for_each_recording_and_the_gaps(
+    account: Account, boss: Client
+) -> None:
+    call = an_ended_call(account)
+    recorded(call, 60, 300)
+    recorded(call, 360, 600, file_format="wav")
+    page = page_of(boss, call)
+
+    assert "8:00 of 10:00 known to be recorded" in page
+    assert page.count('<svg class="portal-lane"') == 4
+    assert '<rect class="portal-lane-done" x="100" y="1" width="400" height="14"></rect>' in page
+    assert "<title>Recording 2, completed: 6:00 to 10:00</title>" in page
+    assert '<rect class="portal-lane-unknown" x="0" y="5" width="100" height="6"></rect>' in page
+    assert "not known yet: no complete sync has run since the call ended" in page
+    assert "! not recorded" not in page
+
+    a_run(account, at=at(700))
+
+    page = page_of(boss, call)
+    assert "! not recorded" in page
+    assert '<rect class="portal-lane-gap" x="0" y="5" width="100" height="6"></rect>' in page
+    assert "<li>0:00 to 1:00 (1:00)</li>" in page
+    assert "style=" not in page
+
+
+def test_a_running_lane_moves_and_can_be_stopped_alone(account: Account, boss: Client, staff: Person) -> None:
+    call = a_live_call(account)
+    running = a_running(account, call=call)
+    page = page_of(boss, call)
+
+    assert "portal-lane-running" in page
+    assert ">Reload</a>" in page
+    assert reverse("admin:recordings_recording_stop", args=[running.pk]) in page
+    assert reverse("admin:recordings_call_stop_all", args=[call.pk]) in page
+    assert reverse("admin:recordings_call_record", args=[call.pk]) in page
+    looking = page_of(staff("view_call", accounts=[account]), call)
+    assert "/stop" not in looking
+    assert "/record/" not in looking
+
+
+def test_what_cannot_be_stopped_alone_says_why(account: Account, boss: Client) -> None:
+    page = page_of(boss, a_running(account, recording_url=None).call)
+
+    assert "Stop no. 1" not in page
+    assert "URL" in page
+
+
+def test_every_attempt_says_who_when_what_vobiz_answered_and_how_far_into_the_call(
+    account: Account, boss: Client
+) -> None:
+    call = an_ended_call(account)
+    person = User.objects.create_user("asha")
+    asked = {
+        "requested_by": person,
+        "status": "failed",
+        "start_answer": "refused",
+        "error": "Vobiz wants payment",
+    }
+    a_running(account, call=call, requested_at=at(5), happened_at=at(5), **asked)
+    a_running(account, call=call, requested_at=at(9), happened_at=at(9), **(asked | {"status": "active"}))
+    recorded(call, 12, 20)
+    recorded(call, 40, 50, times_approximate=True)
+    recorded(call, -1, 3)
+
+    page = page_of(boss, call)
+
+    assert page.count("asha") == 2
+    assert "Vobiz wants payment" in page
+    assert "refused" in page
+    assert "nothing was recorded" in page
+    assert "about 9 seconds into the call" in page
+    assert ">12 seconds into the call<" in page
+    assert "about 40 seconds into the call" in page
+    assert "1 second before the call's start" in page
+    assert "6 Nov 2025, 17:30:05" in page
+
+
+def test_without_any_recording_it_says_how_one_gets_there(account: Account, boss: Client) -> None:
+    assert "None is known here. A sync finds what others recorded." in page_of(boss, a_call(account))
+    assert "None started here." in page_of(boss, a_live_call(account))
+
+
+def test_words_from_outside_stay_words(account: Account, boss: Client) -> None:
+    call = an_ended_call(account, from_number=HOSTILE, to_number=HOSTILE)
+    recorded(call, 1, 2, file_format=HOSTILE[:20])
+    a_running(account, call=call, status="failed", error=HOSTILE)
+
+    raw = boss.get(reverse("admin:recordings_call_change", args=[call.pk])).content.decode()
+
+    assert "<script>alert" not in raw
+    assert "\u202e" not in raw
+
+
+def test_a_call_costs_the_same_queries_with_one_attempt_and_with_a_hundred(
+    account: Account, boss: Client
+) -> None:
+    call = an_ended_call(account)
+    person = User.objects.get(username="boss")
+
+    def queries() -> int:
+        page_of(boss, call)
+        with CaptureQueriesContext(connection) as captured:
+            page_of(boss, call)
+        return len(captured)
+
+    a_running(account, call=call, requested_by=person, stop_requested_by=person, stop_requested_at=at(6))
+    one = queries()
+    for n in range(104):
+        a_running(account, call=call, requested_by=person, requested_at=at(n), happened_at=at(n))
+
+    assert queries() == one <= 8
+    assert page_of(boss, call).count('<svg class="portal-lane"') == 102
+    assert "Only the newest hundred are shown." in page_of(boss, call)

@@ -95,6 +95,26 @@ def test_a_row_that_another_family_makes_at_the_same_moment_is_found_on_a_second
     assert Recording.objects.get(recording_id="rec-1").account == other
 
 
+def test_who_holds_the_family_is_waited_for_and_what_he_wrote_is_found_unchanged(
+    account: Account, now: datetime
+) -> None:
+    """By order: the first look finds nothing, the other writes and commits, the second look finds his row."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time, so the second begins after the first")
+    page = [listed("rec-1"), listed("rec-2")]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            account.lock_family()
+            upsert = pool.submit(
+                closing_connection, partial(Recording.objects.upsert, account, page, now=now)
+            )
+            eventually(somebody_waits_for_this_transaction)
+            Recording.objects.upsert(account, page, now=now)
+        report = upsert.result(timeout=30)
+
+    assert (report.created, report.updated, report.unchanged) == (0, 0, 2)
+
+
 def somebody_waits_for_this_transaction() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(

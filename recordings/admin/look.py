@@ -39,7 +39,7 @@ class Look:
 
     @classmethod
     def at(cls, request: HttpRequest, now: datetime) -> Look:
-        """Read it: twelve queries at most, of which each has an index and an end."""
+        """Read it: ten queries at most, of which each has an index and an end."""
         user: Any = request.user
         seen = overview.accounts(user, now)
         zone = reader_zone(request)

@@ -94,7 +94,6 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "more_lines": found[MOST_LINES:],
         "days": _days(look.days),
         "days_words": _days_words(look.days),
-        "shapes": shown.SHAPES,
     }
 
 

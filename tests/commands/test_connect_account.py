@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,7 @@ from pytest_django import Settings
 
 import recordings
 from recordings.models import Account
-from tests.commands.shell import manage, run
+from tests.commands.shell import MANAGE, environment, manage, run
 from tests.conftest import MAIN, OTHER, SUB, TOKENS
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
@@ -147,3 +152,26 @@ def test_no_command_takes_a_secret_on_its_command_line(name: str) -> None:
     parser = load_command_class("recordings", name).create_parser("manage.py", name)
     named = " ".join(option for action in parser._actions for option in [action.dest, *action.option_strings])
     assert not [word for word in ("token", "secret", "password", "key") if word in named]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_at_a_terminal_it_asks_and_shows_neither_the_token_nor_anything_but_json_on_stdout() -> None:
+    keyboard, terminal = pty.openpty()
+    arguments = [sys.executable, str(MANAGE), "connect_account", "--json"]
+    with subprocess.Popen(
+        arguments, env=environment(), stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as asking:  # fmt: skip
+        os.close(terminal)
+        shown = b""
+        for question, answer in (
+            ("Auth ID (MA_… or SA_…): ", MAIN),
+            ("Auth token (not shown): ", TOKENS[MAIN]),
+        ):
+            while question.encode() not in shown:
+                shown += os.read(keyboard, 4096)
+            os.write(keyboard, f"{answer}\n".encode())
+        stdout, _ = asking.communicate(timeout=30)
+    os.close(keyboard)
+    assert (asking.returncode, json.loads(stdout)) == (0, {"auth_id": MAIN, "created": True})
+    assert TOKENS[MAIN].encode() not in shown

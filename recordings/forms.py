@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +23,8 @@ from recordings.models import Account
 FORMER_HOURS, MOST_FORMER_HOURS = 24, 720
 LIMITS = (15 * 60, 3_600, 4 * 3_600, MAX_TIME_LIMIT)
 OTHER = "other"
+PRIMARY_KEY = re.compile(r"\d{1,18}", re.ASCII)
+PRIMARY_KEYS = r"\A(?:[0-9]{1,18}(?:,[0-9]{1,18})*)?\Z"
 MOST_TRANSCRIBED = 4 * 3_600  # seconds; Vobiz transcribes nothing longer
 SPAN = re.compile(
     r"(?:(?P<hours>\d{1,2}(?:[.,]\d{1,2})?)\s*h[a-z]*)?\s*(?:(?P<minutes>\d{1,4})\s*m[a-z]*)?\s*"
@@ -239,9 +242,13 @@ def _person(user: User) -> str:
 
 
 class StartForm(forms.Form):
-    """What a recording is to be. `clock` words a moment; `limits_at` says when each limit would cut."""
+    """What a recording is to be. `cut_words` says of a limit when it would cut.
+
+    `asks_first`: a call flow may be recording the call already, so the person says that they know.
+    """
 
     intent = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    running = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
     limit = forms.ChoiceField(label=gettext_lazy("Stop after"), widget=forms.RadioSelect)
     other_limit = SpanField(
         label=gettext_lazy("Another time limit"),
@@ -256,6 +263,10 @@ class StartForm(forms.Form):
         label=gettext_lazy("Channels"), choices=Channels.choices, widget=forms.RadioSelect
     )
     transcribe = forms.BooleanField(label=gettext_lazy("Transcribe"), required=False)
+    despite_flow = forms.BooleanField(
+        label=gettext_lazy("Record it all the same, a second time if need be"),
+        error_messages={"required": gettext_lazy("Tick this to record it all the same.")},
+    )
 
     def __init__(
         self,
@@ -264,6 +275,7 @@ class StartForm(forms.Form):
         defaults: StartOptions,
         may_transcribe: bool,
         cut_words: Callable[[int], str],
+        asks_first: bool = False,
     ) -> None:
         super().__init__(
             data,
@@ -274,8 +286,10 @@ class StartForm(forms.Form):
                 "transcribe": defaults.transcribe and may_transcribe,
             },
         )
-        seconds = sorted({*LIMITS, defaults.time_limit})
-        chosen = [(str(limit), cut_words(limit)) for limit in seconds]
+        if not asks_first:
+            del self.fields["despite_flow"]
+        others = sorted({*LIMITS} - {defaults.time_limit})
+        chosen = [(str(limit), cut_words(limit)) for limit in (defaults.time_limit, *others)]
         self.fields["limit"].choices = [*chosen, (OTHER, _("another:"))]  # type: ignore[attr-defined]
         transcribe = self.fields["transcribe"]
         transcribe.disabled = not may_transcribe
@@ -299,6 +313,10 @@ class StartForm(forms.Form):
             cleaned["time_limit"] = int(limit)
         return cleaned
 
+    def shown(self) -> frozenset[int]:
+        """The primary keys of the recordings that ran when the form was shown; of a valid form."""
+        return _primary_keys(self.cleaned_data["running"])
+
     def options(self) -> StartOptions:
         """What to ask of Vobiz; of a valid form."""
         return StartOptions(
@@ -316,11 +334,34 @@ class StartForm(forms.Form):
 class StopAllForm(forms.Form):
     """The recordings somebody was shown when they confirmed, by their primary keys."""
 
-    expected = forms.RegexField(r"\A(?:\d{1,18}(?:,\d{1,18})*)?\Z", required=False, widget=forms.HiddenInput)
+    expected = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
 
     def shown(self) -> frozenset[int]:
         """The primary keys; of a valid form."""
-        return frozenset(int(pk) for pk in self.cleaned_data["expected"].split(",") if pk)
+        return _primary_keys(self.cleaned_data["expected"])
+
+
+class SelectedForm:
+    """The calls that somebody ticked, and those that are to be recorded though they are being recorded."""
+
+    def __init__(self, data: QueryDict) -> None:
+        self._data = data
+
+    def calls(self) -> frozenset[int]:
+        """Their primary keys; what is none is left out."""
+        return self._keys("call")
+
+    def again(self) -> frozenset[int]:
+        """The primary keys of those ticked a second time."""
+        return self._keys("again")
+
+    def _keys(self, name: str) -> frozenset[int]:
+        given = self._data.getlist(name)
+        return frozenset(int(key) for key in given if PRIMARY_KEY.fullmatch(key))
+
+
+def _primary_keys(text: str) -> frozenset[int]:
+    return frozenset(int(key) for key in text.split(",") if key)
 
 
 class SyncForm(forms.Form):

@@ -34,6 +34,20 @@ def start_words(recording: Recording, *, now: datetime, is_first: bool) -> tuple
     return max(level, messages.INFO), f"{before} {words}"
 
 
+def began_words(recording: Recording, *, now: datetime) -> str:
+    """Who started one that runs, when, and until when."""
+    said = {
+        "who": shown.words(recording.requested_by or _("Somebody at the command line")),
+        "when": shown.clock(recording.requested_at, now=now) if recording.requested_at else shown.NONE,
+    }
+    if recording.start_answer == StartAnswer.UNKNOWN:
+        return _("%(who)s started one at %(when)s, and Vobiz's answer was lost: it may be recording.") % said
+    if recording.cuts_at is None:
+        return _("%(who)s started one at %(when)s; it ends with the call.") % said
+    until = shown.clock(recording.cuts_at, now=now)
+    return _("%(who)s started one at %(when)s; it is cut at %(until)s.") % {**said, "until": until}
+
+
 def _until(recording: Recording, now: datetime) -> str:
     if recording.cuts_at is None:
         return _("ends with the call.")

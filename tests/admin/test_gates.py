@@ -66,6 +66,7 @@ def test_the_custom_pages_and_their_permissions_are_these() -> None:
         ("account", "process_refused"): ("process_callbackevent", "POST"),
         ("call", "live"): ("view_live_calls", "GET/HEAD"),
         ("call", "record"): ("start_recording", "GET/HEAD/POST"),
+        ("call", "record_selected"): ("start_recording", "GET/HEAD/POST"),
         ("call", "stop_all"): ("stop_recording", "GET/HEAD/POST"),
         ("recording", "stop"): ("stop_recording", "POST"),
         ("callbackevent", "process"): ("process_callbackevent", "POST"),

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from recordings.choices import RecordingStatus, StartAnswer
 from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
-from tests.admin.rows import a_running
+from tests.admin.rows import a_recording, a_running
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
@@ -37,7 +37,11 @@ def record(call: Call) -> str:
 
 
 def filled(**values: Any) -> dict[str, Any]:
-    usual = {"intent": str(uuid4()), "limit": "14400", "file_format": "mp3", "channels": "stereo"}
+    """The form as somebody sends it who was shown what runs."""
+    running = ",".join(str(pk) for pk in Recording.objects.open().values_list("pk", flat=True))
+    usual = {
+        "intent": str(uuid4()), "running": running, "limit": "14400", "file_format": "mp3", "channels": "stereo",
+    }  # fmt: skip
     return {**usual, **values}
 
 
@@ -66,11 +70,11 @@ def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cut
         "mono",
     )
     assert [value for value, _words in form.fields["limit"].choices] == [
-        "900", "3600", "5400", "14400", "28800", "other"
+        "5400", "900", "3600", "14400", "28800", "other"
     ]  # fmt: skip
     usual = dict(form.fields["limit"].choices)["5400"]
-    assert usual.startswith("1 h 30 min, cuts at ")
-    assert usual.endswith("IST (this account's usual)")
+    assert usual.startswith('1 h 30 min, cuts at <span data-cuts-in="5400">')
+    assert usual.endswith("IST</span> (this account's usual)")
     assert "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large" in text
     assert "+91 8071 387 423" in text
 
@@ -293,10 +297,64 @@ def test_where_vobiz_cannot_call_this_portal_no_transcript_can_be_chosen(
     assert "recordings are found by sync only" not in boss.get(record(call)).content.decode()
 
 
-def test_where_a_call_flow_records_too_the_form_asks_first(call: Call, boss: Client) -> None:
+def test_where_a_call_flow_records_too_the_form_asks_first(call: Call, world: World, boss: Client) -> None:
     Account.objects.update(recorded_by_flow=True)
-
     assert "this would make a second recording" in boss.get(record(call)).content.decode()
+
+    answer = boss.post(record(call), filled())
+
+    assert answer.status_code == 422
+    assert "Tick this to record it all the same." in answer.content.decode()
+    assert not sent(world)
+    boss.post(record(call), filled(despite_flow="on"))
+    assert len(world.running(MAIN)) == 1
+
+
+def test_where_another_began_since_the_form_was_shown_nothing_is_sent_and_it_says_who_and_until_when(
+    call: Call, world: World, boss: Client, staff: Person
+) -> None:
+    asha = staff("start_recording", "view_live_calls", accounts=[call.account], name="asha")
+    shown = filled()
+    asha.post(record(call), filled(limit="3600"))
+
+    answer = boss.post(record(call), shown)
+
+    text = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Nothing was sent: meanwhile another recording of this call began." in text
+    (words,) = answer.context["began"]
+    assert words.startswith("asha started one at ")
+    assert "; it is cut at " in words
+    assert len(sent(world)) == 1
+    again = shown | {"running": answer.context["expected"]}
+    assert str(shown["intent"]) in text
+    assert "Start a second one" in text
+    boss.post(record(call), again)
+    assert len(world.running(MAIN)) == 2
+
+
+def test_after_a_lost_answer_another_start_is_offered_with_its_consequence(
+    call: Call, world: World, boss: Client
+) -> None:
+    world.faults.plan(Fault(on="record.start", drop="after"))
+
+    live = boss.post(record(call), filled(), follow=True).content.decode()
+    form = boss.get(record(call)).content.decode()
+
+    assert "Start another anyway…" in live
+    assert "starting again would make a second recording" in live
+    assert "Starting another would then make a second recording, which Vobiz bills by itself." in form
+    assert "Start another anyway" in form
+    assert len(sent(world)) == 1
+
+
+def test_the_price_of_storage_is_the_last_one_known(call: Call, boss: Client) -> None:
+    assert "Storage of the last one" not in boss.get(record(call)).content.decode()
+    a_recording(call.account, storage_rate="0.005")
+
+    text = boss.get(record(call)).content.decode()
+
+    assert "Storage of the last one whose price is known: USD 0.005 a month." in text
 
 
 def test_a_switched_off_account_starts_nothing(call: Call, world: World, boss: Client) -> None:

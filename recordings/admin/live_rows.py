@@ -1,0 +1,100 @@
+"""A live call as a row of words, with a line for each recording of it that runs or may run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from recordings.admin import shown
+from recordings.admin.stopping import asked_before, no_url_words
+from recordings.choices import Attention, RecordingStatus
+from recordings.models import Call, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One recording that runs, or may run, as a line of words."""
+
+    recording: Recording
+    status: SafeString
+    what: str
+    left: str
+    asked: str
+    why_no_stop: str
+    may_stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """One live call."""
+
+    call: Call
+    direction: str
+    numbers: SafeString
+    elapsed: str
+    started: str | SafeString
+    running: list[Running] = field(default_factory=list)
+
+    @property
+    def is_uncertain(self) -> bool:
+        """A start of its was not answered, so it may be recorded."""
+        return any(line.recording.needs_attention == Attention.MAY_BE_RECORDING for line in self.running)
+
+    @property
+    def digits(self) -> str:
+        """Its numbers in figures, which the narrowing box looks through."""
+        return " ".join(filter(None, [self.call.from_digits, self.call.to_digits]))
+
+
+def live_row(call: Call, now: datetime, *, running: list[Recording] | None = None) -> LiveRow:
+    """A live call in words. `running`: its open recordings, where the list did not fetch them with it."""
+    since = call.started_at
+    rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
+    return LiveRow(
+        call=call,
+        direction=shown.direction(call),
+        numbers=shown.from_to(call),
+        elapsed=shown.length(max(0.0, (now - since).total_seconds())) if since else shown.NONE,
+        started=shown.moment(since),
+        running=[_line(row, call, now) for row in rows],
+    )
+
+
+def running_of(call: Call) -> list[Recording]:
+    """The open recordings of one call."""
+    return list(call.open_recordings().select_related("requested_by", "stop_requested_by"))
+
+
+def keys(running: Collection[Running]) -> str:
+    """Their primary keys, as a form carries what it showed."""
+    return ",".join(str(line.recording.pk) for line in running)
+
+
+def _line(recording: Recording, call: Call, now: datetime) -> Running:
+    recording.account = call.account  # the same row, and not to be fetched for every line
+    unconfirmed = recording.needs_attention == Attention.STOP_UNCONFIRMED
+    asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
+    return Running(
+        recording=recording,
+        status=shown.status(recording),
+        what=shown.layout(recording),
+        left=_left(recording, now),
+        asked=asked,
+        why_no_stop="" if recording.recording_url else no_url_words(),
+        may_stop=bool(recording.recording_url) and (not asked or unconfirmed),
+    )
+
+
+def _left(recording: Recording, now: datetime) -> str:
+    """`stops in 55:48`."""
+    if recording.cuts_at is None:
+        return _("stops with the call")
+    seconds = (recording.cuts_at - now).total_seconds()
+    if seconds <= 0:
+        return _("past its time limit")
+    word = _("would stop in %s") if recording.status == RecordingStatus.REQUESTED else _("stops in %s")
+    return word % shown.length(seconds)

@@ -1,0 +1,57 @@
+/* The start form: when the chosen limit would cut, as time goes on, and how large the recording may become. */
+(() => {
+    "use strict";
+
+    const form = document.getElementById("start-form");
+    const sum = document.getElementById("start-sum");
+    if (!form || !sum) {
+        return;
+    }
+    const { zone, zoneShort, tomorrow } = form.dataset;
+    const MB_AN_HOUR = { mp3: { mono: 29, stereo: 29 }, wav: { mono: 58, stereo: 115 } };
+    const LONGEST = 28800;
+    const SPAN = /^(?:(\d{1,2}(?:[.,]\d{1,2})?)\s*h[a-z]*)?\s*(?:(\d{1,4})\s*m[a-z]*)?\s*(?:(\d{1,5})\s*s[a-z]*)?$/i;
+
+    const part = (at, options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone }).format(at);
+
+    /* `18:16 IST`, as the portal writes it */
+    function clock(seconds) {
+        const now = new Date();
+        const at = new Date(now.getTime() + seconds * 1000);
+        const time = part(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+        const isToday = part(at, { dateStyle: "short" }) === part(now, { dateStyle: "short" });
+        return `${isToday ? "" : `${tomorrow} `}${time} ${zoneShort}`;
+    }
+
+    function chosen() {
+        const limit = form.elements.limit.value;
+        if (limit !== "other") {
+            return Number(limit);
+        }
+        const found = SPAN.exec(form.elements.other_limit.value.trim());
+        const seconds = found
+            ? Math.round(Number((found[1] || "0").replace(",", ".")) * 3600) + (found[2] || 0) * 60 + (found[3] || 0) * 1
+            : 0;
+        return seconds >= 1 && seconds <= LONGEST ? seconds : 0;
+    }
+
+    function tell() {
+        form.querySelectorAll("[data-cuts-in]").forEach((element) => {
+            element.textContent = clock(Number(element.dataset.cutsIn));
+        });
+        const seconds = chosen();
+        const layout = MB_AN_HOUR[form.elements.file_format.value] || {};
+        const size = Math.max(1, Math.ceil((layout[form.elements.channels.value] || 0) * seconds / 3600));
+        sum.textContent = seconds
+            ? `${sum.dataset.cuts.replace("%s", clock(seconds))} ${sum.dataset.size.replace("%s", size)}`
+            : sum.dataset.unclear;
+        sum.hidden = false;
+    }
+
+    form.elements.other_limit.addEventListener("input", () => {
+        form.querySelector("input[name=limit][value=other]").checked = true;
+    });
+    form.addEventListener("input", tell);
+    setInterval(tell, 10000);
+    tell();
+})();

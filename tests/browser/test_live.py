@@ -1,0 +1,217 @@
+"""The live calls, looked at: they refresh by themselves, and nothing moves that is being used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from recordings import connect
+from recordings.choices import RecordingStatus
+from recordings.models import Account, Call, Recording
+from tests.browser.conftest import PASSWORD
+from tests.ledger import asked
+from tests.waiting import eventually
+from vobiz_portal.sandbox.facts import Call as SandboxCall
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.server import Sandbox
+from vobiz_portal.sandbox.world import World
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+AUTH_ID, TOKEN = "MA_LIVE000001", "a-token-for-the-live-page-c3d4"
+LIVE = "/admin/recordings/call/live/"
+FIRST, SECOND = "+91 96247 05678", "+91 22 6123 4567"
+
+
+@pytest.fixture
+def account(admin_login: User, vobiz: Sandbox, lively_world: World) -> Account:
+    """An account with two live calls."""
+    lively_world.add_account(AUTH_ID, TOKEN, name="Live Ltd")
+    lively_world.place_call(AUTH_ID, from_number="919624705678", to_number="+918071387423")
+    lively_world.place_call(AUTH_ID, from_number="+912261234567", to_number="+918071387423")
+    return connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Live Ltd")[0]
+
+
+@pytest.fixture
+def operator(page: Page, account: Account, portal: LiveServer) -> Page:
+    """The live calls in the browser of somebody who is signed in."""
+    sign_in(page, portal)
+    page.goto(LIVE)
+    return page
+
+
+@pytest.fixture
+def plain(chromium: Browser, account: Account, portal: LiveServer) -> Iterator[Page]:
+    """The same without JavaScript."""
+    context = chromium.new_context(base_url=portal.url, java_script_enabled=False)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    sign_in(page, portal)
+    page.goto(LIVE)
+    yield page
+    context.close()
+
+
+def sign_in(page: Page, portal: LiveServer) -> None:
+    client = Client()
+    assert client.login(username="admin", password=PASSWORD)
+    session = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": portal.url}])
+
+
+def call_of(world: World, number: str) -> SandboxCall:
+    digits = "".join(filter(str.isdigit, number))
+    return next(call for call in world.calls.values() if call.from_number.lstrip("+") == digits)
+
+
+def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
+    operator: Page, lively_world: World
+) -> None:
+    second = operator.locator("#live-rows tr").filter(has_text=SECOND)
+    first = operator.locator("#live-rows tr").filter(has_text=FIRST)
+    second.get_by_role("checkbox").check()
+    record = second.get_by_role("link", name="Record…")
+    record.focus()
+    before = second.bounding_box()
+
+    lively_world.place_call(AUTH_ID, from_number="+914423456789", to_number="+918071387423")
+    expect(operator.locator("#live-count")).to_contain_text("3 live calls", timeout=15_000)
+    lively_world.hang_up(call_of(lively_world, FIRST).call_uuid)
+    expect(first).to_contain_text("ended ", timeout=15_000)
+
+    expect(operator.locator("#live-rows tr").nth(2)).to_contain_text("+91 44 2345 6789")
+    expect(first.get_by_role("link", name="Record…")).to_have_count(0)
+    expect(second.get_by_role("checkbox")).to_be_checked()
+    expect(record).to_be_focused()
+    assert second.bounding_box() == before
+    expect(operator.locator("#live-count")).to_contain_text("2 live calls")
+    operator.get_by_role("link", name="Refresh").click()
+    expect(first).to_have_count(0)
+
+
+def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_world: World) -> None:
+    expect(operator.locator("#live-rows tr")).to_have_count(2)
+    operator.evaluate(
+        """() => {
+            Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    sent: list[str] = []
+    operator.on("request", lambda request: sent.append(request.url))
+    before = len(asked(lively_world))
+
+    operator.evaluate("() => new Promise((done) => setTimeout(done, 6500))")
+
+    assert sent == []
+    assert len(asked(lively_world)) == before
+    lively_world.hang_up(call_of(lively_world, FIRST).call_uuid)
+    operator.evaluate(
+        """() => {
+            Object.defineProperty(document, 'visibilityState', { value: 'visible', configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+    expect(operator.locator("#live-rows tr").filter(has_text=FIRST)).to_contain_text("ended ")
+
+
+def test_where_vobiz_is_away_the_last_rows_stay_with_their_age(operator: Page, lively_world: World) -> None:
+    lively_world.faults.plan(Fault(on="call.list", drop="before", times=None))
+
+    expect(operator.locator("#live-notices")).to_contain_text("Vobiz could not be reached", timeout=15_000)
+    expect(operator.locator("#live-notices").get_by_role("link", name="Try again")).to_be_visible()
+    expect(operator.locator("#live-rows tr")).to_have_count(2)
+    lively_world.faults.clear()
+    expect(operator.locator("#live-notices")).not_to_contain_text("Vobiz", timeout=15_000)
+
+
+def test_the_box_narrows_by_a_number_in_any_spelling_and_the_tick_to_what_is_recorded(operator: Page) -> None:
+    box = operator.get_by_label("Number")
+    for spelling in ("096247 05678", "+91-96247", "05678"):
+        box.fill(spelling)
+        expect(operator.locator("#live-rows tr:visible")).to_have_count(1)
+        expect(operator.locator("#live-shown")).to_have_text("1 of 2 shown")
+    box.fill("")
+    expect(operator.locator("#live-rows tr:visible")).to_have_count(2)
+    operator.get_by_label("only calls being recorded").check()
+    expect(operator.locator("#live-rows tr:visible")).to_have_count(0)
+
+
+def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(operator: Page) -> None:
+    keys = operator.keyboard
+    keys.press("j")
+    keys.press("j")
+    expect(operator.locator("#live-rows tr").nth(1)).to_be_focused()
+    keys.press("k")
+    keys.press("j")
+    keys.press("r")
+    expect(operator.get_by_role("button", name="Start recording")).to_be_visible()
+    operator.get_by_role("button", name="Start recording").focus()
+    keys.press("Enter")
+    expect(operator.locator(".messagelist")).to_contain_text("It is being recorded")
+    recording = Recording.objects.get()
+    assert recording.call == Call.objects.order_by("started_at", "pk")[1]
+
+    operator.get_by_label("Number").press_sequentially("sjkr96")
+    assert operator.url.endswith(LIVE)
+    operator.get_by_label("Number").fill("")
+    operator.get_by_label("Number").blur()
+    keys.press("j")
+    keys.press("j")
+    keys.press("s")
+    expect(operator.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=20)
+
+
+def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: World) -> None:
+    for box in operator.locator("#live-rows input[type=checkbox]").all():
+        box.check()
+    operator.get_by_role("button", name="Record selected…").click()
+    expect(operator.locator(".portal-chosen li")).to_have_count(2)
+    operator.get_by_label("WAV").check()
+    expect(operator.locator(".portal-wav-warning")).to_be_hidden()
+    operator.get_by_label("Transcribe").check()
+    expect(operator.locator(".portal-wav-warning")).to_be_visible()
+    operator.get_by_role("button", name="Start recording 2 calls").click()
+
+    expect(operator.locator(".portal-outcomes li.portal-good")).to_have_count(2)
+    assert len(lively_world.running()) == 2
+
+
+def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
+    operator.get_by_role("link", name="Record…").first.click()
+    told = operator.locator("#start-sum")
+    expect(told).to_contain_text("Cuts at ")
+    expect(told).to_contain_text("At most about 116 MB.")
+
+    operator.locator("input[name=other_limit]").fill("1 h 30 min")
+    expect(operator.locator("input[name=limit][value=other]")).to_be_checked()
+    expect(told).to_contain_text("At most about 44 MB.")
+    operator.locator("input[name=other_limit]").fill("90")
+    expect(told).to_contain_text("Say of what")
+
+
+def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
+    plain: Page, lively_world: World
+) -> None:
+    expect(plain.locator(".portal-keys")).to_be_hidden()
+    plain.get_by_label("Number").fill("096247 05678")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain.locator("#live-rows tr")).to_have_count(1)
+    plain.locator("#live-rows input[type=checkbox]").check()
+    plain.get_by_role("button", name="Record selected…").click()
+    plain.get_by_role("button", name="Start recording 1 call").click()
+    expect(plain.locator(".portal-outcomes")).to_contain_text("It is being recorded")
+    plain.get_by_role("link", name="Back to the live calls").click()
+    plain.get_by_role("button", name="Stop this recording").click()
+    expect(plain.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    lively_world.hang_up(call_of(lively_world, FIRST).call_uuid)
+    Account.objects.update(live_tried_at=None)
+    plain.get_by_role("link", name="Refresh").click()
+    expect(plain.locator("#live-rows tr")).to_have_count(1)

@@ -90,7 +90,8 @@ class Attention(models.TextChoices):
 ATTENTION_WORDS = {
     Attention.MAY_BE_RECORDING: _(
         "Vobiz's answer to the start was lost, so it may be recording. Starting again would make a second "
-        "recording. A sync or a callback settles this."
+        "recording. If it began, a sync or a callback brings it; if a complete sync after the call's end does not, "
+        "nothing was recorded."
     ),
     Attention.STOP_UNCONFIRMED: _(
         "Vobiz did not answer the stop. Press Stop again, or wait: the time limit ends the recording."

@@ -9,7 +9,14 @@ import pytest
 from pytest_django import Settings
 
 from recordings import sync
-from recordings.choices import Attention, CallState, RecordingStatus, StartAnswer, TranscriptionStatus
+from recordings.choices import (
+    ATTENTION_WORDS,
+    Attention,
+    CallState,
+    RecordingStatus,
+    StartAnswer,
+    TranscriptionStatus,
+)
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.sync import Scope
 from tests.control.conftest import Start
@@ -129,3 +136,19 @@ def test_a_start_whose_answer_was_lost_is_settled_when_the_list_shows_it(
     assert (tally.created, Recording.objects.count()) == (0, 1)
     assert (row.recording_id, row.status) == (running.recording_id, RecordingStatus.COMPLETED)
     assert (row.needs_attention, row.error) == (None, None)
+
+
+def test_a_start_that_began_nothing_stays_open_after_a_sync_and_its_words_say_how_to_tell(
+    account: Account, start: Start, world: World, now: datetime
+) -> None:
+    world.faults.plan(Fault(on="record.start", drop="before"))
+    row = start()
+    world.hang_up(row.call.call_uuid)
+
+    sync.run(account, Scope(), now=now, sync_run=None)
+
+    row.refresh_from_db()
+    assert (row.status, row.needs_attention) == (RecordingStatus.REQUESTED, Attention.MAY_BE_RECORDING)
+    words = str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING])
+    assert "If it began, a sync or a callback brings it" in words
+    assert "if a complete sync after the call's end does not, nothing was recorded" in words

@@ -102,9 +102,8 @@ def storage(recording: Recording, now: datetime) -> Section:
     return Section(_("Kept"), [Fact(_("Leaves Vobiz"), shown.moment(leaves), hint=hint)])
 
 
-def transcript(request: HttpRequest, recording: Recording) -> Transcript:
-    """The text for those who may read it; for everyone, how it stands."""
-    held = Transcription.objects.filter(recording=recording).first()
+def transcript(request: HttpRequest, recording: Recording, held: Transcription | None) -> Transcript:
+    """The text for those who may read it; for everyone, how it stands. `held` is the recording's, if it has one."""
     if held is None:
         return Transcript(None, _none_words(recording), [], "")
     badge = shown.badge(held.status, held.get_status_display())

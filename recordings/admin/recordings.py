@@ -27,12 +27,11 @@ from recordings.admin.filters import (
     SilentFilter,
 )
 from recordings.admin.finding import number_or_id
+from recordings.admin.recording_history import history, strip
 from recordings.admin.recording_page import asked_for, identity, storage, transcript
 from recordings.admin.stopping import stop_words
 from recordings.choices import ATTENTION_WORDS, Attention
-from recordings.models import CallbackEvent, Recording
-
-EVENTS_SHOWN = 50
+from recordings.models import Recording, Transcription
 
 
 @admin.register(Recording)
@@ -135,6 +134,7 @@ class RecordingAdmin(ReadOnlyAdmin):
     def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
         """What is known of it, and from where."""
         now = timezone.now()
+        held = Transcription.objects.filter(recording=obj).first()
         sections = [
             identity(request, obj),
             *([asked_for(obj)] if obj.requested_at is not None else []),
@@ -149,30 +149,14 @@ class RecordingAdmin(ReadOnlyAdmin):
             "title": _("Recording of %s") % shown.plain(obj.call),
             "recording": obj,
             "now": now,
-            "status": shown.status(obj),
             "attention": ATTENTION_WORDS[Attention(obj.needs_attention)] if obj.needs_attention else "",
             "error": shown.plain(obj.error) if obj.error else "",
             "may_stop": may_stop,
             "can_stop_one": may_stop and bool(obj.recording_url),
             "can_stop_again": obj.needs_attention == Attention.STOP_UNCONFIRMED,
-            "transcript": transcript(request, obj),
-            "events": self._events(request, obj),
+            "transcript": transcript(request, obj, held),
+            "strip": strip(obj, held, now),
+            "history": history(request, obj, held),
+            "sees_callbacks": may(request, "view_callbackevent"),
             "sections": sections,
         }
-
-    def _events(self, request: HttpRequest, recording: Recording) -> list[dict[str, Any]] | None:
-        """Its callbacks, newest first; None for those who may not see callbacks."""
-        if not may(request, "view_callbackevent"):
-            return None
-        events = CallbackEvent.objects.visible_to(request.user).filter(recording=recording)
-        events = events.defer("payload", "raw_body")[:EVENTS_SHOWN]
-        return [
-            {
-                "link": shown.linked(request, event, shown.moment(event.received_at)),
-                "kind": event.get_kind_display(),
-                "outcome": shown.badge(event.outcome, event.get_outcome_display()),
-                "trust": shown.badge(event.trust, event.get_trust_display()),
-                "deliveries": event.deliveries,
-            }
-            for event in events
-        ]

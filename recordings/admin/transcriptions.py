@@ -90,6 +90,6 @@ class TranscriptionAdmin(ReadOnlyAdmin):
         ]
         return {
             "title": _("Transcript of %s") % shown.plain(recording.call),
-            "transcript": transcript(request, recording),
+            "transcript": transcript(request, recording, obj),
             "sections": [Section(_("The recording"), facts)],
         }

@@ -1,0 +1,165 @@
+"""What happened to a recording, in the order of time: people, Vobiz, callbacks. And where it stands, in one strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from recordings.admin import shown
+from recordings.admin.base import may
+from recordings.admin.facts import source_words
+from recordings.admin.recording_page import SOON_GONE
+from recordings.choices import RecordingStatus
+from recordings.forms import span
+from recordings.models import CallbackEvent, Recording, Transcription
+
+MOST_EVENTS = 50  # callbacks, and as many lines of what people did
+# what Vobiz says happened, by the column that says when
+AT_VOBIZ = ("started_at", "ended_at", "added_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One part of the strip."""
+
+    label: str
+    value: str | SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of the history. `who` did it, or it came from there; `detail` is what was said."""
+
+    at: datetime
+    words: str | SafeString
+    who: str | SafeString = ""
+    detail: str | SafeString = ""
+
+
+def strip(recording: Recording, held: Transcription | None, now: datetime) -> list[Chip]:
+    """Where it stands: status, limit, until when it is kept, its transcript."""
+    found = [Chip(_("Status"), shown.status(recording))]
+    if recording.duration_ms is not None:
+        found.append(Chip(_("Length"), shown.length(recording.duration_ms / 1_000)))
+    if recording.was_cut:
+        words = _("cut after %s") % span(recording.time_limit or 0)
+        found.append(Chip(_("Limit"), shown.flag(words)))
+    elif recording.is_open and recording.cuts_at is not None:
+        found.append(Chip(_("Limit"), format_html("{} {}", _("cuts at"), shown.moment(recording.cuts_at))))
+    if (kept := _kept(recording, now)) is not None:
+        found.append(Chip(_("Audio"), kept))
+    badge = shown.badge(held.status, held.get_status_display()) if held is not None else _("none")
+    found.append(Chip(_("Transcript"), badge))
+    return found
+
+
+def _kept(recording: Recording, now: datetime) -> SafeString | None:
+    """Until when the audio can be had; None while there is none."""
+    if recording.gone_at_provider_at is not None:
+        words = shown.badge("gone", _("gone at Vobiz since"), role="quiet")
+        return format_html("{} {}", words, shown.moment(recording.gone_at_provider_at))
+    if recording.status != RecordingStatus.COMPLETED:
+        return None
+    leaves = recording.leaves_vobiz_at
+    left = shown.days_left(leaves, now)
+    if leaves <= now:
+        return format_html("{}", shown.badge("past", _("Vobiz is said to have deleted it"), role="attention"))
+    soon = shown.flag(left) if leaves - now < SOON_GONE else left
+    return format_html("{} {} ({})", _("at Vobiz until"), shown.moment(leaves), soon)
+
+
+def history(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:
+    """Everything known to have happened, oldest first; callbacks only for those who may see them. Two queries."""
+    found = [
+        *_by_people(recording),
+        *_at_vobiz(recording),
+        *_transcribed(held),
+        *_logged(recording),
+        *(_called_back(request, recording) if may(request, "view_callbackevent") else []),
+    ]
+    return sorted(found, key=lambda happening: happening.at)
+
+
+def _by_people(recording: Recording) -> list[Happening]:
+    found = []
+    if recording.requested_at is not None:
+        answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
+        said = _("Vobiz's answer: %s") % answer
+        if recording.error:
+            said = f"{said}. {shown.plain(recording.error)}"
+        found.append(Happening(recording.requested_at, _("Asked for"), _person(recording.requested_by), said))
+    if recording.stop_requested_at is not None:
+        who = _person(recording.stop_requested_by)
+        found.append(Happening(recording.stop_requested_at, _("Asked to stop"), who))
+    return found
+
+
+def _person(user: object) -> str:
+    return shown.words(user or _("command line"))
+
+
+def _at_vobiz(recording: Recording) -> list[Happening]:
+    words = {
+        "started_at": _("The recording began"),
+        "ended_at": _("The recording ended"),
+        "added_at": _("Vobiz listed it"),
+    }
+    found = []
+    for column in AT_VOBIZ:
+        at = getattr(recording, column)
+        if at is not None:
+            about = _("approximate") if column == "started_at" and recording.times_approximate else ""
+            found.append(Happening(at, words[column], source_words(recording, column), about))
+    if recording.synced_at is not None:
+        found.append(Happening(recording.synced_at, _("The API said something new, for the last time")))
+    if recording.gone_at_provider_at is not None:
+        found.append(Happening(recording.gone_at_provider_at, _("Vobiz had it no more; its row stays here")))
+    return found
+
+
+def _transcribed(held: Transcription | None) -> list[Happening]:
+    if held is None or held.received_at is None:
+        return []
+    trust = shown.badge(held.trust, held.get_trust_display())
+    return [Happening(held.received_at, _("Transcript: %s") % held.get_status_display(), trust)]
+
+
+def _logged(recording: Recording) -> list[Happening]:
+    """What people did to it in this portal, as its history keeps it."""
+    entries = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(Recording), object_id=str(recording.pk)
+    )
+    rows = entries.select_related("user").order_by("-action_time")[:MOST_EVENTS]
+    return [
+        Happening(
+            row.action_time, _("In the portal"), shown.words(row.user), shown.plain(row.get_change_message())
+        )
+        for row in rows
+    ]
+
+
+def _called_back(request: HttpRequest, recording: Recording) -> list[Happening]:
+    events: Any = CallbackEvent.objects.visible_to(request.user).filter(recording=recording)
+    return [
+        Happening(
+            event.received_at,
+            shown.linked(request, event, _("Callback about a %s") % event.get_kind_display()),
+            shown.badge(event.trust, event.get_trust_display()),
+            _delivered(event),
+        )
+        for event in events.defer("payload", "raw_body", "account")[:MOST_EVENTS]
+    ]
+
+
+def _delivered(event: CallbackEvent) -> SafeString:
+    outcome = shown.badge(event.outcome, event.get_outcome_display())
+    times = _("%d deliveries") % event.deliveries if event.deliveries > 1 else ""
+    return format_html("{} {}", outcome, times)

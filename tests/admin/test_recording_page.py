@@ -1,0 +1,191 @@
+"""A recording's page: where it stands, what is known and from where, and what happened in the order of time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from recordings.models import Account, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_recording, a_running, a_transcript, an_event
+
+AT = datetime(2025, 11, 6, 12, tzinfo=UTC)
+HOSTILE = '<script>alert(1)</script>\u202e"&'
+
+
+def raw_page(client: Client, recording: Recording) -> str:
+    return client.get(reverse("admin:recordings_recording_change", args=[recording.pk])).content.decode()
+
+
+def page_of(client: Client, recording: Recording) -> str:
+    return unescape(raw_page(client, recording))
+
+
+def strip_of(client: Client, recording: Recording) -> str:
+    page = page_of(client, recording)
+    return page[page.index('class="portal-strip"') :].partition("</dl>")[0]
+
+
+def log(recording: Recording, by: User, words: str, at: datetime) -> None:
+    LogEntry.objects.log_actions(
+        user_id=by.pk, queryset=[recording], action_flag=CHANGE, change_message=words
+    )
+    LogEntry.objects.filter(change_message=words).update(action_time=at)
+
+
+def test_the_strip_says_until_when_vobiz_keeps_it_and_how_long_that_is(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    fresh = a_recording(account, added_at=now - timedelta(days=9, hours=1))
+    soon = a_recording(account, added_at=now - timedelta(days=26, hours=1))
+    past = a_recording(account, added_at=now - timedelta(days=31))
+    gone = a_recording(account, gone_at_provider_at=AT)
+
+    assert "at Vobiz until" in strip_of(boss, fresh)
+    assert "(in 20 days)" in strip_of(boss, fresh)
+    assert "! in 3 days" in strip_of(boss, soon)
+    assert "Vobiz is said to have deleted it" in strip_of(boss, past)
+    assert "gone at Vobiz since" in strip_of(boss, gone)
+    assert "Audio" not in strip_of(boss, a_running(account))
+
+
+def test_the_strip_says_status_limit_and_transcript(account: Account, boss: Client) -> None:
+    cut = a_running(account, status="completed", duration_ms=3_600_000)
+    a_transcript(cut)
+
+    assert "! cut after 1 h" in strip_of(boss, cut)
+    assert "✓ completed" in strip_of(boss, cut)
+    running = strip_of(boss, a_running(account))
+    assert "● recording" in running
+    assert "cuts at" in running
+    assert "none" in running
+
+
+def test_what_was_too_large_to_transcribe_says_what_to_do(account: Account, boss: Client) -> None:
+    recording = a_recording(account)
+    a_transcript(recording, status="failed", text=None, error="File too large", charge="0.006", rate="0.006")
+
+    page = page_of(boss, recording)
+
+    assert "Vobiz could not transcribe it: File too large" in page
+    assert "Record MP3 next time" in page
+
+
+def test_a_transcript_shows_its_charge_and_rate(account: Account, boss: Client) -> None:
+    recording = a_recording(account)
+    a_transcript(recording, charge="0.00600000", rate="0.01200000", duration=61)
+
+    page = page_of(boss, recording)
+
+    for words in ("Good morning, Lotus Parcels.", ">0.006<", ">0.012<", "1:01"):
+        assert words in page
+
+
+def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: Client) -> None:
+    asha, ravi = (User.objects.create_user(name, is_staff=True) for name in ("asha", "ravi"))
+
+    def at(minutes: int) -> datetime:
+        return AT + timedelta(minutes=minutes)
+
+    recording = a_running(
+        account, status="completed", requested_by=asha, requested_at=at(0), started_at=at(1), stop_requested_by=ravi,
+        stop_requested_at=at(3), ended_at=at(4), synced_at=at(8), happened_at=at(1),
+        sources={"started_at": "callback", "ended_at": "api"},
+    )  # fmt: skip
+    log(recording, ravi, "Looked into it.", at(6))
+    event = an_event(account, recording, received_at=at(5), trust="unsigned", deliveries=3)
+    a_transcript(recording, received_at=at(7))
+
+    page = page_of(boss, recording)
+    rows = page[page.index("portal-happenings") :].partition("</table>")[0].split("<tr>")[2:]
+
+    expected = [
+        ("Asked for", "asha", "accepted"),
+        ("The recording began", "not confirmed by the API yet"),
+        ("Asked to stop", "ravi"),
+        ("The recording ended", "read from Vobiz's API"),
+        ("Callback about a recording", "! unsigned", "✓ applied", "3 deliveries"),
+        ("In the portal", "ravi", "Looked into it."),
+        ("Transcript: completed", "✓ signed"),
+        ("The API said something new",),
+    ]
+    assert len(rows) == len(expected)
+    for row, words in zip(rows, expected, strict=True):
+        for word in words:
+            assert word in row
+    assert reverse("admin:recordings_callbackevent_change", args=[event.pk]) in rows[4]
+
+
+def test_a_failed_start_keeps_vobizs_answer_in_the_history(account: Account, boss: Client) -> None:
+    failed = a_running(account, status="failed", start_answer="refused", error="Vobiz wants payment first")
+
+    page = page_of(boss, failed)
+
+    assert "Vobiz's answer: refused. Vobiz wants payment first" in page
+    assert "command line" in page
+
+
+def test_callbacks_are_only_in_the_history_of_those_who_may_see_them(account: Account, staff: Person) -> None:
+    recording = a_recording(account)
+    an_event(account, recording)
+
+    page = page_of(staff("view_recording", accounts=[account]), recording)
+
+    assert "Callback about" not in page
+    assert "Callbacks are shown to those who may see callback events." in page
+
+
+def test_what_only_a_callback_claimed_is_marked(account: Account, boss: Client) -> None:
+    recording = a_recording(account, sources={"duration_ms": "callback"})
+
+    assert "a callback; not confirmed by the API yet" in page_of(boss, recording)
+
+
+def test_words_from_outside_stay_words(account: Account, boss: Client) -> None:
+    person = User.objects.create_user("x", is_staff=True)
+    User.objects.filter(pk=person.pk).update(username=HOSTILE)
+    hostile: dict[str, Any] = {"file_format": HOSTILE[:30], "error": HOSTILE, "conference_name": HOSTILE}
+    recording = a_running(account, status="failed", requested_by=person, **hostile)
+    a_transcript(recording, text=HOSTILE)
+    log(recording, person, HOSTILE, AT)
+
+    page = raw_page(boss, recording)
+
+    assert "<script>alert" not in page
+    assert "\u202e" not in page.replace("\u202e</option>", "")
+    assert "style=" not in page
+
+
+@pytest.mark.parametrize("n", [30])
+def test_the_page_costs_the_same_queries_however_much_happened(
+    account: Account, boss: Client, n: int
+) -> None:
+    person = User.objects.get(username="boss")
+    recording = a_running(account, requested_by=person, stop_requested_by=person, stop_requested_at=AT)
+    a_transcript(recording)
+
+    def queries() -> int:
+        raw_page(boss, recording)
+        with CaptureQueriesContext(connection) as captured:
+            raw_page(boss, recording)
+        return len(captured)
+
+    an_event(account, recording)
+    log(recording, person, "first", AT)
+    one = queries()
+    for number in range(n):
+        an_event(account, recording)
+        log(recording, person, f"entry {number}", AT)
+
+    assert queries() == one <= 12

@@ -138,7 +138,7 @@
         if (!row) {
             return;
         }
-        row.style.height = `${row.offsetHeight}px`; // so that those beneath it stay where they are
+        row.style.height = `${row.getBoundingClientRect().height}px`; // so that those beneath it stay where they are
         row.classList.add("portal-over");
         row.removeAttribute("data-running");
         row.querySelectorAll("form, .portal-buttons > *, .portal-tick > *").forEach((element) => element.remove());

@@ -214,7 +214,9 @@ def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_fi
             span=span(limit),
             at=format_html('<span data-cuts-in="{}">{}</span>', limit, at),
         )
-        return format_html(_("{} (this account's usual)"), words) if limit == defaults.time_limit else words
+        if limit == defaults.time_limit:
+            words = format_html(_("{} (this account's usual)"), words)
+        return format_html("<span>{}</span>", words)
 
     return StartForm(
         request.POST if request.method == "POST" else None,

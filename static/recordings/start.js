@@ -46,6 +46,7 @@
             ? `${sum.dataset.cuts.replace("%s", clock(seconds))} ${sum.dataset.size.replace("%s", size)}`
             : sum.dataset.unclear;
         sum.hidden = false;
+        sum.previousElementSibling.hidden = true; // says the same without a time
     }
 
     form.elements.other_limit.addEventListener("input", () => {

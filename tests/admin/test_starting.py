@@ -73,8 +73,8 @@ def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cut
         "5400", "900", "3600", "14400", "28800", "other"
     ]  # fmt: skip
     usual = dict(form.fields["limit"].choices)["5400"]
-    assert usual.startswith('1 h 30 min, cuts at <span data-cuts-in="5400">')
-    assert usual.endswith("IST</span> (this account's usual)")
+    assert usual.startswith('<span>1 h 30 min, cuts at <span data-cuts-in="5400">')
+    assert usual.endswith("IST</span> (this account's usual)</span>")
     assert "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large" in text
     assert "+91 8071 387 423" in text
 

@@ -23,6 +23,14 @@ MOST_LANES = 100
 MOST_GAPS = 20
 WIDE = 1_000  # the picture's width, in its own units
 TAIL = 40  # of them for the time in which the call was not seen any more
+# a lane's kind → the role that colours it, and the mark beside its number: colour never speaks alone
+LOOKS = {
+    "done": ("good", "✓"),
+    "running": ("running", "●"),
+    "cut": ("attention", "!"),
+    "maybe": ("attention", "?"),
+    "failed": ("bad", "×"),
+}
 DOUBTS = {
     Doubt.NONE: gettext_lazy("not recorded"),
     Doubt.LIVE: gettext_lazy(
@@ -198,26 +206,35 @@ def _bars(call: Call, found: Coverage) -> list[Bar]:
 
 def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> Bar:
     recording = lane.recording
-    label = format_html("{} · {}", n, shown.layout(recording))
-    status = recording.get_status_display()
-    if lane.span is None:
-        place = _("nothing began") if recording.status == RecordingStatus.FAILED else _("times not known")
-        at = recording.requested_at
-        mark = (
-            [scale.block("failed", Span(at, at))] if at and recording.status == RecordingStatus.FAILED else []
-        )
-        return Bar(
-            label,
-            _("Recording %(n)d, %(status)s: %(place)s") % {"n": n, "status": status, "place": place},
-            mark,
-        )
-    words = _("Recording %(n)d, %(status)s: %(place)s") % {
-        "n": n, "status": status, "place": _place(lane.span, call, about=lane.is_approximate),
-    }  # fmt: skip
-    kind = (
-        "maybe" if lane.may_be else "running" if lane.is_running else "cut" if recording.was_cut else "done"
+    kind = _kind(lane)
+    role, shape = LOOKS[kind]
+    label = format_html(
+        '<span class="portal-badge portal-{}">{}</span> {} · {}', role, shape, n, shown.layout(recording)
     )
-    return Bar(label, words, [scale.block(kind, lane.span)])
+    blocks = []
+    if lane.span is not None:
+        place = _place(lane.span, call, about=lane.is_approximate)
+        blocks.append(scale.block(kind, lane.span))
+    elif kind == "failed":
+        place = _("nothing began")
+        if (at := recording.requested_at) is not None:
+            blocks.append(scale.block(kind, Span(at, at)))
+    else:
+        place = _("times not known")
+    status = recording.get_status_display()
+    words = _("Recording %(n)d, %(status)s: %(place)s") % {"n": n, "status": status, "place": place}
+    return Bar(label, words, blocks)
+
+
+def _kind(lane: Lane) -> str:
+    """What a lane's colour and shape say."""
+    if lane.recording.status == RecordingStatus.FAILED:
+        return "failed"
+    if lane.may_be or lane.span is None:
+        return "maybe"
+    if lane.is_running:
+        return "running"
+    return "cut" if lane.recording.was_cut else "done"
 
 
 def _place(span: Span, call: Span, *, about: bool) -> str:

@@ -51,7 +51,7 @@ class CallbackEventAdmin(ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "kind", "outcome_shown", "trust_shown", "deliveries", "numbers", "account_name")
     list_display_links = ("when",)
-    list_filter = ("outcome", "trust", "kind", AccountFilter, ReceivedDateFilter, UnsignedFilter)
+    list_filter = (ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter)
     list_select_related = ("account", "recording__call")
     list_deferred = ("payload", "raw_body", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)

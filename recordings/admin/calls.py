@@ -32,7 +32,7 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "direction_shown", "numbers", "state_shown", "recorded", "account_name")
     list_display_links = ("when",)
-    list_filter = ("state", "direction", AccountFilter, CallDateFilter)
+    list_filter = (CallDateFilter, "state", "direction", AccountFilter)
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
     search_fields = ("call_uuid",)

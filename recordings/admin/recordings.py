@@ -52,7 +52,7 @@ class RecordingAdmin(ReadOnlyAdmin):
     )
     list_display_links = ("when",)
     list_filter = (
-        "status", EndedFilter, AttentionFilter, "origin", AccountFilter, DateFilter,
+        DateFilter, "status", EndedFilter, AttentionFilter, "origin", AccountFilter,
         DayFilter, LeavingFilter, SilentFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")

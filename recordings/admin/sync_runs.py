@@ -62,7 +62,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
         "failed", "took", "asked_by",
     )  # fmt: skip
     list_display_links = ("when",)
-    list_filter = (AccountFilter, "state", StartedDateFilter, BrokenFilter)
+    list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "scope", "error")
     empty_words = gettext_lazy(

@@ -29,7 +29,7 @@ class TranscriptionAdmin(ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "numbers", "status_shown", "trust_shown", "received", "account_name")
     list_display_links = ("when",)
-    list_filter = ("status", "trust", RecordingAccountFilter, OfRecordingDateFilter)
+    list_filter = (OfRecordingDateFilter, "status", "trust", RecordingAccountFilter)
     list_select_related = ("recording__account", "recording__call")
     list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)

@@ -222,10 +222,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        # Django's own defaults would mail error pages, with the request's body in them, to ADMINS, and write the
-        # lines of its development server by themselves.
+        # Django's own default would mail error pages, with the request's body in them, to ADMINS. Naming this one
+        # also takes the development server's own handler away, which would write callback keys.
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
-        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "urllib3": {"level": "ERROR"},
     },
 }

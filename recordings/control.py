@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -33,6 +34,8 @@ from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable
 from recordings.vobiz.objects import StartAnswer as Answer
 
 STARTS_AT_ONCE = 10
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +189,21 @@ def _send(rows: list[Recording], *, now: datetime) -> None:
                 transcription_url=_callback_url("transcription", row) if row.transcribe else None,
             )
             asked.append((row, pool.submit(ask)))
-        for row, future in asked:
-            _settle(row, future, now=now)
+        troubles = [_trouble_settling(row, future, now=now) for row, future in asked]
     for row in rows:
         row.refresh_from_db()
+    for trouble in filter(None, troubles):
+        raise trouble
+
+
+def _trouble_settling(recording: Recording, asked: Future[Answer], *, now: datetime) -> Exception | None:
+    """What kept an answer from being written down; raised once the answers of all the others are."""
+    try:
+        _settle(recording, asked, now=now)
+    except Exception as trouble:
+        logger.exception("the answer to the start of recording %s was not written down", recording.pk)
+        return trouble
+    return None
 
 
 def _settle(recording: Recording, asked: Future[Answer], *, now: datetime) -> None:

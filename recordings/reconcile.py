@@ -9,9 +9,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from recordings.callbacks import processing
 from recordings.choices import EventOutcome, Origin
 from recordings.models import Account, CallbackEvent, Recording
+from recordings.models.callback_event import MAX_ATTEMPTS
 from recordings.provider import client_for, explain
 from recordings.sync import LATER, read_back
 from recordings.vobiz.client import VobizClient
@@ -75,9 +78,10 @@ class _Settling:
     def _find_unmatched(self, client: VobizClient) -> None:
         """Recordings that a callback announced and nobody knows here: Vobiz is asked, and makes the row."""
         announced: dict[str, list[CallbackEvent]] = defaultdict(list)
-        for event in CallbackEvent.objects.unmatched().filter(account=self.account)[:AT_ONCE]:
+        waiting = CallbackEvent.objects.unmatched().filter(self._due(), account=self.account)
+        for event in waiting[:AT_ONCE]:
             recording_id = processing.named_recording(event)
-            if recording_id is not None and self._is_due(event):
+            if recording_id is not None:
                 announced[recording_id].append(event)
         for recording_id, events in announced.items():
             if self._fetch(client, recording_id, events):
@@ -88,13 +92,11 @@ class _Settling:
 
     def _find_claimed(self, client: VobizClient) -> None:
         """Recordings started here whose id only an unsigned callback named: the API says whether that is so."""
-        waiting = CallbackEvent.objects.awaiting_read_back().filter(account=self.account)
-        rows = waiting.filter(recording__recording_id=None).select_related(
-            "recording__call", "recording__account"
-        )
-        for event in rows[:AT_ONCE]:
+        waiting = CallbackEvent.objects.awaiting_read_back().filter(self._due(), account=self.account)
+        rows = waiting.filter(recording__recording_id=None).order_by("received_at", "pk")
+        for event in rows.select_related("recording__call", "recording__account")[:AT_ONCE]:
             recording_id = processing.named_recording(event)
-            if recording_id is not None and self._is_due(event):
+            if recording_id is not None:
                 self._fetch(client, recording_id, [event], claimed_by=event.recording)
 
     def _fetch(
@@ -147,10 +149,12 @@ class _Settling:
         """Unsigned events whose recording the API has been asked about since are applied."""
         self.settled += CallbackEvent.objects.awaiting_read_back().filter(account=self.account).close()
 
-    def _is_due(self, event: CallbackEvent) -> bool:
-        """At once; then after 1, 3, 7, 15 … minutes."""
-        wait: timedelta = FIRST_WAIT * (2**event.attempts - 1)
-        return self.now >= event.received_at + wait
+    def _due(self) -> Q:
+        """Events asked about at once; then after 1, 3, 7, 15 … minutes; so one that waits keeps none from its turn."""
+        due = Q(pk__in=[])
+        for attempts in range(MAX_ATTEMPTS + 1):
+            due |= Q(attempts=attempts, received_at__lte=self.now - FIRST_WAIT * (2**attempts - 1))
+        return due
 
     def _put_off(self, events: list[CallbackEvent], words: str, outcome: EventOutcome | None = None) -> bool:
         for event in events:

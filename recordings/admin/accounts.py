@@ -254,7 +254,7 @@ class AccountAdmin(PortalAdmin):
         before = CallbackEvent.objects.filter(account=account).refused().count()
         processing.process_refused(account, now=timezone.now())
         left = CallbackEvent.objects.filter(account=account).refused().count()
-        words = _("Of %(before)d refused callbacks, %(cured)d now verify and %(left)d are still refused.") % {
+        words = _("Refused callbacks processed again: %(before)d. Taken now: %(cured)d. Still refused: %(left)d.") % {
             "before": before, "cured": max(0, before - left), "left": left,
         }  # fmt: skip
         log = _("Processed all %(before)d refused callbacks again: %(left)d are still refused.") % {

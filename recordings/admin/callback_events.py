@@ -21,7 +21,7 @@ from recordings.admin.filters import AccountFilter, UnsignedFilter
 from recordings.admin.finding import number_or_id
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
-from recordings.choices import EventOutcome, Scheme
+from recordings.choices import EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
 
 MOST_AT_ONCE = 200
@@ -41,6 +41,10 @@ WORDS = {
     EventOutcome.UNPARSED: gettext_lazy("It could not be read. It may be a format that is new."),
     EventOutcome.FAILED: gettext_lazy("Applying it failed. Process it again once the cause is cured."),
 }
+UNSIGNED_REFUSED = gettext_lazy(
+    "It has no signature, and the account required one, so nothing of it was applied. If unsigned callbacks are to be "
+    "taken, say so on the account's page, and process it again."
+)
 
 
 @admin.register(CallbackEvent)
@@ -140,7 +144,7 @@ class CallbackEventAdmin(ReadOnlyAdmin):
         """This one, now."""
         outcome = EventOutcome(processing.process_again(event, now=timezone.now()))
         words = _("Processed again: %(outcome)s. %(words)s") % {
-            "outcome": outcome.label, "words": WORDS[outcome],
+            "outcome": outcome.label, "words": _outcome_words(event),
         }  # fmt: skip
         level = messages.SUCCESS if outcome == EventOutcome.APPLIED else messages.WARNING
         log = _("Processed it again: %s") % outcome.label
@@ -165,7 +169,7 @@ class CallbackEventAdmin(ReadOnlyAdmin):
             "title": _("Callback about a %s") % obj.get_kind_display(),
             "event": obj,
             "outcome": self.outcome_shown(obj),
-            "outcome_words": WORDS[outcome],
+            "outcome_words": _outcome_words(obj),
             "error": shown.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
@@ -210,3 +214,10 @@ def _diagnosis(event: CallbackEvent) -> Diagnosis | None:
     if event.outcome != EventOutcome.REFUSED:
         return None
     return diagnosis(event, now=timezone.now())
+
+
+def _outcome_words(event: CallbackEvent) -> str:
+    """What became of it, and what to do."""
+    if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
+        return str(UNSIGNED_REFUSED)
+    return str(WORDS[EventOutcome(event.outcome)])

@@ -108,7 +108,7 @@ def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
     assert "Process all refused again" in page.content.decode()
 
     answer = press(client, "process_refused", account)
-    assert "Of 2 refused callbacks, 0 now verify and 2 are still refused." in said(answer)
+    assert "Refused callbacks processed again: 2. Taken now: 0. Still refused: 2." in said(answer)
     log = LogEntry.objects.get(object_id=str(account.pk))
     assert log.get_change_message() == "Processed all 2 refused callbacks again: 2 are still refused."
 
@@ -125,7 +125,7 @@ def test_a_cured_account_takes_what_it_had_refused(account: Account, boss: Clien
     answer = press(boss, "process_refused", account)
 
     event.refresh_from_db()
-    assert "Of 1 refused callbacks, 1 now verify and 0 are still refused." in said(answer)
+    assert "Refused callbacks processed again: 1. Taken now: 1. Still refused: 0." in said(answer)
     assert event.outcome != EventOutcome.REFUSED
 
 

@@ -7,11 +7,12 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 
 from recordings import control, live
 from recordings.choices import RecordingStatus
 from recordings.control import OthersBegan, StartOptions, StartRequest
-from recordings.models import Account, Call, Recording
+from recordings.models import Account, Call, Recording, Transcription
 from tests.ledger import asked
 from tests.models.together import together
 from vobiz_portal.sandbox.faults import Fault
@@ -59,6 +60,25 @@ def test_one_that_fails_does_not_keep_the_others_from_starting(
         RecordingStatus.REQUESTED,
         RecordingStatus.ACTIVE,
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_cannot_be_written_down_costs_no_other_its_own(
+    account: Account, world: World, now: datetime
+) -> None:
+    calls = some_calls(account, world, now, 2)
+
+    def lose_the_first_row(_world: World) -> None:
+        Transcription.objects.filter(recording__call=calls[0]).delete()
+        Recording.objects.filter(call=calls[0]).delete()
+        connection.close()  # this is the sandbox's thread
+
+    world.faults.plan(Fault(on="record.start", path=f"*{calls[0].call_uuid}*", first=lose_the_first_row))
+
+    with pytest.raises(Exception, match=r"does not exist|\d+"):
+        control.start_many(requests(calls), by=None, now=now)
+
+    assert Recording.objects.get(call=calls[1]).status == RecordingStatus.ACTIVE
 
 
 @pytest.mark.django_db(transaction=True)

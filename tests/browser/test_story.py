@@ -42,7 +42,7 @@ def start(page: Page, *, span: str | None = None, transcribe: bool = False) -> N
         page.locator("input[name=other_limit]").fill(span)
     if transcribe:
         page.locator("input[name=transcribe]").check()
-    page.get_by_role("button", name="Start recording").click()
+    page.locator("#start-form button[type=submit]").click()
     expect(page.locator(".messagelist")).to_contain_text("It is being recorded")
 
 

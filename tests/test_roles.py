@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -36,12 +37,14 @@ def backwards() -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_yet() -> None:
+def nothing_yet() -> Iterator[None]:
     """As a new database is before the migration: Django makes permissions only after the last one."""
     Group.objects.all().delete()
     Permission.objects.filter(content_type__app_label=APP).delete()
     ContentType.objects.filter(app_label=APP).delete()
     ContentType.objects.clear_cache()
+    yield
+    ContentType.objects.clear_cache()  # what the test made is rolled back
 
 
 def permissions_of(name: str) -> set[str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.contrib import admin
@@ -21,6 +21,7 @@ CHOSEN = re.compile(r'name="_selected_action" value="(7\d{6})"')
 PASSING = re.compile(
     r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+ s ago'
 )  # what differs from one answer to the next
+START = {"limit": "3600", "file_format": "mp3", "channels": "mono"}
 MODELS = tuple(
     model._meta.label_lower for model in admin.site._registry if model._meta.app_label == "recordings"
 )
@@ -56,7 +57,7 @@ def doors() -> list[Door]:
     for label in MODELS:
         found += [*_lists(label), _shortcut(label), *_actions(label), *_autocompletes(label)]
     found += [_page(route) for route in ROUTES if _is_a_page(route)]
-    return [*found, _foreign_parent(), _foreign_running(), _foreign_intent()]
+    return [*found, _live_fragment(), _selected(), _foreign_parent(), _foreign_running(), _foreign_intent()]
 
 
 def _is_ours(route: Route) -> bool:
@@ -83,14 +84,15 @@ def _list_route(label: str) -> Route:
 def _route(route: Route, method: str) -> Door:
     """A page or button of one row."""
     label = (
-        f"recordings.{route.of}" if route.names else route.subject.removeprefix("admin/").replace("/", ".")
+        f"recordings.{route.names}" if route.names else route.subject.removeprefix("admin/").replace("/", ".")
     )
 
     def go(client: Client, person: Person, target: Target) -> Any:
-        url = route.address({route.subject: str(target.pk)})
-        if method == "GET":
-            return client.get(url)
-        return client.post(url, {route.names: target.pk} if route.names else {}, follow=True)
+        url, named = (
+            route.address({route.subject: str(target.pk)}),
+            {route.names: target.pk} if route.names else {},
+        )
+        return client.get(url, named) if method == "GET" else client.post(url, named, follow=True)
 
     def expected(person: Person, visible: bool) -> int | str:
         return route.answer(person.who, method, visible=visible)
@@ -183,6 +185,26 @@ def _page(route: Route) -> Door:
     )
 
 
+def _live_fragment() -> Door:
+    """What refreshes a page of live calls that shows the call already."""
+
+    def go(client: Client, person: Person, target: Target) -> Any:
+        asked = {"shown": f"{target.pk}", "q": target.term}
+        return client.get("/admin/recordings/call/live/", asked, headers={"HX-Request": "true"})
+
+    return Door("live calls refreshed", "recordings.call", go, _any)
+
+
+def _selected() -> Door:
+    """The form that starts several recordings, complete, with the call ticked twice."""
+
+    def go(client: Client, person: Person, target: Target) -> Any:
+        asked = {**START, "intent": str(uuid4()), "call": [target.pk], "again": [target.pk]}
+        return client.post("/admin/recordings/call/record/", asked, follow=True)
+
+    return Door("start of several", "recordings.call", go, _any, acts=True)
+
+
 def _foreign_parent() -> Door:
     """An account's form, sent with a parent that is not on offer."""
 
@@ -217,12 +239,7 @@ def _foreign_intent() -> Door:
 
     def go(client: Client, person: Person, target: Target) -> Any:
         own = FIRST + 100 * min(person.accounts, default=0) + 1
-        asked = {
-            "limit": "3600",
-            "file_format": "mp3",
-            "channels": "mono",
-            "intent": str(UUID(int=target.pk)),
-        }
+        asked = {**START, "intent": str(UUID(int=target.pk))}
         return client.post(f"/admin/recordings/call/{own}/record/", asked, follow=True)
 
     return Door("start with an intent", "recordings.recording", go, _any, acts=True, alike=False)

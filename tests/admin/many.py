@@ -153,13 +153,13 @@ def _transcriptions() -> list[Transcription]:
 
 
 def _events() -> list[CallbackEvent]:
-    """The last one of a main account that has sub-accounts is about a recording of one of those."""
+    """The later ones of a main account that has sub-accounts are about recordings of one of those."""
     subaccount = {main: sub for sub, main in SUBACCOUNTS.items()}
     return [
         CallbackEvent(
             pk=pk, account_id=FIRST_ACCOUNT + n, door="account", key_digest=str(pk), content_digest=str(pk),
             kind="recording",
-            recording_id=FIRST + 100 * subaccount[n] if pk % 100 == EACH - 1 and n in subaccount else pk,
+            recording_id=FIRST + 100 * subaccount[n] if pk % 100 and n in subaccount else pk,
             outcome="refused" if pk % 2 else "applied", trust="refused" if pk % 2 else "signed", error=mark(n),
             payload={"note": mark(n)}, received_at=timezone.now(), expected_base=f"https://{mark(n)}.example",
         )
@@ -181,13 +181,11 @@ def _runs() -> list[SyncRun]:
 
 
 def _term(row: Any) -> str:
-    """What a search would have to find it by."""
+    """What a search would have to find it by: its call's UUID, its recording's id."""
     if isinstance(row, Call):
         return row.call_uuid
-    recording = row if isinstance(row, Recording) else getattr(row, "recording_id", None)
-    if isinstance(recording, Recording):
-        return str(recording.recording_id)
-    return f"{mark((row.pk - FIRST) // 100)}-rec-{recording or row.pk}"
+    recording = row.pk if isinstance(row, Recording | SyncRun) else row.recording_id
+    return f"{mark((recording - FIRST) // 100)}-rec-{recording}"
 
 
 def _log(found: Many, random: Random) -> None:

@@ -30,10 +30,11 @@ Answers = Mapping[frozenset[str], int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One route, as `path` in the URLconf. Forms are posted empty, which starts and changes nothing.
+    """One route, as `path` in the URLconf (of a pattern's groups only the names).
 
-    `at`: an address it matches, where that cannot be told from its path. `names`: the form's field that names the
-    object, a `recordings.<of>`, where the path does not. `blind`: the same answer whatever object, there or not.
+    Forms are posted empty, which starts and changes nothing. `at`: an address it matches, where that cannot be told
+    from its path. `names`: the form's field that names the object, and the model it is of, where the path does not.
+    `blind`: the same answer whatever object is named, there or not.
     """
 
     path: str
@@ -41,7 +42,6 @@ class Route:
     post: Answers = field(default_factory=dict)
     at: str = ""
     names: str = ""
-    of: str = ""
     blind: bool = False
 
     def __str__(self) -> str:
@@ -88,8 +88,8 @@ ROUTES = (
     Route("admin/jsi18n/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/autocomplete/", post={STAFF: 405}),
     Route("admin/r/<path:content_type_id>/<path:object_id>/", get={STAFF: 404}, post={STAFF: 404}),
-    Route(r"admin/^(?P<app_label>auth|recordings)/$", get=APP, post=APP, at="/admin/recordings/"),
-    Route(r"admin/(?P<url>.*)$", get={STAFF: 404}, post={STAFF: 404}, at="/admin/nowhere/"),
+    Route("admin/^<app_label>/$", get=APP, post=APP, at="/admin/recordings/"),
+    Route("admin/<url>$", get={STAFF: 404}, post={STAFF: 404}, at="/admin/nowhere/"),
     Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
     # Accounts
     Route("admin/recordings/account/", get={SEE: 200}, post={SEE: 200}),
@@ -104,7 +104,7 @@ ROUTES = (
     # Calls
     Route("admin/recordings/call/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/call/live/", get={SEE: 200}, post={SEE: 405}),
-    Route("admin/recordings/call/record/", get={OPERATE: 200}, post={OPERATE: 422}),
+    Route("admin/recordings/call/record/", get={OPERATE: 200}, post={OPERATE: 422}, names="call", blind=True),
     Route("admin/recordings/call/add/"),
     Route("admin/recordings/call/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/call/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
@@ -137,7 +137,7 @@ ROUTES = (
     Route("admin/recordings/callbackevent/<path:object_id>/process/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     # Sync runs
     Route("admin/recordings/syncrun/", get={SEE: 200}, post={SEE: 200}),
-    Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account", of="account"),
+    Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account"),
     Route("admin/recordings/syncrun/add/"),
     Route("admin/recordings/syncrun/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/syncrun/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -23,6 +24,7 @@ from tests.admin.scene import KINDS, Scene, a_scene, in_paths
 
 TABLE = {route.path: route for route in ROUTES}
 METHODS = ("GET", "POST")
+GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # in a route that is a pattern; what it matches is in any order
 OPEN = {"", "admin/login/"} | {route.path for route in ROUTES if route.path.startswith("callbacks/")}
 
 
@@ -40,7 +42,7 @@ def routes_of(
 ) -> Iterator[tuple[str, URLPattern]]:
     """Every route below `patterns` with its whole path."""
     for pattern in patterns:
-        path = before + str(pattern.pattern)
+        path = before + GROUP.sub(r"<\1>", str(pattern.pattern))
         if isinstance(pattern, URLResolver):
             yield from routes_of(pattern.url_patterns, path)
         else:
@@ -173,9 +175,9 @@ class Try:
         """What really comes."""
         rows = scene.mine if self.is_mine else scene.foreign
         url = self.route.address(in_paths(rows, known=self.is_mine))
-        data = {self.route.names: rows[f"recordings.{self.route.of}"].pk} if self.route.names else {}
+        data = {self.route.names: rows[f"recordings.{self.route.names}"].pk} if self.route.names else {}
         client = scene.people[self.kind]
-        answer = client.post(url, data) if self.method == "POST" else client.get(url)
+        answer = client.post(url, data) if self.method == "POST" else client.get(url, data)
         return said(answer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,8 +11,11 @@ class RecordingsConfig(AppConfig):
     """Calls, their recordings, and everything that happens to them."""
 
     name = "recordings"
-    verbose_name = _("Recordings")
+    verbose_name = _("Portal")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         from recordings import checks  # noqa: F401 - registers the system checks
+        from recordings.models.append_only import after_migrate
+
+        post_migrate.connect(after_migrate, sender=self)

@@ -85,8 +85,14 @@ class Attention(models.TextChoices):
     STOP_UNCONFIRMED = "stop_unconfirmed", _("stop unconfirmed")
     ID_CONFLICT = "id_conflict", _("two ids for one recording")
     TRANSCRIPT_REVISED = "transcript_revised", _("another transcript came")
+    NOT_ARCHIVED = "not_archived", _("could not be archived yet")
+    LENGTH_DIFFERS = "length_differs", _("our copy's length differs from Vobiz's")
+    CUT_BY_VOBIZ = "cut_by_vobiz", _("cut by Vobiz")
+    AUDIO_MISSING = "audio_missing", _("our copy is missing")
+    AUDIO_ALTERED = "audio_altered", _("our copy was altered")
 
 
+SPOILT = (Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED)  # the archive's copy is not what was stored
 ATTENTION_WORDS = {
     Attention.MAY_BE_RECORDING: _(
         "Vobiz's answer to the start was lost, so it may be recording. Starting again would make a second "
@@ -103,7 +109,57 @@ ATTENTION_WORDS = {
     Attention.TRANSCRIPT_REVISED: _(
         "A different transcript arrived after the first. The first stands; the callback event keeps the other."
     ),
+    Attention.NOT_ARCHIVED: _(
+        "Ten tries to fetch its audio failed, though Vobiz still has the recording. It is tried again every six "
+        "hours, and hourly in its last three days at Vobiz; the row says why the last try failed."
+    ),
+    Attention.LENGTH_DIFFERS: _(
+        "The audio that Vobiz gave is whole, but its length is not what Vobiz says it is. It is kept as it came."
+    ),
+    Attention.CUT_BY_VOBIZ: _(
+        "Vobiz gave the same incomplete file three times. It is all there is, and is kept as it came."
+    ),
+    Attention.AUDIO_MISSING: _(
+        "The archive no longer has this audio. While Vobiz has it, Archive now fetches it again; otherwise it must "
+        "come back from a backup."
+    ),
+    Attention.AUDIO_ALTERED: _(
+        "The archive's file is not the one that was stored: its SHA-256 differs. While Vobiz has it, Archive now "
+        "fetches it again; otherwise it must come back from a backup."
+    ),
 }
+
+
+# What no verb mends: a person closes it by *Seen*, which stays on the row. SEEN_LOST is their word for lost audio.
+SEEN_LOST = "lost"
+SEEN_CLOSES = (
+    Attention.ID_CONFLICT, Attention.TRANSCRIPT_REVISED, Attention.LENGTH_DIFFERS, Attention.CUT_BY_VOBIZ,
+    Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED,
+)  # fmt: skip
+
+
+class ArchiveFlag(models.TextChoices):
+    """What is odd about our copy, for as long as it is kept; `Attention` asks a person to look at it once."""
+
+    LENGTH_DIFFERS = "length_differs", _("its length differs from Vobiz's")
+    CUT_BY_VOBIZ = "cut_by_vobiz", _("cut by Vobiz")
+
+
+class AccessAction(models.TextChoices):
+    """What somebody did with what was said."""
+
+    PLAY = "play", _("played")
+    DOWNLOAD = "download", _("downloaded")
+    TRANSCRIPT = "transcript", _("read the transcript")
+    EXPORT = "export", _("exported")
+
+
+class AccessResult(models.TextChoices):
+    """How it ended."""
+
+    OK = "ok", _("given")
+    REFUSED = "refused", _("refused")
+    FAILED = "failed", _("not available")
 
 
 class TranscriptionStatus(models.TextChoices):

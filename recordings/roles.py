@@ -7,6 +7,7 @@ yet is passed over.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,25 @@ class Role:
 
 ROLES = (
     Role("Viewer", _("Viewer"), SEE),
-    Role("Listener", _("Listener"), (*SEE, "read_transcription")),
-    Role("Operator", _("Operator"), (*SEE, "start_recording", "stop_recording", "sync_now")),
-    Role("Auditor", _("Auditor"), SEE),
+    Role("Listener", _("Listener"), (*SEE, "hear_recording", "read_transcription")),
+    Role(
+        "Operator",
+        _("Operator"),
+        (
+            *SEE,
+            "start_recording",
+            "stop_recording",
+            "sync_now",
+            "archive_recording",
+            "reconcile_recording",
+            "mark_seen",
+        ),
+    ),
+    Role("Auditor", _("Auditor"), (*SEE, "view_accessevent", "export_recording")),
     Role(
         "Account admin",
         _("Account admin"),
-        (*SEE, "change_account", "change_token", "test_account", *CALLBACKS),
+        (*SEE, "change_account", "change_token", "test_account", "test_storage", *CALLBACKS),
     ),
 )
 LABELS = {role.name: role.label for role in ROLES}
@@ -56,6 +69,17 @@ def make_roles(apps: Apps, using: str) -> None:
         group, is_new = groups.get_or_create(name=role.name)
         if is_new:
             group.permissions.set(_given(apps, using, role))
+
+
+def give(apps: Apps, using: str, codenames: Collection[str]) -> None:
+    """Give permissions that are new to those roles that have them in the table, where the groups still stand."""
+    groups = apps.get_model("auth", "Group")._default_manager.using(using)
+    permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
+    for role in ROLES:
+        wanted = set(role.permissions) & set(codenames)
+        group = groups.filter(name=role.name).first()
+        if group is not None:
+            group.permissions.add(*permissions.filter(content_type__app_label=APP, codename__in=wanted))
 
 
 def remove_roles(apps: Apps, using: str) -> None:

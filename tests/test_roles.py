@@ -18,18 +18,21 @@ from django.db.migrations.executor import MigrationExecutor
 from recordings.roles import APP, ROLES, SEE, label_of
 
 MIGRATION = import_module("recordings.migrations.0002_roles")
+LATER = import_module("recordings.migrations.0006_archive_roles")
 NAMES = ["Viewer", "Listener", "Operator", "Auditor", "Account admin"]
 
 pytestmark = pytest.mark.django_db
 
 
-def then() -> Any:
-    """The apps as they are at the time of the migration."""
-    return MigrationExecutor(connection).loader.project_state((APP, "0002_roles")).apps
+def then(name: str = "0002_roles") -> Any:
+    """The apps as they are at the time of a migration."""
+    return MigrationExecutor(connection).loader.project_state((APP, name)).apps
 
 
 def forwards() -> None:
+    """As far as the roles go, from nothing to today."""
     MIGRATION.forwards(then(), SimpleNamespace(connection=connection))
+    LATER.give_to_roles(then("0006_archive_roles"), SimpleNamespace(connection=connection))
 
 
 def backwards() -> None:
@@ -69,11 +72,14 @@ def test_every_role_may_see_and_beyond_that_what_its_name_says() -> None:
     assert all(set(SEE) <= set(role.permissions) for role in ROLES)
     assert beyond == {
         "Viewer": set(),
-        "Listener": {"read_transcription"},
-        "Operator": {"start_recording", "stop_recording", "sync_now"},
-        "Auditor": set(),
+        "Listener": {"hear_recording", "read_transcription"},
+        "Operator": {
+            "start_recording", "stop_recording", "sync_now", "archive_recording", "reconcile_recording", "mark_seen",
+        },
+        "Auditor": {"view_accessevent", "export_recording"},
         "Account admin": {
-            "change_account", "change_token", "test_account", "view_callbackevent", "process_callbackevent",
+            "change_account", "change_token", "test_account", "test_storage", "view_callbackevent",
+            "process_callbackevent",
         },
     }  # fmt: skip
 
@@ -109,14 +115,9 @@ def test_making_them_again_leaves_a_role_as_a_superuser_changed_it() -> None:
     forwards()
 
     assert permissions_of("Viewer") == set()
-    assert permissions_of("Operator") == {
-        *SEE,
-        "start_recording",
-        "stop_recording",
-        "sync_now",
-        "read_transcription",
-    }
-    assert permissions_of("Auditor") == set(SEE)
+    operators = next(role.permissions for role in ROLES if role.name == "Operator")
+    assert permissions_of("Operator") == {*operators, "read_transcription"}
+    assert permissions_of("Auditor") == {*SEE, "view_accessevent", "export_recording"}
 
 
 def test_a_group_that_has_a_roles_name_already_keeps_what_it_was_given() -> None:
@@ -144,7 +145,7 @@ def test_taking_them_back_deletes_those_that_nobody_uses_and_nobody_changed() ->
     ]
     backwards()
     forwards()
-    assert permissions_of("Listener") == {*SEE, "read_transcription"}
+    assert permissions_of("Listener") == {*SEE, "hear_recording", "read_transcription"}
     assert sorted(Group.objects.values_list("name", flat=True)) == sorted([*NAMES, "Night shift"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recordings.models.access_event import AccessEvent
 from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
@@ -10,8 +11,11 @@ from recordings.models.recording import Recording
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
 from recordings.models.upsert import FailedRow, UpsertReport
+from recordings.models.waveform import Waveform
+from recordings.models.worker import Worker
 
 __all__ = [
+    "AccessEvent",
     "Account",
     "Call",
     "CallbackEvent",
@@ -22,4 +26,6 @@ __all__ = [
     "SyncRun",
     "Transcription",
     "UpsertReport",
+    "Waveform",
+    "Worker",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
@@ -15,10 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
 from recordings.encryption import Undecipherable, decrypt, encrypt
-from recordings.models.visibility import VisibleQuerySet
+from recordings.models.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import NotConnected
 
+logger = logging.getLogger(__name__)
+
 FORMER_TOKEN_LIFE = timedelta(hours=24)
+ARCHIVE_PROBED_EVERY = timedelta(seconds=60)
 TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
 
 
@@ -33,7 +37,7 @@ def validate_zone(name: str) -> None:
         raise ValidationError(_("%(name)s is not a time zone."), params={"name": name})
 
 
-class AccountQuerySet(VisibleQuerySet):
+class AccountQuerySet(LeasedQuerySet):
     """Accounts, many at a time."""
 
     account_path = "pk"
@@ -42,8 +46,16 @@ class AccountQuerySet(VisibleQuerySet):
         """The accounts that commands and pages work with."""
         return self.filter(is_active=True)
 
+    def archived_automatically(self) -> AccountQuerySet:
+        """Those whose recordings are archived without anybody asking for it."""
+        return self.switched_on().filter(archive_automatically=True)
 
-class Account(models.Model):
+    def archiving(self) -> AccountQuerySet:
+        """Those of whose recordings nothing stands in the way of archiving, as far as is known."""
+        return self.switched_on().filter(archive_pause=None)
+
+
+class Account(Leased):
     """A Vobiz account (`MA_…`) or sub-account (`SA_…`) connected to this portal.
 
     Its token is the API's key and the callbacks' signing key at once; it is stored encrypted and shown nowhere
@@ -122,6 +134,18 @@ class Account(models.Model):
         help_text=_("For the times Vobiz sends without a zone."),
     )
 
+    archive_automatically = models.BooleanField(
+        _("archive automatically"),
+        default=True,
+        help_text=_("Keep our own copy of every recording's audio, because Vobiz deletes its own."),
+    )
+    archive_pause = models.TextField(_("why archiving pauses"), null=True, editable=False)  # noqa: DJ001
+    archive_paused_at = models.DateTimeField(_("archiving pauses since"), null=True, editable=False)
+    archive_probe_at = models.DateTimeField(_("archiving is tried again at"), null=True, editable=False)
+    first_synced_at = models.DateTimeField(_("first complete sync"), null=True, editable=False)
+    settled_at = models.DateTimeField(_("last settled"), null=True, editable=False)
+    gap_seen_at = models.DateTimeField(_("missing callbacks seen"), null=True, editable=False)
+
     live_refresh_started_at = models.DateTimeField(null=True, editable=False)
     live_tried_at = models.DateTimeField(null=True, editable=False)
     live_refreshed_at = models.DateTimeField(_("live calls last read"), null=True, editable=False)
@@ -137,6 +161,7 @@ class Account(models.Model):
         permissions = [
             ("test_account", _("Can test an account's connection")),
             ("change_token", _("Can change an account's token")),
+            ("test_storage", _("Can test the archive's storage")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -180,14 +205,18 @@ class Account(models.Model):
         """The current token; NotConnected, with the cure, where there is none or no key opens it."""
         if not self.encrypted_token:
             raise NotConnected(
-                f"{self.auth_id} has no token yet: enter it on the account's page or run connect_account."
+                _("%s has no token yet: enter it on the account's page or run connect_account.")
+                % self.auth_id
             )
         try:
             return decrypt(self.encrypted_token)
         except Undecipherable as error:
             raise NotConnected(
-                f"The stored token of {self.auth_id} opens with none of TOKEN_ENCRYPTION_KEYS: put the former "
-                "secret back at the end of that setting, or enter the token again."
+                _(
+                    "The stored token of %s opens with none of TOKEN_ENCRYPTION_KEYS: put the former secret back at "
+                    "the end of that setting, or enter the token again."
+                )
+                % self.auth_id
             ) from error
 
     @property
@@ -212,8 +241,13 @@ class Account(models.Model):
                 held.former_token_until = now + keep_former if kept else None
             held.encrypted_token = encrypt(token)
             held.save(update_fields=TOKEN_COLUMNS)
+        self.probe_archive_now(now=now)  # it may be what archiving waits for
         for column in TOKEN_COLUMNS:
             setattr(self, column, getattr(held, column))
+
+    def note_gap_seen(self, now: datetime) -> None:
+        """A person knows of the callbacks that had not come by now."""
+        Account.objects.filter(pk=self.pk).update(gap_seen_at=now)
 
     def reencrypt(self) -> None:
         """Rewrite both tokens under the first key; Undecipherable if one opens with none."""
@@ -238,6 +272,35 @@ class Account(models.Model):
                 except Undecipherable:
                     continue  # the account's page says so; nothing verifies under it
         return tuple(found)
+
+    def pause_archive(self, reason: str, *, now: datetime) -> None:
+        """What stands in the way is no recording's own fault: none is tried, but one every minute, until one succeeds.
+
+        The first reason's time stays, its words give way to the latest.
+        """
+        mine = Account.objects.filter(pk=self.pk)
+        if mine.filter(archive_pause=None).update(archive_paused_at=now):
+            logger.warning("Archiving of %s pauses: %s", self.masked_auth_id, reason)
+        mine.update(archive_pause=reason, archive_probe_at=now + ARCHIVE_PROBED_EVERY)
+
+    def take_archive_probe(self, *, now: datetime) -> bool:
+        """Whether the caller is the one to try, now, if archiving may go on."""
+        due = Account.objects.switched_on().filter(
+            pk=self.pk, archive_pause__isnull=False, archive_probe_at__lte=now
+        )
+        return bool(due.update(archive_probe_at=now + ARCHIVE_PROBED_EVERY))
+
+    def probe_archive_now(self, *, now: datetime) -> None:
+        """A person asks whether archiving may go on."""
+        Account.objects.filter(pk=self.pk, archive_pause__isnull=False).update(archive_probe_at=now)
+
+    def resume_archive(self) -> bool:
+        """Something was archived; False if archiving was not paused."""
+        paused = Account.objects.filter(pk=self.pk, archive_pause__isnull=False)
+        resumed = paused.update(archive_pause=None, archive_paused_at=None, archive_probe_at=None)
+        if resumed:
+            logger.info("Archiving of %s goes on.", self.masked_auth_id)
+        return bool(resumed)
 
     def family(self) -> AccountQuerySet:
         """The main account and all its sub-accounts."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
@@ -40,21 +41,24 @@ class CallQuerySet(VisibleQuerySet):
         )
         known = {row.call_uuid: row for row in self._among(account, [row.call_uuid for row in rows])}
         for row in rows:
+            before = known.get(row.call_uuid)
             for column in SAID_LIVE:
-                if getattr(row, column) is None and row.call_uuid in known:
-                    setattr(row, column, getattr(known[row.call_uuid], column))
+                if getattr(row, column) is None and before is not None:
+                    setattr(row, column, getattr(before, column))
+            row.happened_at = row.started_at or (before.happened_at if before is not None else now)
         self.bulk_create(
             rows,
             update_conflicts=True,
             unique_fields=["account", "call_uuid"],
-            update_fields=[*SAID_LIVE, "state", "seen_live_at", "ended_at", "provider_data"],
+            update_fields=[*SAID_LIVE, "happened_at", "state", "seen_live_at", "ended_at", "provider_data"],
         )
 
     def note_listed(self, account: Account, call_uuids: Collection[str], *, now: datetime) -> None:
         """Calls are in Vobiz's list, so live; of those not known before only the UUID is."""
         known = set(self._among(account, call_uuids).values_list("call_uuid", flat=True))
         new = sorted(set(call_uuids) - known)
-        self.bulk_create([Call(account=account, call_uuid=uuid) for uuid in new], ignore_conflicts=True)
+        rows = [Call(account=account, call_uuid=uuid, happened_at=now) for uuid in new]
+        self.bulk_create(rows, ignore_conflicts=True)
         self._among(account, call_uuids).update(seen_live_at=now, state=CallState.LIVE, ended_at=None)
 
     def note_over(self, account: Account, *, live_uuids: Collection[str], now: datetime) -> int:
@@ -94,6 +98,8 @@ class Call(models.Model):
         _("ended"), null=True, blank=True, help_text=_("When the portal first saw it was over.")
     )
     seen_live_at = models.DateTimeField(_("last seen live"), null=True, blank=True)
+    # what lists go by: when it started; else its earliest recording; else when it became known here
+    happened_at = models.DateTimeField(_("when"), default=timezone.now)
     provider_data = models.JSONField(_("as Vobiz said"), null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -102,7 +108,7 @@ class Call(models.Model):
     class Meta:
         verbose_name = _("call")
         verbose_name_plural = _("calls")
-        ordering = ["-id"]
+        ordering = ["-happened_at", "-id"]
         permissions = [("view_live_calls", _("Can see live calls"))]
         constraints = [
             models.UniqueConstraint(fields=["account", "call_uuid"], name="call_once_an_account"),
@@ -114,6 +120,8 @@ class Call(models.Model):
         ]
         indexes = [
             models.Index(fields=["call_uuid"], name="call_by_uuid"),
+            models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
+            models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
             models.Index(fields=["started_at"], name="call_by_start"),  # the calls of a day
             # the live page and every refresh look only at these few rows
             models.Index(fields=["account"], condition=Q(state="live"), name="call_live"),

@@ -109,6 +109,7 @@ class CallbackEvent(models.Model):
         indexes = [
             # "last callback here" and how many of the last 30 days' were signed
             models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
+            models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),
             # failed, refused and unmatched are few and looked at first
             models.Index(
                 fields=["account", "outcome"],

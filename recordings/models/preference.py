@@ -24,7 +24,7 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
             return UTC_ZONE
         chosen = self.filter(user_id=user.pk).order_by().values_list(Value(1), "time_zone")
         accounts = Account.objects.visible_to(user).order_by().values_list(Value(0), "time_zone")
-        names = sorted(chosen.union(accounts), reverse=True)  # the chosen one first; each account's once
+        names = sorted(set(chosen.union(accounts)), reverse=True)  # the chosen one first; each zone once
         if names and (names[0][0] or len(names) == 1):
             return _named(names[0][1])
         return UTC_ZONE

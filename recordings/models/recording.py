@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -13,7 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import (
     MAX_TIME_LIMIT,
     OPEN_STATUSES,
+    ArchiveFlag,
     Attention,
+    CallState,
     Channels,
     Origin,
     RecordingStatus,
@@ -21,20 +24,27 @@ from recordings.choices import (
     StartAnswer,
 )
 from recordings.models.account import Account
+from recordings.models.archived import Archived
+from recordings.models.at_risk import KEPT_FROM
 from recordings.models.call import Call
 from recordings.models.constraints import never_empty
-from recordings.models.facts import FACT_COLUMNS, NAME_LENGTH, TEXT_FACTS, URL_LENGTH, WORD_LENGTH, Facts
-from recordings.models.recording_set import ALMOST, KEPT_FROM, RecordingQuerySet
+from recordings.models.facts import NAME_LENGTH, TEXT_FACTS, URL_LENGTH, WORD_LENGTH, Facts
+from recordings.models.lease import Leased
+from recordings.models.merging import take_id
+from recordings.models.recording_set import ALMOST, RecordingQuerySet
 
-KEPT_COLUMNS = (
-    "provider_data", "content_hash", "synced_at", "audio", "audio_sha256", "audio_bytes", "container",
-    "archived_at", "verified_at", "gone_at_provider_at", "read_back_due_at", "needs_attention",
-)  # fmt: skip
 SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
 STOP_TAKES = timedelta(seconds=60)
 
 
-class Recording(models.Model):
+class StopNote(NamedTuple):
+    """When a stop was asked for last, and the key of the user who asked (None: at the command line)."""
+
+    at: datetime | None
+    by_id: int | None
+
+
+class Recording(Archived, Leased):
     """One recording, started here or not; one row for one recording at Vobiz."""
 
     account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
@@ -113,15 +123,7 @@ class Recording(models.Model):
     # What is due
     read_back_due_at = models.DateTimeField(_("to be read back"), null=True, blank=True, editable=False)
     refused_uncounted = models.PositiveIntegerField(default=0, editable=False)
-
-    # What is kept
-    audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
-    audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)  # noqa: DJ001
-    audio_bytes = models.BigIntegerField(_("bytes"), null=True, blank=True)
-    container = models.CharField(_("true format"), max_length=8, null=True, blank=True)  # noqa: DJ001
-    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
-    verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
-    gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
+    no_callback_at = models.DateTimeField(_("found to lack its callback"), null=True, editable=False)
 
     objects = RecordingQuerySet.as_manager()
 
@@ -132,6 +134,11 @@ class Recording(models.Model):
         permissions = [
             ("start_recording", _("Can start recordings")),
             ("stop_recording", _("Can stop recordings")),
+            ("hear_recording", _("Can hear recordings")),
+            ("archive_recording", _("Can have recordings archived now")),
+            ("reconcile_recording", _("Can have open recordings settled now")),
+            ("export_recording", _("Can export recordings")),
+            ("mark_seen", _("Can mark as seen what cannot be cured")),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=RecordingStatus.values), name="recording_status"),
@@ -147,6 +154,22 @@ class Recording(models.Model):
             models.CheckConstraint(
                 condition=Q(needs_attention__isnull=True) | Q(needs_attention__in=Attention.values),
                 name="recording_needs_attention",
+            ),
+            models.CheckConstraint(
+                condition=Q(archive_flag__isnull=True) | Q(archive_flag__in=ArchiveFlag.values),
+                name="recording_archive_flag",
+            ),
+            # what says it is archived says where, what and how much
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True)
+                | Q(
+                    audio__isnull=False,
+                    audio_sha256__isnull=False,
+                    audio_bytes__isnull=False,
+                    audio_bytes__gt=0,
+                    container__isnull=False,
+                ),
+                name="recording_archived_is_whole",
             ),
             models.CheckConstraint(
                 condition=Q(time_limit__isnull=True) | Q(time_limit__gte=1, time_limit__lte=MAX_TIME_LIMIT),
@@ -188,6 +211,32 @@ class Recording(models.Model):
                 condition=Q(status="completed", gone_at_provider_at__isnull=True, archived_at__isnull=True),
                 name="recording_leaving",
             ),
+            # what has no copy, gone or not: due to be archived, at risk, lost
+            models.Index(
+                KEPT_FROM,
+                condition=Q(status="completed", archived_at__isnull=True),
+                name="recording_not_archived",
+            ),
+            models.Index(
+                fields=["archive_asked_at"],
+                condition=Q(archive_asked_at__isnull=False),
+                name="recording_archive_asked",
+            ),
+            models.Index(
+                fields=["-archived_at"],
+                condition=Q(archived_at__isnull=False),
+                name="recording_newest_archived",
+            ),
+            models.Index(
+                fields=["verified_at"], condition=Q(archived_at__isnull=False), name="recording_to_verify"
+            ),
+            # whose file this is
+            models.Index(fields=["audio"], condition=Q(audio__isnull=False), name="recording_of_file"),
+            models.Index(
+                fields=["account", "no_callback_at"],
+                condition=Q(no_callback_at__isnull=False),
+                name="recording_without_callback",
+            ),
             models.Index(
                 fields=["needs_attention"],
                 condition=Q(needs_attention__isnull=False),
@@ -217,6 +266,12 @@ class Recording(models.Model):
         return begun + timedelta(seconds=self.time_limit) if begun and self.time_limit else None
 
     @property
+    def must_have_ended_at(self) -> datetime | None:
+        """When it ended; of one that nobody reported, when its call or its time limit must have ended it."""
+        over = self.call.ended_at if self.call.state == CallState.ENDED else None
+        return self.ended_at or min(filter(None, (over, self.cuts_at)), default=None)
+
+    @property
     def was_cut(self) -> bool:
         """It ended at its time limit rather than with the call or at a stop."""
         if not self.time_limit or self.duration_ms is None or self.stop_requested_at is not None:
@@ -228,6 +283,17 @@ class Recording(models.Model):
         """When Vobiz is said to delete the audio for good."""
         return (self.added_at or self.happened_at) + timedelta(days=self.account.retention_days)
 
+    @property
+    def stop_note(self) -> StopNote:
+        """Who asked last to stop it, and when."""
+        return StopNote(self.stop_requested_at, self.stop_requested_by_id)
+
+    def may_ask_stop(self, now: datetime) -> bool:
+        """Nobody asked to stop it; or somebody did and it runs all the same, so that may never have arrived."""
+        if self.stop_requested_at is None or self.needs_attention == Attention.STOP_UNCONFIRMED:
+            return True
+        return self.stop_requested_at <= now - STOP_TAKES
+
     def source_of(self, column: str) -> Source | None:
         """Where a fact comes from; None for what was decided here or is not known."""
         return Source(self.sources[column]) if column in self.sources else None
@@ -236,7 +302,7 @@ class Recording(models.Model):
 
     def confirm(self) -> bool:
         """Vobiz accepted the start: requested → active. One that has ended already stays what it is."""
-        moved = self._move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE, error=None)
+        moved = self.move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE, error=None)
         Recording.objects.filter(pk=self.pk).update(start_answer=StartAnswer.ACCEPTED)
         self.clear(Attention.MAY_BE_RECORDING)
         return moved
@@ -244,7 +310,7 @@ class Recording(models.Model):
     def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
         """It did not happen, or Vobiz has no trace of it: requested or active → failed."""
         values: dict[str, object] = {} if answer is None else {"start_answer": answer}
-        moved = self._move(
+        moved = self.move(
             OPEN_STATUSES, RecordingStatus.FAILED, error=error, read_back_due_at=None, **values
         )  # fmt: skip
         if moved:
@@ -253,7 +319,7 @@ class Recording(models.Model):
 
     def note_unknown(self, error: str) -> bool:
         """The answer to the start was lost: still requested, and says that it may be recording."""
-        return self._move(
+        return self.move(
             (RecordingStatus.REQUESTED,),
             RecordingStatus.REQUESTED,
             start_answer=StartAnswer.UNKNOWN,
@@ -263,7 +329,7 @@ class Recording(models.Model):
 
     def finish(self) -> bool:
         """Vobiz says it exists and has ended: any state → completed."""
-        moved = self._move((*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None)
+        moved = self.move((*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None)
         self.clear(*SETTLED_BY_THE_END)
         return moved
 
@@ -279,17 +345,18 @@ class Recording(models.Model):
         )
         return bool(waiting.update(stop_requested_at=now, stop_requested_by=by))
 
-    def withdraw_stop(self) -> None:
-        """The stop was not heard at all: it may be asked for again."""
-        Recording.objects.filter(pk=self.pk).update(stop_requested_at=None, stop_requested_by=None)
+    def withdraw_stop(self, noted_at: datetime, *, back_to: StopNote) -> None:
+        """The stop noted at `noted_at` was not heard at all: who asked before that stands as before."""
+        mine = Recording.objects.filter(pk=self.pk, stop_requested_at=noted_at)
+        mine.update(stop_requested_at=back_to.at, stop_requested_by=back_to.by_id)
 
     def make_read_back_due(self, at: datetime) -> None:
-        """The API is to be asked about it, at `at` or, if that was due before, then."""
-        Recording.objects.filter(pk=self.pk, read_back_due_at=None).update(read_back_due_at=at)
+        """The API is to be asked about it at `at`: what it was asked before does not count."""
+        Recording.objects.filter(pk=self.pk).update(read_back_due_at=at)
 
-    def put_off_read_back(self, now: datetime, *, until: datetime) -> None:
-        """The API was asked and did not settle it; unless another time was set meanwhile, it is asked again then."""
-        due = Recording.objects.filter(pk=self.pk, read_back_due_at__lte=now)
+    def put_off_read_back(self, now: datetime, *, until: datetime | None) -> None:
+        """Asked at `now`, the API did not settle it: unless more was heard since, it is asked again at `until`."""
+        due = Recording.objects.filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now), pk=self.pk)
         due.update(read_back_due_at=until)
 
     def flag(self, attention: Attention) -> None:
@@ -300,7 +367,8 @@ class Recording(models.Model):
         """What these reasons asked for is settled."""
         Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)
 
-    def _move(self, before: tuple[str, ...], after: RecordingStatus, **values: object) -> bool:
+    def move(self, before: tuple[str, ...], after: RecordingStatus, **values: object) -> bool:
+        """Any of `before` → `after`, with these values; False: it was none of them. The other moves are by name."""
         moved = Recording.objects.filter(pk=self.pk, status__in=before).update(status=after, **values)
         return bool(moved)
 
@@ -324,53 +392,8 @@ class Recording(models.Model):
         the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
         """
         try:
-            taken = self._take_id(recording_id)
+            taken = take_id(self, recording_id)
         except IntegrityError:  # another family has made a row of this id at the same moment: it is there now
-            taken = self._take_id(recording_id)
+            taken = take_id(self, recording_id)
         self.refresh_from_db()
         return taken
-
-    def _take_id(self, recording_id: str) -> bool:
-        with transaction.atomic():
-            self.account.lock_family()
-            rows = Recording.objects.select_for_update().filter(Q(pk=self.pk) | Q(recording_id=recording_id))
-            by_pk = {row.pk: row for row in rows.order_by("pk")}
-            mine = by_pk.pop(self.pk)
-            other = next(iter(by_pk.values()), None)
-            if mine.recording_id == recording_id:
-                return True
-            if mine.recording_id is not None or (other is not None and not mine.may_absorb(other)):
-                mine.flag(Attention.ID_CONFLICT)
-                return False
-            if other is not None:
-                mine.absorb(other)
-            Recording.objects.filter(pk=mine.pk).update(recording_id=recording_id)
-            return True
-
-    def may_absorb(self, other: Recording) -> bool:
-        """Only a row not asked for here, of the same call and account family, is the same recording."""
-        same_family = other.account.family().filter(pk=self.account_id).exists()
-        return other.requested_at is None and same_family and other.call.call_uuid == self.call.call_uuid
-
-    def absorb(self, other: Recording) -> None:
-        """Take the facts and belongings of `other` and delete it. Only inside `take_id`'s transaction."""
-        for source in (Source.CALLBACK, Source.ANSWER, Source.API):
-            Facts.of(other, source).merge_into(self, source)
-        for column in KEPT_COLUMNS:
-            if getattr(self, column) is None:
-                setattr(self, column, getattr(other, column))
-        self.account_id, self.call_id = other.account_id, other.call_id
-        self.happened_at = self.started_at or self.added_at or self.happened_at
-        self.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
-        other.events.update(recording=self)
-        if (transcript := getattr(other, "transcription", None)) is not None:
-            transcript.hand_over(self)
-        known_as = other.status
-        other.delete()
-        if known_as == RecordingStatus.COMPLETED:
-            self.finish()
-        elif known_as == RecordingStatus.ACTIVE:
-            self._move(
-                (RecordingStatus.REQUESTED, RecordingStatus.FAILED), RecordingStatus.ACTIVE, error=None
-            )
-            self.clear(Attention.MAY_BE_RECORDING)

@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from django.db import IntegrityError, models, transaction
-from django.db.models import Case, ExpressionWrapper, F, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
-from recordings.choices import OPEN_STATUSES, Origin, RecordingStatus
+from recordings.choices import Origin, RecordingStatus
+from recordings.models.archiving import ArchivingSet
+from recordings.models.at_risk import AtRiskSet
+from recordings.models.settling import SettlingSet
 from recordings.models.upsert import Upsert, UpsertReport
-from recordings.models.visibility import VisibleQuerySet
+from recordings.models.verifying import VerifyingSet
 from recordings.vobiz.objects import RecordingObject
 
 if TYPE_CHECKING:
     from recordings.models.account import Account
 
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
-KEPT_FROM = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
 # As Recording.was_cut. Every NULL is asked for by name, so that the opposite (~WAS_CUT) finds those rows.
 WAS_CUT = Q(
     time_limit__isnull=False,
@@ -43,16 +44,9 @@ class Missing:
     known_young: int
 
 
-class RecordingQuerySet(VisibleQuerySet):
+# The stubs give each QuerySet class an as_manager() of its own type, so several bases never agree on it.
+class RecordingQuerySet(AtRiskSet, ArchivingSet, VerifyingSet, SettlingSet):  # type: ignore[override]
     """Recordings, many at a time."""
-
-    def open(self) -> RecordingQuerySet:
-        """Those that run, or may run."""
-        return self.filter(status__in=OPEN_STATUSES)
-
-    def to_read_back(self, now: datetime) -> RecordingQuerySet:
-        """Those that the API is to be asked about by `now`, longest due first."""
-        return self.filter(read_back_due_at__lte=now, recording_id__isnull=False).order_by("read_back_due_at")
 
     def cut_short(self) -> Self:
         """Those that ended at their time limit, maybe while the call went on."""
@@ -61,24 +55,6 @@ class RecordingQuerySet(VisibleQuerySet):
     def not_cut(self) -> Self:
         """Those that ended with their call or at a stop."""
         return self.filter(~WAS_CUT, status=RecordingStatus.COMPLETED)
-
-    def leaving(self, now: datetime, within: timedelta, *, kept_days: Collection[int]) -> Self:
-        """Those whose audio Vobiz is said to delete in the time `within` from now, and of which there is no copy.
-
-        `kept_days`: every number of days that one of the accounts is kept for. Each row has its `leaves_at`.
-        """
-        rows = self.annotate(kept_from=KEPT_FROM).filter(
-            status=RecordingStatus.COMPLETED, gone_at_provider_at__isnull=True, archived_at__isnull=True
-        )
-        soon, leaves = Q(pk=None), []
-        for days in sorted(set(kept_days)):
-            kept = timedelta(days=days)
-            soon |= Q(
-                account__retention_days=days, kept_from__gt=now - kept, kept_from__lte=now - kept + within
-            )
-            at = ExpressionWrapper(F("kept_from") + Value(kept), models.DateTimeField())
-            leaves.append(When(account__retention_days=days, then=at))
-        return rows.filter(soon).annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
 
     def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
         """Finished rows of an account that the API has shown before `now` and that are not among the ids `listed`."""

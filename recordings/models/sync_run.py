@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SyncState
 from recordings.models.account import Account
+from recordings.models.lease import end_of_lease
 from recordings.models.visibility import VisibleQuerySet
 
 BROKEN = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
@@ -22,11 +24,6 @@ NARROW = (
     "type",
     "limit",
 )  # a scope that names one of these leaves most of the list unread
-
-
-def lease() -> timedelta:
-    """For how long a run is believed to be alive that says nothing: longer than any one request may take."""
-    return timedelta(seconds=60 + settings.VOBIZ_TOTAL_TIMEOUT)
 
 
 class SyncRunQuerySet(VisibleQuerySet):
@@ -44,6 +41,15 @@ class SyncRunQuerySet(VisibleQuerySet):
         """Those after which the mirror was whole."""
         return self.wide().filter(complete=True)
 
+    def unbroken(self) -> Self:
+        """Of those, the ones that left no gap: all was read, or all that was new since one of these."""
+        return self.whole().exclude(scope__has_key="since")
+
+    def uneventful(self) -> Self:
+        """Those that looked at the newest pages by themselves and found nothing to write down."""
+        quiet = self.filter(complete=True, scope__has_key="newest", requested_by=None)
+        return quiet.filter(created=0, updated=0, gone=0, failed=0)
+
     def broken(self) -> Self:
         """Those that should have made the mirror whole and did not."""
         return self.wide().filter(state__in=BROKEN)
@@ -55,19 +61,39 @@ class SyncRunQuerySet(VisibleQuerySet):
         return rows.filter(Q(whole_at=None) | Q(started_at__gt=F("whole_at")))
 
     def begin(
-        self, account: Account, *, now: datetime, scope: dict[str, object], by: User | None
+        self,
+        account: Account,
+        *,
+        now: datetime,
+        scope: dict[str, object],
+        by: User | None,
+        after: int | None = None,
     ) -> SyncRun | None:
-        """A new run, or None while another of this account is running. One that died is ended first."""
-        dead = self.running().filter(account=account, lease_until__lt=now)
-        dead.update(state=SyncState.INTERRUPTED, ended_at=now, error=str(_("It stopped without saying so.")))
+        """A new run, or None while another of this account is running. One that died is ended first.
+
+        `after`: the newest run the caller knew of when it decided; None too where there was another since.
+        """
+        self.filter(account=account).end_dead(now)
         try:
             with transaction.atomic():
                 run: SyncRun = self.create(
-                    account=account, scope=scope, requested_by=by, started_at=now, lease_until=now + lease()
+                    account=account, scope=scope, requested_by=by, started_at=now, lease_until=end_of_lease()
                 )
+                others = self.filter(account=account).exclude(pk=run.pk)
+                if after is not None and others.filter(pk__gt=after).exists():
+                    transaction.set_rollback(True)
+                    return None
         except IntegrityError:
             return None
+        run.refresh_from_db(fields=["lease_until"])
         return run
+
+    def end_dead(self, now: datetime) -> int:
+        """running → interrupted, for those not heard of since their lease ran out; how many."""
+        dead = self.running().filter(lease_until__lt=Now())
+        return dead.update(
+            state=SyncState.INTERRUPTED, ended_at=now, error=str(_("It stopped without saying so."))
+        )
 
 
 class SyncRun(models.Model):
@@ -125,6 +151,7 @@ class SyncRun(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "-started_at"], name="syncrun_newest"),
+            models.Index(fields=["-started_at", "-id"], name="syncrun_newest_of_all"),
             # the last whole one, however many failed since
             models.Index(
                 fields=["account", "-started_at"], condition=Q(complete=True), name="syncrun_newest_complete"
@@ -134,14 +161,17 @@ class SyncRun(models.Model):
     def __str__(self) -> str:
         return f"{self.account.auth_id} {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
-    def note(self, *, now: datetime, **counts: object) -> bool:
+    def note(self, **counts: object) -> bool:
         """Write progress and renew the lease; False: the run was ended by another, so stop."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
-        return bool(mine.update(lease_until=now + lease(), **counts))
+        return bool(mine.update(lease_until=end_of_lease(), **counts))
 
     def end(self, state: SyncState, *, now: datetime, **counts: object) -> bool:
         """running → how it ended; False: another ended it first."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         moved = mine.update(state=state, complete=state == SyncState.COMPLETE, ended_at=now, **counts)
         self.refresh_from_db()
+        if SyncRun.objects.whole().filter(pk=self.pk).exists():
+            first = Account.objects.filter(pk=self.account_id, first_synced_at=None)
+            first.update(first_synced_at=self.started_at)
         return bool(moved)

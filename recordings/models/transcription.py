@@ -66,6 +66,10 @@ class Transcription(models.Model):
                 name="transcription_completed_has_text",
             ),
         ]
+        indexes = [
+            # those that may never come
+            models.Index(fields=["recording"], condition=Q(status="expected"), name="transcription_expected"),
+        ]
 
     def __str__(self) -> str:
         return str(self.recording)

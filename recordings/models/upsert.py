@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
 
 from recordings.choices import NOTHING_STARTED, Attention, Origin, RecordingStatus, Source
 from recordings.models.call import Call, numbers
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from recordings.models.recording import Recording
     from recordings.models.recording_set import RecordingQuerySet
 
+ANSWER_TAKES = timedelta(seconds=60)  # and no read-back is put off for less
 WRITTEN = (
     *FACT_COLUMNS, "sources", "content_hash", "provider_data", "synced_at", "happened_at", "status", "error",
     "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",
@@ -163,7 +166,7 @@ class Upsert:
             if isinstance(owner, str):
                 failed.append(FailedRow(rid, owner))
             elif call_uuid is None:
-                failed.append(FailedRow(rid, "Vobiz names no call for it."))
+                failed.append(FailedRow(rid, _("Vobiz names no call for it.")))
             else:
                 facts = Facts.from_object(seen)
                 digest = facts.digest(call_uuid, seen.from_number, seen.to_number)
@@ -184,9 +187,12 @@ class Upsert:
             # nobody connected here is named: it stays with who has it, else it is the account's that was asked
             owner = family.get(row.account_id, self.account) if row else self.account
         else:
-            return f"It belongs to {named}, which is not of the family of {self.account.auth_id}."
+            return _("It belongs to %(named)s, which is not of the family of %(auth_id)s.") % {
+                "named": named,
+                "auth_id": self.account.auth_id,
+            }
         if row is not None and row.account_id != owner.pk and row.account_id not in family:
-            return "Its id belongs to a recording of another account family."
+            return _("Its id belongs to a recording of another account family.")
         return owner
 
     def _may_be_ours(self, outside: Account) -> bool:
@@ -225,7 +231,12 @@ class Upsert:
         row.recording_id, row.account, row.call = one.seen.recording_id, one.owner, call
         row.content_hash, row.provider_data, row.synced_at = one.digest, dict(one.seen.data), self.now
         row.happened_at = row.started_at or row.added_at or row.happened_at
-        row.gone_at_provider_at = row.read_back_due_at = None
+        row.gone_at_provider_at = None
+        heard = row.read_back_due_at
+        if heard is None or not self.now < heard <= self.now + ANSWER_TAKES:
+            row.read_back_due_at = (
+                None  # else a callback came while this answer was on its way: it may know more
+            )
         settled = [Attention.MAY_BE_RECORDING]
         if one.facts.finished:
             row.status, row.error = RecordingStatus.COMPLETED, None
@@ -248,21 +259,27 @@ class Upsert:
     def _calls(self, listed: Iterable[_Listed]) -> dict[tuple[int, str], Call]:
         """The rows of the calls, by account and UUID: made where missing, numbers filled where empty."""
         said: dict[tuple[int, str], dict[str, str | None]] = {}
+        at: dict[tuple[int, str], datetime] = {}
         for one in listed:
             given = numbers(one.seen.from_number, one.seen.to_number)
             known = said.setdefault(one.call_key, given)
             said[one.call_key] = {name: known[name] or value for name, value in given.items()}
+            at[one.call_key] = min(at.get(one.call_key, self.now), _begin(one.seen, self.now))
         found = self._find_calls(said)
         missing = sorted(said.keys() - found.keys())
         if missing:
             Call.objects.bulk_create(
-                [Call(account_id=pk, call_uuid=uuid, **said[pk, uuid]) for pk, uuid in missing],
+                [
+                    Call(account_id=pk, call_uuid=uuid, happened_at=at[pk, uuid], **said[pk, uuid])
+                    for pk, uuid in missing
+                ],
                 ignore_conflicts=True,
             )
             found = self._find_calls(said)
-        wanting = [call.pk for key, call in found.items() if _fill(call, said[key])]
+        wanting = [call.pk for key, call in found.items() if _fill(call, said[key], at[key])]
         for call in Call.objects.select_for_update().filter(pk__in=wanting).order_by("pk") if wanting else ():
-            if columns := _fill(call, said[call.account_id, call.call_uuid]):
+            key = call.account_id, call.call_uuid
+            if columns := _fill(call, said[key], at[key]):
                 call.save(update_fields=columns)
         return found
 
@@ -298,12 +315,19 @@ def _unchanged(placed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> di
     return {rid: one for rid, one in placed.items() if rid in known and not known[rid].differs(one)}
 
 
-def _fill(call: Call, said: Mapping[str, str | None]) -> list[str]:
-    """Set on `call` the numbers it lacks; the columns set."""
+def _fill(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:
+    """Set on `call` the numbers it lacks and, where its start is unknown, the earliest recording's; the columns set."""
     lacking = [name for name, value in said.items() if value is not None and getattr(call, name) is None]
     for name in lacking:
         setattr(call, name, said[name])
+    if call.started_at is None and at < call.happened_at:
+        call.happened_at = at
+        lacking.append("happened_at")
     return lacking
+
+
+def _begin(seen: RecordingObject, now: datetime) -> datetime:
+    return seen.started_at or (seen.added_at.at if seen.added_at else now)
 
 
 def _end(seen: RecordingObject, now: datetime) -> datetime:

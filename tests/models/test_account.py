@@ -140,3 +140,10 @@ def test_what_a_person_enters_is_checked(account: Account, field: str, value: st
     with pytest.raises(ValidationError) as refusal:
         account.full_clean()
     assert set(refusal.value.message_dict) == {field}
+
+
+def test_a_token_that_is_entered_has_paused_archiving_tried_at_once(account: Account, now: datetime) -> None:
+    account.pause_archive("the token was refused", now=now)
+    assert not account.take_archive_probe(now=now)
+    account.set_token("another-token-of-some-length", now=now)
+    assert account.take_archive_probe(now=now)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from recordings.choices import CallState
-from recordings.models import Account, Call
+from recordings.models import Account, Call, Recording
 from recordings.vobiz.objects import LiveCall
+from tests.models.listed import listed
 from tests.models.test_upsert_adoption import asked_for
 
 
@@ -103,3 +104,32 @@ def test_its_open_recordings_are_those_that_run_or_may_run(account: Account) -> 
 )
 def test_a_call_is_named_by_its_numbers(numbers: dict[str, str], shown: str) -> None:
     assert str(Call(call_uuid="call-1", **numbers)) == shown
+
+
+def test_a_call_is_of_when_it_started_else_of_its_earliest_recording_else_of_when_it_became_known(
+    account: Account, now: datetime
+) -> None:
+    Call.objects.note_listed(account, ["only-listed"], now=now)
+    Call.objects.note_live(account, [live("unreadable", session_start="soon")], now=now)
+    Call.objects.note_live(account, [live("unreadable", session_start="soon")], now=now + timedelta(hours=1))
+    Call.objects.note_live(account, [live("started")], now=now)
+    hour = 3_600_000
+    for recording_id, call_uuid, ms in (
+        ("rec-2", "recorded", 2 * hour),
+        ("rec-1", "recorded", hour),
+        ("rec-3", "started", 0),
+    ):
+        begun = 1_762_000_000_000 + ms
+        one = listed(
+            recording_id,
+            call_uuid=call_uuid,
+            recording_start_ms=f"{begun}",
+            recording_end_ms=f"{begun + 10_080}",
+        )
+        Recording.objects.upsert(account, [one], now=now)
+
+    at = dict(Call.objects.values_list("call_uuid", "happened_at"))
+    assert at["only-listed"] == at["unreadable"] == now
+    assert at["started"] == datetime.fromisoformat("2025-11-07T08:59:28.586839+00:00")
+    assert at["recorded"] == Recording.objects.get(recording_id="rec-1").happened_at
+    assert [call.call_uuid for call in Call.objects.all()][2:] == ["started", "recorded"]

@@ -128,11 +128,14 @@ def test_a_reason_for_a_person_to_look_is_not_replaced_by_a_second(account: Acco
     assert row.needs_attention == Attention.ID_CONFLICT
 
 
-def test_the_earlier_time_of_a_read_back_stays(account: Account, now: datetime) -> None:
-    row = asked_for(account, recording_id="rec-1")
+def test_what_is_heard_while_the_api_is_asked_has_it_asked_again(account: Account, now: datetime) -> None:
+    row, heard = asked_for(account, recording_id="rec-1"), now + timedelta(seconds=1)
     row.make_read_back_due(now)
-    row.make_read_back_due(now + timedelta(hours=1))
-    assert list(Recording.objects.to_read_back(now)) == [row]
+    row.make_read_back_due(heard)
+    row.put_off_read_back(now, until=None)
+    assert list(Recording.objects.to_read_back(heard)) == [row]
+    row.put_off_read_back(heard, until=None)
+    assert list(Recording.objects.to_read_back(heard)) == []
 
 
 @pytest.mark.parametrize(("duration_ms", "stopped", "cut"), [

@@ -7,12 +7,13 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
-from recordings.models import Account, Preference, SpentNonce
+from recordings.models import Account, Preference, SpentNonce, Waveform, Worker
 from recordings.models.visibility import VisibleQuerySet
 from tests.conftest import OTHER
 from tests.models.test_constraints import make
 
-HIDDEN = {SpentNonce, Preference}  # digests that no page shows; what a person chose for themselves alone
+# digests that no page shows; what a person chose for themselves alone; a picture shown with its recording; machines
+HIDDEN = {SpentNonce, Preference, Waveform, Worker}
 SHOWN = [
     model
     for model in apps.get_app_config("recordings").get_models()

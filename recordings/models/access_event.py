@@ -1,0 +1,140 @@
+"""Who played, downloaded, read or exported what, when and from where. Append-only.
+
+Everybody and everything is named by value, without foreign keys: an event says what was so at that moment, and
+stays true whatever is renamed or deleted later.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any, Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import AccessAction, AccessResult
+from recordings.models.account import Account
+from recordings.models.recording import Recording
+from recordings.models.visibility import VisibleQuerySet
+
+LONGEST_ROLES = 500  # characters
+SUPERUSER = "superuser"  # stands among the roles of those who need none
+
+
+class AccessEventQuerySet(VisibleQuerySet):
+    """Access events, many at a time."""
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """The events about accounts that `user` belongs to; all for a superuser."""
+        if user.is_active and getattr(user, "is_superuser", False) and getattr(user, "is_staff", False):
+            return self
+        mine = Account.objects.visible_to(user).values("auth_id")
+        return self.filter(account_auth_id__in=mine)
+
+    def about(self, recording_pk: int, recording_id: str | None) -> Self:
+        """Those about one recording, and about a row that has become part of it since: that had the same id."""
+        of_row = Q(recording_pk=recording_pk)
+        return self.filter(of_row | Q(recording_id=recording_id) if recording_id else of_row)
+
+    def note(
+        self,
+        user: Any,
+        action: AccessAction,
+        *,
+        recording: Recording | None = None,
+        account: Account | None = None,
+        result: AccessResult = AccessResult.OK,
+        detail: str | None = None,
+        address: str | None = None,
+        play_id: str | None = None,
+        now: datetime | None = None,
+    ) -> AccessEvent:
+        """Write down what `user`, who is signed in, did: the one way an event comes to be.
+
+        A recording brings its account. `address`: the client's, as the server tells it; what is no address is left
+        out. A `play_id` has one event, whatever is asked for under it afterwards: that one is given back.
+        """
+        held: AccessEvent | None = self.filter(play_id=play_id).first() if play_id is not None else None
+        if held is not None:
+            return held
+        account = recording.account if recording is not None else account
+        event = AccessEvent(
+            at=now or timezone.now(),
+            action=action,
+            result=result,
+            detail=detail or None,
+            user_pk=user.pk,
+            username=user.get_username(),
+            roles=_roles(user),
+            address=_plain_address(address),
+            account_auth_id=account.auth_id if account is not None else None,
+            recording_pk=recording.pk if recording is not None else None,
+            recording_id=recording.recording_id if recording is not None else None,
+            play_id=play_id,
+        )
+        try:
+            with transaction.atomic():
+                event.save(force_insert=True)
+        except IntegrityError:  # two first requests of one play at the same moment
+            if play_id is None:
+                raise
+            event = self.get(play_id=play_id)
+        return event
+
+
+def _roles(user: Any) -> str:
+    """The names of the user's groups at this moment, as text."""
+    names = list(user.groups.order_by("name").values_list("name", flat=True))
+    return ", ".join([SUPERUSER, *names] if user.is_superuser else names)[:LONGEST_ROLES]
+
+
+def _plain_address(text: str | None) -> str | None:
+    """An IP address without its zone; None for what is none, such as a local socket's."""
+    try:
+        return str(ip_address((text or "").partition("%")[0]))
+    except ValueError:
+        return None
+
+
+class AccessEvent(models.Model):
+    """One play, download, transcript view or export; refused and failed ones too."""
+
+    at = models.DateTimeField(_("when"))
+    action = models.CharField(_("what"), max_length=16, choices=AccessAction)
+    result = models.CharField(_("result"), max_length=16, choices=AccessResult)
+    detail = models.TextField(_("detail"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    user_pk = models.BigIntegerField()
+    username = models.CharField(_("who"), max_length=150)
+    roles = models.CharField(_("roles"), max_length=500, blank=True)
+    address = models.GenericIPAddressField(_("from where"), null=True, blank=True)
+    account_auth_id = models.CharField(_("account"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    recording_pk = models.BigIntegerField(null=True, blank=True)
+    recording_id = models.CharField(_("recording id"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    play_id = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+
+    objects = AccessEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access event")
+        verbose_name_plural = _("access log")
+        ordering = ["-at", "-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(condition=Q(action__in=AccessAction.values), name="accessevent_action"),
+            models.CheckConstraint(condition=Q(result__in=AccessResult.values), name="accessevent_result"),
+        ]
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="accessevent_newest"),
+            models.Index(fields=["account_auth_id", "-at", "-id"], name="accessevent_of_account"),
+            models.Index(fields=["user_pk", "-at", "-id"], name="accessevent_of_user"),
+            models.Index(fields=["recording_pk", "-at", "-id"], name="accessevent_of_recording"),
+            models.Index(fields=["recording_id"], name="accessevent_of_recording_id"),
+            models.Index(fields=["username"], name="accessevent_of_username"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username}: {self.get_action_display()}, {self.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,187 @@
+"""What is kept of a recording: our own copy of its audio, what stands in its way, and what a person has seen.
+
+`audio` is a name in the archive's storage, ours and never the provider's. A row with `archived_at` has a file there
+whose SHA-256 and size are in the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import SPOILT, ArchiveFlag, Attention
+from recordings.models.archiving import attention
+from recordings.models.lease import Leased
+
+ARCHIVE_COLUMNS = (
+    "audio", "audio_sha256", "audio_bytes", "container", "audio_duration_ms", "audio_channels", "archive_flag",
+    "archived_at", "verified_at", "gone_at_provider_at", "archive_error", "archive_next_at", "archive_asked_at",
+    "archive_body_sha256", "coming_audio", "coming_sha256", "seen_at", "seen_by", "seen_note", "seen_reason",
+)  # fmt: skip
+
+
+MANY_TRIES = 10  # after which a person is asked to look
+FLAG_ASKS = {
+    ArchiveFlag.LENGTH_DIFFERS: Attention.LENGTH_DIFFERS,
+    ArchiveFlag.CUT_BY_VOBIZ: Attention.CUT_BY_VOBIZ,
+}
+CURED = (Attention.NOT_ARCHIVED, Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED, *FLAG_ASKS.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file that lies in the archive, verified: its name there, and what it is."""
+
+    name: str
+    sha256: str
+    size: int
+    container: str
+    duration_ms: int | None
+    channels: int | None
+    flag: ArchiveFlag | None
+
+
+class Archived(Leased):
+    """The columns of a Recording that tell of our copy, and the moves of whoever holds its lease."""
+
+    audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
+    audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    audio_bytes = models.BigIntegerField(_("bytes"), null=True, blank=True)
+    container = models.CharField(_("true format"), max_length=8, null=True, blank=True)  # noqa: DJ001
+    audio_duration_ms = models.BigIntegerField(
+        _("true duration"), null=True, blank=True, help_text=_("Milliseconds, measured in our copy.")
+    )
+    audio_channels = models.PositiveSmallIntegerField(_("true channels"), null=True, blank=True)
+    archive_flag = models.CharField(  # noqa: DJ001
+        _("flag"), max_length=16, choices=ArchiveFlag, null=True, blank=True
+    )
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
+    verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
+    gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
+
+    # The file that is being put into the archive: a worker killed in the middle leaves it to the next
+    coming_audio = models.CharField(max_length=255, null=True, editable=False)  # noqa: DJ001
+    coming_sha256 = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
+
+    # Why there is no copy yet
+    archive_tries = models.PositiveIntegerField(_("tries to archive"), default=0)
+    archive_next_at = models.DateTimeField(_("next try to archive"), null=True, blank=True)
+    archive_asked_at = models.DateTimeField(_("archiving asked for"), null=True, editable=False)
+    archive_error = models.TextField(_("why it is not archived"), null=True, blank=True)  # noqa: DJ001
+    archive_body_sha256 = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
+    archive_same_bodies = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    # What cannot be cured is closed by a person
+    seen_at = models.DateTimeField(_("seen"), null=True, blank=True)
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("seen by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    seen_note = models.TextField(_("note"), null=True, blank=True)  # noqa: DJ001
+    seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)  # noqa: DJ001
+
+    class Meta:
+        abstract = True
+
+    # Moves, by the holder of the lease alone. False: another has the row by now, or it is gone.
+
+    def expect_copy(self, by: str, *, name: str, sha256: str) -> bool:
+        """A file is about to be put into the archive: whoever comes next knows of it, should we be killed meanwhile."""
+        return bool(self._held(by).update(coming_audio=name, coming_sha256=sha256))
+
+    def keep_copy(self, by: str, copy: Copy, *, now: datetime) -> bool:
+        """→ archived. The lease stays."""
+        asked = FLAG_ASKS.get(copy.flag) if copy.flag is not None else None
+        kept = self._held(by).update(
+            audio=copy.name,
+            audio_sha256=copy.sha256,
+            audio_bytes=copy.size,
+            container=copy.container,
+            audio_duration_ms=copy.duration_ms,
+            audio_channels=copy.channels,
+            archive_flag=copy.flag,
+            archived_at=now,
+            verified_at=now,
+            coming_audio=None,
+            coming_sha256=None,
+            archive_error=None,
+            archive_next_at=None,
+            archive_asked_at=None,
+            needs_attention=attention(cleared=CURED, asked=asked),
+        )
+        return bool(kept)
+
+    def note_gone_at_provider(self, by: str, *, now: datetime, error: str) -> bool:
+        """Vobiz has the audio no more: it is not tried again."""
+        gone = self._held(by).update(
+            gone_at_provider_at=now,
+            archive_error=error,
+            archive_next_at=None,
+            archive_asked_at=None,
+            needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=None),
+        )
+        return bool(gone)
+
+    def put_off_archive(self, by: str, *, until: datetime, error: str) -> bool:
+        """It is tried again at `until`; this was no try of its own."""
+        return bool(self._held(by).update(archive_next_at=until, archive_error=error))
+
+    def fail_archive(
+        self, by: str, *, until: datetime, error: str, body: str | None = None, same_bodies: int = 0
+    ) -> bool:
+        """A try failed for a cause of its own. `body`: the SHA-256 of what came, for the `same_bodies`th time."""
+        tries = self.archive_tries + 1
+        asked = Attention.NOT_ARCHIVED if tries >= MANY_TRIES and self.archived_at is None else None
+        failed = self._held(by).update(
+            archive_tries=F("archive_tries") + 1,
+            archive_next_at=until,
+            archive_error=error,
+            archive_body_sha256=body,
+            archive_same_bodies=same_bodies,
+            needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=asked)
+            if self.archived_at is None
+            else F("needs_attention"),
+        )
+        return bool(failed)
+
+    def note_verified(self, by: str, *, now: datetime) -> bool:
+        """Our copy was read and is what was archived. One that was missed is a copy again."""
+        known = self._held(by).filter(audio=self.audio, audio_sha256=self.audio_sha256)
+        verified = known.update(
+            verified_at=now,
+            archived_at=Coalesce("archived_at", Value(now)),
+            archive_error=None,
+            archive_next_at=None,
+            needs_attention=attention(cleared=SPOILT, asked=None),
+        )
+        return bool(verified)
+
+    def note_spoilt(self, by: str, what: Attention, *, why: str) -> bool:
+        """archived → not: our copy is missing or altered (`what`), and due to be fetched at once.
+
+        What the row knows of the file stays, so that it is known again if it comes back; an archive that succeeds
+        puts the new copy in its place.
+        """
+        known = self._held(by).filter(
+            archived_at__isnull=False, audio=self.audio, audio_sha256=self.audio_sha256
+        )
+        spoilt = known.update(
+            archived_at=None,
+            needs_attention=what,
+            archive_error=why,
+            archive_next_at=None,
+            archive_tries=0,
+            archive_body_sha256=None,
+            archive_same_bodies=0,
+        )
+        return bool(spoilt)

@@ -1,0 +1,22 @@
+"""What a worker asks several times a minute is answered by the small indexes, whatever an account has."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from recordings.models import Account, Recording
+from recordings.worker.rounds import to_settle
+
+SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows the sizes of its indexes")
+
+
+@SQLITE
+def test_open_rows_and_those_asked_for_are_not_looked_for_among_all(account: Account) -> None:
+    now, rows = timezone.now(), Recording.objects
+    assert "recording_open" in rows.open().filter(account=account).order_by().explain()
+    assert "recording_archive_asked" in rows.asked_for(now, [account]).explain()
+    plan = to_settle(now).explain()
+    assert "recording_open" in plan
+    assert "recording_read_back_due" in plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,12 @@ from recordings.vobiz.addresses import BadAddress, checked_api_url, is_loopback
 
 DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 SMALLEST_PAGE, LARGEST_PAGE = 10, 100
+LONGEST_SWEEP = 60
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
+# The access log must go back a year; the overview looks for callbacks among two months' recordings.
+DAYS = {
+    "ACCESS_RETENTION_DAYS": (365, 36_500), "CALLBACK_RETENTION_DAYS": (61, 36_500), "AT_RISK_DAYS": (1, 365),
+}  # fmt: skip
 ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback."
 
 
@@ -113,6 +120,64 @@ def check_environment(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
+def check_archive_storage(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E014: where our copies of the audio are kept."""
+    kind, _, bucket = settings.ARCHIVE_STORAGE.partition("://")
+    if kind == "file" and not bucket:
+        return
+    if kind != "s3" or not BUCKET.fullmatch(bucket):
+        yield Error(
+            "ARCHIVE_STORAGE is neither file nor s3:// and the name of a bucket.",
+            hint="file keeps the audio in VAR_DIR; s3://my-bucket in object storage. No path after the bucket.",
+            id="recordings.E014",
+        )
+        return
+    for name in ("S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"):
+        if not getattr(settings, name):
+            yield Error(
+                f"ARCHIVE_STORAGE is a bucket, and {name} is not set.",
+                hint="Enter the key that your object storage gave you.",
+                id="recordings.E014",
+            )
+    problem = _problem_of_endpoint(settings.S3_ENDPOINT_URL)
+    if problem is not None:
+        yield Error(
+            f"S3_ENDPOINT_URL {problem}.",
+            hint="Such as https://s3.example.com; leave it out for Amazon's own.",
+            id="recordings.E014",
+        )
+
+
+@register
+def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E016: how long things are kept, and how early people are warned."""
+    for name, (least, most) in DAYS.items():
+        if not least <= getattr(settings, name) <= most:
+            yield Error(
+                f"{name} must be {least} to {most} days.",
+                hint="Correct it, or remove it from .env.",
+                id="recordings.E016",
+            )
+
+
+@register
+def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E017: where tasks wait, and how often a worker looks by itself."""
+    if settings.TASKS_BACKEND != "database" and not settings.ON_REDIS:
+        yield Error(
+            "TASKS_BACKEND is neither database nor the address of a Redis.",
+            hint="Remove it, or such as redis://127.0.0.1:6379/1",
+            id="recordings.E017",
+        )
+    if not 0.1 <= settings.SWEEP_SECONDS <= LONGEST_SWEEP:
+        yield Error(
+            f"SWEEP_SECONDS must be between 0.1 and {LONGEST_SWEEP}.",
+            hint="Remove it: 15 is the default.",
+            id="recordings.E017",
+        )
+
+
+@register
 def check_local_mode(**_kwargs: Any) -> Iterable[CheckMessage]:
     """E007, E013: what only a portal that nobody else can reach may do."""
     if settings.LOCAL_MODE:
@@ -149,6 +214,22 @@ def _problem_of_portal_url(url: str) -> str | None:
         return "is not a URL"
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc or url.endswith(("?", "#", "/")):
         return "has a path, query, user or final slash"
+    return None
+
+
+def _problem_of_endpoint(url: str) -> str | None:
+    """Why audio and its keys must not be sent to `url`; empty is Amazon's own, over https."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "is not a URL"
+    if not url:
+        return None
+    if parts.scheme not in {"http", "https"} or not host or "@" in parts.netloc or parts.query:
+        return "is not the address of a server"
+    if parts.scheme == "http" and not is_loopback(host):
+        return "must be https, because audio and credentials go there"
     return None
 
 

@@ -18,7 +18,7 @@ os.environ.update(
         "VOBIZ_MEDIA_HOSTS": "127.0.0.1",
     }
 )
-for name in ("CSRF_TRUSTED_ORIGINS", "VOBIZ_AUTH_ID", "VOBIZ_AUTH_TOKEN", "VAR_DIR"):
+for name in ("CSRF_TRUSTED_ORIGINS", "VOBIZ_AUTH_ID", "VOBIZ_AUTH_TOKEN", "VAR_DIR", "ARCHIVE_STORAGE"):
     os.environ.pop(name, None)
 
 from vobiz_portal.settings import *  # noqa: E402, F403
@@ -30,3 +30,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     DATABASES["default"]["TEST"] = {  # noqa: F405
         "NAME": str(Path(tempfile.gettempdir()) / f"vobiz-portal-test-{os.getpid()}.sqlite3")
     }
+
+# Audio goes beside it; the fixture `archive_folder` gives a test a folder of its own.
+STORAGES["archive"] = {  # noqa: F405
+    "BACKEND": "recordings.storage.folder.ArchiveFolder",
+    "OPTIONS": {"location": Path(tempfile.gettempdir()) / f"vobiz-portal-test-archive-{os.getpid()}"},
+}

@@ -14,6 +14,10 @@ GOOD_ELSEWHERE: dict[str, Any] = {
     "VOBIZ_API_URL": "https://api.vobiz.ai/api/v1", "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
     "SECURE_SSL_REDIRECT": True, "SECURE_HSTS_SECONDS": 3600,
 }  # fmt: skip
+S3_ELSEWHERE: dict[str, Any] = {
+    "ARCHIVE_STORAGE": "s3://my-recordings", "S3_ENDPOINT_URL": "https://s3.example.com",
+    "S3_ACCESS_KEY_ID": "key", "S3_SECRET_ACCESS_KEY": "secret",
+}  # fmt: skip
 WITH_SANDBOX = [*settings.INSTALLED_APPS]  # the tests run in local mode
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("E001", {"SECRET_KEY": ""}),
@@ -49,12 +53,17 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("E010", {"UNREADABLE_SETTINGS": ["VOBIZ_PAGE_SIZE"]}),
     ("E011", {"DEFAULT_REGION": "India"}),
     ("E011", {"DEFAULT_REGION": "XX"}),
+    *[("E017", {"TASKS_BACKEND": where}) for where in ("redis", "http://127.0.0.1:6379", "amqp://127.0.0.1")],
+    *[("E017", {"SWEEP_SECONDS": seconds}) for seconds in (0, -1, 61, float("nan"))],
     ("E012", {"DATABASES": {"default": {"ENGINE": "django.db.backends.mysql"}}}),
     *[
         ("E013", {name: False})
         for name in ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS")
     ],
     ("E013", {"INSTALLED_APPS": WITH_SANDBOX}),
+    *[("E016", {"ACCESS_RETENTION_DAYS": days}) for days in (-1, 364, 36_501)],
+    *[("E016", {"AT_RISK_DAYS": days}) for days in (0, 366)],
+    *[("E016", {"CALLBACK_RETENTION_DAYS": days}) for days in (0, 60, 36_501)],
 ]  # fmt: skip
 
 

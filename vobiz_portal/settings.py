@@ -89,6 +89,37 @@ else:
     # A callback must be answered within three seconds, also when the database is away.
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 1)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Where our copies of the audio are kept: `file` (a folder in VAR_DIR) or `s3://bucket`.
+ARCHIVE_STORAGE = text("ARCHIVE_STORAGE", "file")
+S3_ENDPOINT_URL = text("S3_ENDPOINT_URL")
+S3_REGION = text("S3_REGION")
+S3_ACCESS_KEY_ID = text("S3_ACCESS_KEY_ID")
+S3_SECRET_ACCESS_KEY = text("S3_SECRET_ACCESS_KEY")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is ever uploaded
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "archive": {
+        "BACKEND": "recordings.storage.folder.ArchiveFolder",
+        "OPTIONS": {"location": VAR_DIR / "archive"},
+    },
+}
+if ARCHIVE_STORAGE.startswith("s3://"):
+    STORAGES["archive"] = {
+        "BACKEND": "recordings.storage.bucket.ArchiveBucket",
+        "OPTIONS": {
+            "bucket_name": ARCHIVE_STORAGE.removeprefix("s3://"),
+            "endpoint_url": S3_ENDPOINT_URL or None,
+            "region_name": S3_REGION or None,
+            "access_key": S3_ACCESS_KEY_ID,
+            "secret_key": S3_SECRET_ACCESS_KEY,
+            "incoming": VAR_DIR / "incoming",
+        },
+    }
+
+# How long, in days
+ACCESS_RETENTION_DAYS = read("ACCESS_RETENTION_DAYS", 730, int)
+AT_RISK_DAYS = read("AT_RISK_DAYS", 7, int)
+CALLBACK_RETENTION_DAYS = read("CALLBACK_RETENTION_DAYS", 90, int)
 
 # Vobiz
 VOBIZ_API_URL = text("VOBIZ_API_URL", "https://api.vobiz.ai/api/v1")
@@ -102,6 +133,26 @@ VOBIZ_PAGE_SIZE = read("VOBIZ_PAGE_SIZE", 100, int)
 TOKEN_ENCRYPTION_KEYS = names("TOKEN_ENCRYPTION_KEYS", [])
 DEFAULT_REGION = text("DEFAULT_REGION", "IN").upper()
 
+# Background work: the rows say what is due, a task in the queue only says that something may be
+SWEEP_SECONDS = read("SWEEP_SECONDS", 15.0, float)
+TASKS_BACKEND = text("TASKS_BACKEND", "database")
+QUEUES = ["settle", "sync", "archive"]
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": QUEUES}}
+WORKER_QUEUE = "recordings.worker.database_queue.DatabaseQueue"
+ON_REDIS = TASKS_BACKEND.startswith(("redis://", "rediss://", "unix://"))
+if ON_REDIS:
+    TASKS["default"]["BACKEND"] = "django_tasks_rq.RQBackend"
+    WORKER_QUEUE = "recordings.worker.redis_queue.RedisQueue"
+    # A callback must be answered within three seconds, also when the queue is away; a task ends when it is done.
+    _patience = ("&" if "?" in TASKS_BACKEND else "?") + "socket_connect_timeout=1&socket_timeout=1"
+    RQ_QUEUES = {
+        name: {"URL": TASKS_BACKEND + _patience, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 3600}
+        for name in QUEUES
+    }
+    RQ = {"COMMIT_MODE": "auto"}
+    RQ_SHOW_ADMIN_LINK = False
+    MIGRATION_MODULES = {"django_rq": None}  # it has no tables, so changing the queue needs no migrate
+
 # Django
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -113,8 +164,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "rest_framework",
+    "django_tasks",
+    "django_tasks_db",  # with either queue, so that changing it is changing a setting
     "recordings",
 ]
+if ON_REDIS:
+    INSTALLED_APPS.append("django_rq")
 if LOCAL_MODE:
     INSTALLED_APPS.append("vobiz_portal.sandbox")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from recordings.models import Account
 from recordings.provider import client_with
@@ -23,7 +24,9 @@ def check(auth_id: str, token: str) -> AccountObject:
         answer = client.check()
     if answer.auth_id is not None and answer.auth_id != auth_id:
         raise UnexpectedReply(
-            f"Vobiz answered for {answer.auth_id}, not for {auth_id}.", path="/api/v1/auth/me"
+            _("Vobiz answered for %(answered)s, not for %(asked)s.")
+            % {"answered": answer.auth_id, "asked": auth_id},
+            path="/api/v1/auth/me",
         )
     return answer
 

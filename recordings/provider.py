@@ -26,7 +26,7 @@ from recordings.vobiz.errors import (
 def client_for(account: Account, *, patience: Patience = BACKGROUND) -> VobizClient:
     """A client with the account's credentials. Raises NotConnected where it has none that can be used."""
     if not account.is_active:
-        raise NotConnected(f"{account.auth_id} is switched off: switch it on on its page.")
+        raise NotConnected(_("%s is switched off: switch it on on its page.") % account.auth_id)
     return client_with(Credentials(account.auth_id, account.token), account, patience=patience)
 
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from functools import partial
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from recordings.vobiz.errors import NotFound, Where
-from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, Download, Media, MediaHosts
+from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media, MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
     BadRow,
@@ -26,6 +26,9 @@ from recordings.vobiz.objects import (
 )
 from recordings.vobiz.transport import BACKGROUND, WAITING, Credentials, Patience, Route, Transport
 from recordings.vobiz.wire import BadShape, checked_id, text
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 __all__ = ["BACKGROUND", "WAITING", "Credentials", "Download", "Patience", "VobizClient"]
 
@@ -175,7 +178,7 @@ class VobizClient:
         return found
 
     def download(
-        self, url: str, into: BinaryIO, *, max_bytes: int = AUDIO_CAP, total: float = AUDIO_TOTAL
+        self, url: str, into: SupportsWrite[bytes], *, max_bytes: int = AUDIO_CAP, total: float = AUDIO_TOTAL
     ) -> Download:
         """Write the audio at a recording's `recording_url` into `into`, which must write whole pieces.
 
@@ -184,6 +187,16 @@ class VobizClient:
         deleted. Unreachable: no answer, or it broke off. UnexpectedReply: too large, or not a plain 200.
         """
         return self._media.download(url, into, max_bytes=max_bytes, total=total)
+
+    def open_audio(
+        self, url: str, wanted: str | None = None, *, max_bytes: int = AUDIO_CAP, total: float = AUDIO_TOTAL
+    ) -> AudioStream:
+        """The audio at a recording's `recording_url`, as it comes; with every guard of `download`.
+
+        `wanted`: a Range header with one range of ours, `bytes=0-99`; Vobiz may give the whole file all the same.
+        `total`: seconds until its last byte. Raises as `download`; reading the pieces may raise Unreachable too.
+        """
+        return self._media.open(url, wanted, max_bytes=max_bytes, total=total)
 
 
 def _live_call(document: Any, *, asked: str) -> LiveCall:

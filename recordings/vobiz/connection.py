@@ -31,7 +31,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from recordings.vobiz.addresses import is_public
 
-_CHUNK = 65536
+_CHUNK = 262_144
 # What headers and the framing of chunks may add to a body.
 _FRAMING = 1024 * 1024
 
@@ -194,7 +194,7 @@ def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, N
     """
     size = 0
     try:
-        for chunk in answer.raw.stream(_CHUNK, decode_content=False):
+        for chunk in _as_it_comes(answer.raw):
             size += len(chunk)
             if size > exchange.body_cap:
                 raise _TooLarge
@@ -203,6 +203,15 @@ def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, N
         raise _failure(exchange, trouble, _host_of(answer.request)) from None
     finally:
         answer.close()
+
+
+def _as_it_comes(raw: Any) -> Iterator[bytes]:
+    """Every piece when it is there, so that whoever reads a slow answer can stop in between."""
+    if raw.chunked:
+        yield from raw.stream(_CHUNK, decode_content=False)
+        return
+    while piece := raw.read1(_CHUNK, decode_content=False):
+        yield piece
 
 
 _TROUBLES = (

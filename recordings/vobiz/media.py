@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
-from typing import BinaryIO, Self
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 
 import requests
@@ -32,6 +32,9 @@ from recordings.vobiz.replies import Reply, named, refusal, retry_after
 from recordings.vobiz.transport import USER_AGENT, Transport, worth_repeating
 from recordings.vobiz.wire import one_line
 
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
 AUDIO_CAP = 2 * 1024**3  # bytes
 AUDIO_TOTAL = 1800.0  # seconds
 MAX_REDIRECTS = 2
@@ -39,6 +42,8 @@ MAX_REDIRECTS = 2
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ERROR_BODY_CAP = 64 * 1024
 _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
+_PART = re.compile(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15}|\*)", re.ASCII)
+_UNSATISFIABLE = 416
 _DOING = "fetch the audio"
 
 
@@ -54,6 +59,29 @@ class Download:
     bytes: int
     content_type: str | None
     claimed_length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """Audio as it comes: the bytes from `start` up to `stop` of a file of `size` bytes; None is not known yet.
+
+    A server may answer a range with the whole file: then `start` is 0. With `unsatisfiable` the file ends before the
+    range begins, and nothing comes. Whoever opened it closes it.
+    """
+
+    start: int
+    stop: int | None
+    size: int | None
+    pieces: Generator[bytes, None, None] = field(repr=False)
+    _answer: requests.Response = field(repr=False)
+    _adapter: GuardedAdapter = field(repr=False)
+    unsatisfiable: bool = False
+
+    def close(self) -> None:
+        """Ask for no more. The connection is not used again: what is left of the answer is on its way."""
+        self.pieces.close()
+        self._answer.close()  # a generator that never began closes nothing
+        self._adapter.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +141,29 @@ class Media:
         self._transport = transport
         self._hosts = hosts
 
-    def download(self, url: str, into: BinaryIO, *, max_bytes: int, total: float) -> Download:
+    def download(self, url: str, into: SupportsWrite[bytes], *, max_bytes: int, total: float) -> Download:
         """Write the audio at `url` into a file, hashing on the way; see `VobizClient.download`."""
         deadline = time.monotonic() + total
         with closing(GuardedAdapter()) as adapter:
             hop = self._open(adapter, url, deadline, max_bytes)
             return _write(hop, into, max_bytes)
 
-    def _open(self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int) -> _Hop:
+    def open(self, url: str, wanted: str | None, *, max_bytes: int, total: float) -> AudioStream:
+        """The audio at `url`, or of it the range `wanted`, as it comes; see `VobizClient.open_audio`."""
+        deadline = time.monotonic() + total
+        adapter = GuardedAdapter()
+        try:
+            hop = self._open(adapter, url, deadline, max_bytes, wanted)
+            return _stream(hop, adapter, max_bytes)
+        except BaseException:
+            adapter.close()
+            raise
+
+    def _open(
+        self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int, wanted: str | None = None
+    ) -> _Hop:
         """The answer whose body is the audio. Only until here may a try be repeated: no byte is written yet."""
+        good = (200,) if wanted is None else (200, 206, _UNSATISFIABLE)
         patience = self._transport.patience
         patient_until = min(deadline, time.monotonic() + patience.total)
         tried = 0
@@ -129,11 +171,11 @@ class Media:
             tried += 1
             asked_for: float | None = None
             try:
-                hop = self._follow(adapter, url, deadline, max_bytes)
+                hop = self._follow(adapter, url, deadline, max_bytes, wanted)
             except _Failed as failed:
                 error, again = failed.error, failed.again
             else:
-                if hop.answer.status_code == 200:
+                if hop.answer.status_code in good:
                     return hop
                 reply = _error_reply(hop, self._transport.credentials.auth_token)
                 error, again = _declined(hop, reply), worth_repeating(reply.status)
@@ -141,7 +183,9 @@ class Media:
             if not again or tried >= patience.tries or not patience.wait(tried, patient_until, asked_for):
                 raise error
 
-    def _follow(self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int) -> _Hop:
+    def _follow(
+        self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int, wanted: str | None
+    ) -> _Hop:
         """The first answer that is no redirect."""
         previous: Address | None = None
         for _ in range(MAX_REDIRECTS + 1):
@@ -149,7 +193,7 @@ class Media:
             exchange = self._transport.exchange_until(
                 deadline, body_cap=max_bytes, public_only=not self._hosts.local
             )
-            hop = self._ask(adapter, url, address, exchange)
+            hop = self._ask(adapter, url, address, exchange, wanted)
             if hop.answer.status_code not in _REDIRECTS:
                 return hop
             location = hop.answer.headers.get("Location", "")
@@ -163,9 +207,13 @@ class Media:
             previous = address
         raise MediaRefused(f"The audio's address redirects more than {MAX_REDIRECTS} times.", **hop.where())
 
-    def _ask(self, adapter: GuardedAdapter, url: str, address: Address, exchange: Exchange) -> _Hop:
+    def _ask(
+        self, adapter: GuardedAdapter, url: str, address: Address, exchange: Exchange, wanted: str | None
+    ) -> _Hop:
         trusted = self._hosts.trusts(address)
         headers = {"Accept": "audio/*, */*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+        if wanted is not None:
+            headers["Range"] = wanted
         if trusted:
             headers |= self._transport.secret_headers()
         request = requests.Request("GET", url, headers=headers).prepare()
@@ -205,30 +253,72 @@ class _Failed(Exception):
         self.again = again
 
 
-def _write(hop: _Hop, into: BinaryIO, max_bytes: int) -> Download:
+def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
+    headers = hop.answer.headers
+    claimed = _claimed(hop, max_bytes)
+    digest, size = hashlib.sha256(), 0
+    with closing(_pieces(hop, max_bytes)) as body:
+        for chunk in body:
+            digest.update(chunk)
+            into.write(chunk)
+            size += len(chunk)
+    kind = one_line(headers.get("Content-Type", "").partition(";")[0]).lower()[:100]
+    return Download(digest.hexdigest(), size, kind or None, claimed)
+
+
+def _claimed(hop: _Hop, max_bytes: int) -> int | None:
+    """The length that the answer promises, if it does; UnexpectedReply for one that is not to be read at all."""
     headers = hop.answer.headers
     length = headers.get("Content-Length", "").strip()
     claimed = int(length) if _LENGTH.fullmatch(length) else None
-    too_large = UnexpectedReply(f"The audio is larger than {max_bytes} bytes.", **hop.where())
+    trouble: str | None = None
     if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        trouble = "The audio came compressed, which was not asked for."
+    elif claimed is not None and claimed > max_bytes:
+        trouble = f"The audio is larger than {max_bytes} bytes."
+    if trouble is not None:
         hop.answer.close()
-        raise UnexpectedReply("The audio came compressed, which was not asked for.", **hop.where())
-    if claimed is not None and claimed > max_bytes:
-        hop.answer.close()
-        raise too_large
-    digest, size = hashlib.sha256(), 0
+        raise UnexpectedReply(trouble, **hop.where())
+    return claimed
+
+
+def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
+    """The body as it comes, in the words of an error where it breaks off."""
+    size = 0
     try:
         with closing(body_of(hop.answer, hop.exchange)) as body:
             for chunk in body:
-                digest.update(chunk)
-                into.write(chunk)
                 size += len(chunk)
+                yield chunk
     except AnswerTooLarge:
-        raise too_large from None
+        raise UnexpectedReply(f"The audio is larger than {max_bytes} bytes.", **hop.where()) from None
     except ExchangeFailed as failure:
         raise Unreachable(f"The audio broke off after {size} bytes: {failure.why}.", **hop.where()) from None
-    kind = one_line(headers.get("Content-Type", "").partition(";")[0]).lower()[:100]
-    return Download(digest.hexdigest(), size, kind or None, claimed)
+
+
+def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:
+    """What came, and which part of the whole it says it is."""
+    claimed = _claimed(hop, max_bytes)
+    status = hop.answer.status_code
+    if status == 200:
+        return AudioStream(0, claimed, claimed, _pieces(hop, max_bytes), hop.answer, adapter)
+    found = _PART.fullmatch(hop.answer.headers.get("Content-Range", "").strip())
+    size = int(found[3]) if found and found[3] != "*" else None
+    if status == _UNSATISFIABLE:
+        hop.answer.close()
+        return AudioStream(0, 0, size, _nothing(), hop.answer, adapter, unsatisfiable=True)
+    if found is None or size is None or found[1] is None or not int(found[1]) <= int(found[2]) < size:
+        hop.answer.close()
+        raise UnexpectedReply("A part of the audio came without saying which part it is.", **hop.where())
+    start, stop = int(found[1]), int(found[2]) + 1
+    if claimed is not None and claimed != stop - start:
+        hop.answer.close()
+        raise UnexpectedReply("A part of the audio came that is not as long as it says.", **hop.where())
+    return AudioStream(start, stop, size, _pieces(hop, max_bytes), hop.answer, adapter)
+
+
+def _nothing() -> Generator[bytes, None, None]:
+    yield from ()
 
 
 def _error_reply(hop: _Hop, secret: str) -> Reply:

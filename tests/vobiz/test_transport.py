@@ -201,11 +201,11 @@ def test_a_read_ends_after_its_tries_in_the_error_that_came_last(
 def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(hangs)
     with (
-        client_of(server.url, read_timeout=0.2, patience=Patience(100, 0.5, 0.01)) as client,
+        client_of(server.url, read_timeout=0.2, patience=Patience(100, 1.5, 0.01)) as client,
         pytest.raises(Unreachable),
     ):
         client.list_live_calls()
-    assert 1 < len(server.asked) < 5
+    assert 1 < len(server.asked) < 10
 
 
 def test_a_read_that_drips_is_given_up_within_the_total(server: WireServer) -> None:

@@ -1,0 +1,141 @@
+"""Where our copies of the audio are kept: a folder by default, S3-compatible object storage by ARCHIVE_STORAGE.
+
+`recordings.storage.archive()` is Django's `STORAGES["archive"]`. A file in it has a name of ours, appears whole or
+not at all, is never overwritten, and has no public address: playing and downloading go through the portal.
+Everything here raises StorageError (AudioMissing where the archive answers and has no such file).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol, cast
+
+from django.core.files.storage import storages
+
+from recordings.storage.errors import AudioMissing, StorageError, of_os
+from recordings.storage.incoming import Incoming, sweep
+from recordings.storage.incoming import incoming as _incoming
+from recordings.storage.naming import checked_name, is_name, new_name
+from recordings.storage.space import Space
+
+__all__ = [
+    "Archive",
+    "AudioMissing",
+    "Incoming",
+    "Space",
+    "StorageError",
+    "archive",
+    "checked_name",
+    "delete",
+    "free_space",
+    "incoming",
+    "is_name",
+    "keep",
+    "names",
+    "new_name",
+    "of_os",
+    "open_audio",
+    "open_to_strangers",
+    "place",
+    "read_range",
+    "size",
+    "sweep_leftovers",
+    "working_space",
+    "written_at",
+]
+
+
+class Archive(Protocol):
+    """What every storage of the archive can do."""
+
+    @property
+    def incoming_folder(self) -> Path: ...
+    @property
+    def place(self) -> str: ...
+    def keep(self, path: Path, name: str) -> None: ...
+    def open_audio(self, name: str) -> BinaryIO: ...
+    def read_range(self, name: str, start: int, stop: int) -> Iterator[bytes]: ...
+    def size(self, name: str) -> int: ...
+    def exists(self, name: str) -> bool: ...
+    def delete(self, name: str) -> None: ...
+    def names(self) -> Iterator[str]: ...
+    def written_at(self, name: str) -> datetime: ...
+    def open_to_strangers(self, name: str) -> bool: ...
+    def free_space(self) -> Space | None: ...
+    def working_space(self) -> Space: ...
+
+
+def archive() -> Archive:
+    """The storage that the settings name."""
+    return cast("Archive", storages["archive"])
+
+
+def incoming() -> AbstractContextManager[Incoming]:
+    """A new file on its way in, gone after the `with` unless `keep` took it."""
+    return _incoming(archive().incoming_folder)
+
+
+def keep(part: Incoming, name: str) -> None:
+    """Make the written file the archive's `name` (of `new_name`), all at once and for good."""
+    archive().keep(part.path, name)
+
+
+def open_audio(name: str) -> BinaryIO:
+    """For reading, seekable; to be closed."""
+    return archive().open_audio(name)
+
+
+def read_range(name: str, start: int, stop: int) -> Iterator[bytes]:
+    """The bytes from `start` up to, not including, `stop`, in blocks; of object storage only those are fetched.
+
+    Errors come with the first block.
+    """
+    return archive().read_range(name, start, stop)
+
+
+def size(name: str) -> int:
+    """In bytes."""
+    return archive().size(name)
+
+
+def delete(name: str) -> None:
+    """Remove a file that no row tells of; no error if it is not there."""
+    archive().delete(name)
+
+
+def names() -> Iterator[str]:
+    """Every audio file there is, in no order."""
+    return archive().names()
+
+
+def written_at(name: str) -> datetime:
+    """When it came into the archive."""
+    return archive().written_at(name)
+
+
+def place() -> str:
+    """Where the archive is, for people: `file:///var/lib/portal/archive`, `s3://bucket (https://…)`."""
+    return archive().place
+
+
+def open_to_strangers(name: str) -> bool:
+    """Whether somebody who is not the portal may read it: of a bucket anybody at all, of a folder other users."""
+    return archive().open_to_strangers(name)
+
+
+def free_space() -> Space | None:
+    """Room for more; None for object storage, which does not say."""
+    return archive().free_space()
+
+
+def working_space() -> Space:
+    """Room where files are written on their way in; of a folder that is the archive's own."""
+    return archive().working_space()
+
+
+def sweep_leftovers() -> int:
+    """Remove what killed processes left on the way in; how many files."""
+    return sweep(archive().incoming_folder)

@@ -1,0 +1,32 @@
+"""What can go wrong with the archive's storage, in words for the person who runs it."""
+
+from __future__ import annotations
+
+import errno
+
+from django.utils.translation import gettext as _
+
+# a quota and the largest file a process may write are limits of the place, not of the recording
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class StorageError(Exception):
+    """The archive could not be read or written. `no_space`: because it is full. Never names a secret."""
+
+    def __init__(self, message: str, *, no_space: bool = False) -> None:
+        super().__init__(message)
+        self.no_space = no_space
+
+
+class AudioMissing(StorageError):
+    """The archive answers, and has no file of this name."""
+
+
+def of_os(error: OSError) -> StorageError:
+    """What an operating system's error means for the archive."""
+    words = error.strerror or type(error).__name__
+    if error.errno in NO_SPACE:
+        return StorageError(_("The archive's disk is full (%s).") % words, no_space=True)
+    if isinstance(error, FileNotFoundError):
+        return AudioMissing(_("The archive has no such file."))
+    return StorageError(_("The archive's folder could not be used: %s.") % words)

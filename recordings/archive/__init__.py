@@ -1,0 +1,15 @@
+"""VERB: keep our own copy of every recording's audio, before Vobiz deletes its own.
+
+The rows say what is due. Each is worked on under its lease, by whoever has it, with no transaction open while Vobiz or
+the storage is asked: killed at any point, the work is done again, with one effect. What stands in the way of one
+recording is written on its row; what stands in the way of all pauses its account.
+"""
+
+from __future__ import annotations
+
+from recordings.archive.copying import archive_one
+from recordings.archive.outcomes import Outcome, Result
+from recordings.archive.pictures import draw_missing
+from recordings.archive.runs import Progress, Report, Tally, run
+
+__all__ = ["Outcome", "Progress", "Report", "Result", "Tally", "archive_one", "draw_missing", "run"]

@@ -1,0 +1,268 @@
+"""One recording: asked for, fetched, looked at, stored, verified, and only then called archived."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from typing import BinaryIO, cast
+
+from django.utils.translation import gettext as _
+
+from recordings import storage
+from recordings.archive.clock import Clock
+from recordings.archive.fetching import Fetched, check_space, fetch, look
+from recordings.archive.outcomes import (
+    LISTED_WITHIN,
+    Failed,
+    Gone,
+    NotReady,
+    Outcome,
+    Paused,
+    Result,
+    Taken,
+    after_failing,
+    when_ready,
+)
+from recordings.archive.pictures import draw
+from recordings.choices import RecordingStatus
+from recordings.models import Recording
+from recordings.models.archived import Copy
+from recordings.models.keeper import KEEPER, Hold
+from recordings.provider import client_for, explain
+from recordings.vobiz.client import VobizClient
+from recordings.vobiz.errors import (
+    AuthenticationFailed,
+    NotConnected,
+    NotFound,
+    PaymentRequired,
+    RateLimited,
+    Unreachable,
+    VobizError,
+)
+from recordings.vobiz.objects import RecordingObject
+
+logger = logging.getLogger(__name__)
+
+# Asking about another recording would end the same way.
+HOPELESS = (AuthenticationFailed, NotConnected, PaymentRequired, RateLimited, Unreachable)
+JUST_PAUSED = timedelta(seconds=30)  # those taken with the one that met it are no probes
+ASIDE = timedelta(minutes=2)  # so that the next probe is of another recording
+
+
+def archive_one(
+    recording: Recording, *, by: str, now: datetime, client: VobizClient | None = None
+) -> Outcome:
+    """Take one recording, whatever its next try, and archive it. Raises nothing that is the world's fault."""
+    if not Recording.objects.filter(pk=recording.pk).lease(by, limit=1):
+        return Outcome(Result.TAKEN)
+    return archive_leased(recording.pk, by=by, clock=Clock(now), client=client)
+
+
+def archive_leased(
+    pk: int,
+    *,
+    by: str,
+    clock: Clock,
+    client: VobizClient | None = None,
+    may_go_on: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """As `archive_one`, for whoever has the lease already; at the end it is free again.
+
+    `may_go_on` is asked before every block is written, and raises to stop.
+    """
+    recording = Recording.objects.select_related("account", "call").filter(pk=pk).first()
+    if recording is None:
+        return Outcome(Result.TAKEN)
+    try:
+        with KEEPER.keep(lambda: recording.renew(by)) as hold:
+            return _Copying(recording, by, clock, _unless_lost(hold, may_go_on)).run(client)
+    finally:
+        recording.release(by)
+
+
+def _unless_lost(hold: Hold, may_go_on: Callable[[], None]) -> Callable[[], None]:
+    def check() -> None:
+        if hold.lost:
+            raise Taken
+        may_go_on()
+
+    return check
+
+
+class _Copying:
+    """One try."""
+
+    def __init__(self, recording: Recording, by: str, clock: Clock, may_go_on: Callable[[], None]) -> None:
+        self.recording = recording
+        self.by = by
+        self.clock = clock
+        self.may_go_on = may_go_on
+        self.was_paused = recording.account.archive_pause is not None
+        since = recording.account.archive_paused_at
+        self.is_probe = since is not None and clock.now() - since >= JUST_PAUSED
+
+    def run(self, client: VobizClient | None) -> Outcome:
+        """Try, and write down what stood in the way. A row that another has by now is left alone."""
+        recording, by, now = self.recording, self.by, self.clock.now
+        try:
+            return self._archive(client)
+        except Taken:
+            return Outcome(Result.TAKEN)
+        except Gone as gone:
+            known = recording.note_gone_at_provider(by, now=now(), error=str(gone))
+            return Outcome(Result.GONE if known else Result.TAKEN, str(gone))
+        except NotReady as early:
+            ended_at = recording.ended_at or recording.happened_at
+            recording.put_off_archive(by, until=when_ready(now=now(), ended_at=ended_at), error=str(early))
+            return Outcome(Result.NOT_READY, str(early))
+        except Failed as failed:
+            return self._failed(failed)
+        except storage.StorageError as error:
+            return self._paused(Paused(str(error), may_be_its_own=not error.no_space))
+        except Paused as paused:
+            return self._paused(paused)
+        except Exception as error:  # it must not stand in the way of all others
+            logger.exception("Recording %s could not be archived", recording.pk)
+            return self._failed(Failed(_("Unexpected: %s.") % type(error).__name__))
+
+    def _failed(self, failed: Failed) -> Outcome:
+        recording, now = self.recording, self.clock.now()
+        until = after_failing(recording.archive_tries + 1, now=now, leaves_at=recording.leaves_vobiz_at)
+        recording.fail_archive(
+            self.by, until=until, error=str(failed), body=failed.body, same_bodies=failed.same_bodies
+        )
+        return Outcome(Result.FAILED, str(failed))
+
+    def _paused(self, paused: Paused) -> Outcome:
+        """No try is counted. But where archiving went on meanwhile, and only this one meets it again, it is its own."""
+        recording, now, words = self.recording, self.clock.now(), str(paused)
+        if paused.may_be_its_own:
+            if recording.archive_error == words and not self.was_paused:
+                return self._failed(Failed(words))
+            # the first time it may be anything; a probe that fails gives way to another recording
+            until = now + ASIDE if self.is_probe else now
+            recording.put_off_archive(self.by, until=until, error=words)
+        recording.account.pause_archive(words, now=now)
+        return Outcome(Result.PAUSED, words)
+
+    def _archive(self, client: VobizClient | None) -> Outcome:
+        check_space()
+        if (size := self._adopt()) is not None:
+            return Outcome(Result.ARCHIVED, size=size)
+        with self._asking(client) as asking, storage.incoming() as part:
+            seen = self._read_back(asking)
+            found = fetch(
+                self.recording, seen, asking, part.file, may_go_on=self.may_go_on, now=self.clock.now()
+            )
+            copy = _copy_of(storage.new_name(found.audio.container), found)
+            self.may_go_on()
+            if not self.recording.expect_copy(self.by, name=copy.name, sha256=copy.sha256):
+                raise Taken
+            with _nobodys_where_refused(copy.name):
+                storage.keep(part, copy.name)
+                _verify(copy)
+                self._keep(copy)
+            draw(self.recording, cast("BinaryIO", part.file))
+        return Outcome(Result.ARCHIVED, size=copy.size)
+
+    def _adopt(self) -> int | None:
+        """Take for the copy what a worker had put into the archive before it was killed; its size, None without one."""
+        name = self.recording.coming_audio
+        if name is None:
+            return None
+        try:
+            with storage.open_audio(name) as file:
+                found = look(file, self.recording)
+                if found is None or found.sha256 != self.recording.coming_sha256:
+                    storage.delete(name)
+                    return None
+                self._keep(_copy_of(name, found))
+                draw(self.recording, file)
+                return found.size
+        except storage.AudioMissing:
+            return None
+
+    def _keep(self, copy: Copy) -> None:
+        if not self.recording.keep_copy(self.by, copy, now=self.clock.now()):
+            raise Taken
+        if self.was_paused:  # what began before a pause says nothing of it
+            self.recording.account.resume_archive()
+
+    @contextmanager
+    def _asking(self, client: VobizClient | None) -> Iterator[VobizClient]:
+        try:
+            opened = nullcontext(client) if client is not None else client_for(self.recording.account)
+        except NotConnected as error:
+            raise Paused(explain(error, self.recording.account)) from error
+        with opened as asking:
+            yield asking
+
+    def _read_back(self, client: VobizClient) -> RecordingObject:
+        """A fresh address, and what the API says by now, into the row."""
+        recording = self.recording
+        account = recording.account
+        if recording.recording_id is None:
+            raise NotReady(_("Vobiz has not told its id yet."))
+        try:
+            seen = client.retrieve_recording(recording.recording_id)
+        except NotFound as error:
+            if error.route_missing:
+                raise Paused(explain(error, account), may_be_its_own=True) from error
+            raise self._not_found() from error
+        except HOPELESS as error:
+            its_own = not isinstance(error, RateLimited)  # such as a 500 for this one, again and again
+            raise Paused(explain(error, account), may_be_its_own=its_own) from error
+        except VobizError as error:
+            raise Failed(explain(error, account)) from error
+        report = Recording.objects.upsert(account, [seen], now=self.clock.now())
+        if report.failed:
+            raise Failed(report.failed[0].reason)
+        try:
+            recording.refresh_from_db()
+        except Recording.DoesNotExist:
+            raise Taken from None
+        if recording.status != RecordingStatus.COMPLETED:
+            raise NotReady(_("It has not ended yet, by what Vobiz's API says."))
+        return seen
+
+    def _not_found(self) -> Exception:
+        recording = self.recording
+        young = self.clock.now() - (recording.ended_at or recording.happened_at) < LISTED_WITHIN
+        if recording.synced_at is None and young:
+            return NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
+        return Gone(_("Vobiz has it no more."))
+
+
+@contextmanager
+def _nobodys_where_refused(name: str) -> Iterator[None]:
+    """Remove the file where it is not what was written, or where another has the row.
+
+    After any other trouble it may be the row's by now, or is whoever's who tries next.
+    """
+    try:
+        yield
+    except (Taken, storage.StorageError):
+        try:
+            storage.delete(name)
+        except storage.StorageError as error:  # verify_archive lists it as orphaned
+            logger.warning("%s is in the archive and no row tells of it: %s", name, error)
+        raise
+
+
+def _copy_of(name: str, found: Fetched) -> Copy:
+    audio = found.audio
+    return Copy(
+        name, found.sha256, found.size, audio.container, audio.duration_ms, audio.channels, found.flag
+    )
+
+
+def _verify(copy: Copy) -> None:
+    """Read it back, for what is written is not always what is read."""
+    digest, size = hashlib.sha256(), storage.size(copy.name)
+    for block in storage.read_range(copy.name, 0, size):
+        digest.update(block)
+    if size != copy.size or digest.hexdigest() != copy.sha256:
+        raise storage.StorageError(_("What the archive gave back is not what was written to it."))

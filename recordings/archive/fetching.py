@@ -1,0 +1,187 @@
+"""From Vobiz's media host into a file on its way in, and what that file is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recordings import storage
+from recordings.archive.outcomes import READY_WITHIN, Failed, Gone, NotReady, Paused
+from recordings.audio import Audio, inspect
+from recordings.choices import ArchiveFlag
+from recordings.models import Account, Recording
+from recordings.provider import explain
+from recordings.vobiz.client import VobizClient
+from recordings.vobiz.errors import (
+    AuthenticationFailed,
+    NotFound,
+    RateLimited,
+    Unreachable,
+    VobizError,
+)
+from recordings.vobiz.objects import RecordingObject
+
+SAME_BODIES = 3  # the same incomplete file so often in a row is all that Vobiz has
+LOOK_AT_SPACE_EVERY = 32 * 1024 * 1024  # bytes
+BLOCK = 1024 * 1024
+# By how much the true length may differ from Vobiz's: the larger of these.
+TOLERANCE_MS, TOLERANCE_SHARE = 2_000, 50
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that is audio, and is to be kept as it is."""
+
+    sha256: str
+    size: int
+    audio: Audio
+    flag: ArchiveFlag | None
+
+
+class Sink(io.RawIOBase):
+    """Where the audio is written: every byte or an error, never under the room that must stay, never without lease."""
+
+    def __init__(self, file: io.FileIO, may_go_on: Callable[[], None]) -> None:
+        self._file = file
+        self._may_go_on = may_go_on
+        self._until_look = LOOK_AT_SPACE_EVERY
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, block: bytes) -> int:  # type: ignore[override]
+        self._may_go_on()
+        self._until_look -= len(block)
+        if self._until_look < 0:
+            self._until_look = LOOK_AT_SPACE_EVERY
+            check_space()
+        left = memoryview(block)
+        try:
+            while left:  # a disk that fills takes a part first
+                left = left[self._file.write(left) or 0 :]
+        except OSError as error:
+            raise storage.of_os(error) from error
+        return len(block)
+
+
+def check_space() -> None:
+    """StorageError where less is free than must stay."""
+    for space in (storage.working_space(), storage.free_space()):
+        if space is not None and not space.enough:
+            raise storage.StorageError(
+                _("Only %(free)s MB are free where audio is kept, and %(reserve)s MB must stay free.")
+                % {"free": space.free // 10**6, "reserve": space.reserve // 10**6},
+                no_space=True,
+            )
+
+
+def fetch(
+    recording: Recording,
+    seen: RecordingObject,
+    client: VobizClient,
+    into: io.FileIO,
+    *,
+    may_go_on: Callable[[], None],
+    now: datetime,
+) -> Fetched:
+    """Download and look; `seen` is what the API has just said of it. Raises what `outcomes` has, and StorageError."""
+    if not seen.recording_url:
+        raise NotReady(_("Vobiz names no address for its audio yet."))
+    broken: VobizError | None = None
+    try:
+        done = client.download(seen.recording_url, Sink(into, may_go_on))
+        sha256, size = done.sha256, done.bytes
+    except VobizError as error:
+        broken = error
+        if not _broke_off(error):
+            raise _cause(error, recording, now) from error
+        sha256, size = _digest(into)
+    audio = inspect(into)
+    if audio is None:
+        raise Failed(str(broken) if broken is not None else _no_audio(into, size))
+    flag = _length_flag(audio, recording.duration_ms if seen.duration_ms is None else seen.duration_ms)
+    if broken is not None or not audio.whole:
+        _only_if_it_is_all(recording, sha256, size, broken)
+        flag = ArchiveFlag.CUT_BY_VOBIZ
+    return Fetched(sha256, size, audio, flag)
+
+
+def look(file: BinaryIO, recording: Recording) -> Fetched | None:
+    """What a file is that was found good enough for `recording` before; None where it is no audio."""
+    sha256, size = _digest(file)
+    audio = inspect(file)
+    if audio is None:
+        return None
+    flag = _length_flag(audio, recording.duration_ms) if audio.whole else ArchiveFlag.CUT_BY_VOBIZ
+    return Fetched(sha256, size, audio, flag)
+
+
+def _only_if_it_is_all(recording: Recording, sha256: str, size: int, broken: VobizError | None) -> None:
+    """Failed, unless the same incomplete file has come so often that it must be all there is."""
+    same = recording.archive_same_bodies + 1 if recording.archive_body_sha256 == sha256 else 1
+    if same >= SAME_BODIES:
+        return
+    said = str(broken) if broken is not None else _("The file ends before its own structure says so.")
+    times = ngettext(
+        "%(size)d bytes came, %(same)d time.", "%(size)d bytes came, %(same)d times the same.", same
+    )
+    raise Failed(f"{said} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
+
+
+def _broke_off(error: VobizError) -> bool:
+    """Whether the file itself came, but not to its end."""
+    return isinstance(error, Unreachable) and error.status == 200
+
+
+def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
+    """Whose fault it is that no file came."""
+    account: Account = recording.account
+    if isinstance(error, NotFound):
+        ended_at = recording.ended_at or recording.happened_at
+        if now >= recording.leaves_vobiz_at:
+            return Gone(_("Vobiz has deleted its audio, as it does after the account's days of storage."))
+        if now - ended_at < READY_WITHIN:
+            return NotReady(_("Vobiz does not have its file ready yet."))
+        return Failed(_("Vobiz lists it and does not have its file (404)."))
+    if isinstance(error, RateLimited):
+        return Paused(explain(error, account))
+    if isinstance(error, AuthenticationFailed):
+        return Paused(explain(error, account), may_be_its_own=True)
+    if isinstance(error, Unreachable) and error.status is None:
+        return Paused(explain(error, account), may_be_its_own=True)
+    return Failed(explain(error, account))
+
+
+def _length_flag(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
+    if audio.duration_ms is None or said_ms is None:
+        return None
+    allowed = max(TOLERANCE_MS, said_ms // TOLERANCE_SHARE)
+    return ArchiveFlag.LENGTH_DIFFERS if abs(audio.duration_ms - said_ms) > allowed else None
+
+
+def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
+    """SHA-256 and size."""
+    digest, size = hashlib.sha256(), 0
+    file.seek(0)
+    while block := file.read(BLOCK):
+        digest.update(block)
+        size += len(block)
+    return digest.hexdigest(), size
+
+
+def _no_audio(file: BinaryIO | io.FileIO, size: int) -> str:
+    if not size:
+        return _("Vobiz gave an empty file.")
+    with suppress(OSError):
+        file.seek(0)
+        if file.read(256).lstrip().lower().startswith((b"<!doctype", b"<html")):
+            return _("What Vobiz gave is a web page, not audio.")
+    return _("What Vobiz gave is no audio: neither MP3 nor WAV.")

@@ -1,0 +1,280 @@
+"""Many recordings: those that are due, nearest to leaving Vobiz first, by several threads at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import close_old_connections, connection
+
+from recordings import storage
+from recordings.archive.clock import Clock
+from recordings.archive.copying import archive_leased
+from recordings.archive.fetching import check_space
+from recordings.archive.outcomes import Outcome, Result, Taken
+from recordings.archive.pictures import draw_missing
+from recordings.models import Account, Recording
+from recordings.provider import client_for
+from recordings.vobiz.client import VobizClient
+from recordings.vobiz.errors import NotConnected
+
+DRAWN_AT_ONCE = 20  # copies that a crash left without their picture
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did for one account. `failed`: tries that failed for a cause of the recording's own.
+
+    `bytes`: of what was archived. `stopped`: why archiving of the account pauses. `last_failure`: in words.
+    """
+
+    archived: int = 0
+    failed: int = 0
+    gone: int = 0
+    not_ready: int = 0
+    bytes: int = 0
+    stopped: str | None = None
+    last_failure: str = ""
+
+    def note(self, outcome: Outcome) -> None:
+        """One more recording."""
+        match outcome.result:
+            case Result.ARCHIVED:
+                self.archived += 1
+                self.bytes += outcome.size
+                self.stopped = None
+            case Result.FAILED:
+                self.failed += 1
+                self.last_failure = outcome.words
+            case Result.GONE:
+                self.gone += 1
+            case Result.NOT_READY:
+                self.not_ready += 1
+            case Result.PAUSED:
+                self.stopped = outcome.words
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did, by Auth ID; read while it grows, for progress."""
+
+    accounts: dict[str, Tally]
+
+    @property
+    def archived(self) -> int:
+        """Recordings of which there is a copy now."""
+        return sum(tally.archived for tally in self.accounts.values())
+
+    @property
+    def failed(self) -> int:
+        """Tries that failed for a cause of the recording's own."""
+        return sum(tally.failed for tally in self.accounts.values())
+
+    @property
+    def bytes(self) -> int:
+        """Of what was archived."""
+        return sum(tally.bytes for tally in self.accounts.values())
+
+    @property
+    def tried(self) -> int:
+        """Recordings that this run had in hand, but for those it stopped at."""
+        return sum(
+            tally.archived + tally.failed + tally.gone + tally.not_ready for tally in self.accounts.values()
+        )
+
+    @property
+    def stopped(self) -> dict[str, str]:
+        """Why archiving pauses, by Auth ID, for those accounts where it does."""
+        return {auth_id: tally.stopped for auth_id, tally in self.accounts.items() if tally.stopped}
+
+
+Progress = Callable[[Report], None]
+
+
+def run(
+    accounts: Collection[Account],
+    *,
+    limit: int | None,
+    workers: int,
+    by: str,
+    now: datetime,
+    progress: Progress | None = None,
+    only: Collection[int] | None = None,
+    automatic: bool = False,
+    stop: threading.Event | None = None,
+) -> Report:
+    """Archive what is due of these accounts, at most `limit` recordings, until nothing is.
+
+    `by`: who has the leases; unlike any other's. `only`: of these primary keys alone, whether or not they are due.
+    `automatic`: of accounts that are not archived automatically only what a person asked for.
+    `stop`: once set, what is in hand is finished and nothing begun. An account that is switched off is not archived.
+    """
+    by_turn = {account.pk for account in accounts if account.archive_automatically or not automatic}
+    running = _Run(tuple(accounts), by_turn, limit, by, Clock(now), progress, only, stop or threading.Event())
+    storage_is_there = running.sweep()
+    try:
+        if storage_is_there and workers <= 1:
+            running.work(0)
+        elif storage_is_there:
+            with ThreadPoolExecutor(workers, thread_name_prefix="archive") as pool:
+                running.join([pool.submit(running.work_in_thread, at) for at in range(workers)])
+    finally:
+        running.close()
+    if storage_is_there and only is None:  # our copies first
+        draw_missing(running.clock.now(), limit=DRAWN_AT_ONCE, by=by, stop=running.stop)
+    return running.report
+
+
+class _Run:
+    def __init__(
+        self,
+        accounts: tuple[Account, ...],
+        by_turn: set[int],
+        limit: int | None,
+        by: str,
+        clock: Clock,
+        progress: Progress | None,
+        only: Collection[int] | None,
+        stop: threading.Event,
+    ) -> None:
+        self.accounts = accounts
+        self.by_turn = by_turn
+        self.left = limit
+        self.by = by
+        self.clock = clock
+        self.progress = progress
+        self.only = set(only) if only is not None else None
+        self.stop = stop
+        self.broken = threading.Event()  # this run is interrupted: what is in hand is dropped
+        self.report = Report({account.auth_id: Tally() for account in accounts})
+        self._lock = threading.Lock()
+        self._clients: dict[int, VobizClient] = {}
+        self._open = ExitStack()
+
+    def sweep(self) -> bool:
+        """Remove what killed processes left. False: the storage cannot be used at all."""
+        try:
+            storage.sweep_leftovers()
+            check_space()
+        except storage.StorageError as error:
+            self._pause_all(error)
+            return False
+        return True
+
+    def join(self, futures: list[Any]) -> None:
+        """Until all threads are done; interrupted, they drop what they have in hand."""
+        try:
+            left = set(futures)
+            while left:  # in short waits, so that Ctrl-C is heard whichever thread it reaches
+                done, left = wait(left, timeout=1.0, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+        except BaseException:
+            self.broken.set()
+            raise
+
+    def work_in_thread(self, at: int) -> None:
+        """`work`, with a database connection of its own."""
+        close_old_connections()
+        try:
+            self.work(at)
+        finally:
+            connection.close()
+
+    def work(self, at: int) -> None:
+        """One recording after another until nothing is due."""
+        by = f"{self.by}-{at}"
+        while not self._is_over() and (pk := self._take(by)) is not None:
+            account = Account.objects.filter(recording=pk).select_related("parent").first()
+            client = self._client_of(account) if account is not None else None
+            outcome = archive_leased(pk, by=by, clock=self.clock, client=client, may_go_on=self._may_go_on)
+            if account is not None:
+                self._note(account, outcome)
+
+    def close(self) -> None:
+        """Close the connections to Vobiz."""
+        self._open.close()
+
+    def _is_over(self) -> bool:
+        return self.stop.is_set() or self.broken.is_set()
+
+    def _may_go_on(self) -> None:
+        if self.broken.is_set():
+            raise Taken
+
+    def _take(self, by: str) -> int | None:
+        """Lease the next recording; None where nothing more is due, or as many were taken as may be."""
+        with self._lock:
+            if self.left is not None and self.left <= 0:
+                return None
+            try:
+                check_space()
+            except storage.StorageError as error:
+                self._pause_all(error)
+                return None
+            pk = self._lease(by)
+            if pk is not None and self.left is not None:
+                self.left -= 1
+            return pk
+
+    def _lease(self, by: str) -> int | None:
+        now = self.clock.now()
+        known = {account.pk: account for account in self.accounts}
+        paused = Account.objects.switched_on().filter(pk__in=known, archive_pause__isnull=False)
+        for account in paused:
+            self.report.accounts[account.auth_id].stopped = account.archive_pause
+            if not account.take_archive_probe(now=now):
+                continue
+            if (pk := self._first(by, [account], now)) is not None:
+                return pk
+            left = Recording.objects.to_fetch().filter(account=account)
+            if left.nearest_to_leaving([account]).first() is None:
+                account.resume_archive()  # nothing is left that it could stop
+                self.report.accounts[account.auth_id].stopped = None
+        free = [
+            known[pk] for pk in Account.objects.archiving().filter(pk__in=known).values_list("pk", flat=True)
+        ]
+        return self._first(by, free, now) if free else None
+
+    def _first(self, by: str, accounts: Collection[Account], now: datetime) -> int | None:
+        if self.only is None:
+            by_turn = [account for account in accounts if account.pk in self.by_turn]
+            rows = Recording.objects
+            taken = rows.asked_for(now, accounts).lease(by, limit=1)
+            taken = taken or rows.to_archive(now, by_turn).lease(by, limit=1)
+        else:
+            chosen = Recording.objects.filter(pk__in=self.only, account__in=accounts)
+            taken = chosen.to_fetch().nearest_to_leaving(accounts).lease(by, limit=1)
+            self.only.difference_update(taken)
+        return taken[0] if taken else None
+
+    def _client_of(self, account: Account) -> VobizClient | None:
+        """The account's client, shared by all threads; None where there can be none, which then is said."""
+        with self._lock:
+            if account.pk not in self._clients:
+                try:
+                    client = client_for(account)
+                except NotConnected:
+                    return None
+                self._clients[account.pk] = self._open.enter_context(client)
+            return self._clients[account.pk]
+
+    def _note(self, account: Account, outcome: Outcome) -> None:
+        with self._lock:
+            if account.archive_pause is not None and outcome.result not in (Result.ARCHIVED, Result.PAUSED):
+                account.probe_archive_now(now=self.clock.now())  # this one could not tell; the next one may
+            # a recording may have turned out to be a sub-account's, which the run was not asked for
+            self.report.accounts.setdefault(account.auth_id, Tally()).note(outcome)
+            if self.progress is not None:
+                self.progress(self.report)
+
+    def _pause_all(self, error: storage.StorageError) -> None:
+        """What is wrong with the storage is wrong for all of them."""
+        for account in self.accounts:
+            account.pause_archive(str(error), now=self.clock.now())
+            self.report.accounts[account.auth_id].stopped = str(error)

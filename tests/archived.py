@@ -1,0 +1,45 @@
+"""Recordings whose audio is in the archive, without asking Vobiz for it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from contextlib import suppress
+from typing import Any
+
+from django.utils import timezone
+
+from recordings import storage
+from recordings.audio.peaks import Undecodable, peaks_of
+from recordings.models import Account, Recording, Waveform
+from tests.admin.rows import a_recording
+from vobiz_portal.sandbox.audio import FRAME_MS, MP3_FRAME_BYTES, clip, lines
+
+
+def speech(*, seconds: float = 2.0, channels: int = 1) -> bytes:
+    """MP3 of about that length, in whole frames; in stereo the caller is left and the callee right."""
+    body = b"".join(clip(line.name, "mp3", channels, line.speaker) for line in lines())
+    frames = max(1, round(seconds * 1_000 / FRAME_MS))
+    wanted = frames * MP3_FRAME_BYTES
+    return (body * (wanted // len(body) + 1))[:wanted]
+
+
+def an_archived(
+    account: Account, audio: bytes | None = None, *, container: str = "mp3", **columns: Any
+) -> Recording:
+    """A completed recording and its file in the archive that the settings name."""
+    audio = speech() if audio is None else audio
+    name = storage.new_name(container)
+    with storage.incoming() as part:
+        part.file.write(audio)
+        part.file.flush()
+        storage.keep(part, name)
+    values: dict[str, Any] = {
+        "audio": name, "audio_sha256": hashlib.sha256(audio).hexdigest(), "audio_bytes": len(audio),
+        "container": container, "archived_at": timezone.now(), "audio_channels": 1,
+    }  # fmt: skip
+    recording = a_recording(account, **{**values, **columns})
+    with suppress(Undecodable):
+        peaks = peaks_of(io.BytesIO(audio))
+        Waveform.objects.create(recording=recording, channels=peaks.channels, points=peaks.points)
+    return recording

@@ -1,0 +1,68 @@
+"""`verify_archive`: by its exit status and its JSON."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recordings.choices import Attention
+from recordings.models import Account, Recording
+from tests.archived import an_archived
+from tests.commands.shell import run
+from tests.conftest import MAIN, SUB
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_archive_that_is_whole_exits_clean(account: Account, archive_folder: Path) -> None:
+    row = an_archived(account, b"RIFF")
+    done = run("verify_archive", "--json")
+    assert (done.code, done.stderr) == (0, "")
+    assert done.json == {
+        "verified": 1, "missing": 0, "altered": 0, "orphaned": 0, "unread": 0, "bytes": 4, "stopped": None,
+        "orphans": [], "accounts": [{"account": MAIN, "verified": 1, "missing": 0, "altered": 0}],
+    }  # fmt: skip
+    row.refresh_from_db()
+    assert row.verified_at is not None
+    assert run("verify_archive").stdout.strip() == "1 file verified, 0 missing, 0 altered."
+
+
+def test_what_is_missing_altered_or_nobodys_is_counted_and_said(
+    account: Account, archive_folder: Path
+) -> None:
+    gone, altered, nobodys, _whole = (an_archived(account, b"RIFF%d" % at) for at in range(4))
+    (archive_folder / str(gone.audio)).unlink()
+    (archive_folder / str(altered.audio)).write_bytes(b"RIFF7")
+    os.utime(archive_folder / str(nobodys.audio), (0, 0))
+    nobodys.delete()
+    done = run("verify_archive", "--json")
+    assert done.code == 1
+    counts = {what: done.json[what] for what in ("verified", "missing", "altered", "orphaned")}
+    assert counts == {"verified": 1, "missing": 1, "altered": 1, "orphaned": 1}
+    assert done.json["orphans"] == [nobodys.audio]
+    assert "1 missing and 1 altered" in done.stderr
+    assert (archive_folder / str(nobodys.audio)).is_file()
+    states = dict(Recording.objects.values_list("pk", "needs_attention"))
+    assert (states[gone.pk], states[altered.pk]) == (Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED)
+    said = run("verify_archive").stdout
+    assert f"Files that no recording tells of: 1, such as {nobodys.audio}. They are left alone." in said
+
+
+def test_one_accounts_and_a_slice_of_them(
+    account: Account, subaccount: Account, archive_folder: Path
+) -> None:
+    for whose in (account, account, subaccount):
+        an_archived(whose, b"RIFF")
+    Account.objects.filter(pk=subaccount.pk).update(is_active=False)  # what it has kept is kept
+    assert run("verify_archive", "--json", "--account", SUB).json["verified"] == 1
+    assert run("verify_archive", "--json", "--account", MAIN, "--limit", "1").json["verified"] == 1
+    assert run("verify_archive", "--json").json["verified"] == 3
+
+
+@pytest.mark.parametrize("arguments", [("--limit", "0"), ("--account", "MA_NOBODY00")])
+def test_what_makes_no_sense_is_a_usage_error(
+    account: Account, archive_folder: Path, arguments: tuple[str, ...]
+) -> None:
+    assert run("verify_archive", *arguments).code == 2

@@ -28,6 +28,7 @@ from recordings.choices import (
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.account import new_callback_key
 from recordings.models.facts import Facts
+from recordings.models.recording import StopNote
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
 from recordings.vobiz.client import WAITING, VobizClient
 from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable, VobizError
@@ -268,6 +269,7 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         return StopResult(StopOutcome.ALREADY_OVER)
     if not recording.recording_url:
         return StopResult(StopOutcome.NO_URL)
+    before = recording.stop_note
     first = recording.note_stop(by, now=now)
     recording.refresh_from_db()
     if not recording.is_open:
@@ -278,7 +280,7 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         with client_for(recording.account, patience=WAITING) as client:
             client.stop_recording(recording.call.call_uuid, url=recording.recording_url)
     except VobizError as error:
-        asked = [recording] if first else []
+        asked = [(recording, before)] if first else []
         return _settle_stop([recording], recording.call, error, asked=asked, now=now)
     recording.clear(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=1)
@@ -294,7 +296,7 @@ def stop_all(
     running: list[Recording] = list(call.open_recordings())
     if expected is not None and frozenset(row.pk for row in running) != expected:
         return StopResult(StopOutcome.SET_CHANGED)
-    asked = [row for row in running if row.note_stop(by, now=now)]
+    asked = [(row, row.stop_note) for row in running if row.note_stop(by, now=now)]
     try:
         with client_for(call.account, patience=WAITING) as client:
             client.stop_all_recordings(call.call_uuid)
@@ -306,11 +308,17 @@ def stop_all(
 
 
 def _settle_stop(
-    rows: list[Recording], call: Call, error: VobizError, *, asked: list[Recording], now: datetime
+    rows: list[Recording],
+    call: Call,
+    error: VobizError,
+    *,
+    asked: list[tuple[Recording, StopNote]],
+    now: datetime,
 ) -> StopResult:
     """404: the call is over and so are its recordings. Not heard: it may be asked again. Lost: unconfirmed.
 
-    `asked` are the rows whose stop was noted for this request: who asked before this did so all the same.
+    `asked` are the rows whose stop was noted for this request, each with who had asked before: he did so all the
+    same.
     """
     words = explain(error, call.account)
     if isinstance(error, NotFound) and not error.route_missing:
@@ -320,8 +328,8 @@ def _settle_stop(
                 row.make_read_back_due(now)
         return StopResult(StopOutcome.ALREADY_OVER)
     if isinstance(error, Refused | Unreachable | NotConnected):
-        for row in asked:
-            row.withdraw_stop()
+        for row, before in asked:
+            row.withdraw_stop(now, back_to=before)
         return StopResult(StopOutcome.FAILED, error=words)
     for row in rows:
         row.flag(Attention.STOP_UNCONFIRMED)

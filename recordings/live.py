@@ -25,6 +25,7 @@ from recordings.vobiz.objects import LiveCall, LiveCallList
 logger = logging.getLogger(__name__)
 
 FRESH = timedelta(seconds=4)
+STALE = timedelta(seconds=60)
 IN_FLIGHT = timedelta(seconds=30)  # after this a refresh that has not ended is taken for dead
 BUDGET = 12.0  # seconds for all accounts together: as long as somebody looks at a page that does not come
 ACCOUNTS_AT_ONCE = 16
@@ -78,6 +79,12 @@ def refresh_all(accounts: Collection[Account], *, now: datetime) -> bool:
             _release(looks, now=now)
     _read_again(accounts)
     return all(account.live_error is None for account in accounts)
+
+
+def is_stale(account: Account, now: datetime) -> bool:
+    """Its calls are not as fresh as a reader takes them for: Vobiz did not answer, or was not asked in time."""
+    at = account.live_refreshed_at
+    return account.live_error is not None or at is None or now - at > STALE
 
 
 def _look(looks: list[_Look], *, now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from recordings.callbacks.doors import Door
 from recordings.callbacks.reading import Content, Raw
@@ -140,7 +141,9 @@ def _create(arrival: Arrival, content: Content, outcome: EventOutcome) -> tuple[
         received_at=arrival.at,
     )
     if outcome == EventOutcome.CONFLICT:
-        event.error = "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
+        event.error = _(
+            "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
+        )
     if outcome == EventOutcome.REFUSED:
         _note_evidence(event, arrival)
     if content.unreadable is not None:
@@ -167,9 +170,9 @@ def _note_evidence(event: CallbackEvent, arrival: Arrival) -> None:
     event.hosts = [storable(host)[:255] for host in dict.fromkeys(said) if host]
     event.expected_base = arrival.door.without_key(arrival.door.bases[0])
     if arrival.trust == Trust.UNSIGNED:
-        event.error = "It is not signed, and the account requires signed callbacks."
+        event.error = _("It is not signed, and the account requires signed callbacks.")
     else:
-        event.error = "None of its signatures verifies under the address and the tokens known here."
+        event.error = _("None of its signatures verifies under the address and the tokens known here.")
 
 
 def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:

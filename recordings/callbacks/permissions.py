@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,5 +20,5 @@ class VobizSigned(BasePermission):
         """Decided by the path and the headers; what the body says has no part in it."""
         arrival: Arrival = view.arrival  # type: ignore[attr-defined] # of CallbackView
         unsigned = arrival.trust == Trust.UNSIGNED
-        self.message = "A signature is required." if unsigned else "The signature does not verify."
+        self.message = _("A signature is required.") if unsigned else _("The signature does not verify.")
         return arrival.is_admitted

@@ -11,6 +11,8 @@ from collections import Counter
 from datetime import datetime
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
 
 from recordings.callbacks.doors import Door
 from recordings.callbacks.inbox import spend
@@ -27,6 +29,7 @@ from recordings.vobiz.wire import one_line
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 500
+REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
 def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> EventOutcome:
@@ -75,12 +78,18 @@ def named_recording(event: CallbackEvent) -> str | None:
 
 
 def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]:
-    """Process every refused event of an account again; how many came to which outcome."""
-    found = CallbackEvent.objects.refused().filter(account=account).order_by("received_at", "pk")
+    """Process refused events of an account again, REFUSED_AT_ONCE at most; how many came to which outcome.
+
+    Those tried least often go first, so that pressing the button again reaches the others.
+    """
+    found = CallbackEvent.objects.refused().filter(account=account).order_by("attempts", "received_at", "pk")
     outcomes: Counter[EventOutcome] = Counter()
-    for pk in list(found.values_list("pk", flat=True)):
+    for pk in list(found.values_list("pk", flat=True)[:REFUSED_AT_ONCE]):
         event = CallbackEvent.objects.select_related("account__parent").get(pk=pk)
-        outcomes[process_again(event, now=now)] += 1
+        outcome = process_again(event, now=now)
+        if outcome == EventOutcome.REFUSED:
+            CallbackEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
+        outcomes[outcome] += 1
     return outcomes
 
 
@@ -99,7 +108,9 @@ def _effect(event: CallbackEvent, *, due_at: datetime | None) -> tuple[EventOutc
             return outcome
     recording = event.recording
     if recording is None:
-        return EventOutcome.FAILED, "The recording its address belongs to is not there any more."
+        return EventOutcome.FAILED, _("The recording its address belongs to is not there any more.")
+    if said.kind == EventKind.RECORDING:
+        Recording.objects.filter(pk=recording.pk).note_heard()
     if due_at is not None:
         recording.make_read_back_due(due_at)
     if said.problem is not None:
@@ -108,7 +119,7 @@ def _effect(event: CallbackEvent, *, due_at: datetime | None) -> tuple[EventOutc
     if event.trust == Trust.SIGNED:
         words = _complete(recording, said, words)
     if words is None and said.brings_transcript and not _keep_transcript(recording, said, event):
-        words = "Another transcript came before; that one stands, this one is kept here."
+        words = _("Another transcript came before; that one stands, this one is kept here.")
     if words is not None:
         return EventOutcome.CONFLICT, words
     return (EventOutcome.APPLIED if event.trust == Trust.SIGNED else EventOutcome.RECEIVED), None
@@ -122,7 +133,7 @@ def _complete(recording: Recording, said: Said, contradiction: str | None) -> st
         return contradiction
     named = said.recording_id
     if named is not None and named != recording.recording_id and not recording.take_id(named):
-        return f"{named} is the id of another recording here."
+        return _("%s is the id of another recording here.") % named
     facts = said.facts()
     if facts != Facts():
         recording.fill(facts, Source.CALLBACK)
@@ -138,7 +149,7 @@ def _find_recording(event: CallbackEvent, said: Said) -> tuple[EventOutcome, str
     if said.recording_id is None and said.kind == EventKind.OTHER:
         return EventOutcome.APPLIED, None  # a call's event, or a test: there is nothing in it for us
     if said.recording_id is None:
-        return EventOutcome.FAILED, "It names no recording."
+        return EventOutcome.FAILED, _("It names no recording.")
     rows = Recording.objects.select_related("account__parent", "call")
     event.recording = rows.filter(
         recording_id=said.recording_id, account__in=event.account.family().values("pk")
@@ -150,9 +161,11 @@ def _contradiction(recording: Recording, said: Said) -> str | None:
     """Why the fields cannot be about the recording whose key the delivery came under."""
     known, named = recording.recording_id, said.recording_id
     if known and named:
-        return None if known == named else f"It names recording {named}; this one is {known}."
+        words = _("It names recording %(named)s; this one is %(known)s.")
+        return None if known == named else words % {"named": named, "known": known}
     if said.call_uuid and said.call_uuid != recording.call.call_uuid:
-        return f"It names call {said.call_uuid}; this recording is of call {recording.call.call_uuid}."
+        words = _("It names call %(named)s; this recording is of call %(known)s.")
+        return words % {"named": said.call_uuid, "known": recording.call.call_uuid}
     return None
 
 
@@ -227,10 +240,12 @@ def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackE
     """Its nonces are spent; where the same content came signed before, that event stands for both."""
     nonces = tuple(dict.fromkeys(nonce for verdict in verified for nonce in verdict.nonces))
     clear = spend(event.key_digest, nonces, event.content_digest)
-    event.scheme, event.error = verified[0].scheme, None
+    event.scheme, event.error, event.attempts = verified[0].scheme, None, 0
     event.outcome = _unapplied(event) if clear else EventOutcome.CONFLICT
     if not clear:
-        event.error = "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
+        event.error = _(
+            "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
+        )
     standing = _become(event, trust=Trust.SIGNED)
     if standing.pk != event.pk and clear and standing.outcome == EventOutcome.CONFLICT:
         standing.outcome = _unapplied(standing)  # there it was a replay, here it has a nonce of its own
@@ -299,7 +314,7 @@ def _become(event: CallbackEvent, **identity: str) -> CallbackEvent:
         for name, value in before.items():
             setattr(event, name, value)
         event.outcome = EventOutcome.APPLIED
-        event.error = f"The same content came signed, as callback event {twin.pk}."
+        event.error = _("The same content came signed, as callback event %s.") % twin.pk
         event.processed_at = twin.processed_at
         event.save(update_fields=["outcome", "error", "processed_at"])
         return twin

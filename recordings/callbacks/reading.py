@@ -21,6 +21,8 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
@@ -46,7 +48,7 @@ class TooLarge(APIException):
     """The body is larger than any callback."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is larger than 4 MiB."
+    default_detail = gettext_lazy("The body is larger than 4 MiB.")
     default_code = "too_large"
 
 
@@ -54,7 +56,7 @@ class BrokenOff(APIException):
     """The sender went away in the middle of the body; nobody waits for the answer."""
 
     status_code = status.HTTP_400_BAD_REQUEST
-    default_detail = "The body broke off."
+    default_detail = gettext_lazy("The body broke off.")
     default_code = "broken_off"
 
 
@@ -145,9 +147,9 @@ def _read(request: HttpRequest) -> bytes:
 
 def _pairs(raw: Raw) -> Iterable[tuple[str, Any]]:
     if raw.content_encoding.strip().lower() not in ("", "identity"):
-        raise UnreadableType(f"A body with Content-Encoding “{raw.content_encoding}” is not read here.")
+        raise UnreadableType(_("A body with Content-Encoding “%s” is not read here.") % raw.content_encoding)
     if raw.declared is not None and raw.declared > len(raw.data):
-        raise Unreadable("The body is shorter than its Content-Length.")
+        raise Unreadable(_("The body is shorter than its Content-Length."))
     if raw.method == "GET":
         return _form(raw.data, "utf-8")
     media, charset = _type(raw)
@@ -164,13 +166,13 @@ def _type(raw: Raw) -> tuple[str, str]:
     try:
         media, options = parse_header_parameters(raw.content_type)
     except ValueError as error:
-        raise UnreadableType("The Content-Type cannot be read.") from error
+        raise UnreadableType(_("The Content-Type cannot be read.")) from error
     try:
         charset = codecs.lookup(options.get("charset") or "utf-8").name
     except (LookupError, ValueError) as error:
-        raise UnreadableType("The charset is not known.") from error
+        raise UnreadableType(_("The charset is not known.")) from error
     if charset not in _CHARSETS:
-        raise UnreadableType("The charset is not read here.")
+        raise UnreadableType(_("The charset is not read here."))
     media = media.strip().lower()
     if media == "multipart/form-data":
         return MULTIPART, charset
@@ -178,19 +180,19 @@ def _type(raw: Raw) -> tuple[str, str]:
         return JSON, charset
     if media in ("", "application/x-www-form-urlencoded"):
         return FORM, charset
-    raise UnreadableType(f"A body of type “{media[:100]}” is not read here.")
+    raise UnreadableType(_("A body of type “%s” is not read here.") % media[:100])
 
 
 def _form(data: bytes, charset: str) -> list[tuple[str, str]]:
     if any(True for _ in islice(_STRAY.finditer(data), MAX_STRAY, None)):
-        raise Unreadable("This is not the form encoding.")  # and undoing it would take seconds
+        raise Unreadable(_("This is not the form encoding."))  # and undoing it would take seconds
     text = data.decode(charset, "replace")
     try:
         return parse_qsl(
             text, keep_blank_values=True, encoding=charset, errors="replace", max_num_fields=MAX_FIELDS
         )
     except ValueError as error:
-        raise Unreadable(f"There are more than {MAX_FIELDS} fields.") from error
+        raise Unreadable(_("There are more than %s fields.") % MAX_FIELDS) from error
 
 
 def _multipart(raw: Raw, charset: str) -> list[tuple[str, str]]:
@@ -198,7 +200,7 @@ def _multipart(raw: Raw, charset: str) -> list[tuple[str, str]]:
     try:
         fields, _files = MultiPartParser(meta, BytesIO(raw.data), [], charset).parse()
     except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError) as error:
-        raise Unreadable("The multipart body cannot be read.") from error
+        raise Unreadable(_("The multipart body cannot be read.")) from error
     return [(str(name), str(value)) for name, value in fields.items()]
 
 
@@ -208,9 +210,9 @@ def _json(data: bytes, charset: str) -> list[tuple[str, Any]]:
     try:
         value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
-        raise Unreadable("The JSON cannot be read.") from error
+        raise Unreadable(_("The JSON cannot be read.")) from error
     if not isinstance(value, dict):
-        raise Unreadable("The JSON is not an object.")
+        raise Unreadable(_("The JSON is not an object."))
     return list(value.items())
 
 
@@ -221,9 +223,9 @@ def _check_depth(text: str) -> None:
         mark = text[match.start()]
         depth += (mark in "[{") - (mark in "]}")
         if depth > MAX_DEPTH:
-            raise Unreadable(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+            raise Unreadable(_("The JSON is nested deeper than %s levels.") % MAX_DEPTH)
         if part >= MAX_PARTS or depth < 0:
-            raise Unreadable("The JSON cannot be read.")
+            raise Unreadable(_("The JSON cannot be read."))
 
 
 def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -232,17 +234,19 @@ def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
     for given, value in pairs:
         name = storable(given)
         if len(name) > FIELD_NAME_LENGTH:
-            raise Unreadable(f"A field's name is longer than {FIELD_NAME_LENGTH} characters.")
+            raise Unreadable(_("A field's name is longer than %s characters.") % FIELD_NAME_LENGTH)
         if isinstance(value, dict | list) and field_of(name) is not None:
-            raise Unreadable(f"The field {name} holds more than one value.")
+            raise Unreadable(_("The field %s holds more than one value.") % name)
         fields[name] = text = storable(_text(value))
         limit = _limit(name)
         if limit is not None and len(text) > limit:
-            raise Unreadable(f"The field {name} is longer than {limit} characters.")
+            raise Unreadable(
+                _("The field %(name)s is longer than %(limit)s characters.") % {"name": name, "limit": limit}
+            )
     if not fields:
-        raise Unreadable("There are no fields.")
+        raise Unreadable(_("There are no fields."))
     if len(fields) > MAX_FIELDS:
-        raise Unreadable(f"There are more than {MAX_FIELDS} fields.")
+        raise Unreadable(_("There are more than %s fields.") % MAX_FIELDS)
     return fields
 
 

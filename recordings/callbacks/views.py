@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from recordings import tasks
 from recordings.callbacks import inbox, processing, reading
 from recordings.callbacks.doors import Door, DoorName
 from recordings.callbacks.permissions import VobizSigned
@@ -93,6 +94,7 @@ class CallbackView(APIView):
         event = inbox.keep(self.arrival, content)
         if event is not None:
             processing.apply(event, now=self.arrival.at)
+            tasks.wake(tasks.settle_account, event.account_id)  # to ask the API; a worker looks anyway
         return Response({"received": True})
 
     def handle_exception(self, exc: Exception) -> Response:

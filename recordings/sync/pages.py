@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from recordings.provider import explain
 from recordings.sync.scope import Scope
@@ -62,7 +63,7 @@ class Pages:
                 continue
             if not place.meets(page, self._listed):
                 if place.step_back() > STEPS_BACK:
-                    self.broken = "Rows vanished faster than they could be read."
+                    self.broken = _("Rows vanished faster than they could be read.")
                     return
                 continue
             yield page
@@ -71,7 +72,7 @@ class Pages:
             if page.received == 0 or not page.has_next or (until and not until.isdisjoint(page.ids)):
                 return
             if place.advance(page, brought=brought) >= BARREN_PAGES:
-                self.broken = "Vobiz gave the same rows again and again, and promised more."
+                self.broken = _("Vobiz gave the same rows again and again, and promised more.")
                 return
 
     def _ask(self, offset: int) -> RecordingPage | None:
@@ -88,7 +89,9 @@ class Pages:
             if refused or (self.read == 0 and error.status is None):
                 raise  # the next page would not fare better
             self.broken = explain(error)
-            self.failed(f"The page at offset {offset}: {self.broken}")
+            self.failed(
+                _("The page at offset %(offset)s: %(broken)s") % {"offset": offset, "broken": self.broken}
+            )
             return None
         self.read += 1
         self.total_count = page.total_count

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
 from recordings.models import Recording
 from recordings.provider import client_for
+from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotFound
 
 SOON = timedelta(seconds=60)
 LATER = timedelta(hours=1)
+DAILY = timedelta(days=1)
 
 
-def read_back(recording: Recording, *, now: datetime) -> bool:
-    """Ask the API for one recording. False: Vobiz has no such file yet, and it is tried again later.
+def read_back(recording: Recording, *, now: datetime, client: VobizClient | None = None) -> bool:
+    """Ask the API for one recording, with `client` if there is one already.
 
-    Raises VobizError where Vobiz could not say.
+    False: Vobiz has no such file yet, and it is asked again later, ever more rarely; not at all once it is gone
+    there. Raises VobizError where Vobiz could not say.
     """
     if recording.recording_id is None:
         return False
-    with client_for(recording.account) as client:
+    with nullcontext(client) if client is not None else client_for(recording.account) as asking:
         try:
-            seen = client.retrieve_recording(recording.recording_id)
+            seen = asking.retrieve_recording(recording.recording_id)
         except NotFound as error:
             if error.route_missing:
                 raise
-            wait = SOON if now - recording.happened_at < LATER else LATER
-            Recording.objects.filter(pk=recording.pk).update(read_back_due_at=now + wait)
+            recording.put_off_read_back(now, until=_asked_again(recording, now))
             return False
-    return bool(Recording.objects.upsert(recording.account, [seen], now=now).seen)
+    if not Recording.objects.upsert(recording.account, [seen], now=now).seen:
+        return False
+    recording.refresh_from_db(fields=["status"])
+    if recording.is_open:  # it should have ended, and Vobiz says that it runs on
+        recording.put_off_read_back(now, until=now + SOON)
+    return True
+
+
+def _asked_again(recording: Recording, now: datetime) -> datetime | None:
+    """When to ask for it again; None where Vobiz will not have it any more."""
+    age = now - (recording.must_have_ended_at or recording.happened_at)
+    if recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at:
+        return None
+    return now + (SOON if age < LATER else LATER if age < DAILY else DAILY)

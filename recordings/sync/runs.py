@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import DataError, IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from recordings.choices import Origin, SyncState
 from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport
@@ -38,7 +39,7 @@ def run(
 ) -> Tally:
     """Read what `scope` asks for. `sync_run` is the run's row (None for a dry run, which writes nothing)."""
     tally = Tally()
-    clock = _Clock(now)
+    clock = Clock(now)
     try:
         with client_for(account) as client:
             _Run(account, scope, client, tally, sync_run, clock, progress).read()
@@ -48,7 +49,9 @@ def run(
     except Superseded as error:
         tally.error, tally.state = str(error), SyncState.INTERRUPTED
     except BaseException as interruption:
-        words = "It was interrupted." if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
+        words = (
+            _("It was interrupted.") if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
+        )
         if sync_run is not None:
             sync_run.end(SyncState.INTERRUPTED, now=clock.now(), error=words, **tally.counts())
         raise
@@ -57,9 +60,21 @@ def run(
     return tally
 
 
+def read_call(
+    account: Account, call_uuid: str, *, since: datetime, client: VobizClient, now: datetime
+) -> Tally:
+    """Bring all that Vobiz lists of one call, added after `since`, into rows; the list was clean if `complete`.
+
+    Raises VobizError where Vobiz gave nothing at all.
+    """
+    tally = Tally()
+    _Run(account, Scope(call_uuid=call_uuid, since=since), client, tally, None, Clock(now), None).read()
+    return tally
+
+
 @dataclass(frozen=True, slots=True)
-class _Clock:
-    """The moment the run was given, moving on with real time: a run may take an hour, and its lease is shorter."""
+class Clock:
+    """The moment the work was given, moving on with real time: a run may take an hour."""
 
     began: datetime
     started: float = field(default_factory=time.monotonic)
@@ -75,7 +90,7 @@ class _Run:
     client: VobizClient
     tally: Tally
     sync_run: SyncRun | None
-    clock: _Clock
+    clock: Clock
     progress: Progress | None
     adopted: set[int] = field(default_factory=set)
     bad: set[str] = field(default_factory=set)
@@ -97,37 +112,40 @@ class _Run:
             self.tally.state = self.tally.state_when_broken
 
     def _read_one(self, recording_id: str) -> None:
+        asked = self.clock.now()
         try:
             seen = self.client.retrieve_recording(recording_id)
         except NotFound as error:
             if error.route_missing:
                 raise
-            self.tally.fail(recording_id, "Vobiz has no recording with this id.")
+            self.tally.fail(recording_id, _("Vobiz has no recording with this id."))
         else:
-            self._apply([seen])
+            self._apply([seen], asked)
 
     def _read_pages(self) -> str | None:
         """Every page; in words, why not all of what was asked for."""
         pages = Pages(self.client, self.scope, self._note_failed_page)
+        asked = self.clock.now()
         for page in pages.all():
             self.tally.pages, self.tally.total_count = pages.read, pages.total_count
             wanted = self._wanted(page)
             room = self.scope.limit - self.tally.seen if self.scope.limit else len(wanted)
-            self._apply(wanted[:room])
+            before = self.tally.brought
+            self._apply(wanted[:room], asked)
             if self.scope.limit and self.tally.seen >= self.scope.limit:
                 self.tally.cut = len(wanted) > room or page.has_next
                 break
-            if self._is_behind(page):
+            if self._is_last(page, brought=self.tally.brought - before):
                 break
+            asked = self.clock.now()  # the next page's answer cannot know what comes after this
         if self.tally.cut:
-            return pages.broken or f"It was cut at --limit {self.scope.limit}."
+            return pages.broken or _("It was cut at --limit %s.") % self.scope.limit
         return pages.broken
 
-    def _is_behind(self, page: RecordingPage) -> bool:
-        """Every row of it is older than what was asked for, so all that follow are."""
-        return bool(page.objects) and all(
-            isinstance(row, RecordingObject) and self.scope.is_too_old(row) for row in page.objects
-        )
+    def _is_last(self, page: RecordingPage, *, brought: int) -> bool:
+        """What follows is older than what was asked for."""
+        rows = [row for row in page.objects if isinstance(row, RecordingObject)]
+        return len(rows) == len(page.objects) and self.scope.ends_with(rows, brought=brought)
 
     def _wanted(self, page: RecordingPage) -> list[RecordingObject]:
         """The page's rows that this run asked for and has not taken yet; unusable ones are noted."""
@@ -149,28 +167,27 @@ class _Run:
         self.tally.fail(None, words)
         self._report()
 
-    def _apply(self, objects: list[RecordingObject]) -> None:
-        """One page into rows. A dry run's transaction is rolled back at once."""
-        now = self.clock.now()
+    def _apply(self, objects: list[RecordingObject], asked: datetime) -> None:
+        """One page, asked for at `asked`, into rows. A dry run's transaction is rolled back at once."""
         if objects:
             try:
-                self.tally.add(self._upsert(objects, now))
+                self.tally.add(self._upsert(objects, asked))
             except (DataError, IntegrityError):
                 for seen in objects:  # one row the database refuses must not cost the others
-                    self._apply_alone(seen, now)
+                    self._apply_alone(seen, asked)
         self._report()
 
-    def _apply_alone(self, seen: RecordingObject, now: datetime) -> None:
+    def _apply_alone(self, seen: RecordingObject, asked: datetime) -> None:
         try:
-            self.tally.add(self._upsert([seen], now))
+            self.tally.add(self._upsert([seen], asked))
         except (DataError, IntegrityError) as error:
-            refused = FailedRow(seen.recording_id, f"The database refused it: {error}")
+            refused = FailedRow(seen.recording_id, _("The database refused it: %s") % error)
             self.tally.add(UpsertReport(failed=[refused]))
 
-    def _upsert(self, objects: Iterable[RecordingObject], now: datetime) -> UpsertReport:
+    def _upsert(self, objects: Iterable[RecordingObject], asked: datetime) -> UpsertReport:
         with transaction.atomic():
             report: UpsertReport = Recording.objects.upsert(
-                self.account, objects, now=now, origin=Origin.SYNC, spoken_for=self.adopted
+                self.account, objects, now=asked, origin=Origin.SYNC, spoken_for=self.adopted
             )
             if self.scope.dry_run:
                 transaction.set_rollback(True)
@@ -179,8 +196,8 @@ class _Run:
 
     def _report(self) -> None:
         """Say how far it is, and that it is alive."""
-        if self.sync_run is not None and not self.sync_run.note(now=self.clock.now(), **self.tally.counts()):
-            raise Superseded("Another run took over: this one had not been heard of for too long.")
+        if self.sync_run is not None and not self.sync_run.note(**self.tally.counts()):
+            raise Superseded(_("Another run took over: this one had not been heard of for too long."))
         if self.progress is not None:
             self.progress(self.tally)
 
@@ -191,16 +208,20 @@ class _Run:
         """
         missing = Recording.objects.missing(self.account, self.tally.ids, now=self.clock.began)
         if missing.young > ALARM_ROWS and missing.young > ALARM_SHARE * missing.known_young:
-            return (
-                f"{missing.young} of {missing.known_young} recordings younger than "
-                f"{self.account.retention_days} days are missing from Vobiz's list. That is too many to believe, "
-                "so none was marked gone."
-            )
+            return _(
+                "%(young)d of %(known)d recordings younger than %(days)d days are missing from Vobiz's list. "
+                "That is too many to believe, so none was marked gone."
+            ) % {
+                "young": missing.young,
+                "known": missing.known_young,
+                "days": self.account.retention_days,
+            }
         for pk, recording_id in missing.rows[:GONE_CHECKS]:
             self._check_gone(pk, recording_id)
         return None
 
     def _check_gone(self, pk: int, recording_id: str) -> None:
+        asked = self.clock.now()
         try:
             seen = self.client.retrieve_recording(recording_id)
         except NotFound as error:
@@ -211,4 +232,4 @@ class _Run:
             self.tally.gone += 1
             self._report()
         else:
-            self._apply([seen])
+            self._apply([seen], asked)

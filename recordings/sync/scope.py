@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from recordings.choices import SyncState
 from recordings.models import UpsertReport
@@ -22,6 +24,8 @@ class Scope:
     full: bool = False
     """Also settle which rows are gone at Vobiz."""
     since: datetime | None = None
+    newest: datetime | None = None
+    """Only the newest pages: until one says nothing new and holds nothing that was added after this moment."""
     call_uuid: str | None = None
     recording_id: str | None = None
     kind: str | None = None
@@ -31,21 +35,41 @@ class Scope:
     def as_json(self) -> dict[str, object]:
         """Only what was asked for, for the run's row."""
         said = {
-            "full": self.full, "since": self.since.isoformat() if self.since else None, "call": self.call_uuid,
+            "full": self.full, "since": _text(self.since), "newest": _text(self.newest), "call": self.call_uuid,
             "recording": self.recording_id, "type": self.kind, "limit": self.limit,
         }  # fmt: skip
         return {name: value for name, value in said.items() if value}
 
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Scope:
+        """What a run's row says that it was asked for."""
+        return cls(
+            full=bool(said.get("full")),
+            since=_moment(said.get("since")),
+            newest=_moment(said.get("newest")),
+            call_uuid=said.get("call"),
+            recording_id=said.get("recording"),
+            kind=said.get("type"),
+            limit=said.get("limit"),
+        )
+
     @property
     def settles_gone(self) -> bool:
         """It reads everything, so that what it does not see may be gone."""
-        narrowed = self.since or self.call_uuid or self.recording_id or self.kind or self.limit
+        narrowed = self.since or self.newest or self.call_uuid or self.recording_id or self.kind or self.limit
         return self.full and not narrowed
 
     def is_too_old(self, seen: RecordingObject) -> bool:
         """It was added, or where that is not said began, before `since`."""
-        moment = seen.added_at.at if seen.added_at else seen.started_at
-        return self.since is not None and moment is not None and moment < self.since
+        return self.since is not None and _is_before(seen, self.since)
+
+    def ends_with(self, rows: Sequence[RecordingObject], *, brought: int) -> bool:
+        """Nothing that follows a page of these rows was asked for. `brought`: how many were new or had changed."""
+        if not rows:
+            return False
+        if self.newest is not None:
+            return brought == 0 and all(_is_before(row, self.newest) for row in rows)
+        return all(self.is_too_old(row) for row in rows)
 
     def wants(self, seen: RecordingObject) -> bool:
         """Vobiz may ignore a filter, so each row is looked at again."""
@@ -54,6 +78,19 @@ class Scope:
         if self.kind and seen.recording_type != self.kind:
             return False
         return not self.is_too_old(seen)
+
+
+def _is_before(seen: RecordingObject, at: datetime) -> bool:
+    moment = seen.added_at.at if seen.added_at else seen.started_at
+    return moment is not None and moment < at
+
+
+def _text(at: datetime | None) -> str | None:
+    return at.isoformat() if at is not None else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 @dataclass(slots=True)
@@ -80,6 +117,11 @@ class Tally:
     def seen(self) -> int:
         """Distinct recordings."""
         return len(self.ids)
+
+    @property
+    def brought(self) -> int:
+        """Rows that are new or have changed, or could not be taken."""
+        return self.created + self.updated + self.failed
 
     @property
     def complete(self) -> bool:

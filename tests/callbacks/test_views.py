@@ -334,7 +334,7 @@ def test_behind_a_proxy_only_portal_url_decides(
 
 
 @pytest.mark.parametrize(
-    ("door", "fields", "most"), [("recording", ENDED, 28), ("transcription", SPOKEN, 28)]
+    ("door", "fields", "most"), [("recording", ENDED, 30), ("transcription", SPOKEN, 29)]
 )
 def test_a_delivery_takes_few_queries(
     client: Client,

@@ -173,3 +173,17 @@ def test_a_refused_second_try_does_not_take_back_who_asked_first(
     assert stop(row, now + timedelta(seconds=1)).outcome == StopOutcome.FAILED
     row.refresh_from_db()
     assert (row.stop_requested_at, row.needs_attention) == (now, Attention.STOP_UNCONFIRMED)
+
+
+def test_a_second_try_a_minute_later_that_is_refused_leaves_the_first_ones_note(
+    row: Recording, world: World, now: datetime
+) -> None:
+    first = User.objects.create(username="first")
+    stop(row, now, first)
+    world.faults.plan(Fault(on="record.stop", status=401))
+
+    later = now + timedelta(seconds=61)
+    assert stop(row, later, User.objects.create(username="second")).outcome == StopOutcome.FAILED
+
+    row.refresh_from_db()
+    assert (row.stop_requested_at, row.stop_requested_by) == (now, first)

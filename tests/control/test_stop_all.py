@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from recordings import control
 from recordings.choices import Attention, CallState, RecordingStatus
@@ -121,3 +122,16 @@ def test_a_refusal_takes_back_only_what_it_had_noted_itself(
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.stop_requested_at, second.stop_requested_at) == (now, None)
+
+
+def test_a_stop_of_all_a_minute_later_that_is_refused_leaves_the_first_ones_note(
+    call: Call, start: Start, world: World, now: datetime
+) -> None:
+    row, first = start(), User.objects.create(username="first")
+    control.stop(row, by=first, now=now)
+    world.faults.plan(Fault(on="record.stop", status=401))
+
+    assert stop_all(call, now + timedelta(seconds=61)).outcome == StopOutcome.FAILED
+
+    row.refresh_from_db()
+    assert (row.stop_requested_at, row.stop_requested_by) == (now, first)

@@ -1,0 +1,54 @@
+"""Tasks that wait in our own database (django-tasks-db)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import datetime
+
+from django_tasks import DEFAULT_TASK_BACKEND_ALIAS
+from django_tasks_db.management.commands.db_worker import Worker as StockWorker
+from django_tasks_db.models import DBTaskResult
+
+from recordings.worker.queue import KEPT_FINISHED, KEPT_WAITING
+
+logging.getLogger("django_tasks_db").setLevel(logging.WARNING)  # it says twice a task that it begins and ends
+logging.getLogger("django_tasks").setLevel(logging.WARNING)
+
+
+class DatabaseQueue:
+    """The tasks of one kind. A killed worker leaves its task *running* for ever, so that is cleaned away."""
+
+    def __init__(self, kind: str, worker: str) -> None:
+        self._kind = kind
+        self._worker = worker
+
+    def run_one(self) -> bool:
+        """Carry out the task that waits longest; what it raises is kept on its row."""
+        if not DBTaskResult.objects.ready().filter(queue_name=self._kind).exists():
+            return False
+        StockWorker(
+            queue_names=[self._kind],
+            interval=0,
+            batch=True,
+            backend_name=DEFAULT_TASK_BACKEND_ALIAS,
+            startup_delay=False,
+            max_tasks=1,
+            worker_id=self._worker,
+            excluded_queue_names=[],
+        ).run()
+        return True
+
+    def clean(self, *, alive: Collection[str], now: datetime) -> None:
+        """The rows of dead workers, of others than ours only when they are old; and finished ones after a day."""
+        rows = DBTaskResult.objects.all()
+        running = rows.running().values_list("pk", "worker_ids", "started_at")
+        dead = [pk for pk, by, began in running if _is_dead(by, began, alive=alive, now=now)]
+        rows.filter(pk__in=dead).running().delete()
+        rows.finished().filter(finished_at__lt=now - KEPT_FINISHED).delete()
+        rows.ready().filter(enqueued_at__lt=now - KEPT_WAITING).delete()
+
+
+def _is_dead(by: list[str], began: datetime | None, *, alive: Collection[str], now: datetime) -> bool:
+    ours = bool(by) and ":" in by[-1]
+    return by[-1] not in alive if ours else began is None or began < now - KEPT_FINISHED

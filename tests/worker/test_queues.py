@@ -1,0 +1,196 @@
+"""The two queues, each the real thing: a task wakes a worker, and nothing depends on one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+from redis import Redis
+from redis.exceptions import RedisError
+
+from recordings import tasks
+from recordings.choices import RecordingStatus
+from recordings.models import Account, Recording, SyncRun, Worker
+from recordings.sync import Scope
+from recordings.worker.chores import Chores
+from recordings.worker.database_queue import DatabaseQueue
+from tests.commands.shell import manage
+from tests.conftest import MAIN
+from tests.waiting import eventually
+from tests.worker.test_processes import nothing_to_sync, to_read_back
+from tests.workers import Begin
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis of our own."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        assert not os.environ.get("CI"), "redis-server is not installed"
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    folder = str(tmp_path_factory.mktemp("redis"))
+    server = subprocess.Popen(
+        [binary, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", folder],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    url = f"redis://127.0.0.1:{port}/1"
+    try:
+        eventually(lambda: _answers(url))
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with Redis.from_url(url) as client:
+            return bool(client.ping())
+    except RedisError:
+        return False
+
+
+@pytest.fixture(params=["database", "redis"])
+def queue(request: pytest.FixtureRequest) -> str:
+    """TASKS_BACKEND."""
+    return "database" if request.param == "database" else str(request.getfixturevalue("redis_server"))
+
+
+def wake(queue: str, what: str, row: int) -> str:
+    """As the web process does it, in a process of its own."""
+    code = f"from recordings import tasks; print(tasks.wake(tasks.{what}, {row}))"
+    return manage("shell", "-v", "0", "-c", code, TASKS_BACKEND=queue).stdout.strip()
+
+
+def test_a_task_has_a_worker_look_at_once(account: Account, world: World, begin: Begin, queue: str) -> None:
+    nothing_to_sync(account)
+    begin(looks=False, TASKS_BACKEND=queue)  # by itself it looks once, and then after a minute
+    eventually(lambda: Account.objects.filter(settled_at__isnull=False).exists(), within=20)
+    to_read_back(account, world, 1)
+    assert wake(queue, "settle_account", account.pk) == "True"
+    eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=30)
+    assert wake(queue, "settle_account", account.pk) == "True"  # nothing is due any more: it does nothing
+    row = Recording.objects.get()
+    assert row.archived_at is None  # by itself nothing of this account is archived
+    Recording.objects.filter(pk=row.pk).ask_for_archive(timezone.now())
+    assert wake(queue, "archive_account", account.pk) == "True"
+    eventually(lambda: Recording.objects.filter(archived_at__isnull=False).exists(), within=30)
+
+
+def test_a_sync_that_a_person_asks_for_is_carried_out_by_the_worker(
+    account: Account, world: World, begin: Begin, queue: str
+) -> None:
+    nothing_to_sync(account)
+    worker = begin(looks=False, TASKS_BACKEND=queue)
+    world.add_recording(MAIN, age_days=3)
+    code = (
+        "from recordings import tasks; from recordings.models import Account; from recordings.sync import Scope;"
+        "tasks.sync_in_background(Account.objects.get(), Scope(), by=None)"
+    )
+    assert (
+        manage("shell", "-v", "0", "-c", code, TASKS_BACKEND=queue).code == 0
+    )  # its own threads end with it
+    eventually(lambda: Recording.objects.exists(), within=30)
+    eventually(lambda: SyncRun.objects.filter(complete=True, scope={}).exists(), within=20)
+    worker.send(signal.SIGTERM)
+    assert worker.ended() == 0
+
+
+def test_where_the_queue_is_away_the_rows_are_enough(account: Account, world: World, begin: Begin) -> None:
+    nothing_to_sync(account)
+    away = "redis://127.0.0.1:9/1"
+    begin(TASKS_BACKEND=away)
+    to_read_back(account, world, 2)
+    eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).count() == 2, within=20)
+    assert wake(away, "settle_account", account.pk) == "False"
+
+
+def test_without_a_worker_nobody_is_woken_and_a_sync_lives_in_a_thread(
+    account: Account, world: World
+) -> None:
+    world.add_recording(MAIN, age_days=3)
+    assert not tasks.wake(tasks.settle_account, account.pk)
+    run, is_new = tasks.sync_in_background(account, Scope(), by=None)
+    assert is_new
+    eventually(lambda: SyncRun.objects.filter(pk=run.pk, complete=True).exists())
+    eventually(lambda: not any(thread.name == f"sync-{run.pk}" for thread in threading.enumerate()))
+    assert not DBTaskResult.objects.exists()
+
+
+# What is left of tasks
+
+
+def a_task(status: str, by: str, **columns: object) -> DBTaskResult[..., Any]:
+    """A row of the database's queue; `by` had it in hand."""
+    now = timezone.now()
+    values = {
+        "status": status, "args_kwargs": {"args": [0], "kwargs": {}}, "queue_name": "settle", "backend_name": "default",
+        "task_path": "recordings.tasks.settle_account", "worker_ids": [by], "started_at": now, "run_after": now,
+        "exception_class_path": "", "traceback": "",
+    }  # fmt: skip
+    return DBTaskResult.objects.create(id=uuid4(), **(values | columns))
+
+
+def test_a_task_that_a_killed_worker_left_running_is_cleaned_away(
+    account: Account, world: World, begin: Begin
+) -> None:
+    nothing_to_sync(account)
+    killed = begin(looks=False)
+    eventually(lambda: Account.objects.filter(settled_at__isnull=False).exists(), within=20)
+    held = threading.Event()
+    world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=30))
+    to_read_back(account, world, 1)
+    assert wake("database", "settle_account", account.pk) == "True"
+    assert held.wait(30)
+    killed.send(signal.SIGKILL)
+    killed.ended()
+    running = DBTaskResult.objects.get(status="RUNNING")
+    Chores()()
+    assert DBTaskResult.objects.filter(pk=running.pk).exists()  # it was heard of a moment ago
+    Worker.objects.update(heard_at=timezone.now() - timedelta(seconds=61))
+    Chores()()
+    assert not DBTaskResult.objects.exists()
+
+
+@pytest.mark.django_db
+def test_tasks_are_kept_while_they_say_something() -> None:
+    now, old = timezone.now(), timezone.now() - timedelta(hours=25)
+    kept = [
+        a_task("RUNNING", "here:1:living"),
+        a_task("RUNNING", "stock-worker-of-another"),
+        a_task("SUCCESSFUL", "here:1:living", finished_at=now),
+        a_task("READY", "here:1:living"),
+    ]
+    a_task("RUNNING", "here:2:dead")
+    a_task("RUNNING", "stock-worker-of-another", started_at=old)
+    a_task("SUCCESSFUL", "here:2:dead", finished_at=old)
+    a_task("FAILED", "here:2:dead", finished_at=old)
+    forgotten = a_task("READY", "here:2:dead")
+    DBTaskResult.objects.filter(pk=forgotten.pk).update(enqueued_at=old)
+    DatabaseQueue("settle", "here:1:living").clean(alive=["here:1:living"], now=now)
+    assert set(DBTaskResult.objects.values_list("pk", flat=True)) == {row.pk for row in kept}
+
+
+@pytest.mark.django_db
+def test_workers_not_heard_of_for_a_day_are_forgotten() -> None:
+    now = timezone.now()
+    for name, ago in (("young", timedelta(minutes=5)), ("old", timedelta(hours=25))):
+        Worker.objects.create(name=name, started_at=now - ago, heard_at=now - ago)
+    Chores()()
+    assert list(Worker.objects.values_list("name", flat=True)) == ["young"]

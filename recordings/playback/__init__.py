@@ -1,0 +1,21 @@
+"""VERB play: whose audio is where, which part of it, and which requests are one play."""
+
+from __future__ import annotations
+
+from recordings.playback.bodies import Busy, Slice
+from recordings.playback.plays import mint, play_of
+from recordings.playback.ranges import ByteRange
+from recordings.playback.sources import Audio, NoAudio, OutOfRange, Wanted, open_audio
+
+__all__ = [
+    "Audio",
+    "Busy",
+    "ByteRange",
+    "NoAudio",
+    "OutOfRange",
+    "Slice",
+    "Wanted",
+    "mint",
+    "open_audio",
+    "play_of",
+]

@@ -1,0 +1,201 @@
+"""Where a recording's audio is: in the archive, or still at Vobiz. And which part of it is to be sent."""
+
+from __future__ import annotations
+
+import io
+import logging
+from contextlib import closing
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from recordings import storage
+from recordings.audio import inspect
+from recordings.choices import SPOILT, RecordingStatus
+from recordings.models import Recording
+from recordings.playback.bodies import Slice, Stream
+from recordings.playback.ranges import ByteRange
+from recordings.provider import client_for, explain
+from recordings.storage import StorageError
+from recordings.storage.folder import ArchiveFolder
+from recordings.vobiz.client import WAITING
+from recordings.vobiz.errors import VobizError
+from recordings.vobiz.media import AudioStream
+
+# A part of a stream that a listener asks for is answered with this much at most (RFC 9110, 15.3.7, allows it; players
+# ask for the rest when they need it): less than what waitress buffers, so that no slow listener holds a thread.
+MOST_OF_A_STREAM = 8 * 1024 * 1024
+SNIFFED = 8 * 1024  # bytes that tell what a file is: an MP3's first two frames are in them
+TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+logger = logging.getLogger(__name__)
+
+
+class NoAudio(Exception):
+    """There is none to be had now; says in words why. `status` is the HTTP status that says the same."""
+
+    def __init__(self, words: str, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class OutOfRange(Exception):
+    """Not one byte of the range is in the file, which has `size` bytes where that is known."""
+
+    def __init__(self, size: int | None) -> None:
+        super().__init__(size)
+        self.size = size
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """What is sent: the bytes from `start` to `stop` of `size`, of the type `content_type`.
+
+    `stop` and `size` are None where Vobiz does not say. `is_part`: a range was asked for, and this is it. `etag`
+    names the bytes of the whole file; what is still at Vobiz has none. Whoever opened it closes the body.
+    """
+
+    content_type: str
+    start: int
+    stop: int | None
+    size: int | None
+    body: Slice | Stream
+    is_part: bool = False
+    etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks for; `if_range`: its range counts only for a file of this ETag."""
+
+    part: ByteRange | None = None
+    if_range: str | None = None
+    only_head: bool = False
+
+    def of(self, etag: str | None) -> ByteRange | None:
+        """The range, of a file with this ETag."""
+        return self.part if self.if_range is None or self.if_range == etag else None
+
+
+def open_audio(recording: Recording, wanted: Wanted) -> Audio:
+    """The recording's audio: our copy, else through Vobiz. NoAudio, OutOfRange, or Busy."""
+    if recording.status != RecordingStatus.COMPLETED:
+        raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
+    lost = _("Vobiz no longer has this audio, and it was never archived.")
+    if recording.needs_attention in SPOILT:
+        lost = _(
+            "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
+        )
+    elif recording.archived_at is not None:
+        try:
+            return _kept(recording, wanted)
+        except StorageError as trouble:
+            logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
+            lost = _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble
+    if recording.gone_at_provider_at is not None or recording.recording_id is None:
+        raise NoAudio(lost, 410)
+    return _at_vobiz(recording, wanted)
+
+
+# Our copy
+
+
+def etag_of(recording: Recording) -> str:
+    """The SHA-256 of our copy, as an ETag."""
+    return f'"{recording.audio_sha256}"'
+
+
+def _kept(recording: Recording, wanted: Wanted) -> Audio:
+    """From the archive. StorageError: it is not there, or is not what was stored."""
+    name, etag = str(recording.audio), etag_of(recording)
+    kind = TYPES.get(recording.container or "")
+    if kind is None:
+        raise StorageError(_("What was stored is of a kind that is not served."))
+    size = storage.size(name)
+    if size != recording.audio_bytes:
+        raise StorageError(_("Its file is not as long as the one that was stored."))
+    asked = wanted.of(etag)
+    found = (0, size) if asked is None else asked.within(size)
+    if found is None:
+        raise OutOfRange(size)
+    start, stop = found
+    if isinstance(storage.archive(), ArchiveFolder):
+        return Audio(
+            kind, start, stop, size, Slice(storage.open_audio(name), start, stop), asked is not None, etag
+        )
+    if asked is not None:
+        stop = min(stop, start + MOST_OF_A_STREAM)
+    body = Stream()
+    if not wanted.only_head:
+        _begin(body, name, start, stop)
+    return Audio(kind, start, stop, size, body, is_part=asked is not None, etag=etag)
+
+
+def _begin(body: Stream, name: str, start: int, stop: int) -> None:
+    """Have the first bytes at hand: an archive that does not give them says so now."""
+    pieces = storage.read_range(name, start, stop)
+    try:
+        body.begin(pieces, getattr(pieces, "close", lambda: None))
+        body.peek(1)
+    except BaseException:
+        body.close()
+        raise
+
+
+# Still at Vobiz
+
+
+def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
+    """Through a proxy that keeps nothing."""
+    body = Stream()
+    try:
+        return _proxied(recording, wanted.of(None), body, only_head=wanted.only_head)
+    except VobizError as error:
+        body.close()
+        raise NoAudio(explain(error, recording.account), 502) from error
+    except BaseException:
+        body.close()
+        raise
+
+
+def _proxied(recording: Recording, asked: ByteRange | None, body: Stream, *, only_head: bool) -> Audio:
+    with client_for(recording.account, patience=WAITING) as client:
+        url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
+        header = asked.header(most=MOST_OF_A_STREAM) if asked is not None else None
+        if only_head:
+            header = f"bytes=0-{SNIFFED - 1}"
+        stream = client.open_audio(url, header)
+        body.begin(stream.pieces, stream.close)
+        if stream.unsatisfiable:
+            raise OutOfRange(stream.size)
+        if stream.start == 0:
+            kind = _type_of(body.peek(SNIFFED))
+        else:
+            with closing(client.open_audio(url, f"bytes=0-{SNIFFED - 1}")) as first:
+                kind = _type_of(next(first.pieces, b""))
+    if kind is None:
+        raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
+    if asked is None or stream.size is None:
+        return Audio(kind, 0, stream.size, stream.size, body)
+    return _cut(stream, asked, stream.size, body, kind)
+
+
+def _type_of(head: bytes) -> str | None:
+    """By what the file begins with, whatever its name and Vobiz say; None for what is no audio."""
+    if head.startswith(b"ID3"):  # the tag may be longer than what was read
+        return TYPES["mp3"]
+    found = inspect(io.BytesIO(head))
+    return TYPES.get(found.container) if found is not None else None
+
+
+def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, kind: str) -> Audio:
+    """The part that was asked for, out of what came: that part, or the whole file."""
+    found = asked.within(size)
+    if found is None:
+        raise OutOfRange(size)
+    start = found[0]
+    last = size if stream.stop is None else stream.stop
+    stop = min(found[1], start + MOST_OF_A_STREAM, last)
+    if not stream.start <= start < stop:
+        raise NoAudio(_("Vobiz sent another part of the audio than the one that was asked for."), 502)
+    body.cut(skip=start - stream.start, take=stop - start)
+    return Audio(kind, start, stop, size, body, is_part=True)

@@ -1,0 +1,26 @@
+"""VERB take out: recordings as a ZIP, lists as CSV; made while they are sent, never held whole in memory or on disk."""
+
+from __future__ import annotations
+
+from recordings.exports.csv_file import cell, csv_file, moment
+from recordings.exports.places import Place, TooMany
+from recordings.exports.plan import Item, Plan, plan
+from recordings.exports.tables import TABLES, Column, Table
+from recordings.exports.zip_file import CannotOpen, Opened, ZipFile
+
+__all__ = [
+    "TABLES",
+    "CannotOpen",
+    "Column",
+    "Item",
+    "Opened",
+    "Place",
+    "Plan",
+    "Table",
+    "TooMany",
+    "ZipFile",
+    "cell",
+    "csv_file",
+    "moment",
+    "plan",
+]

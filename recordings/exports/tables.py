@@ -1,0 +1,117 @@
+"""What the lists are as tables: a stable name for each column, whoever reads it in whichever language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from recordings.exports.csv_file import cell, moment
+
+NUMBERS = {"from_number", "to_number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, and where its value is: a path through attributes, or a function of the row."""
+
+    name: str
+    of: str | Callable[[Any], object] = ""
+    is_time: bool = False
+
+    def value(self, row: Any) -> object:
+        """What stands in it."""
+        if callable(self.of):
+            return self.of(row)
+        for part in (self.of or self.name).split("."):
+            row = getattr(row, part, None) if row is not None else None
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list of rows of one model. Its words are another's to withhold: see `words`."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def header(self, zone: tzinfo) -> list[str]:
+        """The columns' names; those of times name the zone."""
+        return [f"{one.name} ({zone})" if one.is_time else one.name for one in self.columns]
+
+    def row(self, row: Any, zone: tzinfo) -> list[str]:
+        """One row's cells."""
+        return [self._cell(one, row, zone) for one in self.columns]
+
+    def cells(self, *values: object) -> list[str]:
+        """More cells of a row."""
+        return [cell(value) for value in values]
+
+    def _cell(self, column: Column, row: Any, zone: tzinfo) -> str:
+        value = column.value(row)
+        if isinstance(value, datetime):
+            return moment(value, zone)
+        return cell(value, is_number=column.name in NUMBERS)
+
+
+def _time(name: str, of: str = "") -> Column:
+    return Column(name, of, is_time=True)
+
+
+def _who(row: Any) -> object:
+    return row.requested_by.get_username() if row.requested_by is not None else None
+
+
+def _transcription(row: Any) -> object:
+    held = getattr(row, "transcription", None)
+    return held.status if held is not None else None
+
+
+CALL = (
+    Column("call_uuid", "call.call_uuid"), Column("direction", "call.direction"),
+    Column("from_number", "call.from_number"), Column("to_number", "call.to_number"),
+)  # fmt: skip
+MANIFEST = Table("manifest", (
+    Column("recording_id"), Column("account", "account.auth_id"), *CALL, _time("happened_at"), _time("started_at"),
+    _time("ended_at"), Column("duration_ms"), Column("file_format"), Column("container"), Column("channels"),
+    _time("archived_at"),
+))  # fmt: skip
+TABLES: dict[str, Table] = {
+    "recording": Table("recordings", (
+        Column("recording_id"), Column("account", "account.auth_id"), *CALL, Column("status"), Column("origin"),
+        Column("needs_attention"), Column("error"), Column("requested_by", _who), _time("requested_at"),
+        _time("happened_at"), _time("added_at"), _time("started_at"), _time("ended_at"), Column("duration_ms"),
+        Column("billed_seconds"), Column("time_limit"), Column("file_format"), Column("channels"), Column("kind"),
+        Column("conference_name"), Column("storage_days"), Column("storage_rate"),
+        Column("monthly_storage_amount"), _time("archived_at"), Column("container"), Column("audio_bytes"),
+        Column("audio_sha256"), _time("verified_at"), _time("leaves_vobiz_at"), _time("gone_at_provider_at"),
+        Column("archive_error"), Column("transcription", _transcription), _time("seen_at"), Column("seen_reason"),
+        Column("seen_note"),
+    )),
+    "call": Table("calls", (
+        Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"), Column("from_number"),
+        Column("to_number"), Column("state"), _time("started_at"), _time("ended_at"),
+    )),
+    "transcription": Table("transcriptions", (
+        Column("recording_id", "recording.recording_id"), Column("account", "recording.account.auth_id"),
+        Column("call_uuid", "recording.call.call_uuid"), Column("from_number", "recording.call.from_number"),
+        Column("to_number", "recording.call.to_number"), _time("happened_at", "recording.happened_at"),
+        Column("status"), Column("trust"), _time("received_at"), Column("error"), Column("charge"), Column("rate"),
+        Column("duration"),
+    )),
+    "callbackevent": Table("callbacks", (
+        _time("received_at"), Column("account", "account.auth_id"), Column("kind"), Column("outcome"),
+        Column("trust"), Column("scheme"), Column("deliveries"), Column("attempts"), _time("processed_at"),
+        Column("error"),
+    )),
+    "syncrun": Table("syncs", (
+        _time("started_at"), _time("ended_at"), Column("account", "account.auth_id"), Column("state"),
+        Column("complete"), Column("requested_by", _who), Column("pages"), Column("seen"), Column("created"),
+        Column("updated"), Column("unchanged"), Column("gone"), Column("failed"), Column("error"),
+    )),
+    "accessevent": Table("access-log", (
+        _time("at"), Column("username"), Column("roles"), Column("action"), Column("result"), Column("detail"),
+        Column("address"), Column("account", "account_auth_id"), Column("recording_id"), Column("recording_pk"),
+    )),
+}  # fmt: skip

@@ -1,65 +1,27 @@
-"""VERB look: how things stand and what needs a person, in numbers. It asks the database only, never Vobiz.
-
-Every number is of the rows that one user may see, and is counted no further than MOST: a page that is opened often
-must not get slower with what has piled up. Each function is one query, of rows that an index finds.
-"""
+"""What runs now, and what came of what was started lately."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Left
 
-from recordings.choices import OPEN_STATUSES, CallState, EventOutcome, RecordingStatus, StartAnswer, Trust
+from recordings.choices import OPEN_STATUSES, CallState, RecordingStatus, StartAnswer, Trust
 from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
 from recordings.models.recording_set import WAS_CUT
+from recordings.overview.counting import MOST, Counted, Viewer, counted
 
-MOST = 1_000
 MOST_ACCOUNTS = 200
 DAYS = 14
-LEAVES_SOON = timedelta(days=7)
-UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
-TROUBLES = (
-    EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED, EventOutcome.UNMATCHED,
-)  # fmt: skip
 CALLBACK_TAKES = timedelta(minutes=5)
 STARTS_LOOKED_AT = 20
 STARTS_READ = 200  # newest starts among which those that have ended are sought
 STARTS_IN = timedelta(days=60)  # applied callbacks are kept for longer than this, so that none looks missing
 SILENT_IN_A_ROW = 3
-
-Viewer = User | AnonymousUser
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """A number counted up to MOST; `more` says that there are more than that."""
-
-    n: int = 0
-    more: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.n}+" if self.more else str(self.n)
-
-    def __bool__(self) -> bool:
-        return self.n > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Rows with one cause: how many, since when, the newest of them, and what it says."""
-
-    count: Counted
-    since: datetime
-    newest: datetime
-    newest_pk: int
-    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,67 +75,6 @@ def running(user: Viewer) -> dict[str, Counted]:
     """Recordings that run (`active`) or may run (`requested`)."""
     rows = Recording.objects.visible_to(user).filter(status__in=OPEN_STATUSES).order_by()
     return _by_group(rows.values_list("status", flat=True)[: MOST + 1])
-
-
-def leaving(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> tuple[Counted, datetime | None]:
-    """Recordings whose audio leaves Vobiz soon, and when the first of them does."""
-    if not kept_days:
-        return Counted(), None
-    rows = Recording.objects.visible_to(user).leaving(now, LEAVES_SOON, kept_days=kept_days)
-    # where all are kept as long, the index has this order already
-    rows = rows.order_by("kept_from" if len(set(kept_days)) == 1 else "leaves_at")
-    at = list(rows.values_list("leaves_at", flat=True)[: MOST + 1])
-    return _counted(len(at)), at[0] if at else None
-
-
-def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
-    """Recordings that ask for somebody, by account and reason; `words` is the call."""
-    rows = Recording.objects.visible_to(user).filter(needs_attention__isnull=False).order_by()
-    found = rows.values_list("account_id", "needs_attention", "happened_at", "pk", "call__call_uuid")
-    return _troubles(((a, why), at, pk, call) for a, why, at, pk, call in found[: MOST + 1])
-
-
-def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
-    """Syncs that broke since the last whole one, by account. `seen`: what `accounts` gave; those switched on count."""
-    since = Q(pk=None)
-    for account in seen:
-        if account.is_active:
-            later = Q(started_at__gt=account.whole_at) if account.whole_at is not None else Q()
-            since |= Q(account_id=account.pk) & later
-    rows = SyncRun.objects.visible_to(user).broken().filter(since).order_by("-started_at", "-pk")
-    found = rows.annotate(said=Left("error", 300)).values_list("account_id", "started_at", "pk", "said")
-    return _troubles(found[: MOST + 1])
-
-
-def callback_troubles(user: Viewer) -> dict[tuple[int, str, str], Trouble]:
-    """Callbacks that had no effect and will have none by themselves, by account, outcome and trust."""
-    rows = CallbackEvent.objects.visible_to(user).filter(outcome__in=TROUBLES).exclude(outcome="applied")
-    found = rows.order_by().annotate(said=Left("error", 300)).values_list(
-        "account_id", "outcome", "trust", "received_at", "pk", "said"
-    )  # fmt: skip
-    return _troubles(
-        ((a, outcome, trust), at, pk, said) for a, outcome, trust, at, pk, said in found[: MOST + 1]
-    )
-
-
-def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:
-    """Which callbacks are unsigned where signed ones came before or are required. `seen`: what `accounts` gave."""
-    found = Q(pk=None)
-    for account in seen:
-        since = now - UNSIGNED_IN
-        if not account.require_signed:
-            if account.signed_since is None:
-                continue
-            since = max(since, account.signed_since)
-        found |= Q(account_id=account.pk, trust=Trust.UNSIGNED, received_at__gt=since)
-    return found
-
-
-def unsigned(user: Viewer, seen: Iterable[Any], now: datetime) -> dict[int, Trouble]:
-    """Those callbacks, by account."""
-    rows = CallbackEvent.objects.visible_to(user).filter(unexpectedly_unsigned(seen, now)).order_by()
-    found = rows.values_list("account_id", "received_at", "pk", Value(""))
-    return _troubles(found[: MOST + 1])
 
 
 def starts(user: Viewer, now: datetime) -> Starts:
@@ -240,31 +141,7 @@ def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
     return [Day(day, *(sums[place_of, kind] for kind in kinds)) for place_of, day in enumerate(shown)]
 
 
-def counted(rows: Any) -> Counted:
-    """How many, looking at MOST and one more."""
-    return _counted(rows[: MOST + 1].count())
-
-
-def _counted(n: int) -> Counted:
-    return Counted(min(n, MOST), n > MOST)
-
-
 def _by_group(values: Iterable[str]) -> dict[str, Counted]:
     found = Counter(values)
     cut = found.total() > MOST
     return {value: Counted(n, cut) for value, n in found.items()}
-
-
-def _troubles(rows: Iterable[tuple[Any, datetime, int, str | None]]) -> dict[Any, Trouble]:
-    """Rows of (cause, when, primary key, words) by cause. Where there were too many to read, each count has its +."""
-    by_cause: Mapping[Any, list[tuple[datetime, int, str | None]]] = defaultdict(list)
-    total = 0
-    for cause, at, pk, words in rows:
-        by_cause[cause].append((at, pk, words))
-        total += 1
-    found = {}
-    for cause, those in by_cause.items():
-        at, pk, words = max(those, key=lambda row: row[:2])
-        count = Counted(len(those), total > MOST)
-        found[cause] = Trouble(count, min(those, key=lambda row: row[:2])[0], at, pk, words or "")
-    return found

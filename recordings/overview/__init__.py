@@ -1,0 +1,46 @@
+"""VERB look: how things stand and what needs a person, in numbers. It asks the database only, never Vobiz.
+
+Every number is of the rows that one user may see, and is counted no further than MOST: a page that is opened often
+must not get slower with what has piled up. Each query's rows are found by an index.
+"""
+
+from recordings.overview.activity import (
+    SILENT_IN_A_ROW,
+    Day,
+    Starts,
+    accounts,
+    day_bounds,
+    days,
+    live_calls,
+    running,
+    starts,
+)
+from recordings.overview.archive import (
+    DUE_TAKES,
+    Archiving,
+    archiving,
+    at_risk,
+    at_risk_now,
+    holdings,
+    lost,
+    lost_before,
+    soon,
+    space,
+)
+from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
+from recordings.overview.counting import Counted, Trouble, counted
+from recordings.overview.troubles import (
+    TROUBLES,
+    broken_syncs,
+    callback_troubles,
+    for_a_person,
+    unexpectedly_unsigned,
+    unsigned,
+)
+
+__all__ = [
+    "DUE_TAKES", "OVERDUE", "SILENT_IN_A_ROW", "TROUBLES", "Archiving", "Background", "Counted", "Day", "Gap", "Starts",
+    "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs", "callback_troubles",
+    "counted", "day_bounds", "days", "for_a_person", "gaps", "holdings", "live_calls", "lost", "lost_before", "running",
+    "soon", "space", "starts", "unexpectedly_unsigned", "unsigned",
+]  # fmt: skip

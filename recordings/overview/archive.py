@@ -1,0 +1,154 @@
+"""How the archive stands: what is at risk, lost, due and kept, and the room there is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, Q, Sum
+
+from recordings import storage
+from recordings.choices import Channels, FileFormat, RecordingStatus
+from recordings.models import Account, Recording
+from recordings.models.file_size import MP3_A_SECOND, WAV_A_SECOND, likely_bytes
+from recordings.overview.counting import MOST, Counted, Viewer, counted, counted_as
+from recordings.storage import Space, StorageError
+
+DUE_TAKES = timedelta(hours=24)  # longer than this no recording should wait for its copy
+RATE_OVER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Archiving:
+    """How the archive stands: bytes are estimates where they are of what is due, and counted up to MOST rows.
+
+    `a_day`: bytes archived a day, over the last week. `free` is None where the storage does not tell.
+    """
+
+    last_at: datetime | None
+    due: Counted
+    due_bytes: int
+    oldest_due_at: datetime | None
+    a_day: int
+    free: int | None
+    reserve: int
+    storage_error: str = ""
+
+    @property
+    def has_room(self) -> bool:
+        """As far as the storage tells."""
+        return self.free is None or self.free >= self.reserve
+
+    @property
+    def full_in_days(self) -> int | None:
+        """Until archiving stops for lack of room, should it go on as in the last week; None where nobody knows."""
+        if self.free is None or not self.a_day:
+            return None
+        return max(0, self.free - self.reserve) // self.a_day
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """How many recordings, hours and bytes. The size of `guessed` of them is an estimate from their length; that of
+    those `without_length` is left out."""
+
+    recordings: int
+    hours: int
+    bytes: int
+    guessed: int
+    without_length: int
+
+
+def soon() -> timedelta:
+    """How long before its date at Vobiz a recording without a copy is at risk."""
+    return timedelta(days=settings.AT_RISK_DAYS)
+
+
+def at_risk(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> tuple[Counted, datetime | None]:
+    """Recordings that are not archived and leave Vobiz soon, and when the first of them does."""
+    if not kept_days:
+        return Counted(), None
+    rows = Recording.objects.visible_to(user).at_risk(now, soon(), kept_days=kept_days)
+    # where all are kept as long, the index has this order already
+    rows = rows.order_by("kept_from" if len(set(kept_days)) == 1 else "leaves_at")
+    at = list(rows.values_list("leaves_at", flat=True)[: MOST + 1])
+    return counted_as(len(at)), at[0] if at else None
+
+
+def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> Counted:
+    """How many, for the header of every page."""
+    rows = Recording.objects.visible_to(user).order_by()
+    return counted(rows.at_risk(now, soon(), kept_days=kept_days).values_list("pk"))
+
+
+def lost(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:
+    """Audio that is nowhere any more, and that nobody has marked as seen. `seen`: what `accounts` gave."""
+    return counted(Recording.objects.visible_to(user).order_by().lost(now, seen).values_list("pk"))
+
+
+def lost_before(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:
+    """Of that, what was gone before the portal could have fetched it; this is counted apart."""
+    return counted(Recording.objects.visible_to(user).order_by().lost_before(now, seen).values_list("pk"))
+
+
+def archiving(user: Viewer, now: datetime) -> Archiving:
+    """How archiving goes. What is due is of the accounts that the user sees; the room there is, is everybody's."""
+    mine = Recording.objects.visible_to(user)
+    last_at = (
+        mine.filter(archived_at__isnull=False).order_by("-archived_at").values_list("archived_at", flat=True)
+    )
+    due = mine.never_archived().filter(
+        gone_at_provider_at=None, account__is_active=True, account__archive_automatically=True
+    )
+    rows = due.order_by("kept_from").values_list("kept_from", "duration_ms", "file_format", "channels")
+    found = list(rows[: MOST + 1])
+    sums = Recording.objects.filter(archived_at__gte=now - RATE_OVER).aggregate(sum=Sum("audio_bytes"))
+    room, error = space()
+    return Archiving(
+        last_at=last_at.first(),
+        due=counted_as(len(found)),
+        due_bytes=sum(likely_bytes(*row[1:]) for row in found),
+        oldest_due_at=found[0][0] if found else None,
+        a_day=(sums["sum"] or 0) // RATE_OVER.days,
+        free=room.free if room else None,
+        reserve=room.reserve if room else 0,
+        storage_error=error,
+    )
+
+
+def space() -> tuple[Space | None, str]:
+    """The archive's room, where it can tell; or why it cannot be asked."""
+    try:
+        return storage.free_space(), ""
+    except (StorageError, OSError) as error:
+        return None, str(error)
+
+
+def holdings(account: Account) -> Holdings:
+    """How much an account has, archived or still at Vobiz."""
+    there = Q(archived_at__isnull=False) | Q(gone_at_provider_at=None)
+    whole = Recording.objects.filter(there, account=account, status=RecordingStatus.COMPLETED)
+    wav = Q(audio_bytes=None, file_format=FileFormat.WAV)
+    sums = whole.aggregate(
+        n=Count("pk"),
+        ms=Sum("duration_ms"),
+        known=Sum("audio_bytes"),
+        mono=Sum("duration_ms", filter=wav & Q(channels=Channels.MONO)),
+        stereo=Sum("duration_ms", filter=wav & (Q(channels=None) | ~Q(channels=Channels.MONO))),
+        other=Sum("duration_ms", filter=Q(audio_bytes=None) & (Q(file_format=None) | ~Q(file_format=FileFormat.WAV))),
+        guessed=Count("pk", filter=Q(audio_bytes=None)),
+        unknown=Count("pk", filter=Q(duration_ms=None)),
+    )  # fmt: skip
+    likely = WAV_A_SECOND * ((sums["mono"] or 0) + 2 * (sums["stereo"] or 0)) + MP3_A_SECOND * (
+        sums["other"] or 0
+    )
+    return Holdings(
+        recordings=sums["n"],
+        hours=round((sums["ms"] or 0) / 3_600_000),
+        bytes=(sums["known"] or 0) + likely // 1_000,
+        guessed=sums["guessed"],
+        without_length=sums["unknown"],
+    )

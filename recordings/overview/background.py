@@ -1,0 +1,90 @@
+"""How the background work stands, and what came to light after a gap."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min
+
+from recordings.choices import EventOutcome, RecordingStatus, TranscriptionStatus
+from recordings.models import CallbackEvent, Recording, Worker
+from recordings.overview.counting import MOST, Viewer
+
+OVERDUE = timedelta(minutes=5)  # what has been due for so long, no worker can keep up with, or Vobiz is away
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How many workers are alive, and when one was last heard of, and last looked at what is due.
+
+    `oldest_due_at`: since when what is due has been so; None where nothing is.
+    """
+
+    workers: int
+    heard_at: datetime | None
+    swept_at: datetime | None
+    oldest_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Recordings of one account that ended without a callback, as far as nobody has seen that yet.
+
+    `found`: those that Vobiz was asked about instead. `transcripts`: those whose text cannot be fetched any more.
+    `first_at`: when the first of them was noticed. `more`: there are more than were counted.
+    """
+
+    ended: int
+    found: int
+    transcripts: int
+    first_at: datetime
+    more: bool
+
+
+def background(user: Viewer, now: datetime) -> Background:
+    """Three queries, each by an index."""
+    workers = list(Worker.objects.order_by("-heard_at")[:100])
+    alive = [worker for worker in workers if worker.is_alive(now)]
+    swept = [worker.swept_at for worker in workers if worker.swept_at is not None]
+    rows = Recording.objects.visible_to(user).filter(read_back_due_at__lte=now, account__is_active=True)
+    events = CallbackEvent.objects.visible_to(user).filter(
+        outcome=EventOutcome.RECEIVED, processed_at=None, account__is_active=True
+    )
+    due = [
+        rows.order_by().aggregate(at=Min("read_back_due_at"))["at"],
+        events.order_by().aggregate(at=Min("received_at"))["at"],
+    ]
+    return Background(
+        workers=len(alive),
+        heard_at=workers[0].heard_at if workers else None,
+        swept_at=max(swept, default=None),
+        oldest_due_at=min(filter(None, due), default=None),
+    )
+
+
+def gaps(user: Viewer, accounts: Iterable[Any]) -> dict[int, Gap]:
+    """What came to light of each account since somebody last said *seen*."""
+    seen_at = {account.pk: account.gap_seen_at for account in accounts}
+    rows = Recording.objects.visible_to(user).filter(no_callback_at__isnull=False, account__in=list(seen_at))
+    found: dict[int, list[tuple[datetime, str, str | None]]] = defaultdict(list)
+    newest_first = rows.order_by("-no_callback_at").values_list(
+        "account_id", "no_callback_at", "status", "transcription__status"
+    )
+    read = list(newest_first[: MOST + 1])
+    for account, at, status, transcript in read:
+        if seen_at[account] is None or at > seen_at[account]:
+            found[account].append((at, status, transcript))
+    return {
+        account: Gap(
+            ended=len(those),
+            found=sum(status == RecordingStatus.COMPLETED for _at, status, _text in those),
+            transcripts=sum(text == TranscriptionStatus.MISSING for _at, _status, text in those),
+            first_at=min(at for at, _status, _text in those),
+            more=len(read) > MOST,
+        )
+        for account, those in found.items()
+    }

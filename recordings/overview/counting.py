@@ -1,0 +1,65 @@
+"""Numbers that are counted no further than MOST, and rows told by their cause."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+
+MOST = 1_000
+
+Viewer = User | AnonymousUser
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number counted up to MOST; `more` says that there are more than that."""
+
+    n: int = 0
+    more: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.n}+" if self.more else str(self.n)
+
+    def __bool__(self) -> bool:
+        return self.n > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Rows with one cause: how many, since when, the newest of them, and what it says."""
+
+    count: Counted
+    since: datetime
+    newest: datetime
+    newest_pk: int
+    words: str
+
+
+def counted(rows: Any) -> Counted:
+    """How many, looking at MOST and one more."""
+    return counted_as(rows[: MOST + 1].count())
+
+
+def counted_as(n: int) -> Counted:
+    """What was found by looking at MOST and one more."""
+    return Counted(min(n, MOST), n > MOST)
+
+
+def troubles(rows: Iterable[tuple[Any, datetime, int, str | None]]) -> dict[Any, Trouble]:
+    """Rows of (cause, when, primary key, words) by cause. Where there were too many to read, each count has its +."""
+    by_cause: Mapping[Any, list[tuple[datetime, int, str | None]]] = defaultdict(list)
+    total = 0
+    for cause, at, pk, words in rows:
+        by_cause[cause].append((at, pk, words))
+        total += 1
+    found = {}
+    for cause, those in by_cause.items():
+        at, pk, words = max(those, key=lambda row: row[:2])
+        count = Counted(len(those), total > MOST)
+        found[cause] = Trouble(count, min(those, key=lambda row: row[:2])[0], at, pk, words or "")
+    return found

@@ -1,0 +1,69 @@
+"""What needs a person, by its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, Value
+from django.db.models.functions import Left
+
+from recordings.choices import EventOutcome, Trust
+from recordings.models import CallbackEvent, Recording, SyncRun
+from recordings.overview.counting import MOST, Trouble, Viewer, troubles
+
+UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
+TROUBLES = (
+    EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED, EventOutcome.UNMATCHED,
+)  # fmt: skip
+
+
+def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
+    """Recordings that ask for somebody, by account and reason; `words` is the call."""
+    rows = Recording.objects.visible_to(user).filter(needs_attention__isnull=False).order_by()
+    found = rows.values_list("account_id", "needs_attention", "happened_at", "pk", "call__call_uuid")
+    return troubles(((a, why), at, pk, call) for a, why, at, pk, call in found[: MOST + 1])
+
+
+def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
+    """Syncs that broke since the last whole one, by account. `seen`: what `accounts` gave; those switched on count."""
+    since = Q(pk=None)
+    for account in seen:
+        if account.is_active:
+            later = Q(started_at__gt=account.whole_at) if account.whole_at is not None else Q()
+            since |= Q(account_id=account.pk) & later
+    rows = SyncRun.objects.visible_to(user).broken().filter(since).order_by("-started_at", "-pk")
+    found = rows.annotate(said=Left("error", 300)).values_list("account_id", "started_at", "pk", "said")
+    return troubles(found[: MOST + 1])
+
+
+def callback_troubles(user: Viewer) -> dict[tuple[int, str, str], Trouble]:
+    """Callbacks that had no effect and will have none by themselves, by account, outcome and trust."""
+    rows = CallbackEvent.objects.visible_to(user).filter(outcome__in=TROUBLES).exclude(outcome="applied")
+    found = rows.order_by().annotate(said=Left("error", 300)).values_list(
+        "account_id", "outcome", "trust", "received_at", "pk", "said"
+    )  # fmt: skip
+    return troubles(
+        ((a, outcome, trust), at, pk, said) for a, outcome, trust, at, pk, said in found[: MOST + 1]
+    )
+
+
+def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:
+    """Which callbacks are unsigned where signed ones came before or are required. `seen`: what `accounts` gave."""
+    found = Q(pk=None)
+    for account in seen:
+        since = now - UNSIGNED_IN
+        if not account.require_signed:
+            if account.signed_since is None:
+                continue
+            since = max(since, account.signed_since)
+        found |= Q(account_id=account.pk, trust=Trust.UNSIGNED, received_at__gt=since)
+    return found
+
+
+def unsigned(user: Viewer, seen: Iterable[Any], now: datetime) -> dict[int, Trouble]:
+    """Those callbacks, by account."""
+    rows = CallbackEvent.objects.visible_to(user).filter(unexpectedly_unsigned(seen, now)).order_by()
+    found = rows.values_list("account_id", "received_at", "pk", Value(""))
+    return troubles(found[: MOST + 1])

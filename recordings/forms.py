@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
 from recordings.control import StartOptions
 from recordings.models import Account
+from recordings.vobiz.wire import one_line
 
 FORMER_HOURS, MOST_FORMER_HOURS = 24, 720
 LIMITS = (15 * 60, 3_600, 4 * 3_600, MAX_TIME_LIMIT)
@@ -160,6 +161,7 @@ class AccountForm(_AccountForm):
             return
         seen = Account.objects.visible_to(self.viewer).filter(parent=None).exclude(pk=self.instance.pk)
         self.fields["parent"].queryset = seen  # type: ignore[attr-defined]
+        self.fields["parent"].label_from_instance = _account  # type: ignore[attr-defined]
         _without_links(self.fields["parent"].widget)
 
     def _offer_members(self) -> None:
@@ -233,6 +235,11 @@ def _without_links(widget: Any) -> None:
     for name in ("can_add_related", "can_change_related", "can_delete_related", "can_view_related"):
         if hasattr(widget, name):
             setattr(widget, name, False)
+
+
+def _account(account: Account) -> str:
+    """`Lotus Parcels (MA_…)` on one line, whatever characters Vobiz has in the name."""
+    return one_line(str(account))
 
 
 def _person(user: User) -> str:
@@ -373,3 +380,4 @@ class SyncForm(forms.Form):
         super().__init__(data, auto_id="sync_%s")
         accounts = Account.objects.visible_to(viewer).switched_on()
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+        self.fields["account"].label_from_instance = _account  # type: ignore[attr-defined]

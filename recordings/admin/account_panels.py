@@ -8,9 +8,14 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from recordings import overview, storage
+from recordings.admin import shown
 from recordings.admin.base import may
+from recordings.admin.kept_cards import size
+from recordings.archive.trial import STEP_WORDS, Trial
 from recordings.choices import Trust
 from recordings.models import Account, CallbackEvent, Recording, SyncRun
 from recordings.provider import callback_urls_possible, public_url
@@ -20,22 +25,55 @@ RECENT = timedelta(days=30)
 
 def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[str, Any]:
     """What the account's template shows; only what the reader may know."""
-    shown: dict[str, Any] = {
+    known: dict[str, Any] = {
         "account": account,
         "now": now,
         "may_test": may(request, "test_account"),
         "may_sync": may(request, "sync_now"),
         "may_process": may(request, "process_callbackevent"),
         "vobiz_can_call": callback_urls_possible(),
-        "last_sync": SyncRun.objects.filter(account=account, complete=True).first(),
+        "last_sync": SyncRun.objects.whole().filter(account=account).first(),
         "running_sync": SyncRun.objects.running().filter(account=account, lease_until__gte=now).first(),
     }
+    if may(request, "view_recording") and account.first_synced_at is not None:
+        known["kept"] = _kept(account, now)
+    if may(request, "test_storage"):
+        known["archive_place"] = storage.place()
     if may(request, "change_account"):
-        shown |= _address(account)
-    if may(request, "view_callbackevent") or shown["may_process"]:
-        shown |= {"refused_kept": CallbackEvent.objects.filter(account=account).refused().count()}
-        shown |= {"refused_counted": _counted_only(account)}
-    return shown
+        known |= _address(account)
+    if may(request, "view_callbackevent") or known["may_process"]:
+        known |= {"refused_kept": CallbackEvent.objects.filter(account=account).refused().count()}
+        known |= {"refused_counted": _counted_only(account)}
+    return known
+
+
+def _kept(account: Account, now: datetime) -> dict[str, Any]:
+    """What the first complete sync found and what came since, and whether there is room for it."""
+    held, (room, _error) = overview.holdings(account), overview.space()
+    days = overview.soon()
+    rows = Recording.objects.filter(account=account).order_by()
+    return {
+        "held": held,
+        "size": size(held.bytes),
+        "free": size(room.free) if room is not None else "",
+        "at_risk": overview.counted(
+            rows.at_risk(now, days, kept_days=[account.retention_days]).values_list("pk")
+        ),
+        "archiving": _archiving(account),
+        "paused": account.is_active and account.archive_pause is not None,
+        "days": days.days,
+        "url": f"{reverse('admin:recordings_recording_changelist')}?kept=at_risk&account={account.pk}",
+    }
+
+
+def _archiving(account: Account) -> str | SafeString:
+    if not account.is_active:
+        return shown.badge("off", _("not while the account is switched off"), role="attention")
+    if account.archive_pause is not None:
+        return shown.badge("paused", _("stopped"), role="bad")
+    if not account.archive_automatically:
+        return shown.badge("by_hand", _("only what somebody asks for"), role="attention")
+    return shown.badge("automatic", _("automatic"), role="good")
 
 
 def _address(account: Account) -> dict[str, Any]:
@@ -56,6 +94,18 @@ def _counted_only(account: Account) -> int:
     )
     on_recordings = Recording.objects.filter(pk__in=full).aggregate(total=Sum("refused_uncounted"))
     return account.refused_uncounted + (on_recordings["total"] or 0)
+
+
+def trial_words(tried: Trial) -> str:
+    """Which step of a trial of the archive's storage failed, why, and what to do."""
+    words = _("%(place)s cannot keep recordings. It failed at “%(step)s”: %(why)s %(cure)s") % {
+        "place": shown.plain(tried.place),
+        "step": STEP_WORDS[tried.failed] if tried.failed else "",
+        "why": tried.why,
+        "cure": tried.cure,
+    }
+    left = _("The file %s may still be there: delete it.") % tried.left if tried.left else ""
+    return " ".join(part for part in (words, left) if part)
 
 
 def signed_words(account: Account, now: datetime) -> str:

@@ -19,9 +19,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from recordings import connect
-from recordings.admin import account_panels, shown, token_trial
-from recordings.admin.base import WRITE, PortalAdmin, may, page
+from recordings.admin import account_panels, cells, shown, token_trial
+from recordings.admin.base import WRITE, may, page
+from recordings.admin.settling_pages import SettlingPages
 from recordings.admin.sync_runs import sync_now
+from recordings.archive import trial
 from recordings.callbacks import processing
 from recordings.forms import AccountForm
 from recordings.models import Account, CallbackEvent, SyncRun
@@ -31,15 +33,20 @@ from recordings.vobiz.errors import VobizError
 NEVER_DELETED = gettext_lazy(
     "Accounts are never deleted, because their recordings and callbacks belong to them. Switch one off instead."
 )
+NONE_CONNECTED = gettext_lazy("No account is connected yet. Connect one to see its calls and recordings.")
+NONE_SEEN = gettext_lazy(
+    "You have not been given an account yet. Whoever runs this portal connects accounts and gives them."
+)
 
 
 @admin.register(Account)
-class AccountAdmin(PortalAdmin):
+class AccountAdmin(SettlingPages):
     """Connect accounts, replace their tokens, see that they work."""
 
     form = AccountForm
+    change_list_template = "admin/recordings/worded_list.html"
     change_form_template = "admin/recordings/account/change_form.html"
-    list_display = ("account", "is_active", "token", "parent_account", "signatures", "synced")
+    list_display = ("account", "switched", "token", "main_account", "signatures", "synced")
     list_display_links = ("account",)
     list_filter = ("is_active",)
     list_select_related = ("parent",)
@@ -50,11 +57,21 @@ class AccountAdmin(PortalAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With when each was last synced completely, and whether its parent is the reader's to see."""
-        complete = SyncRun.objects.filter(account=OuterRef("pk"), complete=True).order_by("-started_at")
+        complete = SyncRun.objects.whole().filter(account=OuterRef("pk")).order_by("-started_at")
         at = Subquery(complete.values("started_at")[:1])
         parent = Account.objects.visible_to(request.user).filter(pk=OuterRef("parent"))
         rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at, sees_parent=Exists(parent))
         return rows
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With how the first account gets here."""
+        said: dict[str, Any] = {"empty_words": NONE_SEEN}
+        if self.has_add_permission(request):
+            said = {"empty_words": NONE_CONNECTED, "empty_verb": _("Connect an account")}
+            said["empty_link"] = self.to_page("add")
+        return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         """By Auth ID or name."""
@@ -65,20 +82,31 @@ class AccountAdmin(PortalAdmin):
         """Name and Auth ID."""
         return format_html("{}", shown.plain(account))
 
+    @admin.display(description=gettext_lazy("switched on"), ordering="is_active")
+    def switched(self, account: Account) -> SafeString:
+        """Whether it is used at all."""
+        if account.is_active:
+            return format_html("{}", shown.badge("on", _("on"), role="good"))
+        return format_html("{}", shown.badge("off", _("switched off"), role="quiet"))
+
     @admin.display(description=gettext_lazy("token"))
-    def token(self, account: Account) -> str | SafeString:
+    def token(self, account: Account) -> SafeString:
         """Its ending, which is all that is ever shown."""
         ending = account.token_ending
-        return (
-            format_html('<span class="portal-name">…{}</span>', ending)
-            if ending
-            else _("none that can be used")
-        )
+        words = format_html('<span class="portal-name">…{}</span>', ending) if ending else None
+        return cells.named(_("Token"), words or _("none that can be used"))
 
     @admin.display(description=gettext_lazy("signed callbacks"))
-    def signatures(self, account: Account) -> str:
+    def signatures(self, account: Account) -> SafeString:
         """Whether unsigned ones are refused."""
-        return _("required") if account.require_signed else _("not required")
+        words = _("required") if account.require_signed else _("not required")
+        return cells.named(_("Signed callbacks"), words)
+
+    @admin.display(description=gettext_lazy("parent account"))
+    def main_account(self, account: Any) -> SafeString:
+        """The main account of a sub-account, in the list."""
+        words = self.parent_account(account)
+        return cells.NOTHING if words == shown.NONE else cells.named(_("Parent account"), words)
 
     @admin.display(description=gettext_lazy("parent account"))
     def parent_account(self, account: Any) -> str:
@@ -86,9 +114,9 @@ class AccountAdmin(PortalAdmin):
         return str(shown.UNSEEN) if _has_unseen_parent(account) else shown.words(account.parent)
 
     @admin.display(description=gettext_lazy("last complete sync"))
-    def synced(self, account: Any) -> str | SafeString:
+    def synced(self, account: Any) -> SafeString:
         """When its mirror was last whole."""
-        return shown.moment(account.synced_at)
+        return cells.named(_("Last complete sync"), shown.moment(account.synced_at))
 
     @admin.display(description=gettext_lazy("former token"))
     def former_token(self, account: Account) -> str | SafeString:
@@ -116,11 +144,14 @@ class AccountAdmin(PortalAdmin):
         defaults = ["default_time_limit", "default_file_format", "default_channels", "default_transcribe"]
         parent = "parent_account" if _has_unseen_parent(obj) else "parent"
         return [
-            (None, {"fields": ["auth_id", "name", parent, "is_active"], "description": NEVER_DELETED}),
+            (
+                None,
+                {"fields": ["auth_id", "name", parent, "is_active"], "description": obj and NEVER_DELETED},
+            ),
             (_("Token"), {"fields": token}),
             (_("Callbacks"), {"fields": ["require_signed"]}),
             (_("New recordings"), {"fields": [*defaults, "recorded_by_flow"]}),
-            (_("At Vobiz"), {"fields": ["retention_days", "time_zone"]}),
+            (_("At Vobiz"), {"fields": ["retention_days", "archive_automatically", "time_zone"]}),
             (_("Members"), {"fields": ["members"]}),
         ]
 
@@ -177,6 +208,8 @@ class AccountAdmin(PortalAdmin):
         if (account := kwargs.get("obj")) is not None:
             context |= account_panels.context(request, account, now=timezone.now())
             context["subtitle"] = shown.plain(account)
+        else:
+            context["title"] = _("Connect an account")
         context["show_save_and_add_another"] = False
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -238,6 +271,27 @@ class AccountAdmin(PortalAdmin):
         here = self.to_object(account, anchor="#connection")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
+    @page(
+        "<path:object_id>/test-storage/",
+        name="test_storage",
+        permission="recordings.test_storage",
+        methods=WRITE,
+    )
+    def test_storage(self, request: HttpRequest, account: Account) -> HttpResponse:
+        """Try the archive's storage, which all accounts share."""
+        tried = trial.try_storage()
+        if tried.ok:
+            level, log = messages.SUCCESS, _("Tested the archive's storage: it works.")
+            words = (
+                _("%s can keep recordings: a file was written, read back, compared and deleted.")
+                % tried.place
+            )
+        else:
+            level, log = messages.ERROR, _("Tested the archive's storage: it failed.")
+            words = account_panels.trial_words(tried)
+        here = self.to_object(account, anchor="#storage")
+        return self.conclude(request, account, words=words, log=log, to=here, level=level)
+
     @page("<path:object_id>/sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Begin a sync and show its run."""
@@ -252,13 +306,16 @@ class AccountAdmin(PortalAdmin):
     def process_refused(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Verify every refused callback anew, under today's tokens and address."""
         before = CallbackEvent.objects.filter(account=account).refused().count()
-        processing.process_refused(account, now=timezone.now())
+        tried = processing.process_refused(account, now=timezone.now()).total()
         left = CallbackEvent.objects.filter(account=account).refused().count()
-        words = _("Refused callbacks processed again: %(before)d. Taken now: %(cured)d. Still refused: %(left)d.") % {
-            "before": before, "cured": max(0, before - left), "left": left,
+        words = _("Refused callbacks processed again: %(tried)d. Taken now: %(cured)d. Still refused: %(left)d.") % {
+            "tried": tried, "cured": max(0, before - left), "left": left,
         }  # fmt: skip
-        log = _("Processed all %(before)d refused callbacks again: %(left)d are still refused.") % {
-            "before": before, "left": left,
+        if tried < before:
+            untried = _("%d were not tried yet: press the button again.") % (before - tried)
+            words = f"{words} {untried}"
+        log = _("Processed %(tried)d refused callbacks again: %(left)d are still refused.") % {
+            "tried": tried, "left": left,
         }  # fmt: skip
         level = messages.WARNING if left else messages.SUCCESS
         here = self.to_object(account, anchor="#refused")

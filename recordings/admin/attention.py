@@ -15,16 +15,19 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import shown
 from recordings.admin.look import Look
-from recordings.choices import Attention, EventOutcome, Trust
-from recordings.overview import Trouble
+from recordings.choices import SEEN_CLOSES, Attention, EventOutcome, Trust
+from recordings.overview import Counted, Trouble
 
 STALE_SYNC = timedelta(hours=24)
 LEAVES_TODAY = timedelta(hours=24)
 # The lower, the sooner something is lost or goes on unseen.
-SILENCE, MAY_RUN, LEAVES_NOW, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, OTHER = range(10)
+SILENCE, MAY_RUN, LEAVES_NOW, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER = range(
+    11
+)
 Words = str | Promise
 
 OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
+SEEN = gettext_lazy("Seen")
 REASONS: dict[str, tuple[int, str, Words]] = {
     Attention.MAY_BE_RECORDING: (MAY_RUN, "bad", gettext_lazy("may be recording: Vobiz's answer was lost")),
     Attention.STOP_UNCONFIRMED: (MAY_RUN, "bad", gettext_lazy("may still run: the stop was not confirmed")),
@@ -33,6 +36,15 @@ REASONS: dict[str, tuple[int, str, Words]] = {
         OTHER,
         "attention",
         gettext_lazy("with a second transcript that differs from the first"),
+    ),
+    Attention.NOT_ARCHIVED: (LEAVES, "attention", gettext_lazy("could not be archived in ten tries")),
+    Attention.AUDIO_MISSING: (LEAVES_NOW, "bad", gettext_lazy("whose file is missing from the archive")),
+    Attention.AUDIO_ALTERED: (LEAVES_NOW, "bad", gettext_lazy("whose file in the archive was altered")),
+    Attention.CUT_BY_VOBIZ: (OTHER, "attention", gettext_lazy("of which Vobiz gave only a part")),
+    Attention.LENGTH_DIFFERS: (
+        OTHER,
+        "attention",
+        gettext_lazy("whose copy is not as long as Vobiz says"),
     ),
 }
 OUTCOMES: dict[str, tuple[int, str, Words]] = {
@@ -88,9 +100,9 @@ def listed(model: str, **query: str | int) -> str:
 
 def lines(look: Look) -> list[Line]:
     """Every line, in order."""
-    parts = (_silence, _recordings, _leaving, _syncs, _callbacks, _unsigned)
+    parts = (_silence, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
     found = [line for part in parts for line in part(look)]
-    return sorted(found, key=lambda line: (line.rank, line.at))
+    return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
 
 
 def _silence(look: Look) -> Iterator[Line]:
@@ -106,6 +118,26 @@ def _silence(look: Look) -> Iterator[Line]:
     )  # fmt: skip
 
 
+def _gaps(look: Look) -> Iterator[Line]:
+    """Callbacks that never came: once, until somebody has seen it."""
+    for account, gap in look.gaps.items():
+        n = Counted(gap.ended, gap.more)
+        words = [ngettext("ended without a callback", "ended without a callback", gap.ended)]
+        words.append(_("found by asking Vobiz: %d") % gap.found)
+        if gap.transcripts:
+            lost = ngettext(
+                "%d transcript cannot be fetched", "%d transcripts cannot be fetched", gap.transcripts
+            )
+            words.append(lost % gap.transcripts)
+        url = listed("recording", callback="missing", account=account)
+        seen = Verb(SEEN, reverse("admin:recordings_account_gap_seen", args=[account]), posts=True)
+        yield Line(
+            OTHER, gap.first_at, "attention", look.account_name(account),
+            f"{n} {ngettext('recording', 'recordings', gap.ended)}", url, "; ".join(words),
+            verb=seen if look.may("mark_seen") else Verb(OPEN, url),
+        )  # fmt: skip
+
+
 def _recordings(look: Look) -> Iterator[Line]:
     for (account, reason), trouble in look.for_a_person.items():
         rank, role, words = REASONS.get(reason, (OTHER, "attention", Attention(reason).label))
@@ -113,22 +145,37 @@ def _recordings(look: Look) -> Iterator[Line]:
         alone = trouble.count.n == 1 and not trouble.count.more
         to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
         count = _counted(trouble, ngettext("recording", "recordings", trouble.count.n))
+        verb = Verb(OPEN, to)
+        if alone and reason in SEEN_CLOSES and look.may("mark_seen"):
+            verb = Verb(
+                SEEN, reverse("admin:recordings_recording_seen", args=[trouble.newest_pk]), posts=True
+            )
         name = look.account_name(account)
-        yield Line(rank, trouble.since, role, name, count, url, words, verb=Verb(OPEN, to))
+        yield Line(rank, trouble.since, role, name, count, url, words, verb=verb)
 
 
-def _leaving(look: Look) -> Iterator[Line]:
-    if not look.leaving or look.leaves_first_at is None:
+def _at_risk(look: Look) -> Iterator[Line]:
+    if not look.at_risk or look.leaves_first_at is None:
         return
-    soon = look.leaves_first_at - look.now <= LEAVES_TODAY
-    url = listed("recording", leaving="yes")
-    noun = ngettext("recording", "recordings", look.leaving.n)
-    words = _("without a copy here, deleted by Vobiz within 7 days, the first %s") % (
+    is_near = look.leaves_first_at - look.now <= LEAVES_TODAY
+    noun = ngettext("recording", "recordings", look.at_risk.n)
+    words = _("not archived, deleted by Vobiz soon, the first %s") % (
         shown.days_left(look.leaves_first_at, look.now)
     )
     yield Line(
-        LEAVES_NOW if soon else LEAVES, look.leaves_first_at, "attention", "", f"{look.leaving} {noun}", url,
-        words, verb=Verb(OPEN, url),
+        LEAVES_NOW if is_near else LEAVES, look.leaves_first_at, "attention", "", f"{look.at_risk} {noun}",
+        listed("recording", kept="at_risk"), words, verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk")),
+    )  # fmt: skip
+
+
+def _lost(look: Look) -> Iterator[Line]:
+    if not look.lost:
+        return
+    noun = ngettext("recording", "recordings", look.lost.n)
+    words = _("lost: gone at Vobiz, or past its date, and never archived")
+    yield Line(
+        LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"), words,
+        verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),
     )  # fmt: skip
 
 

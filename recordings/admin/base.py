@@ -15,13 +15,19 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
+
+from recordings.admin.access import note_access
+from recordings.admin.whose import sees_many
+from recordings.choices import AccessAction, AccessResult
+from recordings.models import Recording
 
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 LONGEST_TERM = 200  # characters of a search
@@ -35,6 +41,13 @@ class Page:
     name: str
     permission: str
     methods: tuple[str, ...]
+    access: AccessAction | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """All that it takes to open it."""
+        return (self.permission, *self.also)
 
     @property
     def is_of_object(self) -> bool:
@@ -43,19 +56,26 @@ class Page:
 
 
 def page(
-    route: str, *, name: str, permission: str, methods: tuple[str, ...] = READ
-) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    route: str,
+    *,
+    name: str,
+    permission: str,
+    methods: tuple[str, ...] = READ,
+    access: AccessAction | None = None,
+    also: tuple[str, ...] = (),
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Make a method of a PortalAdmin a page at `route`, for those who have `permission` (`app.codename`).
 
     The method gets `(request)`, or `(request, obj)` where the route holds `<path:object_id>`: an object that
     `request.user` may see, or the answer is 404. What changes anything has `methods=WRITE`, or BOTH where GET
-    only asks. The page's URL name is `admin:<app>_<model>_<name>`.
+    only asks. The page's URL name is `admin:<app>_<model>_<name>`. `access`: what whoever opens it does with what was
+    said; the page writes that into the access log, and a refusal is written here. `also`: permissions it takes too.
     """
-    if permission.count(".") != 1 or not all(permission.split(".")):
+    if any(one.count(".") != 1 or not all(one.split(".")) for one in (permission, *also)):
         raise ImproperlyConfigured(f"The page {route} must name its permission as app.codename.")
 
-    def mark(method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-        method.portal_page = Page(route, name, permission, methods)  # type: ignore[attr-defined]
+    def mark(method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        method.portal_page = Page(route, name, permission, methods, access, also)  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -78,6 +98,8 @@ class PortalChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """The page's rows; how many there are in all is only counted where it is the same number."""
         super().get_results(request)
+        owner: Any = self.model_admin
+        owner.on_page(self.result_list)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
 
@@ -168,6 +190,16 @@ class PortalAdmin(_Base):
         """Django would lead to the index with a message; what is absent or not ours to see is not found."""
         raise Http404
 
+    # Columns
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Without whose a row is, for somebody who sees one account only."""
+        columns = super().get_list_display(request)
+        return [name for name in columns if name != "account_name" or sees_many(request)]
+
+    def on_page(self, rows: Any) -> None:
+        """What is to be known of a page's rows together, before they are drawn."""
+
     # Permissions
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -184,7 +216,7 @@ class PortalAdmin(_Base):
 
     # Custom pages
 
-    def pages(self) -> Iterator[tuple[Page, Callable[..., HttpResponse]]]:
+    def pages(self) -> Iterator[tuple[Page, Callable[..., HttpResponseBase]]]:
         """The custom pages of this admin."""
         for name in dir(type(self)):
             found = getattr(getattr(type(self), name), "portal_page", None)
@@ -203,16 +235,18 @@ class PortalAdmin(_Base):
         """`recordings_call_live` for the page `live` of Call."""
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
-    def guard(self, found: Page, method: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def guard(self, found: Page, method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         """The page behind its permission, its gate and its methods, in this order."""
 
-        def view(request: HttpRequest, object_id: str | None = None) -> HttpResponse:
-            if not request.user.has_perm(found.permission):
+        def view(request: HttpRequest, object_id: str | None = None) -> HttpResponseBase:
+            if not request.user.has_perms(found.permissions):
+                self.note_refusal(request, found.access, object_id)
                 raise PermissionDenied
             arguments: list[models.Model] = []
             if object_id is not None:
                 obj = self.get_object(request, unquote(object_id))
                 if obj is None:
+                    self.note_refusal(request, found.access, object_id)
                     raise Http404
                 arguments.append(obj)
             if request.method not in found.methods:
@@ -222,6 +256,25 @@ class PortalAdmin(_Base):
         # what the test that walks every route reads
         view.portal_page = found  # type: ignore[attr-defined]
         return self.admin_site.admin_view(view)
+
+    def note_refusal(
+        self, request: HttpRequest, access: AccessAction | None, object_id: str | None = None
+    ) -> None:
+        """Write into the access log who was refused what, theirs to see or not; what is not there is no refusal."""
+        if access is None:
+            return
+        recording, account = None, None
+        if object_id is not None:
+            try:
+                key: Any = self.opts.pk.to_python(unquote(object_id))
+            except ValidationError:
+                return
+            obj: Any = self.model._default_manager.filter(pk=key).first()
+            if obj is None:
+                return
+            recording = obj if isinstance(obj, Recording) else getattr(obj, "recording", None)
+            account = getattr(obj, "account", None)
+        note_access(request, access, recording, account=account, result=AccessResult.REFUSED)
 
     def render(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
@@ -303,6 +356,12 @@ class ReadOnlyAdmin(PortalAdmin):
             raise Http404
         if request.method not in READ:
             return HttpResponseNotAllowed(READ)
+        return self.show(request, obj, extra_context)
+
+    def show(
+        self, request: HttpRequest, obj: models.Model, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page of one row that the reader may see."""
         context = {
             "original": obj,
             "object": obj,

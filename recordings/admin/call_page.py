@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings.admin import shown
 from recordings.admin.base import may
 from recordings.admin.stopping import asked_before, no_url_words
-from recordings.choices import Attention, RecordingStatus
+from recordings.choices import RecordingStatus
 from recordings.coverage import Coverage, Doubt, Lane, Span, coverage
 from recordings.models import Call, Recording
 
@@ -112,7 +112,6 @@ def context(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
 def _attempt(request: HttpRequest, lane: Lane, call: Call, now: datetime) -> Attempt:
     recording = lane.recording
     may_stop = recording.is_open and may(request, "stop_recording")
-    again = recording.needs_attention == Attention.STOP_UNCONFIRMED
     asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
     if may_stop and not recording.recording_url:
         asked = no_url_words()
@@ -130,7 +129,7 @@ def _attempt(request: HttpRequest, lane: Lane, call: Call, now: datetime) -> Att
         what=shown.layout(recording),
         status=shown.status(recording),
         stop_words=asked if recording.is_open else "",
-        can_stop=may_stop and bool(recording.recording_url) and (not asked or again),
+        can_stop=may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,15 +14,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recordings.admin import shown
+from recordings.admin import cells, shown
+from recordings.admin.access import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.dates import ReceivedDateFilter
-from recordings.admin.facts import HIDDEN, Fact, Section, payload_facts
+from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
 from recordings.admin.filters import AccountFilter, UnsignedFilter
 from recordings.admin.finding import number_or_id
+from recordings.admin.taking_out import CsvPages
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
-from recordings.choices import EventOutcome, Scheme, Trust
+from recordings.choices import AccessAction, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
 
 MOST_AT_ONCE = 200
@@ -48,12 +51,13 @@ UNSIGNED_REFUSED = gettext_lazy(
 
 
 @admin.register(CallbackEvent)
-class CallbackEventAdmin(ReadOnlyAdmin):
+class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
     """Every delivery that belongs to us, as received."""
 
     page_template = "admin/recordings/callbackevent/page.html"
     change_list_template = "admin/recordings/worded_list.html"
-    list_display = ("when", "kind", "outcome_shown", "trust_shown", "deliveries", "numbers", "account_name")
+    csv_related = ("account",)
+    list_display = ("when", "kind", "outcome_shown", "trust_shown", "delivered", "numbers", "account_name")
     list_display_links = ("when",)
     list_filter = (ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter)
     list_select_related = ("account", "recording__call")
@@ -97,17 +101,22 @@ class CallbackEventAdmin(ReadOnlyAdmin):
         label = event.get_trust_display()
         return shown.badge(event.trust, f"{label} {_scheme(event)}".strip())
 
+    @admin.display(description=gettext_lazy("deliveries"))
+    def delivered(self, event: CallbackEvent) -> SafeString:
+        """How often the same content came."""
+        return cells.named(_("Deliveries"), event.deliveries)
+
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, event: Any) -> str | SafeString:
         """Of its recording's call."""
         if event.recording is None:
             return shown.NONE
-        return shown.from_to(event.recording.call) if event.sees_recording else str(shown.UNSEEN)
+        return cells.from_to(event.recording.call) if event.sees_recording else str(shown.UNSEEN)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, event: CallbackEvent) -> SafeString:
         """Whose it is."""
-        return shown.account_name(event.account)
+        return cells.account_name(event.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -153,19 +162,31 @@ class CallbackEventAdmin(ReadOnlyAdmin):
 
     # The page
 
-    def page_context(self, request: HttpRequest, obj: CallbackEvent) -> dict[str, Any]:
+    @page(
+        "<path:object_id>/words/",
+        name="words",
+        permission="recordings.read_transcription",
+        also=("recordings.view_callbackevent",),
+        methods=WRITE,
+        access=AccessAction.TRANSCRIPT,
+    )
+    def open_words(self, request: HttpRequest, event: Any) -> HttpResponse:
+        """Its page with what was said, which is a look at a transcript."""
+        if event.recording is not None and not event.sees_recording:
+            self.note_refusal(request, AccessAction.TRANSCRIPT, str(event.pk))
+            raise PermissionDenied
+        detail = f"callback event {event.pk}"
+        note_access(request, AccessAction.TRANSCRIPT, event.recording, account=event.account, detail=detail)
+        return self.show(request, event, self._received(event, hidden=None))
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Its fields, its trust, what became of it."""
-        reads = may(request, "read_transcription")
         outcome = EventOutcome(obj.outcome)
-        raw = obj.raw_text
-        sections = [
-            self._delivery(request, obj),
-            Section(_("Fields received"), payload_facts(obj.payload, with_transcript=reads)),
-        ]
-        if raw is not None:
-            text = shown.plain(raw) if reads else str(HIDDEN)
-            sections.append(Section(_("The beginning of what could not be read"), text=text))
+        reads = may(request, "read_transcription") and (obj.recording is None or obj.sees_recording)
+        has_words = obj.raw_text is not None or holds_speech(obj.payload)
         return {
+            **self._received(obj, hidden=str(CLOSED if reads else HIDDEN)),
+            "may_open": reads and has_words,
             "title": _("Callback about a %s") % obj.get_kind_display(),
             "event": obj,
             "outcome": self.outcome_shown(obj),
@@ -173,8 +194,16 @@ class CallbackEventAdmin(ReadOnlyAdmin):
             "error": shown.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
-            "sections": sections,
+            "sections": [self._delivery(request, obj)],
         }
+
+    def _received(self, event: CallbackEvent, *, hidden: str | None) -> dict[str, Any]:
+        """What came, with `hidden` in place of what was said; without it there is nothing left to open."""
+        sections = [Section(_("Fields received"), payload_facts(event.payload, hidden=hidden))]
+        if (raw := event.raw_text) is not None:
+            text = shown.plain(raw) if hidden is None else hidden
+            sections.append(Section(_("The beginning of what could not be read"), text=text))
+        return {"received": sections, "may_open": False}
 
     def _delivery(self, request: HttpRequest, event: Any) -> Section:
         seen = event.recording is None or event.sees_recording

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, IntegerField, Min, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,26 +13,28 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import call_page, shown
+from recordings.admin import call_page, cells, shown
 from recordings.admin.base import ReadOnlyAdmin, may
-from recordings.admin.dates import CallDateFilter
+from recordings.admin.dates import DateFilter
 from recordings.admin.facts import Fact, Section, as_said
 from recordings.admin.filters import AccountFilter
 from recordings.admin.finding import number_or_id
 from recordings.admin.live_calls import LivePages
+from recordings.admin.taking_out import CsvPages
 from recordings.choices import CallState
 from recordings.models import Call, Recording
 
 
 @admin.register(Call)
-class CallAdmin(LivePages, ReadOnlyAdmin):
+class CallAdmin(LivePages, CsvPages, ReadOnlyAdmin):
     """Calls as far as they are known here."""
 
     page_template = "admin/recordings/call/page.html"
     change_list_template = "admin/recordings/worded_list.html"
-    list_display = ("when", "direction_shown", "numbers", "state_shown", "recorded", "account_name")
+    csv_related = ("account",)
+    list_display = ("when", "numbers", "direction_shown", "state_shown", "recorded", "account_name")
     list_display_links = ("when",)
-    list_filter = (CallDateFilter, "state", "direction", AccountFilter)
+    list_filter = (DateFilter, "state", "direction", AccountFilter)
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
     search_fields = ("call_uuid",)
@@ -45,17 +47,11 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With how many recordings each has, and when the first of them was."""
+        """With how many recordings each has."""
         of_call = Recording.objects.filter(call=OuterRef("pk")).order_by().values("call")
-        counted = of_call.annotate(n=Count("pk"), first=Min("happened_at"))
-        rows: QuerySet[Any] = (
-            super()
-            .get_queryset(request)
-            .annotate(
-                recording_count=Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0),
-                recorded_at=Subquery(counted.values("first")),
-            )
-        )
+        counted = of_call.annotate(n=Count("pk"))
+        n = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(recording_count=n)
         return rows
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
@@ -63,19 +59,19 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         return queryset.filter(number_or_id(term, call="", recording=None))
 
     @admin.display(description=gettext_lazy("when"))
-    def when(self, call: Any) -> str | SafeString:
+    def when(self, call: Any) -> SafeString:
         """When it started; else when its first recording did; else when it became known here."""
-        return shown.moment(call.started_at or call.recorded_at or call.created_at)
+        return cells.day_and_time(call.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:
         """An arrow and a word."""
-        return shown.direction(call)
+        return shown.direction(call) if call.direction else cells.NOTHING
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, call: Call) -> SafeString:
         """Who speaks."""
-        return shown.from_to(call)
+        return cells.from_to(call)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, call: Call) -> str | SafeString:
@@ -83,14 +79,14 @@ class CallAdmin(LivePages, ReadOnlyAdmin):
         return shown.badge(call.state, call.get_state_display())
 
     @admin.display(description=gettext_lazy("recordings"))
-    def recorded(self, call: Any) -> int:
+    def recorded(self, call: Any) -> SafeString:
         """How many are known here."""
-        return int(call.recording_count)
+        return cells.named(_("Recordings"), call.recording_count)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, call: Call) -> SafeString:
         """Whose call it is."""
-        return shown.account_name(call.account)
+        return cells.account_name(call.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

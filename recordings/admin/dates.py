@@ -15,7 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.admin.filters import iso_day
 from recordings.admin.zones import reader_zone
-from recordings.models import Recording
 from recordings.overview import day_bounds
 
 PARAMETER = "date"  # and, between two dates, `date_from` and `date_to`, both included
@@ -159,22 +158,3 @@ class StartedDateFilter(DateFilter):
     """By when it began."""
 
     column = "started_at"
-
-
-class CallDateFilter(DateFilter):
-    """By what the list shows: when the call began; else its first recording; else when it became known here.
-
-    Each of the three is a range of its own, so that none of them has to be worked out for calls of other days.
-    """
-
-    column = "started_at"
-
-    def within(self, queryset: QuerySet[Any], first: date | None, last: date | None) -> QuerySet[Any]:
-        """The calls of these days."""
-        recorded = Recording.objects.filter(between(first, last, self.zone, "happened_at")).order_by()
-        by_recording = Q(started_at=None, pk__in=recorded.values("call")) & between(
-            first, None, self.zone, "recorded_at"
-        )
-        by_row = Q(started_at=None, recorded_at=None) & between(first, last, self.zone, "created_at")
-        by_start = Q(started_at__isnull=False) & between(first, last, self.zone, "started_at")
-        return queryset.filter(by_start | by_recording | by_row)

@@ -20,6 +20,7 @@ from recordings.models import Recording
 
 UNKNOWN_BUT_SHORT = 100  # characters
 HIDDEN = gettext_lazy("hidden: you do not have the permission to read transcripts")
+CLOSED = gettext_lazy("hidden until you open it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +110,24 @@ def as_said(data: object) -> str:
     return shown.plain(json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True, default=str))
 
 
-def payload_facts(payload: Mapping[str, Any], *, with_transcript: bool) -> list[Fact]:
-    """The fields of a callback, in order of their names; what was said only for those who may read it."""
+def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fact]:
+    """The fields of a callback, in order of their names. `hidden`: what stands in place of what was said."""
     found = []
     for name in sorted(payload):
-        value = payload[name]
-        text = value if isinstance(value, str) else as_said(value)
-        if not with_transcript and text and may_hold_speech(name, text):
-            text = str(HIDDEN)
+        text = _text_of(payload[name])
+        if hidden is not None and text and may_hold_speech(name, text):
+            text = hidden
         found.append(Fact(shown.plain(name), shown.plain(text) or _("(empty)")))
     return found
+
+
+def holds_speech(payload: Mapping[str, Any]) -> bool:
+    """Whether any of its fields may hold what was said."""
+    return any((text := _text_of(value)) and may_hold_speech(name, text) for name, value in payload.items())
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else as_said(value)
 
 
 def may_hold_speech(name: str, text: str) -> bool:

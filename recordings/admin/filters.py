@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import F, QuerySet
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings import overview
 from recordings.admin.base import may
 from recordings.admin.shown import plain
+from recordings.admin.whose import accounts_seen
 from recordings.admin.zones import reader_zone
 from recordings.choices import Attention, RecordingStatus
 from recordings.models import Account
@@ -28,8 +29,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The accounts the reader sees."""
-        accounts = Account.objects.visible_to(request.user).only("pk", "auth_id", "name")
-        found = [(str(account.pk), plain(account)) for account in accounts]
+        found = [(str(account.pk), plain(account)) for account in accounts_seen(request)]
         return found if len(found) > 1 else []
 
     def has_output(self) -> bool:
@@ -43,7 +43,11 @@ class AccountFilter(admin.SimpleListFilter):
             return queryset
         if not value.isascii() or not value.isdigit():
             return queryset.none()
-        return queryset.filter(**{f"{self.path}_id": value})
+        return self.found(queryset, value)
+
+    def found(self, rows: QuerySet[Any], pk: str) -> QuerySet[Any]:
+        """Those of the account."""
+        return rows.filter(**{f"{self.path}_id": pk})
 
 
 class RecordingAccountFilter(AccountFilter):
@@ -90,20 +94,36 @@ class LinkedFilter(admin.SimpleListFilter):
         raise NotImplementedError
 
 
-class LeavingFilter(LinkedFilter):
-    """Recordings whose audio Vobiz deletes soon; such a list begins with the first to go."""
+class KeptFilter(admin.SimpleListFilter):
+    """How safe the audio is: only a link chooses it, and it is drawn while it is on, so that it can be taken off."""
 
-    title = _("kept at Vobiz")
-    parameter_name = "leaving"
-    words = _("leaves within 7 days")
+    title = _("audio")
+    parameter_name = "kept"
+    WORDS: ClassVar[dict[str, Any]] = {
+        "at_risk": _("at risk: leaves Vobiz soon, not archived"),
+        "lost": _("lost"),
+        "lost_before": _("gone before the first sync"),
+    }
 
-    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """By how long each account's audio is kept."""
-        accounts = Account.objects.visible_to(request.user).order_by()
-        kept_days = list(accounts.values_list("retention_days", flat=True).distinct())
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The one choice, while it is made."""
+        value = request.GET.get(self.parameter_name)
+        return [(value, self.WORDS[value])] if value in self.WORDS else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """By how long each account's audio is kept; what is at risk begins with the first to go."""
         rows: Any = queryset
-        leaving = rows.leaving(timezone.now(), overview.LEAVES_SOON, kept_days=kept_days)
-        found: QuerySet[Any] = leaving.annotate(list_order=F("leaves_at"))
+        found: QuerySet[Any] = queryset
+        now, accounts = timezone.now(), Account.objects.visible_to(request.user).order_by()
+        match self.value():
+            case "at_risk":
+                kept_days = {account.retention_days for account in accounts}
+                at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
+                found = at_risk.annotate(list_order=F("leaves_at"))
+            case "lost":
+                found = rows.lost(now, accounts)
+            case "lost_before":
+                found = rows.lost_before(now, accounts)
         return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch
@@ -27,7 +27,6 @@ from recordings.models import Account, Call, Recording
 
 MOST_CALLS = 500
 EVERY = 5  # seconds between two looks of a page that is looked at
-STALE = timedelta(seconds=60)
 KEYS = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -68,7 +67,7 @@ class LivePages(StartPages):
             "term": term,
             "only_recorded": only_recorded,
             "accounts": accounts,
-            "silent": [_silence(account, now) for account in accounts if _is_stale(account, now)],
+            "silent": [_silence(account, now) for account in accounts if live.is_stale(account, now)],
             "read_at": read_at,
             "read_ago": shown.ago(read_at, now) if read_at else "",
             "read_moment": shown.moment(read_at),
@@ -92,7 +91,7 @@ class LivePages(StartPages):
                 level, words = stop_all_words(call, result)
                 log = _("Asked to stop all of it: %s") % words
                 self.log_each(request, list(stopping), log)
-                to = self.back(request, call)
+                to = self.back(request, call, level=level)
                 return self.conclude(request, call, words=words, log=log, to=to, level=level)
             has_changed = True
         row = live_row(call, now, running=running_of(call))
@@ -100,6 +99,7 @@ class LivePages(StartPages):
             "row": row,
             "has_changed": has_changed,
             "expected": keys(row.running),
+            "is_over": call.state == CallState.ENDED and not row.running,
             "back": self.back(request, call),
             "original": call,
         }
@@ -139,12 +139,6 @@ def _over(request: HttpRequest, accounts: list[Account], still: Collection[int])
     for pk, at in ended.values_list("pk", "ended_at"):
         words[pk] = _("ended %s") % shown.clock(at, now=now) if at else _("ended")
     return words
-
-
-def _is_stale(account: Account, now: datetime) -> bool:
-    """Its rows are not as fresh as the page says."""
-    at = account.live_refreshed_at
-    return account.live_error is not None or at is None or now - at > STALE
 
 
 def _silence(account: Account, now: datetime) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.contrib import messages
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -64,6 +66,16 @@ def live_row(call: Call, now: datetime, *, running: list[Recording] | None = Non
     )
 
 
+def at_row(call: Call, *, level: int = messages.SUCCESS) -> str:
+    """The live calls, with the focus on this one's row, or on the words that came along."""
+    return reverse("admin:recordings_call_live") + focus_on(f"call-{call.pk}", level=level)
+
+
+def focus_on(row_id: str, *, level: int) -> str:
+    """The fragment that puts the focus on a row, or on the words above where something did not go well."""
+    return "#content-start" if level >= messages.WARNING else f"#{row_id}"
+
+
 def running_of(call: Call) -> list[Recording]:
     """The open recordings of one call."""
     return list(call.open_recordings().select_related("requested_by", "stop_requested_by"))
@@ -76,7 +88,6 @@ def keys(running: Collection[Running]) -> str:
 
 def _line(recording: Recording, call: Call, now: datetime) -> Running:
     recording.account = call.account  # the same row, and not to be fetched for every line
-    unconfirmed = recording.needs_attention == Attention.STOP_UNCONFIRMED
     asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
     return Running(
         recording=recording,
@@ -85,7 +96,7 @@ def _line(recording: Recording, call: Call, now: datetime) -> Running:
         left=_left(recording, now),
         asked=asked,
         why_no_stop="" if recording.recording_url else no_url_words(),
-        may_stop=bool(recording.recording_url) and (not asked or unconfirmed),
+        may_stop=bool(recording.recording_url) and recording.may_ask_stop(now),
     )
 
 

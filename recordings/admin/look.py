@@ -14,7 +14,7 @@ from recordings import overview
 from recordings.admin import shown
 from recordings.admin.base import may
 from recordings.admin.zones import reader_zone
-from recordings.overview import SILENT_IN_A_ROW, Counted, Day, Starts, Trouble
+from recordings.overview import SILENT_IN_A_ROW, Background, Counted, Day, Gap, Starts, Trouble
 from recordings.provider import public_url
 
 
@@ -28,25 +28,30 @@ class Look:
     zone: tzinfo
     live_calls: Counted
     running: dict[str, Counted]
-    leaving: Counted
+    at_risk: Counted
     leaves_first_at: datetime | None
+    lost: Counted
+    lost_before: Counted
+    archiving: overview.Archiving | None
     for_a_person: dict[tuple[int, str], Trouble]
     broken_syncs: dict[int, Trouble]
     callback_troubles: dict[tuple[int, str, str], Trouble]
     unsigned: dict[int, Trouble]
     starts: Starts | None
+    background: Background | None
+    gaps: dict[int, Gap]
     days: list[Day] = field(default_factory=list)
 
     @classmethod
     def at(cls, request: HttpRequest, now: datetime) -> Look:
-        """Read it: ten queries at most, of which each has an index and an end."""
+        """Read it: twenty queries at most, of which each has an index and an end."""
         user: Any = request.user
         seen = overview.accounts(user, now)
         zone = reader_zone(request)
         calls, recordings = may(request, "view_call"), may(request, "view_recording")
         syncs, callbacks = may(request, "view_syncrun"), may(request, "view_callbackevent")
         kept_days = {account.retention_days for account in seen} if recordings else set()
-        leaving, first_at = overview.leaving(user, now, kept_days=kept_days)
+        at_risk, first_at = overview.at_risk(user, now, kept_days=kept_days)
         return cls(
             request=request,
             now=now,
@@ -54,13 +59,18 @@ class Look:
             zone=zone,
             live_calls=overview.live_calls(user) if calls else Counted(),
             running=overview.running(user) if recordings else {},
-            leaving=leaving,
+            at_risk=at_risk,
             leaves_first_at=first_at,
+            lost=overview.lost(user, now, seen) if recordings else Counted(),
+            lost_before=overview.lost_before(user, now, seen) if recordings else Counted(),
+            archiving=overview.archiving(user, now) if recordings else None,
             for_a_person=overview.for_a_person(user) if recordings else {},
             broken_syncs=overview.broken_syncs(user, seen) if syncs else {},
             callback_troubles=overview.callback_troubles(user) if callbacks else {},
             unsigned=overview.unsigned(user, seen, now) if callbacks else {},
             starts=overview.starts(user, now) if recordings and callbacks else None,
+            background=overview.background(user, now) if syncs else None,
+            gaps=overview.gaps(user, seen) if recordings else {},
             days=overview.days(user, now.astimezone(zone).date(), zone) if recordings else [],
         )
 

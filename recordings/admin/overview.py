@@ -16,7 +16,10 @@ from django.utils.translation import ngettext
 
 from recordings.admin import shown
 from recordings.admin.attention import STALE_SYNC, Verb, lines, listed
+from recordings.admin.background_line import worker_line
+from recordings.admin.kept_cards import archive_card, at_risk_card
 from recordings.admin.look import Look
+from recordings.admin.number import Number
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.overview import TROUBLES, Counted, Day, Trouble
 
@@ -30,21 +33,6 @@ class Ended(TextChoices):
     COMPLETED = "completed"
     CUT = "cut"
     FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number that links to the list of just those rows."""
-
-    count: Counted
-    url: str
-    words: str
-    role: str = "quiet"
-
-    @property
-    def shape(self) -> str:
-        """Beside its colour."""
-        return shown.SHAPES[self.role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +74,9 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     return {
         "look": look,
         "now_numbers": _now(look),
-        "leaving": _leaving(look),
+        "at_risk": at_risk_card(look),
+        "archive": archive_card(look),
+        "worker": worker_line(look),
         "callbacks": _callbacks(look) if look.may("view_callbackevent") else None,
         "syncs": _syncs(look)[:MOST_SYNCS] if look.sees_syncs else None,
         "syncs_left_out": max(0, len(_active(look)) - MOST_SYNCS),
@@ -117,20 +107,6 @@ def _now(look: Look) -> list[Number]:
             url = listed("recording", status__exact=RecordingStatus.REQUESTED.value)
             found.append(Number(n, url, words, "attention"))
     return found
-
-
-def _leaving(look: Look) -> dict[str, Any] | None:
-    if not look.may("view_recording"):
-        return None
-    n = look.leaving
-    words = ngettext("recording leaves Vobiz within 7 days", "recordings leave Vobiz within 7 days", n.n)
-    first = look.leaves_first_at
-    return {
-        "number": Number(n, listed("recording", leaving="yes"), words, "attention" if n else "good"),
-        "first": shown.days_left(first, look.now) if first else "",
-        "first_at": shown.moment(first, look.zone) if first else "",
-        "kept_days": sorted({account.retention_days for account in look.accounts}),
-    }
 
 
 def _callbacks(look: Look) -> dict[str, Any]:

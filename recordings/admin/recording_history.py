@@ -13,15 +13,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from recordings.admin import shown
+from recordings.admin import kept, shown
 from recordings.admin.base import may
 from recordings.admin.facts import source_words
-from recordings.admin.recording_page import SOON_GONE
-from recordings.choices import RecordingStatus
+from recordings.admin.recording_page import silence
+from recordings.choices import AccessResult
 from recordings.forms import span
-from recordings.models import CallbackEvent, Recording, Transcription
+from recordings.models import AccessEvent, CallbackEvent, Recording, Transcription
 
 MOST_EVENTS = 50  # callbacks, and as many lines of what people did
+ACCESS_ROLES = {AccessResult.OK: "good", AccessResult.REFUSED: "bad", AccessResult.FAILED: "attention"}
 # what Vobiz says happened, by the column that says when
 AT_VOBIZ = ("started_at", "ended_at", "added_at")
 
@@ -54,36 +55,22 @@ def strip(recording: Recording, held: Transcription | None, now: datetime) -> li
         found.append(Chip(_("Limit"), shown.flag(words)))
     elif recording.is_open and recording.cuts_at is not None:
         found.append(Chip(_("Limit"), format_html("{} {}", _("cuts at"), shown.moment(recording.cuts_at))))
-    if (kept := _kept(recording, now)) is not None:
-        found.append(Chip(_("Audio"), kept))
+    if (audio := kept.chip(recording, now)) is not None:
+        found.append(Chip(_("Audio"), audio))
     badge = shown.badge(held.status, held.get_status_display()) if held is not None else _("none")
     found.append(Chip(_("Transcript"), badge))
     return found
 
 
-def _kept(recording: Recording, now: datetime) -> SafeString | None:
-    """Until when the audio can be had; None while there is none."""
-    if recording.gone_at_provider_at is not None:
-        words = shown.badge("gone", _("gone at Vobiz since"), role="quiet")
-        return format_html("{} {}", words, shown.moment(recording.gone_at_provider_at))
-    if recording.status != RecordingStatus.COMPLETED:
-        return None
-    leaves = recording.leaves_vobiz_at
-    left = shown.days_left(leaves, now)
-    if leaves <= now:
-        return format_html("{}", shown.badge("past", _("Vobiz is said to have deleted it"), role="attention"))
-    soon = shown.flag(left) if leaves - now < SOON_GONE else left
-    return format_html("{} {} ({})", _("at Vobiz until"), shown.moment(leaves), soon)
-
-
 def history(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:
-    """Everything known to have happened, oldest first; callbacks only for those who may see them. Two queries."""
+    """Everything known to have happened, oldest first; callbacks and listeners only for those who may see them."""
     found = [
         *_by_people(recording),
         *_at_vobiz(recording),
         *_transcribed(held),
         *_logged(recording),
         *(_called_back(request, recording) if may(request, "view_callbackevent") else []),
+        *(_accessed(request, recording) if may(request, "view_accessevent") else []),
     ]
     return sorted(found, key=lambda happening: happening.at)
 
@@ -119,7 +106,11 @@ def _at_vobiz(recording: Recording) -> list[Happening]:
             about = _("approximate") if column == "started_at" and recording.times_approximate else ""
             found.append(Happening(at, words[column], source_words(recording, column), about))
     if recording.synced_at is not None:
-        found.append(Happening(recording.synced_at, _("The API said something new, for the last time")))
+        found.append(Happening(recording.synced_at, _("The last news from the API")))
+    if recording.no_callback_at is not None:
+        found.append(Happening(recording.no_callback_at, silence(recording)))
+    if recording.archived_at is not None:
+        found.append(Happening(recording.archived_at, _("Its audio was archived"), _("Vobiz's file")))
     if recording.gone_at_provider_at is not None:
         found.append(Happening(recording.gone_at_provider_at, _("Vobiz had it no more; its row stays here")))
     return found
@@ -163,3 +154,23 @@ def _delivered(event: CallbackEvent) -> SafeString:
     outcome = shown.badge(event.outcome, event.get_outcome_display())
     times = _("%d deliveries") % event.deliveries if event.deliveries > 1 else ""
     return format_html("{} {}", outcome, times)
+
+
+def _accessed(request: HttpRequest, recording: Recording) -> list[Happening]:
+    """Who played, downloaded, read or exported it: the newest of them, each leading to its line in the access log."""
+    events: Any = AccessEvent.objects.visible_to(request.user).about(recording.pk, recording.recording_id)
+    return [
+        Happening(
+            event.at,
+            shown.linked(request, event, event.get_action_display().capitalize()),
+            shown.words(event.username),
+            accessed_badge(event),
+        )
+        for event in events[:MOST_EVENTS]
+    ]
+
+
+def accessed_badge(event: AccessEvent) -> SafeString:
+    """How an access ended."""
+    role = ACCESS_ROLES.get(AccessResult(event.result), "bad")
+    return format_html("{}", shown.badge(event.result, event.get_result_display(), role=role))

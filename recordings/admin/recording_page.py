@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -12,21 +11,20 @@ from django.utils.translation import gettext as _
 from recordings.admin import shown
 from recordings.admin.base import may
 from recordings.admin.facts import Fact, Section
-from recordings.choices import Origin, TranscriptionStatus
+from recordings.choices import Origin, RecordingStatus, TranscriptionStatus
 from recordings.forms import span
 from recordings.models import Recording, Transcription
-
-SOON_GONE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """The transcript, or in words why there is none to read."""
+    """The transcript, or in words why there is none to read. `opened_by`: the address of the form that opens it."""
 
     text: str | None
     words: str
     facts: list[Fact]
     badge: str | SafeString
+    opened_by: str = ""
 
 
 def identity(request: HttpRequest, recording: Recording) -> Section:
@@ -43,8 +41,8 @@ def identity(request: HttpRequest, recording: Recording) -> Section:
                 shown.identifier(recording.recording_id) if recording.recording_id else _no_id(),
             ),
             Fact(_("Account"), shown.linked(request, recording.account)),
-            Fact(_("Known here"), recording.get_origin_display()),
-            Fact(_("API last said anything new"), shown.moment(recording.synced_at)),
+            Fact(_("How it came here"), recording.get_origin_display()),
+            Fact(_("Last news from the API"), shown.moment(recording.synced_at)),
         ],
     )
 
@@ -64,7 +62,7 @@ def asked_for(recording: Recording) -> Section:
         Fact(_("Would be cut at"), shown.moment(recording.cuts_at)),
         Fact(_("Channels"), recording.get_channels_display() if recording.channels else shown.NONE),
         Fact(_("Transcribe"), _("yes") if recording.transcribe else _("no")),
-        Fact(_("Callback address given to Vobiz"), _callback_address(recording)),
+        Fact(_("Callback address given to Vobiz"), _callback_address(recording), hint=silence(recording)),
     ]
     if recording.stop_requested_at is not None:
         by = shown.words(recording.stop_requested_by or _("command line"))
@@ -78,6 +76,15 @@ def _cut_hint(recording: Recording) -> str:
     return _("it ended at this limit, maybe while the call went on") if recording.was_cut else ""
 
 
+def silence(recording: Recording) -> str:
+    """That its callback never came; empty where one came, or may still."""
+    if recording.no_callback_at is None:
+        return ""
+    if recording.status == RecordingStatus.COMPLETED:
+        return _("found by read-back, no callback came")
+    return _("no callback came; Vobiz is asked instead")
+
+
 def _callback_address(recording: Recording) -> str:
     """The base only: the rest of the path is a secret."""
     if recording.callback_base is None:
@@ -85,25 +92,13 @@ def _callback_address(recording: Recording) -> str:
     return shown.plain(recording.callback_base)
 
 
-def storage(recording: Recording, now: datetime) -> Section:
-    """Until when Vobiz keeps the audio."""
-    if recording.gone_at_provider_at is not None:
-        gone = Fact(
-            _("Gone at Vobiz"),
-            shown.moment(recording.gone_at_provider_at),
-            hint=_("its row stays here"),
-        )
-        return Section(_("Kept"), [gone])
-    leaves = recording.leaves_vobiz_at
-    days = recording.account.retention_days
-    hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
-        "left": shown.days_left(leaves, now), "days": days,
-    }  # fmt: skip
-    return Section(_("Kept"), [Fact(_("Leaves Vobiz"), shown.moment(leaves), hint=hint)])
+def transcript(
+    request: HttpRequest, recording: Recording, held: Transcription | None, *, opened_by: str
+) -> Transcript:
+    """For everyone, how it stands; for those who may read it, the address that opens it, which is written down.
 
-
-def transcript(request: HttpRequest, recording: Recording, held: Transcription | None) -> Transcript:
-    """The text for those who may read it; for everyone, how it stands. `held` is the recording's, if it has one."""
+    `held` is the recording's, if it has one.
+    """
     if held is None:
         return Transcript(None, _none_words(recording), [], "")
     badge = shown.badge(held.status, held.get_status_display())
@@ -111,6 +106,12 @@ def transcript(request: HttpRequest, recording: Recording, held: Transcription |
         return Transcript(None, why_none(held), [], badge)
     if not may(request, "read_transcription"):
         return Transcript(None, _("You do not have the permission to read transcripts."), [], badge)
+    return Transcript(None, trust_words(held), charges(held), badge, opened_by)
+
+
+def opened(held: Transcription) -> Transcript:
+    """The text. Only for a view that has written into the access log who reads it."""
+    badge = shown.badge(held.status, held.get_status_display())
     return Transcript(shown.plain(held.text or ""), trust_words(held), charges(held), badge)
 
 

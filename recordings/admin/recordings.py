@@ -9,13 +9,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import control
-from recordings.admin import shown
-from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin import cells, kept, shown
+from recordings.admin.archiving import ArchivePages
+from recordings.admin.at_risk import AtRiskPages, seen_context
+from recordings.admin.audio import AudioPages
+from recordings.admin.base import WRITE, may, page
 from recordings.admin.dates import DateFilter
 from recordings.admin.facts import Section, as_said, vobiz_facts
 from recordings.admin.filters import (
@@ -23,19 +27,23 @@ from recordings.admin.filters import (
     AttentionFilter,
     DayFilter,
     EndedFilter,
-    LeavingFilter,
+    KeptFilter,
     SilentFilter,
 )
 from recordings.admin.finding import number_or_id
+from recordings.admin.live_rows import at_row, focus_on
+from recordings.admin.player import player
 from recordings.admin.recording_history import history, strip
-from recordings.admin.recording_page import asked_for, identity, storage, transcript
-from recordings.admin.stopping import stop_words
+from recordings.admin.recording_page import asked_for, identity, transcript
+from recordings.admin.stopping import asked_before, stop_words
+from recordings.admin.taking_out import ZipPages
+from recordings.admin.whose import sees_many
 from recordings.choices import ATTENTION_WORDS, Attention
 from recordings.models import Recording, Transcription
 
 
 @admin.register(Recording)
-class RecordingAdmin(ReadOnlyAdmin):
+class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
     """Every recording known here, started here or not."""
 
     page_template = "admin/recordings/recording/page.html"
@@ -43,22 +51,22 @@ class RecordingAdmin(ReadOnlyAdmin):
     list_display = (
         "when",
         "numbers",
-        "duration",
+        "length",
         "format_shown",
-        "status_shown",
+        "kept",
         "text",
         "started_by",
-        "account_name",
     )
     list_display_links = ("when",)
     list_filter = (
         DateFilter, "status", EndedFilter, AttentionFilter, "origin", AccountFilter,
-        DayFilter, LeavingFilter, SilentFilter,
+        DayFilter, KeptFilter, SilentFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")
     search_fields = ("recording_id",)
     search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    actions = ("archive_selected", "export_zip", "mark_seen")
     empty_words = gettext_lazy(
         "No recording is known here yet. They come by recording a live call, through callbacks, and by a sync."
     )
@@ -68,35 +76,40 @@ class RecordingAdmin(ReadOnlyAdmin):
         return queryset.filter(number_or_id(term, call="call__", recording=""))
 
     @admin.display(description=gettext_lazy("when"))
-    def when(self, recording: Recording) -> str | SafeString:
-        """Started, else added, else asked for; in the reader's zone."""
-        return shown.moment(recording.happened_at)
+    def when(self, recording: Any) -> str | SafeString:
+        """Started, else added, else asked for; with the bar that recordings of one call share."""
+        at = cells.day_and_time(recording.happened_at, timezone.now())
+        return format_html("{}{}", at, cells.bar(recording.shared))
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Recording) -> SafeString:
         """Who spoke."""
-        return shown.from_to(recording.call)
+        return cells.from_to(recording.call)
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def parties(self, recording: Recording) -> SafeString:
+        """Who spoke, and in which account."""
+        return cells.from_to_of(recording.call, recording.account)
 
     @admin.display(description=gettext_lazy("length"))
-    def duration(self, recording: Recording) -> str:
-        """By Vobiz's count."""
-        return shown.length(None if recording.duration_ms is None else recording.duration_ms / 1_000)
+    def length(self, recording: Recording) -> str | SafeString:
+        """By Vobiz's count, and whether its limit cut it."""
+        return cells.length(recording)
 
     @admin.display(description=gettext_lazy("format"))
     def format_shown(self, recording: Recording) -> str:
         """Format and channels."""
         return shown.layout(recording)
 
-    @admin.display(description=gettext_lazy("status"))
-    def status_shown(self, recording: Recording) -> SafeString:
-        """Status, and what asks for a person."""
-        return shown.status(recording)
+    @admin.display(description=gettext_lazy("kept"))
+    def kept(self, recording: Recording) -> SafeString:
+        """Archived, or how long Vobiz keeps it; how it stands until then; what asks for a person."""
+        return cells.kept(recording, timezone.now())
 
-    @admin.display(description=gettext_lazy("transcript"))
-    def text(self, recording: Recording) -> str | SafeString:
+    @admin.display(description=gettext_lazy("text"))
+    def text(self, recording: Recording) -> SafeString:
         """Where its transcript stands."""
-        held = getattr(recording, "transcription", None)
-        return shown.badge(held.status, held.get_status_display()) if held is not None else shown.NONE
+        return cells.transcript(getattr(recording, "transcription", None))
 
     @admin.display(description=gettext_lazy("started by"))
     def started_by(self, recording: Recording) -> str:
@@ -105,10 +118,15 @@ class RecordingAdmin(ReadOnlyAdmin):
             return recording.get_origin_display()
         return shown.words(recording.requested_by or _("command line"))
 
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, recording: Recording) -> SafeString:
-        """Whose recording it is."""
-        return shown.account_name(recording.account)
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """With whose each is beneath its numbers, for somebody who sees several accounts."""
+        columns = super().get_list_display(request)
+        whose = "parties" if sees_many(request) else "numbers"
+        return [whose if name == "numbers" else name for name in columns]
+
+    def on_page(self, rows: Any) -> None:
+        """Which of them are of one call."""
+        cells.mark_shared_calls(rows)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -124,22 +142,28 @@ class RecordingAdmin(ReadOnlyAdmin):
         recording.refresh_from_db()
         level, words = stop_words(recording, result, now=now)
         log = _("Asked to stop it: %s") % words
-        back = self.to_object(recording)
-        if request.POST.get("back") == "live" and may(request, "view_live_calls"):
-            back = reverse("admin:recordings_call_live")
-        elif not self.has_view_permission(request):
-            back = self.to_index()
-        return self.conclude(request, recording, words=words, log=log, to=back, level=level)
+        to = self._after_stop(request, recording, level)
+        return self.conclude(request, recording, words=words, log=log, to=to, level=level)
+
+    def _after_stop(self, request: HttpRequest, recording: Recording, level: int) -> str:
+        """Back to where it was pressed, the focus on what was stopped; or to what else this person may open."""
+        pressed_on = request.POST.get("back")
+        if pressed_on == "live" and may(request, "view_live_calls"):
+            return at_row(recording.call, level=level)
+        if pressed_on == "call" and may(request, "view_call"):
+            call = reverse("admin:recordings_call_change", args=[recording.call_id])
+            return call + focus_on(f"attempt-{recording.pk}", level=level)
+        return self.to_object(recording) if self.has_view_permission(request) else self.to_index()
 
     def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
         """What is known of it, and from where."""
         now = timezone.now()
         held = Transcription.objects.filter(recording=obj).first()
         sections = [
+            kept.section(obj, now),
             identity(request, obj),
             *([asked_for(obj)] if obj.requested_at is not None else []),
             Section(_("What Vobiz says"), vobiz_facts(obj)),
-            storage(obj, now),
         ]
         if obj.provider_data is not None:
             said = as_said(obj.provider_data)
@@ -149,12 +173,16 @@ class RecordingAdmin(ReadOnlyAdmin):
             "title": _("Recording of %s") % shown.plain(obj.call),
             "recording": obj,
             "now": now,
+            **seen_context(request, obj, now),
             "attention": ATTENTION_WORDS[Attention(obj.needs_attention)] if obj.needs_attention else "",
             "error": shown.plain(obj.error) if obj.error else "",
+            "may_archive": may(request, "archive_recording") and kept.may_be_archived(obj),
             "may_stop": may_stop,
             "can_stop_one": may_stop and bool(obj.recording_url),
-            "can_stop_again": obj.needs_attention == Attention.STOP_UNCONFIRMED,
-            "transcript": transcript(request, obj, held),
+            "may_ask_stop": obj.may_ask_stop(now),
+            "asked": asked_before(obj, now) if obj.stop_requested_at is not None else "",
+            "player": player(request, obj),
+            "transcript": transcript(request, obj, held, opened_by=self.to_page("transcript", obj.pk)),
             "strip": strip(obj, held, now),
             "history": history(request, obj, held),
             "sees_callbacks": may(request, "view_callbackevent"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 from django.db import models
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import dateformat, timezone
+from django.utils import dateformat, formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -28,7 +28,7 @@ from recordings.choices import (
     TranscriptionStatus,
     Trust,
 )
-from recordings.models import Account, Call, Recording
+from recordings.models import Call, Recording
 from recordings.numbers import grouped
 
 NONE = "–"
@@ -37,6 +37,8 @@ UNSEEN = gettext_lazy("not yours to see")  # a row of an account that the reader
 MARKS = re.compile(
     "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
+NOT_DIGITS = re.compile(r"[^0-9]+")
+LONG_NUMBER = 28  # characters
 DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
 SHAPES = {"running": "●", "good": "✓", "attention": "!", "bad": "×", "quiet": "·"}
 ROLES: dict[str, str] = {
@@ -98,12 +100,16 @@ def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
 
 
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
-    """`18:16 IST`, with the day where it is not today's; for sentences."""
+    """`18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
     zone = zone_of(zone)
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     days = (local.date() - today).days
-    day = {0: "", 1: _("tomorrow") + " "}.get(days, dateformat.format(local, "j M Y") + " ")
-    return f"{day}{dateformat.format(local, 'H:i')} {zone_name(local)}"
+    time = f"{dateformat.format(local, 'H:i')} {zone_name(local)}"
+    if days == 0:
+        return time
+    if days == 1:
+        return _("%s tomorrow") % time
+    return _("%(time)s on %(day)s") % {"time": time, "day": dateformat.format(local, "j M Y")}
 
 
 def zone_name(local: datetime) -> str:
@@ -136,14 +142,24 @@ def length(seconds: float | None) -> str:
 
 
 def number(value: str | None) -> str | SafeString:
-    """A number the way its country writes it, selected whole by one click; as Vobiz gave it on hover."""
+    """A number the way its country writes it, selected whole by one click.
+
+    As Vobiz gave it on hover, where that is more than other gaps, or where a column may have no room for it.
+    """
     if not value:
         return NONE
-    return format_html(
-        '<bdi class="portal-number" title="{}">{}</bdi>',
-        _("Vobiz says: %s") % plain(value),
-        plain(grouped(value)),
-    )
+    words, given = number_words(value)
+    if given:
+        return format_html('<bdi class="portal-number" title="{}">{}</bdi>', given, words)
+    return format_html('<bdi class="portal-number">{}</bdi>', words)
+
+
+def number_words(value: str) -> tuple[str, str]:
+    """A number as it is written, and what to say of it on hover, if anything."""
+    words = plain(grouped(value))
+    if len(words) <= LONG_NUMBER and NOT_DIGITS.sub("", words) == NOT_DIGITS.sub("", value):
+        return words, ""
+    return words, _("Vobiz says: %s") % plain(value)
 
 
 def from_to(call: Call) -> SafeString:
@@ -151,12 +167,6 @@ def from_to(call: Call) -> SafeString:
     if not call.from_number and not call.to_number:
         return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
     return format_html("{} → {}", number(call.from_number), number(call.to_number))
-
-
-def account_name(account: Account) -> SafeString:
-    """What people call it, with its Auth ID on hover."""
-    name = plain(account.name or account.auth_id)
-    return format_html('<span class="portal-name" title="{}">{}</span>', plain(account), name)
 
 
 def direction(call: Call) -> str:
@@ -180,8 +190,11 @@ def badge(value: str | None, label: object, *, role: str | None = None) -> str |
     return format_html('<span class="portal-badge portal-{}">{} {}</span>', role, shape, plain(label))
 
 
-def flag(label: object, role: str = "attention") -> SafeString:
-    """A mark beside a value."""
+def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
+    """A mark beside a value; `title`: more of it on hover."""
+    if title:
+        mark = '<span class="portal-flag portal-{}" title="{}">{} {}</span>'
+        return format_html(mark, role, title, SHAPES[role], label)
     return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], label)
 
 
@@ -209,14 +222,22 @@ def money(amount: Decimal | None, currency: str = "USD") -> str:
         return NONE
     figures = f"{amount:f}"
     figures = figures.rstrip("0").rstrip(".") if "." in figures else figures
+    figures = figures.replace(".", formats.get_format("DECIMAL_SEPARATOR"))
     return f"{currency} {figures}".strip()
 
 
+def count(n: int) -> str:
+    """`1,284`, grouped as the reader's language has it."""
+    return str(formats.number_format(n, use_l10n=True, force_grouping=True))
+
+
 def days_left(until: datetime, now: datetime) -> str:
-    """`in 12 days`, `in 5 hours`, or that it is past."""
+    """`in 12 days`, `in 5 hours`, `in less than an hour`, or that it is past."""
     seconds = (until - now).total_seconds()
     if seconds < 0:
         return _("by now")
+    if seconds < 3_600:
+        return _("in less than an hour")
     if seconds < 48 * 3_600:
         return ngettext("in %d hour", "in %d hours", int(seconds // 3_600)) % (seconds // 3_600)
     return ngettext("in %d day", "in %d days", int(seconds // 86_400)) % (seconds // 86_400)

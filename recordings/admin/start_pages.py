@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from recordings import control
 from recordings.admin import shown
 from recordings.admin.base import BOTH, PortalAdmin, may, page
-from recordings.admin.live_rows import LiveRow, keys, live_row, running_of
+from recordings.admin.live_rows import LiveRow, at_row, keys, live_row, running_of
 from recordings.admin.starting import began_words, start_words
 from recordings.choices import CallState
 from recordings.control import OthersBegan, StartOptions, StartRequest
@@ -82,7 +82,7 @@ class StartPages(PortalAdmin):
                 )
                 self.message_user(request, long, messages.WARNING)
         self.message_user(request, words, level)
-        return HttpResponseRedirect(self.back(request, call))
+        return HttpResponseRedirect(self.back(request, call, level=level))
 
     def _start_page(
         self,
@@ -194,10 +194,10 @@ class StartPages(PortalAdmin):
         self.log_addition(request, recording, words)
         self.log_change(request, recording.call, _("Asked Vobiz to record it: %s") % words)
 
-    def back(self, request: HttpRequest, call: Call | None) -> str:
-        """To the live calls, or to what else this person may open."""
+    def back(self, request: HttpRequest, call: Call | None, *, level: int = messages.SUCCESS) -> str:
+        """To the live calls, or to what else this person may open. `level`: of the words that go along."""
         if may(request, "view_live_calls"):
-            return self.to_page("live")
+            return self.to_page("live") if call is None else at_row(call, level=level)
         if call is not None and self.has_view_permission(request):
             return self.to_object(call)
         return self.to_index()

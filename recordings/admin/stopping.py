@@ -18,7 +18,7 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
     if result.outcome == StopOutcome.SENT:
         return messages.SUCCESS, _("Vobiz was asked to stop the recording. It is completed in a moment.")
     if result.outcome == StopOutcome.ALREADY_ASKED:
-        return messages.INFO, asked_before(recording, now)
+        return messages.INFO, " ".join([asked_before(recording, now), _("Nothing was sent again.")])
     if result.outcome == StopOutcome.ALREADY_OVER:
         return messages.INFO, _("There was nothing to stop: the recording is over.")
     if result.outcome == StopOutcome.NO_URL:
@@ -32,13 +32,16 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
 
 
 def asked_before(recording: Recording, now: datetime) -> str:
-    """Who asked to stop it, and when; nothing was sent again."""
+    """Who asked to stop it, and when; and where it runs all the same, that it may be asked again."""
     if recording.stop_requested_at is None:
-        return _("Somebody asked to stop it before. Nothing was sent again.")
-    return _("%(who)s asked to stop it at %(when)s. Nothing was sent again.") % {
+        return _("Somebody asked to stop it before.")
+    who = {
         "who": shown.words(recording.stop_requested_by or _("Somebody at the command line")),
         "when": shown.clock(recording.stop_requested_at, now=now),
     }
+    if recording.may_ask_stop(now):
+        return _("%(who)s asked to stop it at %(when)s, and it may run all the same: stop it again.") % who
+    return _("%(who)s asked to stop it at %(when)s.") % who
 
 
 def until_words(recording: Recording, now: datetime) -> str:

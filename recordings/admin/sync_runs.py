@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import tasks
-from recordings.admin import shown
+from recordings.admin import cells, shown
 from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
 from recordings.admin.dates import StartedDateFilter
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import AccountFilter, BrokenFilter
+from recordings.admin.taking_out import CsvPages
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -36,7 +37,7 @@ ASKED_FOR = {
 def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, otherwise: str) -> HttpResponse:
     """Begin a sync of the account, or find the one that runs; lead to its page, or `otherwise`."""
     if not account.is_active:
-        words = _("%s is switched off, so it is not synced: switch it on first.") % account
+        words = _("%s is switched off, so it is not synced: switch it on first.") % shown.plain(account)
         owner.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, Scope(), by=request.user)  # type: ignore[arg-type]
@@ -52,15 +53,13 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnlyAdmin):
+class SyncRunAdmin(CsvPages, ReadOnlyAdmin):
     """Every sync: what it found and how it ended."""
 
     change_list_template = "admin/recordings/syncrun/change_list.html"
+    csv_related = ("account", "requested_by")
     page_template = "admin/recordings/syncrun/page.html"
-    list_display = (
-        "when", "account_name", "state_shown", "pages", "seen", "created", "updated", "unchanged", "gone",
-        "failed", "took", "asked_by",
-    )  # fmt: skip
+    list_display = ("when", "account_name", "state_shown", "found", "took", "asked_by")
     list_display_links = ("when",)
     list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
@@ -77,17 +76,23 @@ class SyncRunAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
         """Whose recordings were read."""
-        return shown.account_name(run.account)
+        return cells.account_name(run.account)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> str | SafeString:
         """How it stands or ended."""
         return shown.badge(run.state, run.get_state_display())
 
+    @admin.display(description=gettext_lazy("recordings"))
+    def found(self, run: SyncRun) -> SafeString:
+        """What it saw, and what that changed here."""
+        return cells.found(run)
+
     @admin.display(description=gettext_lazy("took"))
-    def took(self, run: SyncRun) -> str:
+    def took(self, run: SyncRun) -> SafeString:
         """From its start to its end."""
-        return shown.length((run.ended_at - run.started_at).total_seconds()) if run.ended_at else shown.NONE
+        seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
+        return cells.named(_("Took"), shown.length(seconds))
 
     @admin.display(description=gettext_lazy("asked for by"))
     def asked_by(self, run: SyncRun) -> str:
@@ -159,16 +164,18 @@ def _found(run: SyncRun) -> Section:
     return Section(
         _("Found"),
         [
-            Fact(_("Pages read"), str(run.pages)),
-            Fact(_("Recordings seen"), str(run.seen), hint=_total_words(run)),
-            Fact(_("New"), str(run.created)),
-            Fact(_("Updated"), str(run.updated)),
-            Fact(_("Unchanged"), str(run.unchanged)),
-            Fact(_("Gone at Vobiz"), str(run.gone), hint=_("their rows stay here") if run.gone else ""),
-            Fact(_("Failed"), str(run.failed)),
+            Fact(_("Pages read"), shown.count(run.pages)),
+            Fact(_("Recordings seen"), shown.count(run.seen), hint=_total_words(run)),
+            Fact(_("New"), shown.count(run.created)),
+            Fact(_("Updated"), shown.count(run.updated)),
+            Fact(_("Unchanged"), shown.count(run.unchanged)),
+            Fact(
+                _("Gone at Vobiz"), shown.count(run.gone), hint=_("their rows stay here") if run.gone else ""
+            ),
+            Fact(_("Failed"), shown.count(run.failed)),
         ],
     )
 
 
 def _total_words(run: SyncRun) -> str:
-    return "" if run.total_count is None else _("Vobiz counts %d") % run.total_count
+    return "" if run.total_count is None else _("Vobiz counts %s") % shown.count(run.total_count)

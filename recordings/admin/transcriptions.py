@@ -6,23 +6,27 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import shown
-from recordings.admin.base import ReadOnlyAdmin
+from recordings.admin import cells, shown
+from recordings.admin.access import note_access
+from recordings.admin.base import WRITE, ReadOnlyAdmin, page
 from recordings.admin.dates import OfRecordingDateFilter
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import RecordingAccountFilter
 from recordings.admin.finding import number_or_id
-from recordings.admin.recording_page import transcript
+from recordings.admin.recording_page import opened, transcript
+from recordings.admin.taking_out import TranscriptionCsv
+from recordings.choices import AccessAction, TranscriptionStatus
 from recordings.models import Transcription
 
 
 @admin.register(Transcription)
-class TranscriptionAdmin(ReadOnlyAdmin):
+class TranscriptionAdmin(TranscriptionCsv, ReadOnlyAdmin):
     """Every transcript that was asked for or came."""
 
     page_template = "admin/recordings/transcription/page.html"
@@ -43,14 +47,14 @@ class TranscriptionAdmin(ReadOnlyAdmin):
         return queryset.filter(number_or_id(term, call="recording__call__", recording="recording__"))
 
     @admin.display(description=gettext_lazy("recorded"))
-    def when(self, held: Transcription) -> str | SafeString:
+    def when(self, held: Transcription) -> SafeString:
         """When the recording was made."""
-        return shown.moment(held.recording.happened_at)
+        return cells.day_and_time(held.recording.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, held: Transcription) -> SafeString:
         """Who spoke."""
-        return shown.from_to(held.recording.call)
+        return cells.from_to(held.recording.call)
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, held: Transcription) -> str | SafeString:
@@ -63,20 +67,35 @@ class TranscriptionAdmin(ReadOnlyAdmin):
         return shown.badge(held.trust, held.get_trust_display())
 
     @admin.display(description=gettext_lazy("received"))
-    def received(self, held: Transcription) -> str | SafeString:
+    def received(self, held: Transcription) -> SafeString:
         """When its callback came."""
-        return shown.moment(held.received_at)
+        return cells.named(_("Received"), shown.moment(held.received_at))
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
         """Whose recording it is of."""
-        return shown.account_name(held.recording.account)
+        return cells.account_name(held.recording.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """With words for when there is none."""
         return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+
+    @page(
+        "<path:object_id>/read/",
+        name="read",
+        permission="recordings.read_transcription",
+        also=("recordings.view_transcription",),
+        methods=WRITE,
+        access=AccessAction.TRANSCRIPT,
+    )
+    def read(self, request: HttpRequest, held: Transcription) -> HttpResponse:
+        """Its page with the text."""
+        if held.status != TranscriptionStatus.COMPLETED:
+            return HttpResponseRedirect(self.to_object(held))
+        note_access(request, AccessAction.TRANSCRIPT, held.recording)
+        return self.show(request, held, {"transcript": opened(held)})
 
     def page_context(self, request: HttpRequest, obj: Transcription) -> dict[str, Any]:
         """The text, and the recording it is of."""
@@ -90,6 +109,6 @@ class TranscriptionAdmin(ReadOnlyAdmin):
         ]
         return {
             "title": _("Transcript of %s") % shown.plain(recording.call),
-            "transcript": transcript(request, recording, obj),
+            "transcript": transcript(request, recording, obj, opened_by=self.to_page("read", obj.pk)),
             "sections": [Section(_("The recording"), facts)],
         }

@@ -10,9 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from recordings import overview
 from recordings.admin import shown
+from recordings.admin.whose import accounts_seen
 from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
+from recordings.overview import Counted
 from recordings.provider import callback_urls_possible
 
 register = template.Library()
@@ -24,6 +27,7 @@ PLACES = (
     (gettext_lazy("Transcriptions"), "transcription_changelist", "view_transcription"),
     (gettext_lazy("Callback events"), "callbackevent_changelist", "view_callbackevent"),
     (gettext_lazy("Sync runs"), "syncrun_changelist", "view_syncrun"),
+    (gettext_lazy("Access log"), "accessevent_changelist", "view_accessevent"),
     (gettext_lazy("Accounts"), "account_changelist", "view_account"),
 )
 
@@ -32,6 +36,14 @@ PLACES = (
 def plain(text: object) -> str:
     """Text with its invisible marks made visible; the template escapes it."""
     return shown.plain(text)
+
+
+@register.filter
+def figures(number: int | Counted) -> str:
+    """A number, grouped as the reader's language has it; `+` where there are more than were counted."""
+    if isinstance(number, Counted):
+        return shown.count(number.n) + ("+" if number.more else "")
+    return shown.count(number)
 
 
 @register.filter
@@ -63,6 +75,18 @@ def portal_nav(context: dict[str, Any]) -> dict[str, Any]:
             places.append({"label": label, "url": url, "at": request.path.startswith(url)})
     nearest = max((place["url"] for place in places if place["at"]), key=len, default=None)
     return {"places": [{**place, "is_current": place["url"] == nearest} for place in places]}
+
+
+@register.inclusion_tag("admin/recordings/includes/at_risk_number.html", takes_context=True)
+def at_risk_number(context: dict[str, Any]) -> dict[str, Any]:
+    """How many recordings may soon be lost, on every page, for those who see recordings; the goal is none."""
+    request = context["request"]
+    user = request.user
+    found = None
+    if user.is_active and user.is_staff and user.has_perm("recordings.view_recording"):
+        kept_days = {account.retention_days for account in accounts_seen(request)}
+        found = overview.at_risk_now(user, timezone.now(), kept_days=kept_days)
+    return {"at_risk": found, "days": overview.soon().days}
 
 
 @register.inclusion_tag("admin/recordings/includes/first_steps.html", takes_context=True)

@@ -14,13 +14,14 @@
 
     const part = (at, options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone }).format(at);
 
-    /* `18:16 IST`, as the portal writes it */
+    /* `18:16 IST`, `00:46 IST tomorrow`, as the portal writes it */
     function clock(seconds) {
         const now = new Date();
         const at = new Date(now.getTime() + seconds * 1000);
         const time = part(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
         const isToday = part(at, { dateStyle: "short" }) === part(now, { dateStyle: "short" });
-        return `${isToday ? "" : `${tomorrow} `}${time} ${zoneShort}`;
+        const named = `${time} ${zoneShort}`;
+        return isToday ? named : tomorrow.replace("%s", named);
     }
 
     function chosen() {

@@ -19,7 +19,8 @@ from tests.admin.route_table import ACTIONS, ROUTES, Route
 ROWS = re.compile(r"/admin/recordings/([a-z]+)/(7\d{6})/")  # the address of a row, by model and primary key
 CHOSEN = re.compile(r'name="_selected_action" value="(7\d{6})"')
 PASSING = re.compile(
-    r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+ s ago'
+    r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+(\.\d+)? s( ago)?\b'
+    r"|[\d.]+\xa0[kMGT]?B free"
 )  # what differs from one answer to the next
 START = {"limit": "3600", "file_format": "mp3", "channels": "mono"}
 MODELS = tuple(
@@ -54,9 +55,10 @@ def _any(person: Person, visible: bool) -> None:
 def doors() -> list[Door]:
     """All of them."""
     found = [_route(route, method) for route in ROUTES for method in ("GET", "POST") if _is_ours(route)]
+    lists = [f"{_path(label)}/" for label in MODELS]
     for label in MODELS:
         found += [*_lists(label), _shortcut(label), *_actions(label), *_autocompletes(label)]
-    found += [_page(route) for route in ROUTES if _is_a_page(route)]
+    found += [_page(route) for route in ROUTES if is_a_page(route) and route.path not in lists]
     return [*found, _live_fragment(), _selected(), _foreign_parent(), _foreign_running(), _foreign_intent()]
 
 
@@ -64,13 +66,11 @@ def _is_ours(route: Route) -> bool:
     return route.path.startswith("admin/recordings/") and route.names_object()
 
 
-def _is_a_page(route: Route) -> bool:
-    """It names no row, but may show some by itself."""
-    is_list = any(route.path == f"{_path(label)}/" for label in MODELS)
+def is_a_page(route: Route) -> bool:
+    """A page of the portal that names no row, but may show some by itself."""
     others = ("admin/auth/", "admin/login/", "admin/logout/", "admin/password_change/")
-    return route.path.startswith("admin/") and not (
-        is_list or route.names_object() or route.path.startswith(others)
-    )
+    names_none = not route.names_object() or bool(route.names)
+    return route.path.startswith("admin/") and names_none and not route.path.startswith(others)
 
 
 def _path(label: str) -> str:
@@ -199,7 +199,13 @@ def _selected() -> Door:
     """The form that starts several recordings, complete, with the call ticked twice."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
-        asked = {**START, "intent": str(uuid4()), "call": [target.pk], "again": [target.pk]}
+        asked = {
+            **START,
+            "intent": str(uuid4()),
+            "running": str(target.pk),
+            "call": target.pk,
+            "again": target.pk,
+        }
         return client.post("/admin/recordings/call/record/", asked, follow=True)
 
     return Door("start of several", "recordings.call", go, _any, acts=True)
@@ -239,7 +245,7 @@ def _foreign_intent() -> Door:
 
     def go(client: Client, person: Person, target: Target) -> Any:
         own = FIRST + 100 * min(person.accounts, default=0) + 1
-        asked = {**START, "intent": str(UUID(int=target.pk))}
+        asked = {**START, "intent": str(UUID(int=target.pk)), "running": str(own)}
         return client.post(f"/admin/recordings/call/{own}/record/", asked, follow=True)
 
     return Door("start with an intent", "recordings.recording", go, _any, acts=True, alike=False)
@@ -268,8 +274,16 @@ def accounts_shown(answer: Any, target: Target, found: Many) -> set[int | None]:
     path = answer.request["PATH_INFO"]
     shown: set[int | None] = {int(owner) for owner in MARK.findall(text)}
     for model_name, pk in ROWS.findall(text.replace(path, "")):
-        shown.add(found.owners(f"recordings.{model_name}").get(int(pk)))
+        label = f"recordings.{model_name}"
+        owners = found.owners(label)
+        shown.add(owners[int(pk)] if int(pk) in owners else _owner_of_new(label, int(pk)))
     return shown | {found.owners(target.label).get(int(pk)) for pk in CHOSEN.findall(text)}
+
+
+def _owner_of_new(label: str, pk: int) -> int | None:
+    """Whose a row is that a start has made meanwhile."""
+    rows = apps.get_model(label)._default_manager.filter(pk=pk) if label == "recordings.recording" else ()
+    return next((row.account_id - FIRST_ACCOUNT for row in rows), None)
 
 
 def shows(answer: Any, target: Target) -> bool:

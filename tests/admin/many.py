@@ -18,13 +18,14 @@ from django.db import DEFAULT_DB_ALIAS
 from django.test import Client
 from django.utils import timezone
 
-from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun, Transcription
+from recordings.models import AccessEvent, Account, Call, CallbackEvent, Recording, SyncRun, Transcription
 from recordings.models.call import numbers
 from recordings.roles import ROLES, make_roles
 from tests.admin.scene import a_client
 
 ACCOUNTS, PEOPLE, EACH = 10, 24, 3  # rows of each kind an account
 FIRST, FIRST_ACCOUNT = 7_000_000, 7_900_000  # primary keys that no page shows for another reason
+LATER = 50  # from a call's running recording to its other one, in primary keys
 SUBACCOUNTS = {1: 0, 2: 0, 4: 3}  # whose they are
 MARK = re.compile(r"qz(\d\d)zq", re.IGNORECASE)
 
@@ -88,7 +89,14 @@ def many(seed: int) -> Many:
             Target("recordings.account", FIRST_ACCOUNT + n, n, mark(n)) for n in range(ACCOUNTS)
         ]
     }
-    kinds: tuple[list[Any], ...] = (_calls(), _recordings(people), _transcriptions(), _events(), _runs())
+    kinds: tuple[list[Any], ...] = (
+        _calls(),
+        _recordings(people),
+        _transcriptions(),
+        _events(),
+        _runs(),
+        _accesses(),
+    )
     for made in kinds:
         model: Any = type(made[0])
         model._default_manager.bulk_create(made)
@@ -129,17 +137,20 @@ def _calls() -> list[Call]:
 
 
 def _recordings(people: list[Person]) -> list[Recording]:
+    """Of each call one that runs and needs a person, and one that is days old, or leaves Vobiz in a few."""
     now = timezone.now()
+    runs: dict[str, Any] = {"status": "active", "needs_attention": "stop_unconfirmed", "happened_at": now}
+    over = [{"status": "completed", "happened_at": now - timedelta(days=days)} for days in (2, 26)]
     return [
         Recording(
-            pk=pk, account_id=FIRST_ACCOUNT + n, call_id=pk, recording_id=f"{mark(n)}-rec-{pk}", origin="portal",
-            status="active", error=mark(n), happened_at=now, requested_at=now,
-            requested_by=people[pk % PEOPLE].user, callback_key=f"rec-{mark(n)}-{pk}", intent=UUID(int=pk),
-            callback_base=f"https://{mark(n)}.example", time_limit=3600, channels="stereo", start_answer="accepted",
-            recording_url=f"https://media.vobiz.ai/{mark(n)}-{pk}.mp3", conference_name=mark(n), duration_ms=10_080,
-            provider_data={"note": mark(n)},
+            pk=pk + later, account_id=FIRST_ACCOUNT + n, call_id=pk, recording_id=f"{mark(n)}-rec-{pk + later}",
+            origin="portal", error=mark(n), requested_at=now, requested_by=people[pk % PEOPLE].user,
+            callback_key=f"rec-{mark(n)}-{pk + later}", intent=UUID(int=pk + later), time_limit=3600,
+            callback_base=f"https://{mark(n)}.example", channels="stereo", start_answer="accepted",
+            recording_url=f"https://media.vobiz.ai/{mark(n)}-{pk}.mp3", conference_name=mark(n),
+            provider_data={"note": mark(n)}, **stage,
         )
-        for pk, n in _ids()
+        for pk, n in _ids() for later, stage in ((0, runs), (LATER, over[pk % 2]))
     ]  # fmt: skip
 
 
@@ -158,9 +169,9 @@ def _events() -> list[CallbackEvent]:
     return [
         CallbackEvent(
             pk=pk, account_id=FIRST_ACCOUNT + n, door="account", key_digest=str(pk), content_digest=str(pk),
-            kind="recording",
+            kind="recording", trust=("signed", "refused", "unsigned")[pk % 100],
             recording_id=FIRST + 100 * subaccount[n] if pk % 100 and n in subaccount else pk,
-            outcome="refused" if pk % 2 else "applied", trust="refused" if pk % 2 else "signed", error=mark(n),
+            outcome="refused" if pk % 2 else "applied", error=mark(n),
             payload={"note": mark(n)}, received_at=timezone.now(), expected_base=f"https://{mark(n)}.example",
         )
         for pk, n in _ids()
@@ -180,10 +191,22 @@ def _runs() -> list[SyncRun]:
     ]  # fmt: skip
 
 
+def _accesses() -> list[AccessEvent]:
+    return [
+        AccessEvent(
+            pk=pk, at=timezone.now(), action="play", result="ok", detail=mark(n), user_pk=pk, username=mark(n),
+            roles=mark(n), account_auth_id=f"MA_{mark(n)}", recording_pk=pk, recording_id=f"{mark(n)}-rec-{pk}",
+        )
+        for pk, n in _ids()
+    ]  # fmt: skip
+
+
 def _term(row: Any) -> str:
     """What a search would have to find it by: its call's UUID, its recording's id."""
     if isinstance(row, Call):
         return row.call_uuid
+    if isinstance(row, AccessEvent):
+        return str(row.recording_id)
     recording = row.pk if isinstance(row, Recording | SyncRun) else row.recording_id
     return f"{mark((recording - FIRST) // 100)}-rec-{recording}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from recordings.roles import ROLES
 
@@ -19,13 +20,16 @@ SUPER = frozenset({"superuser"})
 SEE = frozenset(role.name for role in ROLES) | SUPER
 OPERATE = frozenset({"Operator"}) | SUPER
 ADMINISTER = frozenset({"Account admin"}) | SUPER
+LISTEN = frozenset({"Listener"}) | SUPER
+AUDIT = frozenset({"Auditor"}) | SUPER
+AUDIT_AND_LISTEN, ADMINISTER_AND_LISTEN = (AUDIT, LISTEN), (ADMINISTER, LISTEN)  # one of each
 STAFF = SEE | {"staff"}
 ANONYMOUS, OUTSIDER = frozenset({"anonymous"}), frozenset({"outsider"})
 OUTSIDE = ANONYMOUS | OUTSIDER
 ANYONE = OUTSIDE | STAFF
 NOBODY: frozenset[str] = frozenset()
 
-Answers = Mapping[frozenset[str], int]
+Answers = Mapping[Any, int]  # by one of the above
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +68,8 @@ class Route:
         """What somebody who is all of `who` gets: a status, or LOGIN."""
         hidden = not visible and not self.blind and self.names_object(method)
         for those, status in (self.get if method == "GET" else self.post).items():
-            if those & set(who):
+            groups = those if isinstance(those, tuple) else (those,)
+            if all(group & set(who) for group in groups):
                 return 404 if hidden else status
         return 403 if STAFF & set(who) else LOGIN
 
@@ -99,13 +104,17 @@ ROUTES = (
     Route("admin/recordings/account/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/account/<path:object_id>/delete/"),
     Route("admin/recordings/account/<path:object_id>/test/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    Route("admin/recordings/account/<path:object_id>/test-storage/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     Route("admin/recordings/account/<path:object_id>/sync/", get={OPERATE: 405}, post={OPERATE: 302}),
+    Route("admin/recordings/account/<path:object_id>/reconcile/", get={OPERATE: 405}, post={OPERATE: 302}),
+    Route("admin/recordings/account/<path:object_id>/gap-seen/", get={OPERATE: 405}, post={OPERATE: 302}),
     Route("admin/recordings/account/<path:object_id>/process-refused/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     # Calls
     Route("admin/recordings/call/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/call/live/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/call/record/", get={OPERATE: 200}, post={OPERATE: 422}, names="call", blind=True),
     Route("admin/recordings/call/add/"),
+    Route("admin/recordings/call/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
     Route("admin/recordings/call/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/call/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/call/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
@@ -115,34 +124,67 @@ ROUTES = (
     # Recordings
     Route("admin/recordings/recording/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/recording/add/"),
+    Route("admin/recordings/recording/export-zip/", get={AUDIT: 405}, post={AUDIT: 302}),
+    Route("admin/recordings/recording/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
     Route("admin/recordings/recording/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/recording/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/recording/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/recording/<path:object_id>/delete/"),
+    Route("admin/recordings/recording/at-risk/", get={SEE: 200}, post={SEE: 405}),
+    Route(
+        "admin/recordings/recording/archive-at-risk/",
+        get={OPERATE: 405}, post={OPERATE: 302}, names="recording", blind=True,
+    ),
+    Route(
+        "admin/recordings/recording/mark-seen/",
+        get={OPERATE: 405}, post={OPERATE: 302}, names="recording", blind=True,
+    ),
+    Route("admin/recordings/recording/<path:object_id>/seen/", get={OPERATE: 405}, post={OPERATE: 302}),
+    Route("admin/recordings/recording/<path:object_id>/archive/", get={OPERATE: 405}, post={OPERATE: 302}),
     Route("admin/recordings/recording/<path:object_id>/stop/", get={OPERATE: 405}, post={OPERATE: 302}),
+    # What was said: these accounts have no credentials, so what is still at Vobiz cannot be had (502)
+    Route("admin/recordings/recording/<path:object_id>/audio/", get={LISTEN: 502}, post={LISTEN: 405}),
+    Route("admin/recordings/recording/<path:object_id>/play/", get={LISTEN: 200}, post={LISTEN: 405}),
+    Route("admin/recordings/recording/<path:object_id>/download/", get={AUDIT_AND_LISTEN: 502},
+          post={AUDIT_AND_LISTEN: 405}),
+    Route("admin/recordings/recording/<path:object_id>/transcript/", get={LISTEN: 405}, post={LISTEN: 302}),
     # Transcriptions: that there is one. Its text is for listeners, which tests/admin/test_roles.py tries
     Route("admin/recordings/transcription/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/transcription/add/"),
+    Route("admin/recordings/transcription/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
     Route("admin/recordings/transcription/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/transcription/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/transcription/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/transcription/<path:object_id>/delete/"),
+    Route("admin/recordings/transcription/<path:object_id>/read/", get={LISTEN: 405}, post={LISTEN: 200}),
     # Callback events
     Route("admin/recordings/callbackevent/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
     Route("admin/recordings/callbackevent/add/"),
+    Route("admin/recordings/callbackevent/export-csv/", get={AUDIT: 405}, post={SUPER: 200}),
     Route("admin/recordings/callbackevent/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/callbackevent/<path:object_id>/change/", get={ADMINISTER: 200}, post={ADMINISTER: 405}),
     Route("admin/recordings/callbackevent/<path:object_id>/history/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
     Route("admin/recordings/callbackevent/<path:object_id>/delete/"),
+    Route("admin/recordings/callbackevent/<path:object_id>/words/", get={ADMINISTER_AND_LISTEN: 405},
+          post={ADMINISTER_AND_LISTEN: 200}),
     Route("admin/recordings/callbackevent/<path:object_id>/process/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     # Sync runs
     Route("admin/recordings/syncrun/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account"),
     Route("admin/recordings/syncrun/add/"),
+    Route("admin/recordings/syncrun/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
     Route("admin/recordings/syncrun/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/syncrun/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/syncrun/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/syncrun/<path:object_id>/delete/"),
+    # Access log
+    Route("admin/recordings/accessevent/", get={AUDIT: 200}, post={AUDIT: 200}),
+    Route("admin/recordings/accessevent/add/"),
+    Route("admin/recordings/accessevent/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/accessevent/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
+    Route("admin/recordings/accessevent/<path:object_id>/change/", get={AUDIT: 200}, post={AUDIT: 405}),
+    Route("admin/recordings/accessevent/<path:object_id>/history/", get={AUDIT: 200}, post={AUDIT: 200}),
+    Route("admin/recordings/accessevent/<path:object_id>/delete/"),
     # People and their roles
     Route("admin/auth/user/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/user/add/", get={SUPER: 200}, post={SUPER: 200}),
@@ -163,6 +205,10 @@ ROUTES = (
 # `model.action` → who may run it, on the rows they see
 ACTIONS = {
     "recordings.callbackevent.process_selected": ADMINISTER,
+    "recordings.recording.export_zip": AUDIT,
+    "recordings.recording.archive_selected": OPERATE,
+    "recordings.recording.mark_seen": OPERATE,
+    "recordings.accessevent.delete_selected": NOBODY,
     "recordings.account.delete_selected": NOBODY,
     "recordings.call.delete_selected": NOBODY,
     "recordings.callbackevent.delete_selected": NOBODY,

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.utils import timezone
 
 from recordings.choices import CallState, EventOutcome, Origin, RecordingStatus, Trust
-from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun, Transcription
+from recordings.models import AccessEvent, Account, Call, CallbackEvent, Recording, SyncRun, Transcription
 from recordings.models.account import new_callback_key
 from recordings.models.call import numbers
 
@@ -86,3 +86,14 @@ def a_run(account: Account, *, at: datetime | None = None, **columns: Any) -> Sy
         "state": "complete", "complete": True, "started_at": at, "ended_at": at, "lease_until": at, "pages": 2,
     }  # fmt: skip
     return SyncRun.objects.create(account=account, **{**values, **columns})
+
+
+def an_access(account: Account, recording: Recording | None = None, **columns: Any) -> AccessEvent:
+    """Somebody heard it."""
+    values: dict[str, Any] = {
+        "at": timezone.now(), "action": "play", "result": "ok", "user_pk": 1, "username": "a-listener",
+        "roles": "Listener", "address": "192.0.2.7", "account_auth_id": account.auth_id,
+        "recording_pk": recording.pk if recording else None,
+        "recording_id": recording.recording_id if recording else None,
+    }  # fmt: skip
+    return AccessEvent.objects.create(**{**values, **columns})

@@ -14,9 +14,10 @@ from django.test import Client
 from django.test.client import ClientHandler
 from django.utils import timezone
 
+from recordings.choices import Attention
 from recordings.models import Account
 from recordings.roles import ROLES, make_roles
-from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript, an_event
+from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript, an_access, an_event
 
 STAFF_KINDS = ("staff", *(role.name for role in ROLES), "superuser")
 KINDS = ("anonymous", "outsider", *STAFF_KINDS)
@@ -68,10 +69,12 @@ def _user(kind: str) -> User:
 
 def _rows(account: Account) -> dict[str, Any]:
     running = a_running(account)
+    done = a_recording(account, call=a_call(account), needs_attention=Attention.ID_CONFLICT)
     soon = timezone.now() + timedelta(hours=1)
     found: tuple[Any, ...] = (
-        account, running.call, a_recording(account, call=a_call(account)), a_transcript(running),
-        an_event(account, running), a_run(account, state="running", complete=False, ended_at=None, lease_until=soon),
+        account, running.call, done, a_transcript(running),
+        an_event(account, running), an_access(account, running),
+        a_run(account, state="running", complete=False, ended_at=None, lease_until=soon),
     )  # fmt: skip
     return {row._meta.label_lower: row for row in found} | {"running": running}
 

@@ -94,6 +94,35 @@ def test_requiring_signatures_shows_how_many_callbacks_were_signed(account: Acco
     assert "2 of the last 30 days' 3 callbacks were signed." in page()
 
 
+def test_after_the_first_complete_sync_the_page_says_what_there_is_and_how_archiving_goes(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    page = reverse("admin:recordings_account_change", args=[account.pk])
+    for days in (1, 25):
+        a_recording(
+            account, recording_id=f"rec-{days}", happened_at=now - timedelta(days=days), duration_ms=5_400_000
+        )
+    a_recording(account, recording_id="rec-gone", gone_at_provider_at=now, duration_ms=5_400_000)
+    assert "Archived or at Vobiz" not in boss.get(page).content.decode()
+
+    Account.objects.filter(pk=account.pk).update(first_synced_at=now)
+    text = boss.get(page).content.decode()
+    assert "2 recordings, 3 hours, " in text
+    assert "Free in the archive" in text
+    assert '1</a> <span class="portal-hint">leave Vobiz within 7 days' in text
+    assert "✓ automatic" in text
+
+    Account.objects.filter(pk=account.pk).update(archive_automatically=False)
+    assert "! only what somebody asks for" in boss.get(page).content.decode()
+
+    account.pause_archive("Vobiz refused <its> token.", now=now)
+    paused = boss.get(page).content.decode()
+    assert "× stopped" in paused
+    assert "Vobiz refused &lt;its&gt; token." in paused
+    assert "tried again" in paused
+
+
 def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
     account: Account, staff: Person
 ) -> None:
@@ -110,7 +139,7 @@ def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
     answer = press(client, "process_refused", account)
     assert "Refused callbacks processed again: 2. Taken now: 0. Still refused: 2." in said(answer)
     log = LogEntry.objects.get(object_id=str(account.pk))
-    assert log.get_change_message() == "Processed all 2 refused callbacks again: 2 are still refused."
+    assert log.get_change_message() == "Processed 2 refused callbacks again: 2 are still refused."
 
 
 def test_a_cured_account_takes_what_it_had_refused(account: Account, boss: Client) -> None:
@@ -213,3 +242,30 @@ def test_the_list_shows_when_each_account_was_last_synced_completely(account: Ac
     row = boss.get("/admin/recordings/account/").context["cl"].result_list[0]
 
     assert row.synced_at == at
+
+
+def test_only_a_sync_of_the_whole_list_counts_as_the_last_complete_one(
+    account: Account, boss: Client
+) -> None:
+    whole = a_run(account, at=timezone.now() - timedelta(hours=3))
+    a_run(account, scope={"limit": 10})
+    page = boss.get(reverse("admin:recordings_account_change", args=[account.pk]))
+    listed = boss.get(reverse("admin:recordings_account_changelist"))
+
+    assert page.context["last_sync"] == whole
+    assert listed.context["cl"].result_list[0].synced_at == whole.started_at
+
+
+def test_an_empty_list_says_how_the_first_account_gets_here(boss: Client, staff: Person) -> None:
+    address = reverse("admin:recordings_account_changelist")
+
+    connecting = boss.get(address).content.decode()
+    waiting = staff("view_account").get(address).content.decode()
+
+    assert "No account is connected yet" in connecting
+    assert (
+        f'<a class="button" href="{reverse("admin:recordings_account_add")}">Connect an account</a>'
+        in connecting
+    )
+    assert "You have not been given an account yet" in waiting
+    assert "Connect an account" not in waiting

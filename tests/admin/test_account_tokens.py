@@ -25,8 +25,9 @@ from vobiz_portal.sandbox.world import World
 ADD = "/admin/recordings/account/add/"
 NEW, WRONG = "brand_new_token_0000004242", "no_such_token_anywhere_a1b2"
 FORM: dict[str, Any] = {
-    "name": "Main", "is_active": "on", "default_time_limit": "4 h", "default_file_format": "mp3",
-    "default_channels": "stereo", "retention_days": "30", "time_zone": "Asia/Kolkata", "keep_former_hours": "24",
+    "name": "Main", "is_active": "on", "archive_automatically": "on", "default_time_limit": "4 h",
+    "default_file_format": "mp3", "default_channels": "stereo", "retention_days": "30",
+    "time_zone": "Asia/Kolkata", "keep_former_hours": "24",
 }  # fmt: skip
 
 

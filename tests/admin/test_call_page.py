@@ -291,6 +291,6 @@ def test_a_call_costs_the_same_queries_with_one_attempt_and_with_a_hundred(
     for n in range(104):
         a_running(account, call=call, requested_by=person, requested_at=at(n), happened_at=at(n))
 
-    assert queries() == one <= 8
+    assert queries() == one <= 9
     assert page_of(boss, call).count('<svg class="portal-lane"') == 102
     assert "Only the newest hundred are shown." in page_of(boss, call)

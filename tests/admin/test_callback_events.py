@@ -11,7 +11,7 @@ from django.urls import reverse
 from recordings.admin.callback_events import MOST_AT_ONCE
 from recordings.callbacks.doors import digest_of
 from recordings.choices import EventOutcome
-from recordings.models import Account, CallbackEvent, Recording
+from recordings.models import AccessEvent, Account, CallbackEvent, Recording
 from recordings.vobiz.signature import signed_headers
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, an_event
@@ -168,7 +168,7 @@ def test_its_page_shows_fields_trust_scheme_nonces_and_deliveries(account: Accou
     assert 'href="https://media.vobiz.ai' not in page
 
 
-def test_what_was_said_is_hidden_from_those_who_may_not_read_transcripts(
+def test_what_was_said_is_shown_by_a_click_and_not_to_those_who_may_not_read_transcripts(
     account: Account, staff: Person
 ) -> None:
     secret = "my card number is 4111 and so on"
@@ -185,10 +185,35 @@ def test_what_was_said_is_hidden_from_those_who_may_not_read_transcripts(
         hidden = without.get(page_of(shown)).content.decode()
         assert secret not in hidden
         assert "you do not have the permission to read transcripts" in hidden
-        assert secret in listener.get(page_of(shown)).content.decode()
+        closed = listener.get(page_of(shown)).content.decode()
+        assert secret not in closed
+        assert "hidden until you open it" in closed
+        words = reverse("admin:recordings_callbackevent_words", args=[shown.pk])
+        assert words in closed
+        assert words not in hidden
+        assert secret in listener.post(words).content.decode()
+        assert without.post(words).status_code == 403
     assert "+918071387423" in without.get(page_of(event)).content.decode()
     assert "0.006" in without.get(page_of(event)).content.decode()
     assert secret not in without.get(LIST).content.decode()
+    noted = AccessEvent.objects.order_by("pk").values_list("result", "account_auth_id", "recording_pk")
+    assert list(noted) == [("ok", account.auth_id, None), ("refused", account.auth_id, None)] * 2
+
+
+def test_what_was_said_in_a_recording_that_is_not_ones_own_stays_closed(
+    account: Account, subaccount: Account, staff: Person
+) -> None:
+    secret = {"transcription": "my card number is 4111"}
+    event = an_event(account, a_recording(subaccount), kind="transcription", payload=secret)
+    listener = staff("view_callbackevent", "read_transcription", accounts=[account])
+    words = reverse("admin:recordings_callbackevent_words", args=[event.pk])
+
+    closed = listener.get(page_of(event)).content.decode()
+
+    assert "4111" not in closed
+    assert words not in closed
+    assert listener.post(words).status_code == 403
+    assert AccessEvent.objects.get().result == "refused"
 
 
 def test_the_list_finds_events_by_the_recordings_number(account: Account, boss: Client) -> None:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recordings.admin.dates import days_of
-from recordings.models import Account, Call, Preference
+from recordings.models import Account, Preference
 from recordings.overview import day_bounds
 from tests.admin.rows import a_call, a_recording, a_run, a_transcript, an_event
 
@@ -23,7 +23,7 @@ Make = Callable[[Account, datetime], Any]
 A_MICROSECOND = timedelta(microseconds=1)
 LISTS: dict[str, Make] = {
     "recording": lambda account, at: a_recording(account, happened_at=at),
-    "call": lambda account, at: a_call(account, started_at=at),
+    "call": lambda account, at: a_call(account, happened_at=at),
     "transcription": lambda account, at: a_transcript(a_recording(account, happened_at=at)),
     "callbackevent": lambda account, at: an_event(account, received_at=at),
     "syncrun": lambda account, at: a_run(account, at=at),
@@ -136,20 +136,14 @@ def test_two_dates_keep_the_other_choices_and_are_shown_again(account: Account, 
 def test_a_call_without_a_start_is_of_the_day_that_the_list_shows(account: Account, boss: Client) -> None:
     at = datetime(2025, 11, 6, 12, tzinfo=UTC)
     read_in("UTC")
-    by_recording = a_call(account)
-    a_recording(account, call=by_recording, happened_at=at)
-    a_recording(account, call=by_recording, happened_at=at + timedelta(days=1))
-    began_before = a_call(account)
-    a_recording(account, call=began_before, happened_at=at - timedelta(days=1))
-    a_recording(account, call=began_before, happened_at=at)
-    only_seen = a_call(account)
-    Call.objects.filter(pk=only_seen.pk).update(created_at=at)
-    elsewhere = a_call(account, started_at=at - timedelta(days=3))
-    a_recording(account, call=elsewhere, happened_at=at)
+    that_day = a_call(account, happened_at=at)
+    a_recording(account, call=that_day, happened_at=at + timedelta(days=1))
+    before = a_call(account, happened_at=at - timedelta(days=3))
+    a_recording(account, call=before, happened_at=at)
 
-    assert found(boss, "call", "date_from=2025-11-06&date_to=2025-11-06") == [by_recording, only_seen]
+    assert found(boss, "call", "date_from=2025-11-06&date_to=2025-11-06") == [that_day]
     assert found(boss, "call", "date_from=2025-11-07&date_to=2025-11-07") == []
-    assert found(boss, "call", "date_to=2025-11-05") == [began_before, elsewhere]
+    assert found(boss, "call", "date_to=2025-11-05") == [before]
 
 
 @pytest.mark.parametrize("name", LISTS)

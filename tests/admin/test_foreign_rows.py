@@ -5,19 +5,26 @@ What is not theirs to see and what is not there answer the same, to the letter.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from difflib import unified_diff
 from random import Random
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
+from django.db import transaction
 
-from tests.admin.doors import Door, accounts_shown, doors, shows, status_of, told
-from tests.admin.many import MARK, Many, Person, Target, many
+from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
+from tests.admin.doors import PASSING, Door, accounts_shown, doors, is_a_page, shows, status_of, told
+from tests.admin.many import FIRST_ACCOUNT, MARK, Many, Person, Target, many
+from tests.admin.route_table import ROUTES
 
 PAIRS, PARTS = 2_000, 8
 DOORS = doors()
+# What moves between two looks: a running recording's lane, which grows, and the room on this machine's disk.
+MOVING = re.compile(r'datetime="[^"]*"| (?:x|width)="\d+"|[\d.]+\s[KMGT]B free')
 
 
 def absent(target: Target) -> Target:
@@ -82,3 +89,43 @@ def test_nothing_foreign_is_shown_or_touched_through_any_door(part: int, db: Non
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
     assert kinds["own"] > 40
     assert kinds["foreign"] > 120
+
+
+# Counts, orders, choices: whatever a page derives from rows
+
+
+def forget_what_is_foreign(person: Person) -> None:
+    """Delete every row of accounts that a person does not belong to, but for what their own rows hang on."""
+    foreign = Account.objects.exclude(pk__in=[FIRST_ACCOUNT + n for n in person.accounts])
+    CallbackEvent.objects.filter(account__in=foreign).delete()
+    Recording.objects.filter(account__in=foreign, events=None).delete()
+    Call.objects.filter(account__in=foreign, recordings=None).delete()
+    SyncRun.objects.filter(account__in=foreign).delete()
+    foreign.filter(call=None, subaccounts=None).delete()
+
+
+def pages(found: Many, person: Person) -> dict[str, str]:
+    """What somebody reads on every page of the portal and of a row of each kind; without what passes with time."""
+    urls = [route.address({}) for route in ROUTES if is_a_page(route)]
+    for label, rows in found.rows.items():
+        own = next((row for row in rows if person.sees(row)), None)
+        urls += [f"/admin/{label.replace('.', '/')}/{own.pk}/change/"] if own is not None else []
+    said = {url: person.client.get(url).content.decode() for url in urls}
+    return {url: MOVING.sub("", PASSING.sub("", text)) for url, text in said.items()}
+
+
+def test_no_page_tells_that_anything_foreign_is_there(db: None) -> None:
+    found = many(seed=PARTS)
+
+    for person in found.people[:12]:
+        before = pages(found, person)
+        with transaction.atomic():
+            forget_what_is_foreign(person)
+            after = pages(found, person)
+            transaction.set_rollback(True)
+        told_apart = {
+            url: list(unified_diff(before[url].splitlines(), after[url].splitlines(), n=0, lineterm=""))
+            for url in before
+            if after[url] != before[url]
+        }
+        assert told_apart == {}, person.accounts

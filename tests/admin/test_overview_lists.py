@@ -95,7 +95,7 @@ def test_a_member_counts_only_the_rows_of_their_accounts(
     found = dict(numbers(client))
 
     assert {url: rows_of(client, url) for url in found} == found
-    assert found["/admin/recordings/recording/?leaving=yes"] == 3
+    assert found["/admin/recordings/recording/?kept=at_risk"] == 3
     assert found["/admin/recordings/recording/?callback=missing"] == 3
     assert found["/admin/recordings/recording/?status__exact=active"] == 1
     assert found["/admin/recordings/call/?state__exact=live"] == 3  # of the two that run, too
@@ -116,7 +116,7 @@ def test_the_list_of_what_leaves_vobiz_begins_with_the_first_to_go(
     # Vobiz has the audio since it was added, which is later than it began
     a_recording(account, happened_at=now - timedelta(days=30), added_at=now - timedelta(days=20))
 
-    page = boss.get("/admin/recordings/recording/?leaving=yes")
+    page = boss.get("/admin/recordings/recording/?kept=at_risk")
 
     assert list(page.context["cl"].result_list) == [first, second, third]
 
@@ -125,7 +125,7 @@ def test_the_list_of_what_leaves_vobiz_begins_with_the_first_to_go(
     ("url", "rows"),
     [
         ("recording/?day=yesterday", 0), ("recording/?day=9999-12-31", 0), ("recording/?day=", 0),
-        ("recording/?attention=nonsense", 0), ("recording/?ended=nonsense", 1), ("recording/?leaving=no", 1),
+        ("recording/?attention=nonsense", 0), ("recording/?ended=nonsense", 1), ("recording/?kept=no", 1),
     ],
 )  # fmt: skip
 def test_a_link_that_names_nonsense_is_answered(account: Account, boss: Client, url: str, rows: int) -> None:

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from recordings.models import Account, Recording
+from recordings.models import AccessEvent, Account, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_running, a_transcript, an_event
 
@@ -88,8 +88,35 @@ def test_a_transcript_shows_its_charge_and_rate(account: Account, boss: Client) 
 
     page = page_of(boss, recording)
 
-    for words in ("Good morning, Lotus Parcels.", ">0.006<", ">0.012<", "1:01"):
+    assert "Good morning" not in page
+    for words in (">0.006<", ">0.012<", "1:01", "Read the transcript"):
         assert words in page
+
+
+def test_a_transcript_is_opened_by_a_click_that_is_written_down(account: Account, boss: Client) -> None:
+    recording = a_recording(account)
+    a_transcript(recording)
+    door = reverse("admin:recordings_recording_transcript", args=[recording.pk])
+
+    opened = unescape(boss.post(door).content.decode())
+
+    assert "Good morning, Lotus Parcels." in opened
+    assert door not in opened
+    event = AccessEvent.objects.get()
+    assert (event.action, event.result, event.recording_pk) == ("transcript", "ok", recording.pk)
+
+
+def test_where_there_is_no_transcript_nothing_is_opened_or_written_down(
+    account: Account, boss: Client
+) -> None:
+    without, failed = a_recording(account), a_recording(account)
+    a_transcript(failed, status="failed", text=None, error="no words")
+
+    for recording in (without, failed):
+        assert "Read the transcript" not in page_of(boss, recording)
+        answer = boss.post(reverse("admin:recordings_recording_transcript", args=[recording.pk]))
+        assert answer.status_code == 302
+    assert not AccessEvent.objects.exists()
 
 
 def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: Client) -> None:
@@ -118,7 +145,7 @@ def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: 
         ("Callback about a recording", "! unsigned", "✓ applied", "3 deliveries"),
         ("In the portal", "ravi", "Looked into it."),
         ("Transcript: completed", "✓ signed"),
-        ("The API said something new",),
+        ("The last news from the API",),
     ]
     assert len(rows) == len(expected)
     for row, words in zip(rows, expected, strict=True):
@@ -188,4 +215,4 @@ def test_the_page_costs_the_same_queries_however_much_happened(
         an_event(account, recording)
         log(recording, person, f"entry {number}", AT)
 
-    assert queries() == one <= 12
+    assert queries() == one <= 16

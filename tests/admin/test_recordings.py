@@ -92,9 +92,9 @@ def test_times_are_in_the_zone_of_the_only_account_named_once_and_in_utc_on_hove
     at = datetime(2025, 11, 6, 13, 48, 59, 422000, tzinfo=UTC)
     recording = a_recording(account, started_at=at, happened_at=at)
 
-    for url in (page_of(recording), LIST):
+    for url, shown in ((page_of(recording), "6 Nov 2025, 19:18:59"), (LIST, "6 Nov 2025, 19:18")):
         page = boss.get(url).content.decode()
-        assert 'title="2025-11-06 13:48:59 UTC">6 Nov 2025, 19:18:59</time>' in page
+        assert f'title="2025-11-06 13:48:59 UTC">{shown}</time>' in page
         assert page.count("Times in Asia/Kolkata (IST)") == 1
     Account.objects.update(time_zone="America/New_York")
     assert "6 Nov 2025, 08:48:59<" in boss.get(page_of(recording)).content.decode()
@@ -170,7 +170,10 @@ def test_a_transcript_is_read_only_by_those_who_may(account: Account, staff: Per
 
     assert "4111" not in without.get(url).content.decode()
     assert "You do not have the permission to read transcripts." in without.get(url).content.decode()
-    assert "My card number is 4111." in listener.get(url).content.decode()
+    assert "4111" not in listener.get(url).content.decode()  # until they ask for it
+    door = url.replace("change", "transcript" if where == "recording" else "read")
+    assert "My card number is 4111." in listener.post(door).content.decode()
+    assert without.post(door).status_code == 403
     assert "4111" not in listener.get(f"/admin/recordings/{where}/").content.decode()
 
 
@@ -184,7 +187,6 @@ def test_a_transcript_is_read_only_by_those_who_may(account: Account, staff: Per
             "Record MP3 next time",
         ),
         ({"status": "failed", "text": None, "error": "language not supported"}, "language not supported"),
-        ({"status": "completed", "text": "", "trust": "signed"}, "(Vobiz heard no words.)"),
         ({"status": "completed", "text": "Hello", "trust": "unsigned"}, "From an unsigned callback"),
         ({"status": "completed", "text": "Hello", "trust": "signed"}, "From a signed callback"),
     ],
@@ -196,6 +198,15 @@ def test_a_transcript_says_how_it_stands(
     a_transcript(recording, **columns)
 
     assert words in boss.get(page_of(recording)).content.decode()
+
+
+def test_a_transcript_without_words_says_so_once_it_is_opened(account: Account, boss: Client) -> None:
+    recording = a_recording(account)
+    a_transcript(recording, text="")
+
+    opened = boss.post(page_of(recording).replace("change", "transcript"), follow=True)
+
+    assert "(Vobiz heard no words.)" in opened.content.decode()
 
 
 def test_without_a_transcript_it_says_why(account: Account, boss: Client) -> None:

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from recordings.models import Account
+from recordings.models import AccessEvent, Account
+from recordings.numbers import grouped
 from tests.admin.rows import FROM, a_recording, an_event
 from tests.admin.scene import STAFF_KINDS, Scene, a_scene
 from tests.admin.test_account_tokens import FORM
@@ -31,19 +32,28 @@ def page(client: Client, name: str, row: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", STAFF_KINDS)
-def test_transcripts_are_read_by_listeners_and_superusers_alone(kind: str, scene: Scene) -> None:
+def test_transcripts_are_read_by_listeners_and_superusers_alone_and_by_a_click(
+    kind: str, scene: Scene
+) -> None:
     client, held = scene.people[kind], scene.mine["recordings.transcription"]
-    an_event(scene.mine["recordings.account"], held.recording, payload={"transcription": SPOKEN})
+    event = an_event(scene.mine["recordings.account"], held.recording, payload={"transcription": SPOKEN})
+    doors = {
+        "transcription_read": held, "recording_transcript": held.recording, "callbackevent_words": event,
+    }  # fmt: skip
+    pages = {"transcription_change": held, "recording_change": held.recording, "callbackevent_change": event}
 
-    pages = [
-        page(client, "transcription_change", held),
-        page(client, "recording_change", held.recording),
-        page(client, "callbackevent_change", held.recording.events.last()),
+    shown = [page(client, name, row) for name, row in pages.items()]
+    opened = [
+        client.post(reverse(f"admin:recordings_{name}", args=[row.pk])).content.decode()
+        for name, row in doors.items()
     ]
 
     reads = kind in ("Listener", "superuser")
-    assert any(SPOKEN in text for text in pages) == reads
-    assert (SPOKEN in pages[0]) == (SPOKEN in pages[1]) == reads
+    assert not any(SPOKEN in text for text in shown)
+    assert [SPOKEN in text for text in opened] == [reads, reads, kind == "superuser"]
+    results = AccessEvent.objects.filter(action="transcript").order_by("pk").values_list("result", flat=True)
+    noted = ["ok" if SPOKEN in text else "refused" for text in opened]
+    assert list(results)[-3:] == noted
 
 
 @pytest.mark.parametrize("kind", STAFF_KINDS)
@@ -142,7 +152,7 @@ def sub(scene: Scene) -> Account:
 def test_a_callback_about_a_sub_accounts_recording_does_not_tell_which(scene: Scene, sub: Account) -> None:
     recording = a_recording(sub)
     event = an_event(scene.mine["recordings.account"], recording)
-    client, number = scene.people["Account admin"], FROM
+    client, number = scene.people["Account admin"], grouped(FROM)
     scene.mine["recordings.callbackevent"].delete()
 
     listed = client.get("/admin/recordings/callbackevent/").content.decode()

@@ -34,9 +34,9 @@ def test_a_length_is_minutes_and_seconds(seconds: float | None, words: str) -> N
     ("ahead", "words"),
     [
         (timedelta(minutes=5), "23:51 IST"),
-        (timedelta(hours=4), "tomorrow 03:46 IST"),
-        (timedelta(days=3), "9 Nov 2025 23:46 IST"),
-        (timedelta(days=-1), "5 Nov 2025 23:46 IST"),
+        (timedelta(hours=4), "03:46 IST tomorrow"),
+        (timedelta(days=3), "23:46 IST on 9 Nov 2025"),
+        (timedelta(days=-1), "23:46 IST on 5 Nov 2025"),
     ],
 )
 def test_a_clock_time_names_the_day_where_it_is_not_todays(ahead: timedelta, words: str) -> None:
@@ -59,6 +59,7 @@ def test_an_age_is_said_in_one_unit(age: int, words: str) -> None:
     ("until", "words"),
     [
         (-1, "by now"),
+        (3_599, "in less than an hour"),
         (3_700, "in 1 hour"),
         (36_000, "in 10 hours"),
         (172_800, "in 2 days"),
@@ -81,10 +82,11 @@ def test_an_amount_keeps_its_figures_and_its_currency(amount: Decimal | None, wo
 
 
 def test_a_number_is_grouped_and_keeps_what_vobiz_gave() -> None:
-    assert shown.number("919624705678") == (
-        '<bdi class="portal-number" title="Vobiz says: 919624705678">+91 96247 05678</bdi>'
+    assert shown.number("919624705678") == '<bdi class="portal-number">+91 96247 05678</bdi>'
+    assert shown.number("09624705678") == (
+        '<bdi class="portal-number" title="Vobiz says: 09624705678">+91 96247 05678</bdi>'
     )
-    assert shown.number("sip:<agent>") == (
-        '<bdi class="portal-number" title="Vobiz says: sip:&lt;agent&gt;">sip:&lt;agent&gt;</bdi>'
-    )
+    assert shown.number("sip:<agent>") == '<bdi class="portal-number">sip:&lt;agent&gt;</bdi>'
+    long = "sip:someone.with.a.long.name@pbx.example"
+    assert f'title="Vobiz says: {long}"' in shown.number(long)
     assert shown.number(None) == "–"

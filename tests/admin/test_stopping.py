@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -60,9 +61,48 @@ def test_a_stop_leads_back_to_where_it_was_pressed(call: Call, boss: Client) -> 
 
     from_live = stop(boss, first, back="live")
     from_page = stop(boss, second, back="https://elsewhere.example/")
+    from_call = stop(boss, second, back="call")
 
-    assert from_live.redirect_chain == [(LIVE, 302)]
+    assert from_live.redirect_chain == [(f"{LIVE}#call-{call.pk}", 302)]
     assert from_page.redirect_chain == [(reverse("admin:recordings_recording_change", args=[second.pk]), 302)]
+    call_page = reverse("admin:recordings_call_change", args=[call.pk])
+    assert from_call.redirect_chain == [(f"{call_page}#attempt-{second.pk}", 302)]
+
+
+def test_whoever_may_not_see_calls_is_led_to_the_recording(call: Call, staff: Person) -> None:
+    client = staff("stop_recording", "view_recording", accounts=[call.account])
+    recording = Recording.objects.order_by("pk")[0]
+    page = reverse("admin:recordings_recording_change", args=[recording.pk])
+
+    for back in ("live", "call"):
+        assert stop(client, recording, back=back).redirect_chain == [(page, 302)]
+
+
+def test_who_asked_to_stop_it_is_told_to_all_and_a_minute_later_it_may_be_asked_again(
+    call: Call, world: World, boss: Client
+) -> None:
+    recording, other = Recording.objects.order_by("pk")
+    stop(boss, recording)
+    button = f"/recording/{recording.pk}/stop/"
+    pages = [LIVE, *(reverse(f"admin:recordings_{row._meta.model_name}_change", args=[row.pk])
+             for row in (call, recording))]  # fmt: skip
+
+    for page in pages:
+        text = boss.get(page).content.decode()
+        assert "boss asked to stop it at " in text
+        assert button not in text
+        assert "Nothing was sent again" not in text.partition('<div id="content"')[2]
+    Recording.objects.filter(pk=recording.pk).update(
+        stop_requested_at=recording.requested_at - timedelta(seconds=61)
+    )
+
+    for page in pages:
+        text = boss.get(page).content.decode()
+        assert "and it may run all the same: stop it again." in text
+        assert button in text
+    assert "Vobiz was asked to stop the recording." in said(stop(boss, recording))
+    assert stops(world) == 2
+    assert [running.recording_id for running in world.running(MAIN)] == [other.recording_id]
 
 
 def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
@@ -119,9 +159,10 @@ def test_a_stop_that_was_not_confirmed_may_be_pressed_again(call: Call, world: W
 def test_a_refused_stop_says_that_the_recording_goes_on(call: Call, world: World, boss: Client) -> None:
     world.faults.plan(Fault(on="record.stop", status=403, body={"error": "suspended"}))
 
-    answer = stop(boss, Recording.objects.order_by("pk")[0])
+    answer = stop(boss, Recording.objects.order_by("pk")[0], back="live")
 
     assert "Nothing was stopped, and the recording goes on." in said(answer)
+    assert answer.redirect_chain == [(f"{LIVE}#content-start", 302)]
     assert len(world.running(MAIN)) == 2
 
 
@@ -174,9 +215,13 @@ def test_stop_all_stops_what_a_call_flow_began(account: Account, world: World, b
     world.start_recording(MAIN, call.call_uuid)
     row = Call.objects.get()
 
-    answer = boss.post(
-        stop_all_page(row), {"expected": boss.get(stop_all_page(row)).context["expected"]}, follow=True
-    )
+    page = boss.get(stop_all_page(row))
+    text = page.content.decode()
+    assert "None that was started here is known to run." in text
+    assert "Stop whatever records this call" in text
+    assert "Stop all 0" not in text
+
+    answer = boss.post(stop_all_page(row), {"expected": page.context["expected"]}, follow=True)
 
     assert "and any other of this call" in said(answer)
     assert not world.running(MAIN)
@@ -189,3 +234,18 @@ def test_stop_all_of_a_call_that_is_over_says_so(call: Call, world: World, boss:
     answer = boss.post(stop_all_page(call), {"expected": shown}, follow=True)
 
     assert "is over, and so are its recordings" in said(answer)
+    Recording.objects.update(status="completed")
+    page = boss.get(stop_all_page(call)).content.decode()
+    assert "This call is over, and so are its recordings." in page
+    assert "portal-stop" not in page
+
+
+def test_the_page_that_stops_all_does_not_say_of_each_that_it_cannot_be_stopped_alone(
+    call: Call, boss: Client
+) -> None:
+    Recording.objects.update(recording_url=None)
+
+    page = boss.get(stop_all_page(call)).content.decode()
+
+    assert "cannot be stopped alone" not in page
+    assert "Stop all 2 recordings" in page

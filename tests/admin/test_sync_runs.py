@@ -122,11 +122,12 @@ def test_an_empty_list_says_what_a_sync_is_for(account: Account, boss: Client) -
 
 def test_the_list_counts_what_each_run_found(account: Account, boss: Client) -> None:
     at = timezone.now()
-    run = a_run(account, at=at, created=12)
+    run = a_run(account, at=at, seen=20, created=12, unchanged=5, failed=3)
     SyncRun.objects.filter(pk=run.pk).update(ended_at=at + timedelta(seconds=75))
 
     page = boss.get("/admin/recordings/syncrun/").content.decode()
 
-    assert '<td class="field-created">12</td>' in page
+    assert "20 seen: 12 new · 5 unchanged" in page
+    assert "× 3 failed" in page
     assert "1:15" in page
     assert "command line" in page

@@ -1,0 +1,233 @@
+"""The access log: who played, downloaded, read and exported what, when and from where. Looked at, never changed."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings.admin import shown
+from recordings.admin.base import ReadOnlyAdmin, may
+from recordings.admin.dates import DateFilter
+from recordings.admin.facts import Fact, Section
+from recordings.admin.filters import AccountFilter
+from recordings.admin.finding import IDENTIFIER
+from recordings.admin.recording_history import accessed_badge
+from recordings.admin.taking_out import CsvPages
+from recordings.models import AccessEvent, Account, Recording
+
+LONGEST_KEY = 18  # figures; what every database takes for a primary key
+MOST_FOUND = 200  # people or recordings that one search term may mean
+
+
+class AccessDateFilter(DateFilter):
+    """By when it was."""
+
+    column = "at"
+
+
+class EventAccountFilter(AccountFilter):
+    """One of the reader's accounts; events name it by its Auth ID."""
+
+    def found(self, rows: QuerySet[Any], pk: str) -> QuerySet[Any]:
+        """The events about the account."""
+        return rows.filter(account_auth_id__in=Account.objects.filter(pk=pk).values("auth_id"))
+
+
+class ChosenFilter(admin.SimpleListFilter):
+    """One row's number, which only a link chooses; drawn while it is chosen, so that it can be taken off."""
+
+    def has_output(self) -> bool:
+        """While one is chosen."""
+        return self.value() is not None
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The one chosen."""
+        value = request.GET.get(self.parameter_name or "")
+        return [(value, self.name_of(request, int(value)))] if is_number(value) else []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Its events; none for what is no number."""
+        value = self.value()
+        if value is None:
+            return queryset
+        return self.found(request, queryset, int(value)) if is_number(value) else queryset.none()
+
+    def name_of(self, request: HttpRequest, pk: int) -> str:
+        """What the reader knows it by."""
+        raise NotImplementedError
+
+    def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
+        """Its events among the `rows`."""
+        raise NotImplementedError
+
+
+class PersonFilter(ChosenFilter):
+    """What one person did, whatever they were called then."""
+
+    title = gettext_lazy("who")
+    parameter_name = "user"
+
+    def name_of(self, request: HttpRequest, pk: int) -> str:
+        """As the newest of the events that the reader may see calls them."""
+        events = AccessEvent.objects.visible_to(request.user).filter(user_pk=pk)
+        return shown.plain(events.values_list("username", flat=True).first() or pk)
+
+    def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
+        """By their number."""
+        found: QuerySet[Any] = rows.filter(user_pk=pk)
+        return found
+
+
+class RecordingFilter(ChosenFilter):
+    """What was done with one recording, and with a row that has become part of it."""
+
+    title = gettext_lazy("recording")
+    parameter_name = "recording"
+
+    def name_of(self, request: HttpRequest, pk: int) -> str:
+        """By its id at Vobiz, where the reader may see it."""
+        return shown.plain(self._id_of(request, pk) or pk)
+
+    def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
+        """By its number, or its id at Vobiz."""
+        found: QuerySet[Any] = rows.about(pk, self._id_of(request, pk))
+        return found
+
+    def _id_of(self, request: HttpRequest, pk: int) -> str | None:
+        ids = Recording.objects.visible_to(request.user).filter(pk=pk)
+        found: str | None = ids.values_list("recording_id", flat=True).first()
+        return found
+
+
+@admin.register(AccessEvent)
+class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
+    """Every play, download, transcript view and export, refused ones too."""
+
+    change_list_template = "admin/recordings/worded_list.html"
+    list_display = ("when", "who", "did", "result_shown", "recording_shown", "account_shown", "address_shown")
+    list_display_links = ("when",)
+    list_filter = (
+        AccessDateFilter, "action", "result", EventAccountFilter, PersonFilter, RecordingFilter,
+    )  # fmt: skip
+    list_deferred = ("detail",)
+    search_fields = ("username",)
+    search_help_text = gettext_lazy("A person's user name, or a recording id")
+    empty_words = gettext_lazy(
+        "Nobody has played, downloaded, read or exported anything yet. Each time somebody does, a line is added here."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """With whether its recording is still there and the reader's to see."""
+        recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording_pk"))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
+        return rows
+
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """By who people are, or were called then; or by a recording's id."""
+        people = User.objects.filter(username__icontains=term).values_list("pk", flat=True)
+        found = Q(username=term) | Q(user_pk__in=list(people[:MOST_FOUND]))
+        if IDENTIFIER.fullmatch(term):
+            ids = Recording.objects.filter(recording_id__startswith=term).values_list(
+                "recording_id", flat=True
+            )
+            found |= Q(recording_id__in=[term, *ids[:MOST_FOUND]])
+        return queryset.filter(found)
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, event: AccessEvent) -> str | SafeString:
+        """In the reader's zone."""
+        return shown.moment(event.at)
+
+    @admin.display(description=gettext_lazy("who"))
+    def who(self, event: AccessEvent) -> SafeString:
+        """The person, which leads to everything they did; their roles then, on hover."""
+        return format_html(
+            '<a href="{}" title="{}">{}</a>', address_of(user=event.user_pk), shown.plain(event.roles),
+            shown.plain(event.username),
+        )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("what"))
+    def did(self, event: AccessEvent) -> str:
+        """In a word."""
+        return event.get_action_display()
+
+    @admin.display(description=gettext_lazy("result"))
+    def result_shown(self, event: AccessEvent) -> str | SafeString:
+        """How it ended."""
+        return accessed_badge(event)
+
+    @admin.display(description=gettext_lazy("recording"))
+    def recording_shown(self, event: Any) -> str | SafeString:
+        """Its id, which leads to what everybody did with it."""
+        if event.recording_pk is None:
+            return shown.NONE
+        name = shown.plain(event.recording_id or event.recording_pk)
+        if not event.sees_recording:
+            return shown.identifier(name)
+        return format_html(
+            '<a href="{}"><code class="portal-id">{}</code></a>',
+            address_of(recording=event.recording_pk),
+            name,
+        )
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_shown(self, event: AccessEvent) -> str:
+        """Its Auth ID then."""
+        return shown.words(event.account_auth_id)
+
+    @admin.display(description=gettext_lazy("from where"))
+    def address_shown(self, event: AccessEvent) -> str:
+        """The address of the browser."""
+        return shown.words(event.address)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With words for when there is none."""
+        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """All that was written down."""
+        recording: str | SafeString = shown.identifier(obj.recording_id) if obj.recording_id else shown.NONE
+        if obj.sees_recording and may(request, "view_recording"):
+            to = reverse("admin:recordings_recording_change", args=[obj.recording_pk])
+            recording = format_html(
+                '<a href="{}">{}</a>', to, shown.words(obj.recording_id or obj.recording_pk)
+            )
+        gone = obj.recording_pk is not None and not obj.sees_recording
+        facts = [
+            Fact(_("When"), shown.moment(obj.at)),
+            Fact(_("Who"), self.who(obj)),
+            Fact(_("Roles then"), shown.words(obj.roles)),
+            Fact(_("From where"), shown.words(obj.address)),
+            Fact(_("What"), self.did(obj)),
+            Fact(_("Result"), self.result_shown(obj)),
+            Fact(_("Detail"), shown.words(obj.detail)),
+            Fact(_("Recording"), recording, hint=_("its row is not there any more") if gone else ""),
+            Fact(_("Account"), shown.words(obj.account_auth_id)),
+        ]
+        words = _("Written when it happened. Nobody can change it, and for a year nobody can delete it.")
+        return {
+            "title": _("Access by %s") % shown.plain(obj.username),
+            "sections": [Section(_("What is in the log"), facts, words)],
+        }
+
+
+def address_of(**query: int) -> str:
+    """The log, of one person or one recording."""
+    return f"{reverse('admin:recordings_accessevent_changelist')}?{urlencode(query)}"
+
+
+def is_number(value: str | None) -> TypeGuard[str]:
+    """A primary key as an address has it."""
+    return value is not None and value.isascii() and value.isdigit() and len(value) <= LONGEST_KEY

@@ -1,0 +1,248 @@
+"""At risk and lost: the number on every page, the page with the buttons, and *Seen*."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from recordings.choices import Attention
+from recordings.models import Account, Recording, Worker
+from tests.admin.conftest import Person
+from tests.admin.rows import a_recording
+
+DAY = timedelta(days=1)
+PAGE = "/admin/recordings/recording/at-risk/"
+ARCHIVE = "/admin/recordings/recording/archive-at-risk/"
+SEEN = "/admin/recordings/recording/mark-seen/"
+ARCHIVED = {"audio": "a", "audio_sha256": "b", "audio_bytes": 1, "container": "mp3"}
+
+
+def text_of(client: Client, url: str = PAGE, **headers: str) -> str:
+    answer = client.get(url, headers=headers)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+@pytest.fixture
+def synced(account: Account) -> Account:
+    Account.objects.filter(pk=account.pk).update(first_synced_at=timezone.now() - 100 * DAY)
+    account.refresh_from_db()
+    return account
+
+
+def aged(account: Account, days: float, **columns: Any) -> Recording:
+    return a_recording(account, happened_at=timezone.now() - days * DAY, **columns)
+
+
+def test_the_number_stands_on_every_page_and_leads_to_the_rows(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    aged(account, 25)
+    aged(stranger, 25)
+    client = staff("view_recording", "view_call", accounts=[account])
+
+    for url in (
+        "/admin/",
+        "/admin/recordings/call/",
+        "/admin/recordings/recording/",
+        "/admin/password_change/",
+    ):
+        said = text_of(client, url)
+        assert f'href="{PAGE}"' in said, url
+        assert "! 1 at risk" in said, url
+    assert "at risk" not in text_of(staff("view_call", accounts=[account]), "/admin/recordings/call/")
+
+
+def test_none_is_the_goal_and_is_shown_as_good(account: Account, boss: Client) -> None:
+    aged(account, 25, archived_at=timezone.now(), **ARCHIVED)
+
+    assert "✓ 0 at risk" in text_of(boss, "/admin/recordings/call/")
+    assert "Every recording that leaves Vobiz within 7 days is archived" in text_of(boss)
+
+
+def test_how_many_days_count_as_soon_is_a_setting(account: Account, boss: Client, settings: Settings) -> None:
+    aged(account, 25)
+    settings.AT_RISK_DAYS = 3
+
+    assert "✓ 0 at risk" in text_of(boss)
+    settings.AT_RISK_DAYS = 6
+    assert "! 1 at risk" in text_of(boss)
+    assert "within 6 days" in text_of(boss)
+
+
+def test_the_page_shows_what_is_at_risk_soonest_first_and_why_and_what_is_lost(
+    synced: Account, boss: Client
+) -> None:
+    later = aged(synced, 24, archive_error="Vobiz answered 404.", archive_next_at=timezone.now() + DAY)
+    sooner = aged(synced, 29)
+    lost = aged(synced, 40)
+    aged(synced, 200)
+
+    said = text_of(boss)
+
+    places = [said.index(f"/recording/{row.pk}/change/") for row in (sooner, later, lost)]
+    assert places == sorted(places)
+    assert "Vobiz answered 404." in said
+    assert "next try" in said
+    assert "1</strong></a> more was gone already before the first complete sync" in said
+
+
+def test_one_button_asks_for_all_and_another_for_those_ticked(synced: Account, staff: Person) -> None:
+    tomorrow = timezone.now() + DAY
+    rows = [aged(synced, 25 + n, archive_next_at=tomorrow) for n in range(3)]
+    other = aged(synced, 1, archive_next_at=tomorrow)
+    client = staff("view_recording", "archive_recording", accounts=[synced])
+
+    answer = client.post(ARCHIVE, {"recording": [rows[0].pk, other.pk]}, follow=True)
+
+    assert set(Recording.objects.filter(archive_next_at=None)) == {rows[0]}
+    assert "1 recording is archived now" in answer.content.decode()
+    assert "Asked for at" in answer.content.decode()
+
+    client.post(ARCHIVE, {"all": "1"})
+
+    assert set(Recording.objects.filter(archive_next_at=None)) == set(rows)
+    assert LogEntry.objects.filter(object_id=str(rows[1].pk)).count() == 1
+
+
+def test_progress_is_shown_and_ends_by_itself(synced: Account, boss: Client) -> None:
+    rows = [aged(synced, 25), aged(synced, 26)]
+    page = boss.post(ARCHIVE, {"all": "1"})["Location"]
+
+    waiting = text_of(boss, page)
+    Recording.objects.filter(pk=rows[0].pk).update(archived_at=timezone.now(), **ARCHIVED)
+    part = text_of(boss, page, **{"HX-Request": "true"})
+    Recording.objects.filter(pk=rows[1].pk).update(archived_at=timezone.now(), **ARCHIVED)
+    done = text_of(boss, page)
+
+    assert "0 of 2 archived since" in waiting
+    assert 'hx-trigger="every 5s"' in waiting
+    assert "1 of 2 archived since" in part
+    assert "<html" not in part
+    assert "2 of 2 archived since" in done
+    assert "hx-trigger" not in done
+
+
+@pytest.mark.parametrize(
+    "query", ["?since=x&asked=1", "?since=1", "?asked=5", "?since=" + "9" * 40 + "&asked=1"]
+)
+def test_an_address_that_names_no_moment_shows_no_progress(
+    account: Account, boss: Client, query: str
+) -> None:
+    assert "archived since" not in text_of(boss, f"{PAGE}{query}")
+
+
+def test_a_missing_worker_a_pause_and_a_switch_that_is_off_are_said(synced: Account, boss: Client) -> None:
+    aged(synced, 25)
+    assert "No worker has been heard of" in text_of(boss)
+
+    now = timezone.now()
+    Worker.objects.create(name="w", started_at=now, heard_at=now)
+    Account.objects.filter(pk=synced.pk).update(archive_automatically=False, archive_pause="Vobiz says 401.")
+
+    said = text_of(boss)
+    assert "No worker has been heard of" not in said
+    assert "archiving is stopped. Vobiz says 401." in said
+    assert "not archived automatically" in said
+
+
+def test_lost_ones_are_marked_as_seen_with_a_note_by_those_who_may(synced: Account, staff: Person) -> None:
+    rows = [aged(synced, 40), aged(synced, 41)]
+    client = staff("view_recording", "mark_seen", accounts=[synced], name="asha")
+
+    client.post(SEEN, {"recording": [rows[0].pk], "note": " told the team "})
+
+    rows[0].refresh_from_db()
+    assert (rows[0].seen_by, rows[0].seen_note) == (User.objects.get(username="asha"), "told the team")
+    assert "Marked as seen: told the team" in text_of(
+        client, f"/admin/recordings/recording/{rows[0].pk}/change/"
+    )
+    assert f"/recording/{rows[0].pk}/" not in text_of(client)
+
+    client.post(SEEN, {"all": "1"})
+
+    assert f"/recording/{rows[1].pk}/" not in text_of(client)
+
+
+def test_seen_closes_what_cannot_be_cured_from_its_page_and_from_the_overview(
+    synced: Account, boss: Client
+) -> None:
+    row = aged(synced, 1, needs_attention=Attention.ID_CONFLICT)
+    url, page = f"/admin/recordings/recording/{row.pk}/seen/", f"/admin/recordings/recording/{row.pk}/change/"
+    assert f'action="{url}"' in text_of(boss, "/admin/")
+    assert f'action="{url}"' in text_of(boss, page)
+
+    boss.post(url, {"note": "known"})
+
+    assert f'action="{url}"' not in text_of(boss, "/admin/")
+    assert "Seen by boss" in text_of(boss, page)
+    assert "known" in text_of(boss, page)
+
+
+def test_what_is_another_accounts_is_neither_archived_nor_marked(
+    synced: Account, stranger: Account, staff: Person
+) -> None:
+    foreign = aged(stranger, 25, archive_next_at=timezone.now() + DAY, needs_attention=Attention.ID_CONFLICT)
+    client = staff("view_recording", "mark_seen", "archive_recording", accounts=[synced])
+
+    client.post(ARCHIVE, {"recording": [foreign.pk]})
+    client.post(ARCHIVE, {"all": "1"})
+    client.post(SEEN, {"recording": [foreign.pk]})
+    assert client.post(f"/admin/recordings/recording/{foreign.pk}/seen/").status_code == 404
+
+    foreign.refresh_from_db()
+    assert foreign.archive_next_at is not None
+    assert foreign.seen_at is None
+
+
+@pytest.mark.parametrize("reason", Attention)
+def test_every_reason_has_its_line_on_the_overview(account: Account, boss: Client, reason: Attention) -> None:
+    aged(account, 1, needs_attention=reason)
+
+    assert f"attention={reason.value}" in text_of(boss, "/admin/")
+
+
+def test_the_overviews_card_says_at_risk_lost_and_how_the_archive_stands(
+    synced: Account, boss: Client
+) -> None:
+    aged(synced, 25)
+    aged(synced, 40)
+    aged(synced, 2, archived_at=timezone.now(), **ARCHIVED)
+
+    said = text_of(boss, "/admin/")
+
+    assert "<strong>1</strong> leaves Vobiz within 7 days and is not archived" in said
+    assert "<strong>1</strong> lost" in said
+    assert "last archived 0 s ago" in said
+    assert "<strong>2</strong> due" in said
+    assert "over 24 hours" in said
+    assert " free" in said
+
+
+def test_archiving_that_pauses_is_a_cross_with_its_reason(synced: Account, boss: Client) -> None:
+    Account.objects.filter(pk=synced.pk).update(archive_pause="The storage refused the key.")
+
+    said = text_of(boss, "/admin/")
+
+    assert "× stopped" in said
+    assert "The storage refused the key." in said
+
+
+def test_an_account_says_what_it_has_once_it_was_synced(account: Account, boss: Client) -> None:
+    page = f"/admin/recordings/account/{account.pk}/change/"
+    aged(account, 25, duration_ms=3_600_000)
+    assert "1 hour" not in text_of(boss, page)
+
+    Account.objects.filter(pk=account.pk).update(first_synced_at=timezone.now())
+    said = text_of(boss, page)
+
+    assert "1 recording, 1 hour, 27.5\xa0MB" in boss.get(page).content.decode().replace("\n", "")
+    assert "is estimated from its length" in said
+    assert f'href="/admin/recordings/recording/?kept=at_risk&amp;account={account.pk}">1</a>' in said

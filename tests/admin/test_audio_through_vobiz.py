@@ -1,0 +1,164 @@
+"""What is not archived yet is heard through the portal from Vobiz: the right bytes, as audio, and nothing kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from recordings import playback
+from recordings.models import AccessEvent, Account, Recording
+from recordings.playback import bodies
+from recordings.playback.sources import MOST_OF_A_STREAM
+from tests.admin.rows import a_recording
+from tests.conftest import MAIN
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.shapes import audio_of
+from vobiz_portal.sandbox.world import World
+
+
+def made(world: World, account: Account, **fields: Any) -> tuple[Recording, bytes]:
+    """A recording that only Vobiz has, and its bytes."""
+    at_vobiz = world.add_recording(MAIN, age_days=1, **{"duration": 20, **fields})
+    recording = a_recording(account, recording_id=at_vobiz.recording_id, recording_url=world.url_of(at_vobiz))
+    audio = audio_of(at_vobiz)
+    return recording, b"".join(audio.read(0, audio.length))
+
+
+def hear(client: Client, recording: Recording, method: str = "get", **headers: str) -> Any:
+    return getattr(client, method)(f"/admin/recordings/recording/{recording.pk}/audio/", headers=headers)
+
+
+def body(answer: Any) -> bytes:
+    """All of it; reading to the end closes what it came from."""
+    return b"".join(answer.streaming_content) if answer.streaming else answer.content
+
+
+@pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
+def ranges(request: pytest.FixtureRequest, world: World) -> bool:
+    """Whether Vobiz's media host knows ranges."""
+    world.quirks.media_ranges = request.param
+    return bool(request.param)
+
+
+def test_the_whole_and_every_kind_of_part(world: World, account: Account, boss: Client, ranges: bool) -> None:
+    recording, audio = made(world, account)
+    size = len(audio)
+    parts = {
+        "bytes=0-99": (0, 100), "bytes=100-": (100, size), "bytes=-77": (size - 77, size), "bytes=0-": (0, size),
+        f"bytes=9000-{size * 2}": (9_000, size),
+    }  # fmt: skip
+
+    whole = hear(boss, recording)
+    assert (whole.status_code, whole["Content-Length"]) == (200, str(size))
+    assert body(whole) == audio
+    for asked, (start, stop) in parts.items():
+        answer = hear(boss, recording, Range=asked)
+        assert answer.status_code == 206, asked
+        assert answer["Content-Range"] == f"bytes {start}-{stop - 1}/{size}"
+        assert answer["Content-Type"] == "audio/mpeg"
+        assert body(answer) == audio[start:stop]
+    past = hear(boss, recording, Range=f"bytes={size}-")
+    assert (past.status_code, past["Content-Range"]) == (416, f"bytes */{size}")
+    head = hear(boss, recording, "head")
+    assert (head.status_code, head["Content-Type"]) == (200, "audio/mpeg")
+    assert AccessEvent.objects.count() == 1 + len(parts)
+
+
+def test_wav_under_an_mp3_name_is_served_as_what_it_is(world: World, account: Account, boss: Client) -> None:
+    recording, audio = made(world, account, container="wav")
+
+    for asked in ("bytes=0-", "bytes=5000-"):
+        answer = hear(boss, recording, Range=asked)
+        assert answer["Content-Type"] == "audio/wav"
+        body(answer)
+    assert audio.startswith(b"RIFF")
+
+
+def test_a_long_recording_comes_in_parts_that_hold_no_thread(
+    world: World, account: Account, boss: Client
+) -> None:
+    recording, audio = made(world, account, duration=1_300)
+    assert len(audio) > MOST_OF_A_STREAM
+
+    first = hear(boss, recording, Range="bytes=0-")
+    assert first["Content-Range"] == f"bytes 0-{MOST_OF_A_STREAM - 1}/{len(audio)}"
+    rest = hear(boss, recording, Range=f"bytes={MOST_OF_A_STREAM}-")
+    assert body(first) + body(rest) == audio
+
+
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-"}, {"Range": "bytes=5000-"}])
+def test_what_is_no_audio_is_never_given_on(
+    world: World, account: Account, boss: Client, asked: dict[str, str]
+) -> None:
+    recording, _audio = made(world, account)
+    world.faults.plan(Fault(on="media.get", reply="html", times=None))
+
+    answer = hear(boss, recording, **asked)
+
+    assert (answer.status_code, answer["Content-Type"]) == (502, "text/plain; charset=utf-8")
+    assert AccessEvent.objects.get().result == "failed"
+
+
+def test_what_vobiz_no_longer_has_says_so(world: World, account: Account, boss: Client) -> None:
+    recording, _audio = made(world, account)
+    world.delete_recording(str(recording.recording_id))
+
+    answer = hear(boss, recording)
+
+    assert answer.status_code == 502
+    assert AccessEvent.objects.get().result == "failed"
+
+
+def test_no_more_streams_run_at_once_than_leave_threads_for_callbacks(
+    world: World, account: Account, boss: Client
+) -> None:
+    recording, audio = made(world, account)
+    running = [hear(boss, recording) for _each in range(bodies.STREAMS_AT_ONCE)]
+
+    refused = hear(boss, recording)
+    assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert body(running.pop()) == audio
+    assert body(hear(boss, recording)) == audio
+    assert [body(answer) for answer in running] == [audio] * len(running)
+    assert body(hear(boss, recording)) == audio
+
+
+def test_a_place_is_given_back_whatever_goes_wrong(world: World, account: Account, boss: Client) -> None:
+    recording, audio = made(world, account)
+    at = Recording.objects.filter(pk=recording.pk)
+    at.update(recording_id="not-at-vobiz")
+    for _each in range(bodies.STREAMS_AT_ONCE + 1):
+        assert hear(boss, recording).status_code == 502
+    at.update(recording_id=recording.recording_id)
+    for _each in range(bodies.STREAMS_AT_ONCE + 1):
+        hear(boss, recording, Range=f"bytes={len(audio)}-")
+        hear(boss, recording, "head")
+
+    assert body(hear(boss, recording)) == audio
+
+
+def test_a_copy_that_is_spoilt_is_heard_from_vobiz_while_it_is_there(
+    world: World, account: Account, boss: Client
+) -> None:
+    recording, audio = made(world, account)
+    Recording.objects.filter(pk=recording.pk).update(
+        archived_at=recording.happened_at, audio="aa/bb/gone.mp3", audio_sha256="0" * 64, audio_bytes=5,
+        container="mp3", needs_attention="audio_missing",
+    )  # fmt: skip
+
+    answer = hear(boss, recording, Range="bytes=0-99")
+
+    assert (answer.status_code, "ETag" in answer) == (206, False)
+    assert body(answer) == audio[:100]
+
+
+def test_the_verb_says_what_it_opened(world: World, account: Account) -> None:
+    recording, audio = made(world, account)
+
+    opened = playback.open_audio(recording, playback.Wanted(playback.ByteRange(10, 19)))
+
+    assert (opened.start, opened.stop, opened.size, opened.is_part) == (10, 20, len(audio), True)
+    assert b"".join(opened.body) == audio[10:20]
+    opened.body.close()

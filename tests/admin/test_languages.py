@@ -1,0 +1,59 @@
+"""Readers of other languages: every page renders, in Django's own words, with numbers and months as they write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.utils import translation
+
+from recordings.admin import shown
+from recordings.models import Account, SyncRun
+from recordings.overview import Counted
+from recordings.templatetags.portal import figures
+from tests.admin.route_table import ROUTES
+from tests.admin.rows import a_run
+from tests.admin.scene import a_scene, in_paths
+
+# language → Django's own words: to log out, and the way the page runs
+LANGUAGES = {"de": ("Abmelden", "ltr"), "hi": ("लॉग आउट", "ltr"), "ar": ("تسجيل الخروج", "rtl")}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_renders_in_another_language(db: None, language: str) -> None:
+    words, direction = LANGUAGES[language]
+    scene = a_scene()
+    client, paths = scene.people["superuser"], in_paths(scene.mine, known=False)
+    pages = [route.address(paths) for route in ROUTES if route.answer({"superuser"}, "GET") == 200]
+    assert len(pages) > 30
+    for page in pages:
+        answer = client.get(page, headers={"Accept-Language": language})
+        text = answer.content.decode()
+        assert answer.status_code == 200, page
+        if answer["Content-Type"].startswith("text/html") and "<header" in text:
+            assert f'<html lang="{language}" dir="{direction}"' in text, page
+            assert words in text, page
+
+
+def test_numbers_are_grouped_and_months_named_as_the_reader_writes_them(
+    account: Account, boss: Client
+) -> None:
+    run: SyncRun = a_run(account, at=datetime(2025, 10, 6, 12, tzinfo=UTC), seen=12_345)
+    page = f"/admin/recordings/syncrun/{run.pk}/change/"
+
+    for language, number, day in (("en", "12,345", "6 Oct 2025"), ("de", "12.345", "6 Okt 2025")):
+        text = boss.get(page, headers={"Accept-Language": language}).content.decode()
+        assert number in text
+        assert day in text
+
+
+def test_counts_and_amounts_are_written_in_the_readers_language() -> None:
+    for language, count, more, money in (
+        ("en", "1,284", "1,000+", "USD 1200.005"), ("de", "1.284", "1.000+", "USD 1200,005"),
+    ):  # fmt: skip
+        with translation.override(language):
+            assert figures(1_284) == figures(Counted(1_284)) == count
+            assert figures(Counted(1_000, more=True)) == more
+            assert shown.money(Decimal("1200.00500")) == money

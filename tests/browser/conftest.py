@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, sync_playwright
+from django.test import Client
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser.hands import Hands, Keys, Mouse
 from tests.chromium import launch
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World
@@ -33,7 +36,23 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def page(chromium: Browser, portal: LiveServer) -> Iterator[Page]:
     """A page of a new visitor, which fails the test where a script breaks or the CSP is violated."""
-    context = chromium.new_context(base_url=portal.url, viewport={"width": 1280, "height": 900})
+    with a_page(chromium, portal) as page:
+        yield page
+
+
+@pytest.fixture(params=["with the mouse", "with the keyboard alone", "without JavaScript"])
+def hands(request: pytest.FixtureRequest, chromium: Browser, portal: LiveServer) -> Iterator[Hands]:
+    """Somebody before such a page, who does the test's job in one of three ways."""
+    scripted = request.param != "without JavaScript"
+    with a_page(chromium, portal, scripted=scripted) as page:
+        yield Keys(page) if "keyboard" in request.param else Mouse(page, scripted=scripted)
+
+
+@contextmanager
+def a_page(chromium: Browser, portal: LiveServer, *, scripted: bool = True) -> Iterator[Page]:
+    """What `page` says; not `scripted`: in a browser that runs no JavaScript."""
+    size: ViewportSize = {"width": 1280, "height": 900}
+    context = chromium.new_context(base_url=portal.url, viewport=size, java_script_enabled=scripted)
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
@@ -73,3 +92,11 @@ def vobiz(lively_world: World, settings: Settings) -> Iterator[Sandbox]:
 def admin_login(transactional_db: None) -> User:
     """A superuser named `admin`."""
     return User.objects.create_superuser("admin", password=PASSWORD)
+
+
+def sign_in(page: Page, portal: LiveServer) -> None:
+    """`admin_login` in this browser, without the form."""
+    client = Client()
+    assert client.login(username="admin", password=PASSWORD)
+    session = client.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": portal.url}])

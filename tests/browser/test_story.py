@@ -1,20 +1,33 @@
-"""The main job, as a person does it: in a real browser, against real callbacks, with no worker."""
+"""The whole story, as people live it: in a real browser, against real callbacks, without a worker and then with one.
+
+A call is recorded, its callbacks come, its transcript is read; a worker archives it; it is heard; the copies verify.
+"""
 
 from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from recordings.choices import EventOutcome, Origin, RecordingStatus, SyncState, TranscriptionStatus, Trust
-from recordings.models import Account, CallbackEvent, Recording, SyncRun
+from recordings.models import AccessEvent, Account, CallbackEvent, Recording, SyncRun
+from tests.archive.conftest import at_vobiz, files, sha256
 from tests.browser.conftest import PASSWORD
+from tests.browser.test_player import Heard, audio, open_page, until
+from tests.commands.shell import manage
+from tests.ledger import asked
 from tests.waiting import eventually
+from tests.workers import workers
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+HOUR = 3_600
 AUTH_ID, TOKEN = "MA_STORY00001", "a-token-for-the-story-a1b2"
 
 
@@ -46,8 +59,8 @@ def start(page: Page, *, span: str | None = None, transcribe: bool = False) -> N
     expect(page.locator(".messagelist")).to_contain_text("It is being recorded")
 
 
-def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_the_rest(
-    page: Page, vobiz: Sandbox, lively_world: World, admin_login: User
+def test_a_call_is_recorded_stopped_read_synced_archived_by_a_worker_heard_and_verified(
+    page: Page, vobiz: Sandbox, lively_world: World, admin_login: User, archive_folder: Path
 ) -> None:
     lively_world.add_account(AUTH_ID, TOKEN, name="Story Ltd")
     past = [lively_world.add_recording(AUTH_ID, age_days=days, duration=20) for days in (1, 2, 3)]
@@ -64,7 +77,8 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     assert short.call_id == long.call_id
     expect(page.get_by_role("row").filter(has_text="+91 96247 05678")).to_contain_text("stops in")
 
-    # Stop the long one: the short one is still the sandbox's to end.
+    # An hour later the short one has ended by itself. Stop the long one.
+    lively_world.advance(HOUR)
     page.get_by_role("button", name="Stop this recording").last.click()
     expect(page.locator(".messagelist")).to_contain_text("stop")
     both = Recording.objects.filter(pk__in=[short.pk, long.pk], status=RecordingStatus.COMPLETED)
@@ -74,18 +88,7 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     long.refresh_from_db()
     assert long.stop_requested_by == admin_login
 
-    # The transcript is read on the recording's page.
-    eventually(
-        lambda: Recording.objects.filter(
-            pk=short.pk, transcription__status=TranscriptionStatus.COMPLETED
-        ).exists(),
-        within=20,
-    )
-    page.goto(f"/admin/recordings/recording/{short.pk}/change/")
-    short.refresh_from_db()
-    expect(page.locator(".portal-transcript")).to_have_text(short.transcription.text)
-    assert short.was_cut
-    expect(page.locator("#content")).to_contain_text("ended at its time limit")
+    read_the_transcript(page, short)
 
     # Sync finds the rest, and doubles nothing.
     sync_now(page)
@@ -94,6 +97,26 @@ def test_an_admin_records_a_live_call_stops_it_reads_the_transcript_and_syncs_th
     assert sorted(map(str, found)) == sorted(str(row.recording_id) for row in expected)
     assert set(Recording.objects.filter(origin=Origin.PORTAL)) == {short, long}
     lively_world.hang_up(call.call_uuid)
+
+    archived_by_a_worker(lively_world, archive_folder)
+    hear_its_beginning_and_its_end(page, long)
+    verified = manage("verify_archive", "--json", VAR_DIR=str(archive_folder.parent))
+    assert verified.code == 0
+    wrong = {what: verified.json[what] for what in ("missing", "altered", "orphaned", "unread", "stopped")}
+    assert (verified.json["verified"], any(wrong.values())) == (len(expected), False), wrong
+
+
+def read_the_transcript(page: Page, recording: Recording) -> None:
+    """It is opened on the recording's page, and that is written down."""
+    came = Recording.objects.filter(pk=recording.pk, transcription__status=TranscriptionStatus.COMPLETED)
+    eventually(came.exists, within=20)
+    page.goto(f"/admin/recordings/recording/{recording.pk}/change/")
+    page.get_by_role("button", name="Read the transcript").click()
+    recording.refresh_from_db()
+    expect(page.locator(".portal-transcript")).to_have_text(recording.transcription.text or "-")
+    assert recording.was_cut
+    expect(page.locator("#content")).to_contain_text("ended at its time limit")
+    assert AccessEvent.objects.get().action == "transcript"
 
 
 def sync_now(page: Page) -> None:
@@ -106,3 +129,42 @@ def sync_now(page: Page) -> None:
     page.reload()
     expect(page.locator("#content")).to_contain_text("complete")
     assert SyncRun.objects.get().state == SyncState.COMPLETE
+
+
+def archived_by_a_worker(world: World, folder: Path) -> None:
+    """All of them, each fetched once, byte for byte."""
+    assert files(folder) == []  # so far there was no worker
+    with workers(folder.parent) as begin:
+        worker = begin(VAR_DIR=str(folder.parent))
+        eventually(lambda: not Recording.objects.filter(archived_at=None).exists(), within=60)
+        worker.send(signal.SIGTERM)
+        assert worker.ended(within=60) == 0
+    rows = list(Recording.objects.all())
+    for row in rows:
+        assert row.audio_sha256 == sha256(at_vobiz(world, row))
+    assert len(asked(world, "media.get")) == len(rows)
+
+
+def hear_its_beginning_and_its_end(page: Page, recording: Recording) -> None:
+    """One play, whatever ranges the browser asks for: its end is fetched when somebody goes there, not before."""
+    recording.refresh_from_db()
+    size, before = int(recording.audio_bytes or 0), set(AccessEvent.objects.values_list("pk", flat=True))
+    heard = Heard()
+    heard.watch(page)
+    open_page(page, recording)
+    page.get_by_role("button", name="Play").click()
+    until(page, "audio.currentTime > 0.2")
+    assert abs(audio(page, "audio.duration") - HOUR) < 60
+    assert audio(page, "audio.buffered.end(audio.buffered.length - 1)") < HOUR / 2
+    asked_first = list(heard.asked)
+
+    page.get_by_role("slider", name="Position").fill(str(int(audio(page, "audio.duration")) - 3))
+    until(page, "audio.ended")
+    sought: list[Any] = heard.asked[len(asked_first) :]
+    starts = [int(wanted.removeprefix("bytes=").partition("-")[0]) for wanted, _status in sought]
+    assert max(starts) > size * 9 // 10
+    assert {status for _wanted, status in heard.asked} == {206}
+
+    (event,) = AccessEvent.objects.exclude(pk__in=before)
+    assert (event.action, event.result, event.username) == ("play", "ok", "admin")
+    assert (event.recording_pk, event.recording_id) == (recording.pk, recording.recording_id)

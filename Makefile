@@ -2,7 +2,7 @@
 PORT ?= 8000
 SANDBOX_PORT ?= 8100
 
-.PHONY: help install demo test lint lock
+.PHONY: help install demo test lint lock screenshots bench
 
 help:
 	@echo "make demo      the whole portal against a Vobiz in a box: http://127.0.0.1:$(PORT) (make demo PORT=8001)"
@@ -10,6 +10,8 @@ help:
 	@echo "make install   only the environment, .venv, from the locked requirements"
 	@echo "make lint      only style and types"
 	@echo "make lock      rewrite the locked requirements from pyproject.toml (make lock UPGRADE=1: newest versions)"
+	@echo "make screenshots   the README's pictures anew, from a demo of their own (needs Chromium, two minutes)"
+	@echo "make bench     how fast it archives and plays, against plain baselines (two minutes; bench/README.md)"
 
 install:
 	@sh scripts/install.sh
@@ -23,6 +25,12 @@ test: install
 
 lint: install
 	@exec sh scripts/lint.sh
+
+screenshots: install
+	@. scripts/clean-env.sh; exec .venv/bin/python -m scripts.screenshots
+
+bench: install
+	@. scripts/clean-env.sh; .venv/bin/python -m bench.archive && echo && exec .venv/bin/python -m bench.playback
 
 lock:
 	@exec sh scripts/lock.sh $(if $(UPGRADE),--upgrade)

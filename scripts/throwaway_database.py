@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script, not a package
 """A database for one test run in the PostgreSQL on 127.0.0.1:5432, if it lets us in without a password.
 
 throwaway_database.py create      makes one and prints its URL; exit 1, and why on stderr, where it cannot

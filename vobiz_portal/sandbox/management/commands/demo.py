@@ -34,7 +34,7 @@ class CannotStartError(Exception):
 
 
 class Command(BaseCommand):
-    """Start the sandbox and the portal, say where they are, and end them on Ctrl-C.
+    """Start the sandbox, the portal and its worker, say where they are, and end them on Ctrl-C.
 
     Exit 0 when stopped; 1 when it cannot start, or when one of its processes ends by itself.
     """
@@ -119,11 +119,11 @@ class Command(BaseCommand):
                 household.start("connect", [*MANAGE, "connect_account", "--json", *belongs], secret)
             )
         household.wait_until_up(portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
-        self._services = (portal, sandbox)
+        self._services: tuple[Child, ...] = (portal, sandbox)
         return bool(json.loads(prepared)["password_holds"])
 
     def _watch(self, household: Household, syncing: Child) -> None:
-        """Return never: StopAskedError on Ctrl-C, ChildFailedError when the portal or the sandbox ends."""
+        """Return never: StopAskedError on Ctrl-C, ChildFailedError when a process ends that should not."""
 
         def ended() -> Child | None:
             return next((child for child in self._services if child.status is not None), None)
@@ -132,7 +132,9 @@ class Command(BaseCommand):
         if syncing.status == 0:
             self._say(f"The first sync is done: {json.loads(syncing.answer())['seen']} recordings were read.")
         elif syncing.status is not None:
-            self._say(f"The first sync failed, and can be tried again in the portal. {syncing.failure()}")
+            self._say(f"The first sync failed, and the worker tries it again. {syncing.failure()}")
+        if ended() is None:
+            self._services = (*self._services, household.start("worker", [*MANAGE, "worker"]))
         household.wait(lambda: ended() is not None)
         if child := ended():
             raise child.failure()

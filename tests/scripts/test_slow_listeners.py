@@ -1,0 +1,156 @@
+"""However many listen, and however slowly, a callback is answered: by the server as README.md starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.scripts.test_run_for_real import ROOT, server_line
+from tests.waiting import eventually
+from vobiz_portal.sandbox.server import Sandbox
+from vobiz_portal.sandbox.world import World
+
+AUTH_ID, TOKEN = "MA_SLOW00001", "a-token-for-slow-listeners"
+LISTENERS = 24  # of each kind; the server has 8 threads
+LISTENER = "203.0.113.9"  # as the proxy in front says
+PATIENCE = 3.0  # seconds that Vobiz waits for an answer
+# Everything there must be before somebody listens; prints what a listener and Vobiz need to know.
+PREPARE = """
+import hashlib, json, sys
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from recordings import connect, storage
+from recordings.models import Call, Recording
+from recordings.models.account import new_callback_key
+auth_id, token, recording_id = sys.argv[-3:]
+now = timezone.now()
+account, _made = connect.store(auth_id, token, now=now)
+call = Call.objects.create(account=account, call_uuid="a-call-of-slow-listeners", state="ended")
+name, size = storage.new_name("mp3"), 80_000_000
+with storage.incoming() as part:
+    part.file.truncate(size)
+    storage.keep(part, name)
+common = {"account": account, "call": call, "origin": "sync", "status": "completed", "happened_at": now}
+kept = Recording.objects.create(
+    **common, recording_id="kept-here", audio=name, audio_sha256="0" * 64, audio_bytes=size, container="mp3",
+    archived_at=now,
+)
+away = Recording.objects.create(**common, recording_id=recording_id)
+client = Client()
+client.force_login(User.objects.create_superuser("listener"))
+print(json.dumps({
+    "session": client.cookies["sessionid"].value, "kept": kept.pk, "away": away.pk, "key": account.callback_key,
+}))
+"""
+
+
+@dataclass(frozen=True)
+class Portal:
+    """Where it listens, and what was prepared."""
+
+    port: int
+    session: str
+    kept: int
+    away: int
+    key: str
+
+    def listen(self, pk: int) -> socket.socket:
+        """Ask for a whole recording, and read nothing of it."""
+        listening = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        listening.sendall(
+            f"GET /admin/recordings/recording/{pk}/audio/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"X-Forwarded-For: {LISTENER}\r\nCookie: sessionid={self.session}\r\n\r\n".encode()
+        )
+        return listening
+
+
+def free_port() -> int:
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        return int(asking.getsockname()[1])
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[Portal]:
+    """The server, with a long recording in its archive and another that only Vobiz has."""
+    world = World(seed=3)
+    world.add_account(AUTH_ID, TOKEN)
+    at_vobiz = world.add_recording(AUTH_ID, age_days=1, duration=4 * 3_600)  # 115 MB
+    _program, *options = server_line()
+    port = free_port()
+    with Sandbox(world, deliver=False) as sandbox:
+        env = {
+            "PATH": os.environ["PATH"], "ENV_FILE": "", "VAR_DIR": str(tmp_path), "VOBIZ_API_URL": sandbox.api_url,
+            "VOBIZ_MEDIA_HOSTS": "127.0.0.1", "PORTAL_URL": f"http://127.0.0.1:{port}",
+            "SECRET_KEY": "a-long-random-text-of-more-than-fifty-characters-0123456789",
+            "TOKEN_ENCRYPTION_KEYS": "another-random-text-of-32-characters",
+        }  # fmt: skip
+        manage = [sys.executable, "manage.py"]
+        subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+        setup = f"import django; django.setup()\n{PREPARE}"
+        made = subprocess.run(
+            [sys.executable, "-c", setup, AUTH_ID, TOKEN, str(at_vobiz.recording_id)],
+            cwd=ROOT, env={**env, "DJANGO_SETTINGS_MODULE": "vobiz_portal.settings"}, check=True,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        given = [option for option in options if not option.startswith("--listen")]
+        server = subprocess.Popen(
+            [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", *given],
+            cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            eventually(lambda: server.poll() is not None or listens(port), within=60)
+            yield Portal(port, **json.loads(made.stdout.splitlines()[-1]))
+        finally:
+            server.kill()
+            server.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
+def first_line(listening: socket.socket) -> str:
+    return listening.recv(40).decode("latin-1").partition("\r\n")[0]
+
+
+def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        here = [stack.enter_context(portal.listen(portal.kept)) for _each in range(LISTENERS)]
+        away = [stack.enter_context(portal.listen(portal.away)) for _each in range(LISTENERS)]
+        answers = [first_line(one) for one in [*here, *away]]
+
+        asked_at = time.monotonic()
+        answer = requests.post(
+            f"http://127.0.0.1:{portal.port}/callbacks/account/{portal.key}/",
+            data={
+                "recording_id": "another-one",
+                "call_uuid": "a-call-of-slow-listeners",
+                "recording_duration": "5",
+            },
+            timeout=PATIENCE,
+        )
+        waited = time.monotonic() - asked_at
+
+    assert answer.status_code == 200
+    assert waited < PATIENCE
+    assert answers[:LISTENERS] == ["HTTP/1.1 200 OK"] * LISTENERS
+    assert set(answers[LISTENERS:]) == {"HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"}
+    with closing(sqlite3.connect(tmp_path / "portal.sqlite3")) as rows:
+        known = rows.execute("SELECT DISTINCT address FROM recordings_accessevent").fetchall()
+    assert known == [(LISTENER,)]

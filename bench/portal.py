@@ -1,0 +1,38 @@
+"""A portal to be measured: this process, with settings, a database and an archive of its own."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Sequence
+
+AUTH_ID, TOKEN = "MA_BENCH000001", "only-for-measuring-0123456789"
+
+
+def settle_in(folder: str, **settings: str) -> None:
+    """Become the portal in `folder`. Once for each process, before anything of Django is used."""
+    os.environ.update({
+        "ENV_FILE": "", "VAR_DIR": folder, "DJANGO_SETTINGS_MODULE": "vobiz_portal.settings",
+        "PORTAL_URL": "http://127.0.0.1:8000", "SECRET_KEY": "only-for-measuring-0123456789-0123456789-0123456789",
+        "TOKEN_ENCRYPTION_KEYS": "only-for-measuring-0123456789-0123456789", **settings,
+    })  # fmt: skip
+    import django
+
+    django.setup()
+
+
+def make(folder: str) -> None:
+    """Settle in, in an empty folder: a database with one account."""
+    settle_in(folder)
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from recordings import connect
+
+    call_command("migrate", verbosity=0)
+    connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Bench")
+
+
+def ratio(ours: Sequence[float], baseline: Sequence[float]) -> float:
+    """How many times the baseline: of each round, for a busy machine slows both; then the median."""
+    return statistics.median(one / other for one, other in zip(ours, baseline, strict=True))

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from recordings import connect
 from recordings.models import Account
+from recordings.models.append_only import NO_DELETE
+from tests import object_storage as s3
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World
 
 NOW = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # the day after the documented recording was made
 MAIN, SUB, OTHER = "MA_PU0XU668", "SA_TEST0002", "MA_OTHER003"
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210", OTHER: "other_token_5555555555"}
+
+
+@pytest.fixture(autouse=True)
+def _emptied_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test whose rows are really written ends with every table emptied, and SQLite does that by DELETE.
+
+    So the trigger that would refuse it goes first; Django makes it again after it has emptied the tables.
+    """
+    marker = request.node.get_closest_marker("django_db")
+    written = marker is not None and marker.kwargs.get("transaction")
+    if not written and not {"transactional_db", "live_server"} & set(request.fixturenames):
+        yield
+        return
+    request.getfixturevalue("transactional_db")  # so that what stands below comes before its end
+    yield
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER IF EXISTS {NO_DELETE}")
 
 
 @pytest.fixture
@@ -44,6 +66,15 @@ def sandbox(world: World, settings: Settings) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
+def archive_folder(settings: Settings, tmp_path: Path) -> Path:
+    """Where this test's audio is kept; it is made when something is."""
+    folder = tmp_path / "archive"
+    backend = {"BACKEND": "recordings.storage.folder.ArchiveFolder", "OPTIONS": {"location": folder}}
+    settings.STORAGES = settings.STORAGES | {"archive": backend}
+    return folder
+
+
+@pytest.fixture
 def account(db: None, sandbox: Sandbox, now: datetime) -> Account:
     """The main account, connected to the sandbox."""
     return connect.store(MAIN, TOKENS[MAIN], now=now, name="Main")[0]
@@ -53,3 +84,27 @@ def account(db: None, sandbox: Sandbox, now: datetime) -> Account:
 def subaccount(account: Account, now: datetime) -> Account:
     """The sub-account, connected, with the main account as its parent."""
     return connect.store(SUB, TOKENS[SUB], now=now, name="Sub", parent=account)[0]
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.ObjectStorage]:
+    """A real S3-compatible server with one bucket; it takes three seconds to start, so there is one for all tests."""
+    with s3.running(tmp_path_factory.mktemp("s3")) as storage:
+        yield storage
+
+
+@pytest.fixture
+def object_storage(s3_server: s3.ObjectStorage) -> Iterator[s3.ObjectStorage]:
+    """The S3-compatible server, its bucket empty."""
+    s3_server.empty()
+    yield s3_server
+    s3_server.empty()
+
+
+@pytest.fixture
+def s3_archive(object_storage: s3.ObjectStorage, settings: Settings, tmp_path: Path) -> s3.ObjectStorage:
+    """The S3-compatible server, its bucket empty, and this test's audio is kept there."""
+    options = object_storage.options(incoming=tmp_path / "incoming")
+    backend = {"BACKEND": "recordings.storage.bucket.ArchiveBucket", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"archive": backend}
+    return object_storage

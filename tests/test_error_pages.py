@@ -45,3 +45,44 @@ def test_a_broken_page_tells_no_detail_and_what_to_do(rf: RequestFactory) -> Non
     answer = server_error(rf.get("/admin/recordings/"))
     assert answer.status_code == 500
     assert b"look at the page it concerns before you try again" in answer.content
+
+
+def test_a_broken_page_belongs_to_the_same_house(rf: RequestFactory) -> None:
+    page = server_error(rf.get("/admin/")).content.decode()
+
+    assert ">Vobiz Portal</a>" in page
+    assert "recordings/portal.css" in page
+    assert "<style" not in page
+
+
+def test_the_login_says_what_this_is_and_whom_to_ask(client: Client, django_user_model: Any) -> None:
+    page = client.get("/admin/login/").content.decode()
+    assert "Record the live calls of your Vobiz accounts" in page
+    assert "Whoever runs this portal makes users and sets new passwords." in page
+
+    client.force_login(django_user_model.objects.create_user("outsider"))
+    page = client.get("/admin/login/?next=/admin/").content.decode()
+    assert "tick Staff status" in page
+    assert "sets new passwords" not in page
+
+
+def test_logging_out_says_that_recordings_go_on(client: Client, django_user_model: Any) -> None:
+    client.force_login(django_user_model.objects.create_superuser("boss"))
+
+    page = client.post("/admin/logout/").content.decode()
+
+    assert "recordings run until their limit" in page
+    assert "quality time" not in page
+
+
+def test_a_changed_password_says_what_that_means_elsewhere(client: Client, django_user_model: Any) -> None:
+    client.force_login(django_user_model.objects.create_superuser("boss", password="an-old-password-1"))
+    new = "a-new-password-2"
+
+    answer = client.post(
+        "/admin/password_change/",
+        {"old_password": "an-old-password-1", "new_password1": new, "new_password2": new},
+        follow=True,
+    )
+
+    assert b"Every other browser in which you were logged in asks for the new one." in answer.content

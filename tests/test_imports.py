@@ -15,14 +15,16 @@ ROOT = Path(__file__).parent.parent
 ABOVE = (
     ("vobiz_portal",),
     ("recordings.admin", "recordings.management", "recordings.forms", "recordings.templatetags",
-     "recordings.apps", "recordings.migrations"),
+     "recordings.apps", "recordings.migrations", "recordings.callbacks.views", "recordings.callbacks.urls"),
+    ("recordings.worker",),
     ("recordings.tasks",),
     ("recordings.reconcile",),
 )  # fmt: skip
 BELOW = (
-    ("recordings.provider",),
+    ("recordings.provider", "recordings.storage"),
     ("recordings.models",),
-    ("recordings.choices", "recordings.numbers", "recordings.encryption", "recordings.roles", "recordings.checks"),
+    ("recordings.choices", "recordings.numbers", "recordings.encryption", "recordings.roles", "recordings.checks",
+     "recordings.audio"),
     ("recordings.vobiz",),
 )  # fmt: skip
 NOT_VERBS = {package for packages in ABOVE + BELOW for package in packages}

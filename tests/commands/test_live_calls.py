@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recordings.models import Account, Call
+from django.utils import timezone
+
+from recordings.models import Account, Call, Recording
 from tests.commands.shell import run
 from tests.conftest import MAIN, SUB
 from vobiz_portal.sandbox.faults import Fault
@@ -46,6 +48,28 @@ def test_people_get_a_line_for_each_call_and_a_closing_sentence(account: Account
     assert ran.stdout.splitlines()[-1] == "1 live call."
     assert "\x1b" not in ran.stdout
     assert "evil → 918071387423" in ran.stdout
+
+
+def test_people_read_which_recordings_run(account: Account, world: World) -> None:
+    call = world.place_call(MAIN)
+    run("start_recording", call.call_uuid)
+    world.quirks.async_start = True
+    run("start_recording", call.call_uuid)
+    known = Recording.objects.get(recording_id__isnull=False)
+
+    assert f"  ● {known.recording_id}  ● id not known yet\n" in run("live_calls").stdout
+
+
+def test_an_account_that_was_not_reached_in_time_is_not_taken_for_fresh(
+    account: Account, subaccount: Account, world: World, now: datetime
+) -> None:
+    Account.objects.filter(pk=subaccount.pk).update(live_refresh_started_at=timezone.now())
+
+    ran = run("live_calls")
+
+    assert ran.code == 1
+    assert f"{SUB}: Vobiz was slow, so it has not been asked yet." in ran.stderr
+    assert MAIN not in ran.stderr
 
 
 def test_where_vobiz_does_not_answer_the_last_known_calls_are_shown_and_the_exit_is_1(

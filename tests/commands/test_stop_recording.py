@@ -41,6 +41,12 @@ def test_all_of_a_call_are_stopped(call: LiveCall, world: World) -> None:
     assert world.running() == []
 
 
+def test_people_read_how_many_were_stopped(call: LiveCall) -> None:
+    assert run("stop_recording", ids()[0]).stdout == "Vobiz was asked to stop 1 recording.\n"
+    words = run("stop_recording", "--call", call.call_uuid, "--all").stdout
+    assert words == "Vobiz was asked to stop 2 recordings started here, and any other of the call.\n"
+
+
 def test_a_call_that_is_not_known_here_can_be_stopped_too(account: Account, world: World) -> None:
     call = world.place_call(MAIN)
     world.start_recording(MAIN, call.call_uuid)
@@ -75,7 +81,9 @@ def test_what_is_over_or_was_asked_before_is_no_failure(call: LiveCall, world: W
     first, second = ids()
     run("stop_recording", first)
     again = run("stop_recording", first)
-    assert (again.code, again.stdout.strip()) == (0, "A stop was asked for before.")
+    assert again.code == 0
+    assert again.stdout.startswith("Somebody at the command line asked to stop it at 20")
+    assert again.stdout.endswith(" UTC. Nothing was sent again.\n")
     world.hang_up(call.call_uuid)
     over = run("stop_recording", second, "--json")
     assert (over.code, over.json) == (0, {"stopped": 0})

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from recordings import live
 from recordings.management.portal_command import PortalCommand, accounts_asked, add_account
-from recordings.models import Call
+from recordings.models import Call, Recording
 from recordings.vobiz.wire import one_line
 
 
@@ -24,19 +24,21 @@ class Command(PortalCommand):
 
     def act(self, **options: Any) -> None:
         accounts = accounts_asked(options["account"])
+        now = timezone.now()
+        live.refresh_all(accounts, now=now)
         failures = [
-            f"{account.auth_id}: {account.live_error}"
+            f"{account.auth_id}: {account.live_error or 'Vobiz was slow, so it has not been asked yet.'}"
             for account in accounts
-            if not live.refresh(account, now=timezone.now())
+            if live.is_stale(account, now)
         ]
-        calls = Call.objects.live().filter(account__in=accounts).select_related("account").order_by("pk")
-        rows = [_row(call) for call in calls.prefetch_related("recordings")]
-        lines = [_line(row) for row in rows]
-        lines.append("1 live call." if len(rows) == 1 else f"{len(rows)} live calls.")
+        live_ones = Call.objects.live().filter(account__in=accounts).select_related("account").order_by("pk")
+        calls = list(live_ones.prefetch_related("recordings"))
+        lines = [_line(call) for call in calls]
+        lines.append("1 live call." if len(calls) == 1 else f"{len(calls)} live calls.")
         failed = None
         if failures:
             failed = "These are the last known calls: " + " ".join(failures)
-        self.report({"calls": rows}, "\n".join(lines), failed=failed)
+        self.report({"calls": [_row(call) for call in calls]}, "\n".join(lines), failed=failed)
 
 
 def _row(call: Call) -> dict[str, Any]:
@@ -47,12 +49,17 @@ def _row(call: Call) -> dict[str, Any]:
         "to": call.to_number,
         "direction": call.direction,
         "started_at": call.started_at,
-        "recordings": [row.recording_id for row in call.recordings.all() if row.is_open and row.recording_id],
+        "recordings": [row.recording_id for row in _running(call) if row.recording_id],
     }
 
 
-def _line(row: dict[str, Any]) -> str:
+def _running(call: Call) -> list[Recording]:
+    """Oldest first."""
+    return sorted((row for row in call.recordings.all() if row.is_open), key=lambda row: row.pk)
+
+
+def _line(call: Call) -> str:
     """For a terminal, where a number from outside must not move the cursor."""
-    ends = " → ".join(one_line(row[end] or "?") for end in ("from", "to"))
-    running = "".join(f"  ● {recording_id}" for recording_id in row["recordings"])
-    return f"{row['call_uuid']}  {ends}{running}"
+    ends = " → ".join(one_line(number or "?") for number in (call.from_number, call.to_number))
+    running = "".join(f"  ● {row.recording_id or 'id not known yet'}" for row in _running(call))
+    return f"{call.call_uuid}  {ends}{running}"

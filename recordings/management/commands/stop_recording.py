@@ -21,8 +21,8 @@ from recordings.management.portal_command import (
 from recordings.models import Recording
 
 WORDS = {
-    StopOutcome.SENT: "Vobiz was asked to stop {count}.",
-    StopOutcome.ALREADY_ASKED: "A stop was asked for before.",
+    StopOutcome.SENT: "Vobiz was asked to stop {what}.",
+    StopOutcome.ALREADY_ASKED: "{who} asked to stop it at {when:%Y-%m-%d %H:%M:%S} UTC. Nothing was sent again.",
     StopOutcome.ALREADY_OVER: "Nothing to stop: it is over.",
 }
 FAILURES = {
@@ -47,20 +47,30 @@ class Command(PortalCommand):
     def act(self, **options: Any) -> None:
         if bool(options["recording_id"]) == bool(options["call"]) or bool(options["call"]) != options["all"]:
             raise CommandError("Give either RECORDING_ID, or --call CALL_UUID --all.", returncode=USAGE)
-        result = self._stop(options)
+        said: dict[str, object]
+        if options["call"]:
+            call = call_asked(options["call"], options["account"])
+            result = control.stop_all(call, by=None, now=timezone.now())
+            said = {"what": f"{_count(result.stopped)} started here, and any other of the call"}
+        else:
+            recording = self._recording(options)
+            result = control.stop(recording, by=None, now=timezone.now())
+            who = recording.stop_requested_by or "Somebody at the command line"
+            said = {"what": _count(result.stopped), "who": who, "when": recording.stop_requested_at}
         failed = FAILURES.get(result.outcome) or result.error
-        sentence = WORDS.get(result.outcome, "Nothing was stopped.").format(count=result.stopped)
+        sentence = WORDS.get(result.outcome, "Nothing was stopped.").format(**said)
         self.report({"stopped": result.stopped}, sentence, failed=failed)
 
     @staticmethod
-    def _stop(options: dict[str, Any]) -> control.StopResult:
-        now = timezone.now()
-        if options["call"]:
-            return control.stop_all(call_asked(options["call"], options["account"]), by=None, now=now)
+    def _recording(options: dict[str, Any]) -> Recording:
         recording_id = id_asked(options["recording_id"], "RECORDING_ID")
         accounts = accounts_asked(options["account"])
         rows = Recording.objects.filter(recording_id=recording_id, account__in=accounts)
-        recording = rows.select_related("account", "call").first()
+        recording: Recording | None = rows.select_related("account", "call").first()
         if recording is None:
             raise CommandError(f"No recording {recording_id} is known here.", returncode=USAGE)
-        return control.stop(recording, by=None, now=now)
+        return recording
+
+
+def _count(stopped: int) -> str:
+    return "1 recording" if stopped == 1 else f"{stopped} recordings"

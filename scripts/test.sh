@@ -31,12 +31,14 @@ else
     printf '\nNO CHROMIUM: the browser tests are left out. Cure: apt-get install chromium, or CHROMIUM=its path.\n'
 fi
 
+# A suite that fails does not hide what the next one would have said; all that failed are named at the end.
+failed=""
 suite() { # suite DATABASE, on DATABASE_URL
     step "Tests on $1"
-    $python -m pytest -n auto -m "not browser"
+    $python -m pytest -n auto -m "not browser" || failed="$failed, tests on $1"
     if [ -n "$chromium" ]; then
         step "Browser tests on $1"
-        $python -m pytest -m browser
+        $python -m pytest -m browser || failed="$failed, browser tests on $1"
     fi
 }
 suite SQLite
@@ -45,4 +47,8 @@ if [ -n "$postgresql" ]; then
     suite PostgreSQL
 else
     printf '\nTEST_DATABASE_URL is not set: nothing was tried on PostgreSQL.\n'
+fi
+if [ -n "$failed" ]; then
+    printf '\nFAILED: %s\n' "${failed#, }" >&2
+    exit 1
 fi

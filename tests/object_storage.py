@@ -7,11 +7,10 @@ it writes is in one folder, and it tells nobody that it runs.
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sysconfig
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import boto3
 import requests
 from botocore.config import Config
 
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 BUCKET, OPEN_BUCKET = "audio", "open"  # of the second everybody may read
@@ -85,8 +85,9 @@ class ObjectStorage:
 @contextmanager
 def running(folder: Path) -> Iterator[ObjectStorage]:
     """The server, with its bucket made, until the end."""
+    names = PORTS + S3_PORTS
     for tries_left in (2, 1, 0):
-        ports = dict(zip(PORTS + S3_PORTS, _free_ports(len(PORTS + S3_PORTS)), strict=True))
+        ports = {name: port for port, name in enumerate(names, free_ports(len(names)))}
         server = _start(folder, ports)
         storage = ObjectStorage(f"http://127.0.0.1:{ports['s3.port']}")
         try:
@@ -151,11 +152,3 @@ def _is_up(server: subprocess.Popen[bytes], storage: ObjectStorage) -> bool:
             return ""
 
     return eventually(state, within=STARTS_WITHIN) == "up"
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]

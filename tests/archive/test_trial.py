@@ -13,7 +13,7 @@ from recordings.archive.trial import Step, Trial, try_storage
 from recordings.storage import Space, StorageError
 from recordings.storage.folder import ArchiveFolder
 from tests.object_storage import OPEN_BUCKET, WRITER, ObjectStorage
-from tests.vobiz.wire_server import unused_port
+from tests.ports import free_ports
 
 EVERYTHING = tuple(Step)
 
@@ -142,6 +142,6 @@ def test_what_is_wrong_with_a_bucket_is_found_at_its_step(
 
 
 def test_a_storage_that_is_away_is_said_to_be(s3_archive: ObjectStorage, settings: Settings) -> None:
-    spoil(settings, endpoint_url=f"http://127.0.0.1:{unused_port()}")
+    spoil(settings, endpoint_url=f"http://127.0.0.1:{free_ports()}")
     tried = try_storage()
     assert (tried.failed, tried.why) == (Step.WRITE, "The object storage could not be reached.")

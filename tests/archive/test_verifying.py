@@ -20,7 +20,7 @@ from recordings.models import Account, Recording
 from tests.archive.conftest import Known, Run, after, at_vobiz, holds
 from tests.archived import an_archived
 from tests.object_storage import ObjectStorage
-from tests.vobiz.wire_server import unused_port
+from tests.ports import free_ports
 from vobiz_portal.sandbox.world import World
 
 Verify = Callable[..., Report]
@@ -191,7 +191,7 @@ def test_a_storage_that_is_away_marks_nothing_and_is_not_asked_for_each_file(
     report = verify([account], by="verifier", now=now + timedelta(days=1))
     assert found(report) == (5, 0, 0)
     backend = settings.STORAGES["archive"]
-    away = backend["OPTIONS"] | {"endpoint_url": f"http://127.0.0.1:{unused_port()}"}
+    away = backend["OPTIONS"] | {"endpoint_url": f"http://127.0.0.1:{free_ports()}"}
     settings.STORAGES = settings.STORAGES | {"archive": backend | {"OPTIONS": away}}
     report = verify([account], by="verifier", now=now + timedelta(days=2))
     assert (found(report), report.unread) == ((0, 0, 0), 3)

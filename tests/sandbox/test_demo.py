@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from tests.ports import free_ports
 from tests.waiting import eventually
 from vobiz_portal.sandbox.demo_settings import SECRETS, bare_environment, read_settings
 
@@ -42,28 +43,14 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def listening() -> Iterator[int]:
+def listening(port: int) -> Iterator[int]:
     """A port on loopback that somebody else listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row on which nobody listens."""
-    for _ in range(100):
-        with ExitStack() as held:
-            first = held.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
-            try:
-                for port in range(first + 1, first + count):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError:
-                continue
-            return int(first)
-    raise AssertionError("no free ports in a row")
+    with socket.create_server(("127.0.0.1", port)):
+        yield port
 
 
 def test_a_port_in_use_is_named_with_the_command_that_would_do(tmp_path: Path) -> None:
-    with listening() as taken:
+    with listening(free_ports()) as taken:
         done = run(tmp_path, "--port", str(taken))
 
     assert done.returncode == 1
@@ -75,8 +62,9 @@ def test_a_port_in_use_is_named_with_the_command_that_would_do(tmp_path: Path) -
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_sandbox_port_in_use_is_named_whichever_of_its_two_it_is(tmp_path: Path, which: int) -> None:
-    with listening() as taken:
-        done = run(tmp_path, "--sandbox-port", str(taken - which), "--port", str(free_ports(1)))
+    pair = free_ports(2)
+    with listening(pair + which) as taken:
+        done = run(tmp_path, "--sandbox-port", str(pair), "--port", str(free_ports()))
 
     assert done.returncode == 1
     assert f"Port {taken} is in use, so the sandbox cannot listen there." in done.stderr

@@ -14,23 +14,18 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "token_from_the_environment"
 
 
-def free_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
-
-
 @contextmanager
 def running(
     *more: str, tokens: str = f"MA_DEMO00000001={TOKEN}"
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    port = free_port()
+    port = free_ports()
     command = [
         sys.executable,
         "manage.py",
@@ -38,7 +33,7 @@ def running(
         "--port",
         str(port),
         "--media-port",
-        str(free_port()),
+        str(free_ports()),
         *more,
     ]
     env = {**os.environ, "SANDBOX_TOKENS": tokens, "DJANGO_SETTINGS_MODULE": "tests.settings"}

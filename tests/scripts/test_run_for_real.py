@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_ports
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -32,9 +33,7 @@ def server_line() -> list[str]:
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[str]:
     """That server with production settings, on a port of its own; what a proxy would ask."""
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        port = asking.getsockname()[1]
+    port = free_ports()
     _program, *options = server_line()
     assert "--listen=127.0.0.1:8000" in options
     settings = {

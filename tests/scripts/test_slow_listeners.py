@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.ports import free_ports
 from tests.scripts.test_run_for_real import ROOT, server_line
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import Sandbox
@@ -78,12 +79,6 @@ class Portal:
         return listening
 
 
-def free_port() -> int:
-    with socket.socket() as asking:
-        asking.bind(("127.0.0.1", 0))
-        return int(asking.getsockname()[1])
-
-
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[Portal]:
     """The server, with a long recording in its archive and another that only Vobiz has."""
@@ -91,7 +86,7 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
     world.add_account(AUTH_ID, TOKEN)
     at_vobiz = world.add_recording(AUTH_ID, age_days=1, duration=4 * 3_600)  # 115 MB
     _program, *options = server_line()
-    port = free_port()
+    port = free_ports()
     with Sandbox(world, deliver=False) as sandbox:
         env = {
             "PATH": os.environ["PATH"], "ENV_FILE": "", "VAR_DIR": str(tmp_path), "VOBIZ_API_URL": sandbox.api_url,

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from recordings import storage
 from tests.object_storage import SECRET_KEY, ObjectStorage
-from tests.vobiz.wire_server import unused_port
+from tests.ports import free_ports
 
 BODY = bytes(range(256)) * 20_480  # 5 MiB: more than the server keeps in one piece
 MISSING = "aa/bb/aabb0000000000000000000000000000.mp3"
@@ -113,7 +113,7 @@ def wrong_bucket(settings: Settings, _at: ObjectStorage) -> None:
 
 
 def nobody_there(settings: Settings, _at: ObjectStorage) -> None:
-    change(settings, endpoint_url=f"http://127.0.0.1:{unused_port()}")
+    change(settings, endpoint_url=f"http://127.0.0.1:{free_ports()}")
 
 
 def no_such_name(settings: Settings, _at: ObjectStorage) -> None:

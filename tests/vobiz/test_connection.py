@@ -17,7 +17,8 @@ from recordings.vobiz.connection import (
     GuardedAdapter,
     body_of,
 )
-from tests.vobiz.wire_server import WireServer, drips, drops, hangs, says, sends, unused_port
+from tests.ports import free_ports
+from tests.vobiz.wire_server import WireServer, drips, drops, hangs, says, sends
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
@@ -154,7 +155,7 @@ def test_a_compressed_answer_is_not_unpacked(server: WireServer, adapter: Guarde
 
 def test_a_refused_connection_says_so_and_sends_nothing(adapter: GuardedAdapter) -> None:
     exchange = limits()
-    failed = failure(adapter, f"http://127.0.0.1:{unused_port()}/", exchange)
+    failed = failure(adapter, f"http://127.0.0.1:{free_ports()}/", exchange)
     assert failed.why == "127.0.0.1 refused the connection"
     assert not failed.sent
 

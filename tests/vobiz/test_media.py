@@ -20,8 +20,9 @@ from recordings.vobiz.errors import (
 )
 from recordings.vobiz.media import Media, MediaHosts
 from recordings.vobiz.transport import Credentials, Transport
+from tests.ports import free_ports
 from tests.vobiz.conftest import TOKEN, client_of
-from tests.vobiz.wire_server import WireServer, drips, drops, hangs, redirects, says, sends, unused_port
+from tests.vobiz.wire_server import WireServer, drips, drops, hangs, redirects, says, sends
 
 AUDIO = b"RIFF" + bytes(range(256)) * 1000
 MEDIA_HOSTS = ["media.vobiz.ai", "recordings.vobiz.ai", "vobiz.ai", "s3.example.com"]
@@ -175,7 +176,7 @@ def test_an_opening_that_fails_for_good_says_why(server: WireServer, client: Vob
         fetch(client, f"{server.url}/a.mp3")
     assert limited.value.retry_after == 99
     with pytest.raises(Unreachable, match="refused the connection"):
-        fetch(client, f"http://127.0.0.1:{unused_port()}/a.mp3")
+        fetch(client, f"http://127.0.0.1:{free_ports()}/a.mp3")
     server.answers(hangs)
     with client_of(server.url, read_timeout=0.2) as hasty, pytest.raises(Unreachable, match="did not answer"):
         fetch(hasty, f"{server.url}/a.mp3")

@@ -23,9 +23,10 @@ from recordings.vobiz.errors import (
 )
 from recordings.vobiz.transport import Credentials, Patience, Route
 from recordings.vobiz.wire import BadId
+from tests.ports import free_ports
 from tests.vobiz.conftest import QUICK, TOKEN, client_of
 from tests.vobiz.payloads import payload
-from tests.vobiz.wire_server import WireServer, drips, drops, hangs, redirects, says, sends, unused_port
+from tests.vobiz.wire_server import WireServer, drips, drops, hangs, redirects, says, sends
 
 LIVE = payload("live_calls__two")
 CALL = "6e558798-499c-4a68-bc77-46f2c53d1f69"
@@ -216,7 +217,7 @@ def test_a_read_that_drips_is_given_up_within_the_total(server: WireServer) -> N
 
 
 def test_a_read_without_anybody_there_is_unreachable_in_words() -> None:
-    with client_of(f"http://127.0.0.1:{unused_port()}") as client, pytest.raises(Unreachable) as failed:
+    with client_of(f"http://127.0.0.1:{free_ports()}") as client, pytest.raises(Unreachable) as failed:
         client.list_live_calls()
     assert (
         str(failed.value)

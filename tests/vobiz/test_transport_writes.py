@@ -18,6 +18,7 @@ from recordings.vobiz.errors import (
     VobizError,
 )
 from recordings.vobiz.transport import Patience
+from tests.ports import free_ports
 from tests.vobiz.conftest import client_of
 from tests.vobiz.payloads import payload
 from tests.vobiz.wire_server import (
@@ -29,7 +30,6 @@ from tests.vobiz.wire_server import (
     redirects,
     says,
     sends,
-    unused_port,
 )
 
 CALL = "6e558798-499c-4a68-bc77-46f2c53d1f69"
@@ -49,7 +49,7 @@ def start(client: VobizClient) -> Any:
 
 def test_a_start_of_which_nothing_was_sent_did_not_happen() -> None:
     with (
-        client_of(f"http://127.0.0.1:{unused_port()}") as client,
+        client_of(f"http://127.0.0.1:{free_ports()}") as client,
         pytest.raises(Unreachable, match="Nothing was sent"),
     ):
         start(client)
@@ -174,7 +174,7 @@ def test_a_stop_is_in_doubt_though_the_last_try_found_nobody(server: WireServer,
 
 def test_a_stop_of_which_nothing_was_sent_did_not_happen() -> None:
     with (
-        client_of(f"http://127.0.0.1:{unused_port()}") as client,
+        client_of(f"http://127.0.0.1:{free_ports()}") as client,
         pytest.raises(Unreachable, match="Nothing was sent"),
     ):
         client.stop_all_recordings(CALL)

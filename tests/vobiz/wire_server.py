@@ -175,10 +175,3 @@ def drops_and_goes(handler: Handler) -> None:
 
 def redirects(to: str, status: int = 302) -> Answer:
     return says(b"", status, {"Location": to})
-
-
-def unused_port() -> int:
-    """A port on loopback where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from recordings.worker.chores import Chores
 from recordings.worker.database_queue import DatabaseQueue
 from tests.commands.shell import manage
 from tests.conftest import MAIN
+from tests.ports import free_ports
 from tests.waiting import eventually
 from tests.worker.test_processes import nothing_to_sync, to_read_back
 from tests.workers import Begin
@@ -41,9 +41,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if binary is None:
         assert not os.environ.get("CI"), "redis-server is not installed"
         pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_ports())
     folder = str(tmp_path_factory.mktemp("redis"))
     server = subprocess.Popen(
         [binary, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", folder],

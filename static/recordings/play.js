@@ -31,11 +31,19 @@
         return { box, title, audio, trouble };
     }
 
+    /* Of a hundred buttons each says which recording it plays: its row's time and numbers. */
+    function call(button, verb) {
+        const cells = button.closest("tr").querySelectorAll(".field-when, .field-numbers, .field-parties");
+        const named = cells.length ? [...cells] : [button.closest("td")];
+        const whose = named.map((cell) => cell.textContent.replace(/[▶❚]+/, "").trim().replace(/\s+/g, " "));
+        button.setAttribute("aria-label", `${verb} · ${whose.join(" · ")}`);
+    }
+
     function show() {
         buttons.forEach((button) => {
             const plays = button === current && !bar.audio.paused && !bar.audio.ended;
             button.setAttribute("aria-pressed", String(plays));
-            button.setAttribute("aria-label", plays ? words.pause : words.play);
+            call(button, plays ? words.pause : words.play);
             button.textContent = plays ? "❚❚" : "▶";
         });
     }
@@ -85,6 +93,7 @@
 
     buttons.forEach((button) => {
         button.setAttribute("role", "button");
+        call(button, button.getAttribute("aria-label"));
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", (event) => {
             if (!event.ctrlKey && !event.metaKey && !event.shiftKey) {

@@ -191,6 +191,17 @@ def test_a_list_plays_in_place_one_recording_at_a_time(
     assert AccessEvent.objects.filter(action="play", result="ok").count() == 2
 
 
+def test_each_button_of_a_list_is_named_after_what_it_plays(
+    page: Page, heard: Heard, recording: Recording
+) -> None:
+    an_archived(recording.account, speech(seconds=3), duration_ms=3_000)
+    page.goto("/admin/recordings/recording/")
+
+    for row in page.locator("#result_list tbody tr").all():
+        time, numbers = row.locator(".field-when").inner_text(), row.locator(".field-numbers").inner_text()
+        expect(row.get_by_role("button", name=f"Play · {time} · {numbers}")).to_be_visible()
+
+
 @pytest.fixture
 def unscripted(chromium: Browser, portal: LiveServer, admin_login: User) -> Iterator[Page]:
     """A signed-in visitor whose browser runs no script."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -19,11 +18,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import overview
 from recordings.admin import cells, shown
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.batches import in_batches
 from recordings.choices import SEEN_CLOSES
 from recordings.models import Account, Recording, Worker
 
 MOST_ROWS = 100  # of each table; the lists have all
-BATCH = 500  # rows written at once
 LONGEST_NOTE = 2_000
 REFRESH = 5  # seconds between two looks while something is being archived
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,10 +80,10 @@ class AtRiskPages(ReadOnlyAdmin):
         now = timezone.now()
         rows = _chosen(request, _at_risk(request, now).order_by("leaves_at"))
         asked = 0
-        for batch in _batches(rows):
+        for batch in in_batches(rows, without="provider_data"):
             asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).ask_for_archive(now)
             self.log_each(request, batch, _("Asked for it to be archived."))
-        self._say(request, asked, ngettext(
+        self.say_how_many(request, asked, ngettext(
             "%d recording is archived now, ahead of its turn.", "%d recordings are archived now, ahead of their turn.",
             asked,
         ))  # fmt: skip
@@ -113,21 +112,15 @@ class AtRiskPages(ReadOnlyAdmin):
     def _mark(self, request: HttpRequest, rows: QuerySet[Any], *, to: str) -> HttpResponseRedirect:
         note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
         now, accounts, marked = timezone.now(), _accounts(request), 0
-        for batch in _batches(rows):
+        for batch in in_batches(rows, without="provider_data"):
             chosen: Any = Recording.objects.filter(pk__in=[row.pk for row in batch])
             news = set(chosen.mark_seen(by=request.user, note=note, now=now, accounts=accounts))
             said = _("Marked as seen: %s") % note if note else _("Marked as seen.")
             self.log_each(request, [row for row in batch if row.pk in news], said)
             marked += len(news)
         words = ngettext("%d recording is marked as seen.", "%d recordings are marked as seen.", marked)
-        self._say(request, marked, words)
+        self.say_how_many(request, marked, words)
         return HttpResponseRedirect(to)
-
-    def _say(self, request: HttpRequest, count: int, words: str) -> None:
-        if count:
-            self.message_user(request, words % count)
-        else:
-            self.message_user(request, _("Nothing was chosen that this is for."), messages.WARNING)
 
 
 def _accounts(request: HttpRequest) -> list[Account]:
@@ -150,13 +143,6 @@ def _chosen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         pk for pk in request.POST.getlist("recording") if pk.isascii() and pk.isdigit() and len(pk) < 19
     ]
     return rows.filter(pk__in=ticked)
-
-
-def _batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """A few hundred at a time; which they are is read first, because writing changes it."""
-    keys = list(rows.values_list("pk", flat=True))
-    for start in range(0, len(keys), BATCH):
-        yield list(Recording.objects.filter(pk__in=keys[start : start + BATCH]).defer("provider_data"))
 
 
 def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:

@@ -219,7 +219,9 @@ def _sync_verb(look: Look, account: Any) -> Verb | None:
 
 def _callbacks(look: Look) -> Iterator[Line]:
     for (account, outcome, trust), trouble in look.callback_troubles.items():
-        url = listed("callbackevent", outcome__exact=outcome, trust__exact=trust, account=account)
+        url = listed(
+            "callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account
+        )
         count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
         if outcome == EventOutcome.REFUSED:
             rank, role, words = REFUSED, "bad", REFUSALS.get(trust, REFUSALS[Trust.REFUSED])
@@ -232,6 +234,8 @@ def _callbacks(look: Look) -> Iterator[Line]:
 
 def _callback_verb(look: Look, account: int, outcome: str, trouble: Trouble, url: str) -> Verb:
     alone = trouble.count.n == 1 and not trouble.count.more
+    if alone and outcome == EventOutcome.CONFLICT:  # somebody has to read it: doing it again changes nothing
+        return Verb(OPEN, reverse("admin:recordings_callbackevent_change", args=[trouble.newest_pk]))
     if look.may("process_callbackevent") and alone:
         to = reverse("admin:recordings_callbackevent_process", args=[trouble.newest_pk])
         return Verb(PROCESS_AGAIN, to, posts=True)

@@ -23,6 +23,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from recordings.admin.access import note_access
 from recordings.admin.whose import sees_many
@@ -307,6 +308,13 @@ class PortalAdmin(_Base):
         self.log_change(request, obj, log)
         self.message_user(request, words, level)
         return HttpResponseRedirect(to)
+
+    def say_how_many(self, request: HttpRequest, count: int, words: str) -> None:
+        """To how many a button was applied; `words` have a place for the number."""
+        if count:
+            self.message_user(request, words % count)
+        else:
+            self.message_user(request, _("Nothing was chosen that this is for."), messages.WARNING)
 
     def log_each(self, request: HttpRequest, rows: list[models.Model], message: str) -> None:
         """One line into the history of each."""

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -17,15 +17,17 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings.admin import cells, shown
 from recordings.admin.access import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.batches import in_batches
 from recordings.admin.dates import ReceivedDateFilter
 from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
-from recordings.admin.filters import AccountFilter, UnsignedFilter
+from recordings.admin.filters import AccountFilter, UnsignedFilter, WithoutEffectFilter
 from recordings.admin.finding import number_or_id
 from recordings.admin.taking_out import CsvPages
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import AccessAction, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
+from recordings.models.callback_event import NO_EFFECT
 
 MOST_AT_ONCE = 200
 WORDS = {
@@ -59,12 +61,14 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
     csv_related = ("account",)
     list_display = ("when", "kind", "outcome_shown", "trust_shown", "delivered", "numbers", "account_name")
     list_display_links = ("when",)
-    list_filter = (ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter)
+    list_filter = (
+        ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
+    )  # fmt: skip
     list_select_related = ("account", "recording__call")
     list_deferred = ("payload", "raw_body", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
     search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
-    actions = ("process_selected",)
+    actions = ("process_selected", "mark_seen")
     empty_words = gettext_lazy(
         "No callback has come yet. Recordings started here name this portal to Vobiz by themselves; for call flows, "
         "the account's page has the address."
@@ -160,6 +164,33 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
         return self.conclude(request, event, words=words, log=log, to=to, level=level)
 
+    @admin.action(description=gettext_lazy("Seen: it asks for nobody any more"), permissions=["process"])
+    def mark_seen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Each of the selection that will have no effect by itself."""
+        self._mark(request, queryset)
+
+    @page(
+        "<path:object_id>/seen/",
+        name="seen",
+        permission="recordings.process_callbackevent",
+        methods=WRITE,
+    )
+    def seen(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
+        """This one."""
+        self._mark(request, CallbackEvent.objects.filter(pk=event.pk))
+        to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
+        return HttpResponseRedirect(to)
+
+    def _mark(self, request: HttpRequest, rows: Any) -> None:
+        now, marked = timezone.now(), 0
+        for batch in in_batches(rows, without="payload"):
+            chosen: Any = CallbackEvent.objects.filter(pk__in=[event.pk for event in batch])
+            news = set(chosen.mark_seen(by=request.user, now=now))
+            self.log_each(request, [event for event in batch if event.pk in news], _("Marked as seen."))
+            marked += len(news)
+        words = ngettext("%d callback is marked as seen.", "%d callbacks are marked as seen.", marked)
+        self.say_how_many(request, marked, words)
+
     # The page
 
     @page(
@@ -194,6 +225,10 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
             "error": shown.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
+            "may_mark_seen": self.has_process_permission(request)
+            and outcome in NO_EFFECT
+            and not obj.seen_at,
+            "seen": _("Seen by %(who)s") % {"who": shown.words(obj.seen_by)} if obj.seen_at else "",
             "sections": [self._delivery(request, obj)],
         }
 

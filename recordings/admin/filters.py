@@ -156,6 +156,21 @@ class UnsignedFilter(LinkedFilter):
         return queryset.filter(overview.unexpectedly_unsigned(overview.accounts(request.user, now), now))
 
 
+class WithoutEffectFilter(LinkedFilter):
+    """Callbacks that had no effect, and that nobody has marked as seen."""
+
+    title = _("effect")
+    parameter_name = "effect"
+    value_on = "none"
+    words = _("none, and seen by nobody yet")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """As the overview counts them."""
+        rows: Any = queryset
+        found: QuerySet[Any] = rows.without_effect()
+        return found
+
+
 class BrokenFilter(LinkedFilter):
     """Syncs that should have made the mirror whole, and did not, since the last that did."""
 

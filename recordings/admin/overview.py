@@ -21,7 +21,8 @@ from recordings.admin.kept_cards import archive_card, at_risk_card
 from recordings.admin.look import Look
 from recordings.admin.number import Number
 from recordings.choices import EventOutcome, RecordingStatus
-from recordings.overview import TROUBLES, Counted, Day, Trouble
+from recordings.models.callback_event import TROUBLES
+from recordings.overview import Counted, Day, Trouble
 
 MOST_LINES = 10
 MOST_SYNCS = 5
@@ -119,7 +120,7 @@ def _callbacks(look: Look) -> dict[str, Any]:
     numbers = [
         Number(
             n,
-            listed("callbackevent", outcome__exact=outcome.value),
+            listed("callbackevent", effect="none", outcome__exact=outcome.value),
             _outcome_word(outcome),
             _role(outcome, n),
         )

@@ -194,7 +194,8 @@ def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, n
     """Write down what became of it. `processed_at` says since when it has had all the effect it may have."""
     event.outcome, event.error = outcome, error
     event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
-    event.save(update_fields=["outcome", "error", "processed_at", "recording"])
+    event.seen_at = event.seen_by = None  # this is news
+    event.save(update_fields=["outcome", "error", "processed_at", "recording", "seen_at", "seen_by"])
 
 
 def _note_failure(event: CallbackEvent, error: Exception) -> EventOutcome:

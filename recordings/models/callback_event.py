@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +16,9 @@ from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
 
 MAX_ATTEMPTS = 8
+# What will have no effect by itself
+NO_EFFECT = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED)
+TROUBLES = (*NO_EFFECT, EventOutcome.UNMATCHED)
 NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
 SHOWN_BODY = 4_000  # characters
 
@@ -45,6 +52,19 @@ class CallbackEventQuerySet(VisibleQuerySet):
     def awaiting_read_back(self) -> CallbackEventQuerySet:
         """Unsigned ones that had their effect, which was to have the API asked about their recording."""
         return self.filter(outcome=EventOutcome.RECEIVED, processed_at__isnull=False)
+
+    def without_effect(self) -> CallbackEventQuerySet:
+        """Those that had no effect yet, or never will, and that nobody has marked as seen."""
+        return self.filter(outcome__in=TROUBLES, seen_at=None)
+
+    def mark_seen(self, *, by: User, now: datetime) -> list[int]:
+        """Somebody knows of those that will have no effect by themselves, so they ask for nobody. Those that were news.
+
+        Each stays as it is and can be processed again; whatever becomes of it then is news again.
+        """
+        news = list(self.filter(outcome__in=NO_EFFECT, seen_at=None).values_list("pk", flat=True))
+        CallbackEvent.objects.filter(pk__in=news).update(seen_at=now, seen_by=by)
+        return news
 
     def close(self) -> int:
         """received → applied, for those whose recording is not due any more: the API was asked. How many."""
@@ -87,6 +107,16 @@ class CallbackEvent(models.Model):
     error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
     received_at = models.DateTimeField(_("received"))
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
+    seen_at = models.DateTimeField(_("seen"), null=True, blank=True, editable=False)
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("seen by"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
 
     objects = CallbackEventQuerySet.as_manager()
 
@@ -142,8 +172,10 @@ class CallbackEvent(models.Model):
             attempts=F("attempts") + 1,
             error=error,
             outcome=outcome if outcome is not None else Case(last, default=F("outcome")),
+            seen_at=None,
+            seen_by=None,
         )
-        self.refresh_from_db(fields=["attempts", "error", "outcome"])
+        self.refresh_from_db(fields=["attempts", "error", "outcome", "seen_at", "seen_by"])
 
 
 class SpentNonce(models.Model):

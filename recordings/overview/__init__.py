@@ -30,7 +30,6 @@ from recordings.overview.archive import (
 from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
 from recordings.overview.counting import Counted, Trouble, counted
 from recordings.overview.troubles import (
-    TROUBLES,
     broken_syncs,
     callback_troubles,
     for_a_person,
@@ -39,7 +38,7 @@ from recordings.overview.troubles import (
 )
 
 __all__ = [
-    "DUE_TAKES", "OVERDUE", "SILENT_IN_A_ROW", "TROUBLES", "Archiving", "Background", "Counted", "Day", "Gap", "Starts",
+    "DUE_TAKES", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background", "Counted", "Day", "Gap", "Starts",
     "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs", "callback_troubles",
     "counted", "day_bounds", "days", "for_a_person", "gaps", "holdings", "live_calls", "lost", "lost_before", "running",
     "soon", "space", "starts", "unexpectedly_unsigned", "unsigned",

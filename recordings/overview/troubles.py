@@ -14,9 +14,6 @@ from recordings.models import CallbackEvent, Recording, SyncRun
 from recordings.overview.counting import MOST, Trouble, Viewer, troubles
 
 UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
-TROUBLES = (
-    EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED, EventOutcome.UNMATCHED,
-)  # fmt: skip
 
 
 def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
@@ -39,8 +36,9 @@ def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
 
 
 def callback_troubles(user: Viewer) -> dict[tuple[int, str, str], Trouble]:
-    """Callbacks that had no effect and will have none by themselves, by account, outcome and trust."""
-    rows = CallbackEvent.objects.visible_to(user).filter(outcome__in=TROUBLES).exclude(outcome="applied")
+    """Callbacks that had no effect, as far as nobody has seen that yet, by account, outcome and trust."""
+    rows: Any = CallbackEvent.objects.visible_to(user)
+    rows = rows.without_effect().exclude(outcome=EventOutcome.APPLIED)  # which is what the index leaves out
     found = rows.order_by().annotate(said=Left("error", 300)).values_list(
         "account_id", "outcome", "trust", "received_at", "pk", "said"
     )  # fmt: skip

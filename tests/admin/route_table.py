@@ -168,6 +168,7 @@ ROUTES = (
     Route("admin/recordings/callbackevent/<path:object_id>/words/", get={ADMINISTER_AND_LISTEN: 405},
           post={ADMINISTER_AND_LISTEN: 200}),
     Route("admin/recordings/callbackevent/<path:object_id>/process/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    Route("admin/recordings/callbackevent/<path:object_id>/seen/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     # Sync runs
     Route("admin/recordings/syncrun/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account"),
@@ -204,6 +205,7 @@ ROUTES = (
 
 # `model.action` → who may run it, on the rows they see
 ACTIONS = {
+    "recordings.callbackevent.mark_seen": ADMINISTER,
     "recordings.callbackevent.process_selected": ADMINISTER,
     "recordings.recording.export_zip": AUDIT,
     "recordings.recording.archive_selected": OPERATE,

@@ -73,7 +73,7 @@ def _rows(account: Account) -> dict[str, Any]:
     soon = timezone.now() + timedelta(hours=1)
     found: tuple[Any, ...] = (
         account, running.call, done, a_transcript(running),
-        an_event(account, running), an_access(account, running),
+        an_event(account, running, outcome="failed"), an_access(account, running),
         a_run(account, state="running", complete=False, ended_at=None, lease_until=soon),
     )  # fmt: skip
     return {row._meta.label_lower: row for row in found} | {"running": running}

@@ -216,6 +216,59 @@ def test_what_was_said_in_a_recording_that_is_not_ones_own_stays_closed(
     assert AccessEvent.objects.get().result == "refused"
 
 
+def test_what_will_have_no_effect_is_seen_by_somebody_and_leaves_the_overview(
+    account: Account, staff: Person
+) -> None:
+    event = an_event(account, outcome="conflict", error="It names recording r9; this one is r1.")
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    seen = reverse("admin:recordings_callbackevent_seen", args=[event.pk])
+    assert [line.verb.url for line in client.get("/admin/").context["overview"]["lines"]] == [page_of(event)]
+    assert seen in client.get(page_of(event)).content.decode()
+
+    answer = client.post(seen, follow=True)
+
+    page = answer.content.decode()
+    assert said(answer) == "1 callback is marked as seen."
+    assert f"Seen by {CallbackEvent.objects.get().seen_by}" in page
+    assert seen not in page
+    assert "Process again" in page
+    assert LogEntry.objects.get().get_change_message() == "Marked as seen."
+    overview = client.get("/admin/").context["overview"]
+    assert overview["lines"] == []
+    assert client.get(f"{LIST}?effect=none").context["cl"].result_count == 0
+    assert client.get(f"{LIST}?outcome__exact=conflict").context["cl"].result_count == 1
+
+
+def test_of_a_selection_only_what_will_have_no_effect_by_itself_is_marked_as_seen(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    outcomes = ("failed", "refused", "conflict", "unparsed", "unmatched", "received", "applied")
+    events = [an_event(account, outcome=outcome) for outcome in outcomes]
+    foreign = an_event(stranger, outcome="conflict")
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    chosen = {"action": "mark_seen", "_selected_action": [event.pk for event in (*events, foreign)]}
+
+    answer = client.post(LIST, chosen, follow=True)
+    again = client.post(LIST, chosen, follow=True)
+
+    marked = CallbackEvent.objects.filter(seen_at__isnull=False).values_list("outcome", flat=True)
+    assert sorted(marked) == ["conflict", "failed", "refused", "unparsed"]
+    assert said(answer) == "4 callbacks are marked as seen."
+    assert said(again) == "Nothing was chosen that this is for."
+    assert LogEntry.objects.count() == 4
+
+
+def test_what_was_seen_and_fails_anew_is_news_again(account: Account, staff: Person) -> None:
+    event = an_event(account, outcome="failed", payload={"recording_duration": "10"})
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    client.post(reverse("admin:recordings_callbackevent_seen", args=[event.pk]))
+
+    client.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]))
+
+    event.refresh_from_db()
+    assert (event.outcome, event.seen_at, event.seen_by) == ("failed", None, None)
+
+
 def test_the_list_finds_events_by_the_recordings_number(account: Account, boss: Client) -> None:
     event = an_event(account, a_recording(account))
     an_event(account)

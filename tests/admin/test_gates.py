@@ -93,6 +93,7 @@ def test_the_custom_pages_and_their_permissions_are_these() -> None:
         ("transcription", "read"): ("read_transcription+view_transcription", "POST"),
         ("callbackevent", "words"): ("read_transcription+view_callbackevent", "POST"),
         ("callbackevent", "process"): ("process_callbackevent", "POST"),
+        ("callbackevent", "seen"): ("process_callbackevent", "POST"),
         ("syncrun", "sync"): ("sync_now", "POST"),
     }
 

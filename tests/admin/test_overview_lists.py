@@ -64,6 +64,7 @@ def a_busy_account(account: Account) -> None:
         an_event(account, outcome=outcome)
         an_event(account, outcome=outcome, trust="unsigned")
     an_event(account, outcome="refused", trust="refused")
+    an_event(account, outcome="failed", seen_at=now)
     a_run(account, at=now - timedelta(hours=9), state="failed", complete=False)
     a_run(account, at=now - timedelta(hours=8))
     a_run(account, at=now - timedelta(hours=7), state="failed", complete=False, error="401")

@@ -85,6 +85,13 @@ def test_djangos_own_log_of_a_refused_request_holds_no_key(
     assert "hello" not in written.getvalue()
 
 
+def test_a_host_that_is_not_ours_takes_one_line(client: Client, written: StringIO) -> None:
+    assert client.get("/admin/", headers={"host": "evil.example"}).status_code == 400
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 1
+    assert "Invalid HTTP_HOST header: 'evil.example'" in lines[0]
+
+
 @pytest.mark.parametrize(
     "name", ["", "django", "django.request", "django.server", "waitress", "urllib3", "recordings"]
 )

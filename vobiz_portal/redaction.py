@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
 
 # Everything behind the name of a door; behind another word too, for a mistyped path may hold a key.
 CALLBACK = re.compile(
@@ -21,7 +24,15 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Redacts the whole line: message, traceback and stack alike, for an exception's text may hold a URL too."""
+    """Redacts the whole line: message, traceback and stack alike, for an exception's text may hold a URL too.
+
+    What a stranger got wrong (a host name, say) takes one line: its traceback is of Django's own code, and anybody
+    could fill the log with it.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name in logging
+        """The traceback, unless what was raised is no fault of ours."""
+        return "" if isinstance(ei[1], SuspiciousOperation) else super().formatException(ei)

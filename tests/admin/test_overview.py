@@ -197,6 +197,17 @@ def test_the_worst_and_soonest_to_be_lost_come_first_and_the_rest_is_folded(
     assert "2 recordings with a second transcript" in " ".join(lines_of(boss))
 
 
+def test_lines_of_equal_weight_and_age_stand_in_one_order(account: Account, boss: Client) -> None:
+    at = timezone.now() - timedelta(days=1)
+    for reason in ("transcript_revised", "length_differs", "id_conflict", "cut_by_vobiz"):
+        a_recording(account, needs_attention=reason, happened_at=at)
+
+    words = [str(line.words) for line in boss.get("/admin/").context["overview"]["lines"] if line.at == at]
+
+    assert len(words) == 4
+    assert words == sorted(words)
+
+
 def test_the_verbs_are_those_that_the_reader_may_use(account: Account, staff: Person) -> None:
     a_busy_account(account)
     viewer = staff(*SEE, accounts=[account])

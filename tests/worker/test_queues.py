@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from redis import Redis
@@ -192,3 +193,22 @@ def test_workers_not_heard_of_for_a_day_are_forgotten() -> None:
         Worker.objects.create(name=name, started_at=now - ago, heard_at=now - ago)
     Chores()()
     assert list(Worker.objects.values_list("name", flat=True)) == ["young"]
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL counts its indexes by itself")
+def test_sqlite_is_told_to_count_its_indexes_at_the_start_and_not_at_every_look(account: Account) -> None:
+    def counted() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'recordings_account'")
+            return cursor.fetchone() is not None
+
+    chores = Chores()
+    chores()
+    assert counted()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM sqlite_stat1")
+
+    chores()
+
+    assert not counted()

@@ -161,11 +161,11 @@ class _Copying:
             self.may_go_on()
             if not self.recording.expect_copy(self.by, name=copy.name, sha256=copy.sha256):
                 raise Taken
-            with _nobodys_where_refused(copy.name):
+            with self._nobodys_where_refused(copy.name):
                 storage.keep(part, copy.name)
                 _verify(copy)
                 self._keep(copy)
-            draw(self.recording, cast("BinaryIO", part.file))
+            self._draw(cast("BinaryIO", part.file))
         return Outcome(Result.ARCHIVED, size=copy.size)
 
     def _adopt(self) -> int | None:
@@ -177,13 +177,40 @@ class _Copying:
             with storage.open_audio(name) as file:
                 found = look(file, self.recording)
                 if found is None or found.sha256 != self.recording.coming_sha256:
-                    storage.delete(name)
+                    self._delete(name)
                     return None
                 self._keep(_copy_of(name, found))
-                draw(self.recording, file)
+                self._draw(file)
                 return found.size
         except storage.AudioMissing:
             return None
+
+    @contextmanager
+    def _nobodys_where_refused(self, name: str) -> Iterator[None]:
+        """Remove the file where it is not what was written, or where another has the row.
+
+        After any other trouble it may be the row's by now, or is whoever's who tries next.
+        """
+        try:
+            yield
+        except (Taken, storage.StorageError):
+            try:
+                self._delete(name)
+            except storage.StorageError as error:  # verify_archive lists it as orphaned
+                logger.warning("%s is in the archive and no row tells of it: %s", name, error)
+            raise
+
+    def _delete(self, name: str) -> None:
+        """Unless a row tells of it: whoever took this one may have found the file and called it archived."""
+        if self.recording.forget_coming(self.by, name):
+            storage.delete(name)
+
+    def _draw(self, file: BinaryIO) -> None:
+        """The picture of what is archived by now. Without one it is drawn later, as after a crash."""
+        try:
+            draw(self.recording, file)
+        except Exception:
+            logger.exception("Recording %s is archived and has no picture yet", self.recording.pk)
 
     def _keep(self, copy: Copy) -> None:
         if not self.recording.keep_copy(self.by, copy, now=self.clock.now()):
@@ -234,22 +261,6 @@ class _Copying:
         if recording.synced_at is None and young:
             return NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
         return Gone(_("Vobiz has it no more."))
-
-
-@contextmanager
-def _nobodys_where_refused(name: str) -> Iterator[None]:
-    """Remove the file where it is not what was written, or where another has the row.
-
-    After any other trouble it may be the row's by now, or is whoever's who tries next.
-    """
-    try:
-        yield
-    except (Taken, storage.StorageError):
-        try:
-            storage.delete(name)
-        except storage.StorageError as error:  # verify_archive lists it as orphaned
-            logger.warning("%s is in the archive and no row tells of it: %s", name, error)
-        raise
 
 
 def _copy_of(name: str, found: Fetched) -> Copy:

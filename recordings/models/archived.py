@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -99,6 +100,20 @@ class Archived(Leased):
         """A file is about to be put into the archive: whoever comes next knows of it, should we be killed meanwhile."""
         return bool(self._held(by).update(coming_audio=name, coming_sha256=sha256))
 
+    def forget_coming(self, by: str, name: str) -> bool:
+        """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
+
+        True where no row tells of `name` from now on, so that it may be deleted. Another worker that took the row may
+        have made it the archived copy meanwhile; a merge may have handed it to another row.
+        """
+        held = self._held(by).filter(coming_audio=name)
+        if held.update(coming_audio=None, coming_sha256=None):
+            return True
+        recording: Any = self
+        rows: Any = type(self)._default_manager
+        same = rows.filter(recording_id=recording.recording_id)  # this one, or the one it was merged into
+        return not (same.filter(coming_audio=name).exists() or rows.filter(audio=name).exists())
+
     def keep_copy(self, by: str, copy: Copy, *, now: datetime) -> bool:
         """→ archived. The lease stays."""
         asked = FLAG_ASKS.get(copy.flag) if copy.flag is not None else None
@@ -134,23 +149,25 @@ class Archived(Leased):
 
     def put_off_archive(self, by: str, *, until: datetime, error: str) -> bool:
         """It is tried again at `until`; this was no try of its own."""
-        return bool(self._held(by).update(archive_next_at=until, archive_error=error))
+        waiting = self._held(by).filter(archived_at=None)
+        return bool(waiting.update(archive_next_at=until, archive_error=error))
 
     def fail_archive(
         self, by: str, *, until: datetime, error: str, body: str | None = None, same_bodies: int = 0
     ) -> bool:
         """A try failed for a cause of its own. `body`: the SHA-256 of what came, for the `same_bodies`th time."""
-        tries = self.archive_tries + 1
-        asked = Attention.NOT_ARCHIVED if tries >= MANY_TRIES and self.archived_at is None else None
-        failed = self._held(by).update(
-            archive_tries=F("archive_tries") + 1,
-            archive_next_at=until,
-            archive_error=error,
-            archive_body_sha256=body,
-            archive_same_bodies=same_bodies,
-            needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=asked)
-            if self.archived_at is None
-            else F("needs_attention"),
+        asked = Attention.NOT_ARCHIVED if self.archive_tries + 1 >= MANY_TRIES else None
+        failed = (
+            self._held(by)
+            .filter(archived_at=None)
+            .update(
+                archive_tries=F("archive_tries") + 1,
+                archive_next_at=until,
+                archive_error=error,
+                archive_body_sha256=body,
+                archive_same_bodies=same_bodies,
+                needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=asked),
+            )
         )
         return bool(failed)
 

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from recordings import archive
 from recordings.archive import Outcome, Result
+from recordings.archive.pictures import draw_missing
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
 from recordings.models.archived import MANY_TRIES
@@ -335,3 +336,28 @@ def test_audio_that_cannot_be_drawn_is_kept_without_a_picture(
         outcome = archive_it(row)
     assert outcome.result == Result.ARCHIVED
     assert bytes(Waveform.objects.get(recording=row).points) == b""
+
+
+def test_a_copy_whose_picture_cannot_be_written_down_is_archived_all_the_same(
+    known: Known, archive_it: Archive, now: datetime
+) -> None:
+    row = known()
+    refuse = {
+        "sqlite": [
+            "CREATE TRIGGER no_picture BEFORE INSERT ON recordings_waveform BEGIN SELECT RAISE(ABORT, 'no'); END"
+        ],
+        "postgresql": [
+            "CREATE FUNCTION no_picture() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'",
+            "CREATE TRIGGER no_picture BEFORE INSERT ON recordings_waveform EXECUTE FUNCTION no_picture()",
+        ],
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        for statement in refuse[connection.vendor]:
+            cursor.execute(statement)
+    assert archive_it(row).result == Result.ARCHIVED
+    assert (row.archive_error, row.archive_tries, row.archive_next_at) == (None, 0, None)
+    with connection.cursor() as cursor:
+        its_table = " ON recordings_waveform" if connection.vendor == "postgresql" else ""
+        cursor.execute(f"DROP TRIGGER no_picture{its_table}")
+    assert draw_missing(now, limit=1, by="tester") == 1
+    assert Waveform.objects.filter(recording=row).exists()

@@ -95,21 +95,22 @@ def fetch(
     """Download and look; `seen` is what the API has just said of it. Raises what `outcomes` has, and StorageError."""
     if not seen.recording_url:
         raise NotReady(_("Vobiz names no address for its audio yet."))
-    broken: VobizError | None = None
+    broken, ended = "", True
     try:
         done = client.download(seen.recording_url, Sink(into, may_go_on))
-        sha256, size = done.sha256, done.bytes
+        sha256, size, ended = done.sha256, done.bytes, done.ended
     except VobizError as error:
-        broken = error
+        broken = str(error)
         if not _broke_off(error):
             raise _cause(error, recording, now) from error
         sha256, size = _digest(into)
     audio = inspect(into)
     if audio is None:
-        raise Failed(str(broken) if broken is not None else _no_audio(into, size))
-    flag = _length_flag(audio, recording.duration_ms if seen.duration_ms is None else seen.duration_ms)
-    if broken is not None or not audio.whole:
-        _only_if_it_is_all(recording, sha256, size, broken)
+        raise Failed(broken or _no_audio(into, size))
+    said_ms = recording.duration_ms if seen.duration_ms is None else seen.duration_ms
+    flag = _length_flag(audio, said_ms)
+    if missing := broken or _missing(audio, said_ms, ended=ended):
+        _only_if_it_is_all(recording, sha256, size, missing, now)
         flag = ArchiveFlag.CUT_BY_VOBIZ
     return Fetched(sha256, size, audio, flag)
 
@@ -124,16 +125,30 @@ def look(file: BinaryIO, recording: Recording) -> Fetched | None:
     return Fetched(sha256, size, audio, flag)
 
 
-def _only_if_it_is_all(recording: Recording, sha256: str, size: int, broken: VobizError | None) -> None:
-    """Failed, unless the same incomplete file has come so often that it must be all there is."""
+def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
+    """Why it may not be the whole file, though what came is in order; nothing where it is.
+
+    `ended`: whether the answer itself said where it ends.
+    """
+    if not audio.whole:
+        return _("The file ends before its own structure says so.")
+    if audio.duration_ms == 0 and (said_ms is None or said_ms > TOLERANCE_MS):
+        return _("The file has a beginning and no sound.")  # a recorder has not written it to its end, say
+    if not ended and _length_flag(audio, said_ms) and (audio.duration_ms or 0) < (said_ms or 0):
+        return _("It is shorter than Vobiz says, and nothing in the answer said where it ends.")
+    return ""
+
+
+def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: str, now: datetime) -> None:
+    """Failed, unless the same incomplete file has come so often, and for so long, that it must be all there is."""
     same = recording.archive_same_bodies + 1 if recording.archive_body_sha256 == sha256 else 1
-    if same >= SAME_BODIES:
+    is_young = now - (recording.ended_at or recording.happened_at) < READY_WITHIN  # Vobiz may still be at it
+    if same >= SAME_BODIES and not is_young:
         return
-    said = str(broken) if broken is not None else _("The file ends before its own structure says so.")
     times = ngettext(
         "%(size)d bytes came, %(same)d time.", "%(size)d bytes came, %(same)d times the same.", same
     )
-    raise Failed(f"{said} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
+    raise Failed(f"{missing} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
 
 
 def _broke_off(error: VobizError) -> bool:

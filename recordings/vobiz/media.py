@@ -52,13 +52,15 @@ class Download:
     """What was written: its SHA-256 (hex) and size in bytes, and what the server said it would be.
 
     `claimed_length` is the Content-Length; where it was given, `bytes` equals it. Without one, a connection
-    that was cut looks like an end: whether the file is whole is for the file to say.
+    that was cut looks like an end: whether the file is whole is for the file to say. `ended`: the answer itself said
+    where it ends, by that length or in chunks.
     """
 
     sha256: str
     bytes: int
     content_type: str | None
     claimed_length: int | None
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,8 @@ def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
             into.write(chunk)
             size += len(chunk)
     kind = one_line(headers.get("Content-Type", "").partition(";")[0]).lower()[:100]
-    return Download(digest.hexdigest(), size, kind or None, claimed)
+    in_chunks = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+    return Download(digest.hexdigest(), size, kind or None, claimed, claimed is not None or in_chunks)
 
 
 def _claimed(hop: _Hop, max_bytes: int) -> int | None:

@@ -54,7 +54,9 @@ def test_audio_comes_whole_with_its_hash_and_what_was_claimed(
     server.answers(says(AUDIO, kind="Audio/MPEG; charset=binary"))
     body, got = fetch(client, f"{server.url}/v1/Account/MA_X/Recording/a.mp3?x=%2F")
     assert body == AUDIO
-    assert got == Download(hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), "audio/mpeg", len(AUDIO))
+    assert got == Download(
+        hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), "audio/mpeg", len(AUDIO), ended=True
+    )
     assert server.last.target == "/v1/Account/MA_X/Recording/a.mp3?x=%2F"
     assert server.last.headers["x-auth-token"] == TOKEN
     assert server.last.headers["accept-encoding"] == "identity"
@@ -67,7 +69,7 @@ def test_audio_without_a_length_claims_none(server: WireServer, client: VobizCli
     )
     body, got = fetch(client, f"{server.url}/a.mp3")
     assert body == AUDIO
-    assert (got.claimed_length, got.content_type) == (None, None)
+    assert (got.claimed_length, got.content_type, got.ended) == (None, None, False)
     body, got = fetch(client, f"{server.url}/a.mp3")
     assert (body, got.bytes, got.claimed_length) == (b"RIFF", 4, None)
 

@@ -112,7 +112,7 @@ class _Copying:
         except Taken:
             return Outcome(Result.TAKEN)
         except Gone as gone:
-            known = recording.note_gone_at_provider(by, now=now(), error=str(gone))
+            known = recording.note_gone_at_provider(by, now=now(), error=str(gone), is_listed=gone.is_listed)
             return Outcome(Result.GONE if known else Result.TAKEN, str(gone))
         except NotReady as early:
             ended_at = recording.ended_at or recording.happened_at
@@ -260,7 +260,7 @@ class _Copying:
         young = self.clock.now() - (recording.ended_at or recording.happened_at) < LISTED_WITHIN
         if recording.synced_at is None and young:
             return NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
-        return Gone(_("Vobiz has it no more."))
+        return Gone(_("Vobiz has it no more."), is_listed=False)
 
 
 def _copy_of(name: str, found: Fetched) -> Copy:

@@ -162,7 +162,8 @@ def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
     if isinstance(error, NotFound):
         ended_at = recording.ended_at or recording.happened_at
         if now >= recording.leaves_vobiz_at:
-            return Gone(_("Vobiz has deleted its audio, as it does after the account's days of storage."))
+            words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")
+            return Gone(words, is_listed=True)
         if now - ended_at < READY_WITHIN:
             return NotReady(_("Vobiz does not have its file ready yet."))
         return Failed(_("Vobiz lists it and does not have its file (404)."))

@@ -41,7 +41,11 @@ class Outcome:
 
 
 class Gone(Exception):
-    """Vobiz says that it has the recording no more."""
+    """Vobiz says that it has the audio no more. `is_listed`: its API knows the recording all the same."""
+
+    def __init__(self, message: str, *, is_listed: bool) -> None:
+        super().__init__(message)
+        self.is_listed = is_listed
 
 
 class NotReady(Exception):

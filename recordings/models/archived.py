@@ -65,6 +65,8 @@ class Archived(Leased):
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
     verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
     gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
+    # Its file is away for good, past its date, and Vobiz goes on listing it: that it is listed says nothing
+    listed_without_audio = models.BooleanField(default=False, db_default=False, editable=False)
 
     # The file that is being put into the archive: a worker killed in the middle leaves it to the next
     coming_audio = models.CharField(max_length=255, null=True, editable=False)  # noqa: DJ001
@@ -136,10 +138,11 @@ class Archived(Leased):
         )
         return bool(kept)
 
-    def note_gone_at_provider(self, by: str, *, now: datetime, error: str) -> bool:
-        """Vobiz has the audio no more: it is not tried again."""
+    def note_gone_at_provider(self, by: str, *, now: datetime, error: str, is_listed: bool) -> bool:
+        """Vobiz has the audio no more: it is not tried again. `is_listed`: its API knows the recording all the same."""
         gone = self._held(by).update(
             gone_at_provider_at=now,
+            listed_without_audio=is_listed,
             archive_error=error,
             archive_next_at=None,
             archive_asked_at=None,

@@ -27,7 +27,8 @@ WRITTEN = (
     "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",
 )  # fmt: skip
 LOOKED_AT = (
-    "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "read_back_due_at", *DAILY,
+    "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "listed_without_audio",
+    "read_back_due_at", *DAILY,
 )  # fmt: skip
 
 
@@ -78,6 +79,7 @@ class _Known:
     call_uuid: str
     content_hash: bytes | None
     gone_at: datetime | None
+    listed_without_audio: bool
     read_back_due_at: datetime | None
     storage_days: int | None
     monthly_storage_amount: Decimal | None
@@ -88,7 +90,7 @@ class _Known:
             self.content_hash is None
             or bytes(self.content_hash) != listed.digest
             or (self.account_id, self.call_uuid) != listed.call_key
-            or self.gone_at is not None
+            or (self.gone_at is not None and not self.listed_without_audio)
             or self.read_back_due_at is not None
             or any(getattr(self, name) is None and getattr(listed.facts, name) is not None for name in DAILY)
         )
@@ -231,7 +233,8 @@ class Upsert:
         row.recording_id, row.account, row.call = one.seen.recording_id, one.owner, call
         row.content_hash, row.provider_data, row.synced_at = one.digest, dict(one.seen.data), self.now
         row.happened_at = row.started_at or row.added_at or row.happened_at
-        row.gone_at_provider_at = None
+        if not row.listed_without_audio:
+            row.gone_at_provider_at = None
         heard = row.read_back_due_at
         if heard is None or not self.now < heard <= self.now + ANSWER_TAKES:
             row.read_back_due_at = (

@@ -12,12 +12,13 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from recordings import archive
+from recordings import archive, sync
 from recordings.archive import Outcome, Result
 from recordings.archive.pictures import draw_missing
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
 from recordings.models.archived import MANY_TRIES
+from recordings.sync import Scope
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
@@ -152,13 +153,19 @@ def test_what_vobiz_has_no_more_is_gone_and_not_tried_again(
     assert len(asked(world)) == before
 
 
-def test_a_listed_recording_past_its_date_whose_file_is_away_is_gone(
-    known: Known, archive_it: Archive, world: World
+def test_a_listed_recording_past_its_date_whose_file_is_away_is_gone_and_stays_so(
+    known: Known, archive_it: Archive, world: World, now: datetime
 ) -> None:
     row = known(age_days=31.0)
     world.quirks.retention_days = 30
     assert archive_it(row).result == Result.GONE
-    assert row.gone_at_provider_at is not None
+    gone_at = row.gone_at_provider_at
+    assert gone_at is not None
+
+    again = sync.run(row.account, Scope(full=True), now=now + timedelta(days=1), sync_run=None)
+
+    row.refresh_from_db()
+    assert (row.gone_at_provider_at, again.updated, again.unchanged) == (gone_at, 0, 1)
 
 
 def test_past_its_date_it_is_tried_all_the_same(known: Known, archive_it: Archive) -> None:

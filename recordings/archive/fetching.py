@@ -30,6 +30,7 @@ from recordings.vobiz.errors import (
 from recordings.vobiz.objects import RecordingObject
 
 SAME_BODIES = 3  # the same incomplete file so often in a row is all that Vobiz has
+AWAY = (502, 503, 504)  # the media host's, or what stands before it: not about this file
 LOOK_AT_SPACE_EVERY = 32 * 1024 * 1024  # bytes
 BLOCK = 1024 * 1024
 # By how much the true length may differ from Vobiz's: the larger of these.
@@ -171,7 +172,7 @@ def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
         return Paused(explain(error, account))
     if isinstance(error, AuthenticationFailed):
         return Paused(explain(error, account), may_be_its_own=True)
-    if isinstance(error, Unreachable) and error.status is None:
+    if isinstance(error, Unreachable) and error.status in (None, *AWAY):
         return Paused(explain(error, account), may_be_its_own=True)
     return Failed(explain(error, account))
 

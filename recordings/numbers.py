@@ -13,7 +13,8 @@ DIGITS = re.compile(r"[0-9]+")
 def digits_of(number: str | None) -> str | None:
     """The number as E.164 digits without `+` where it is one, else its own digits, else None.
 
-    `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`.
+    `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`. Vobiz leaves out
+    the `+` and writes national numbers with a leading 0 (quirk 7), so without one a country code is looked for first.
     """
     if not number:
         return None
@@ -21,8 +22,10 @@ def digits_of(number: str | None) -> str | None:
     bare = "".join(DIGITS.findall(user_part))[:32]
     if not bare:
         return None
-    if not re.search(r"[A-Za-z]", user_part.removeprefix("sip:").removeprefix("tel:")):
-        for spelling in (user_part.removeprefix("sip:").removeprefix("tel:"), f"+{bare}"):
+    written = user_part.removeprefix("sip:").removeprefix("tel:")
+    if not re.search(r"[A-Za-z]", written):
+        spellings = (written, f"+{bare}") if bare.startswith("0") else (f"+{bare}", written)
+        for spelling in spellings:
             try:
                 parsed = phonenumbers.parse(spelling, settings.DEFAULT_REGION)
             except phonenumbers.NumberParseException:

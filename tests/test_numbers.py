@@ -22,6 +22,9 @@ from recordings.numbers import digits_of, grouped
         ("+918071387423", "918071387423"),
         ("080 7138 7423", "918071387423"),
         ("+14155550100", "14155550100"),
+        ("+6563330147", "6563330147"),
+        ("6563330147", "6563330147"),
+        ("06563330147", "916563330147"),
         ("14155552671", "14155552671"),
         ("sip:agent7@pbx.example.com", "7"),
         ("sip:lobby@trunk.example.com", None),
@@ -39,6 +42,7 @@ def test_a_spelling_has_these_digits(spelling: str | None, digits: str | None) -
     ("spelling", "shown"),
     [
         ("919624705678", "+91 96247 05678"),
+        ("6563330147", "+65 6333 0147"),
         ("sip:agent7@pbx", "sip:agent7@pbx"),
         ("1800", "1800"),
         ("", ""),

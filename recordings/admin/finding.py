@@ -6,7 +6,7 @@ import re
 
 from django.db.models import Q
 
-from recordings.numbers import digits_of
+from recordings.numbers import DIGITS, digits_of
 
 DIALLED = re.compile(r"[\s\d+().\-/]+")  # what people write a number with
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}", re.ASCII)
@@ -32,10 +32,12 @@ def number_or_id(term: str, *, call: str, recording: str | None) -> Q:
 
 
 def _digits(term: str) -> set[str]:
-    """The digits to look for; a national number's leading zeros are not among those kept."""
-    if not DIALLED.fullmatch(term):
+    """The digits to look for: as a whole number, and as they stand, for they may be a part or another country's.
+
+    A national number's leading zeros are not among those kept.
+    """
+    digits = digits_of(term) if DIALLED.fullmatch(term) else None
+    if digits is None:
         return set()
-    digits = digits_of(term)
-    if not digits:
-        return set()
-    return {digits, digits.lstrip("0") or digits}
+    given = "".join(DIGITS.findall(term))
+    return {digits, given.lstrip("0") or given}

@@ -42,6 +42,20 @@ def test_a_number_is_found_in_any_spelling(account: Account, boss: Client, term:
     assert found(boss, term, CALLS) == [recording.call]
 
 
+@pytest.mark.parametrize(
+    "term", ["4155550132", "415-555-0132", "(415) 555-0132", "0132", "+1 415 555 0132", "14155550132"]
+)
+def test_another_countrys_number_is_found_as_its_people_write_it(
+    account: Account, boss: Client, term: str
+) -> None:
+    recording = a_recording(
+        account, call=a_call(account, from_number="+14155550132", to_number="+14155550133")
+    )
+    a_recording(account)
+
+    assert found(boss, term) == [recording]
+
+
 def test_a_recording_is_found_by_its_id_its_call_and_a_name(account: Account, boss: Client) -> None:
     wanted = a_recording(
         account, call=a_call(account, from_number="sip:agent7@pbx.example", to_number="front desk")

@@ -129,7 +129,7 @@ def _gaps(look: Look) -> Iterator[Line]:
                 "%d transcript cannot be fetched", "%d transcripts cannot be fetched", gap.transcripts
             )
             words.append(lost % gap.transcripts)
-        url = listed("recording", callback="missing", account=account)
+        url = listed("recording", gap="unseen", account=account)
         seen = Verb(SEEN, reverse("admin:recordings_account_gap_seen", args=[account]), posts=True)
         yield Line(
             OTHER, gap.first_at, "attention", look.account_name(account),

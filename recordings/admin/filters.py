@@ -142,6 +142,21 @@ class SilentFilter(LinkedFilter):
         return queryset.filter(pk__in=overview.starts(request.user, timezone.now()).silent)
 
 
+class GapFilter(LinkedFilter):
+    """Those found to lack their callback, as far as nobody has said that they know of it."""
+
+    title = _("callback that did not come")
+    parameter_name = "gap"
+    value_on = "unseen"
+    words = _("seen by nobody yet")
+
+    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """As the overview counts them."""
+        rows: Any = queryset
+        found: QuerySet[Any] = rows.without_callback()
+        return found
+
+
 class UnsignedFilter(LinkedFilter):
     """Callbacks that are unsigned where signed ones came before or are required."""
 

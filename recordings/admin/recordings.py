@@ -27,6 +27,7 @@ from recordings.admin.filters import (
     AttentionFilter,
     DayFilter,
     EndedFilter,
+    GapFilter,
     KeptFilter,
     SilentFilter,
 )
@@ -60,7 +61,7 @@ class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
     list_display_links = ("when",)
     list_filter = (
         DateFilter, "status", EndedFilter, AttentionFilter, "origin", AccountFilter,
-        DayFilter, KeptFilter, SilentFilter,
+        DayFilter, KeptFilter, SilentFilter, GapFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")

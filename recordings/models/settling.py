@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.db.models import CharField, Func, Q
+from django.db.models import CharField, F, Func, Q
 
 from recordings.choices import NOTHING_STARTED, OPEN_STATUSES, EventKind, RecordingStatus
 from recordings.models.lease import LeasedQuerySet
@@ -44,10 +44,14 @@ class SettlingSet(LeasedQuerySet):
         ).exclude(status=RecordingStatus.FAILED)
         return rows.exclude(start_answer__in=NOTHING_STARTED).exclude(events__kind=EventKind.RECORDING)
 
-    def without_callback(self, *, since: datetime | None) -> Self:
-        """Those found to have ended without a callback, after `since` where that is given."""
-        rows = self.filter(no_callback_at__isnull=False)
-        return rows if since is None else rows.filter(no_callback_at__gt=since)
+    def without_callback(self) -> Self:
+        """Those found to have ended without their callback since somebody last said *seen*.
+
+        A start of which nothing became known is not among them: there may have been nothing to call back about.
+        """
+        unseen = Q(account__gap_seen_at=None) | Q(no_callback_at__gt=F("account__gap_seen_at"))
+        never_known = Q(recording_id=None, status__in=[RecordingStatus.REQUESTED, RecordingStatus.FAILED])
+        return self.filter(unseen, no_callback_at__isnull=False).exclude(never_known)
 
     def note_silence(self, now: datetime) -> int:
         """Their callbacks should have come by now."""

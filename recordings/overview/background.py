@@ -68,16 +68,16 @@ def background(user: Viewer, now: datetime) -> Background:
 
 def gaps(user: Viewer, accounts: Iterable[Any]) -> dict[int, Gap]:
     """What came to light of each account since somebody last said *seen*."""
-    seen_at = {account.pk: account.gap_seen_at for account in accounts}
-    rows = Recording.objects.visible_to(user).filter(no_callback_at__isnull=False, account__in=list(seen_at))
+    rows = (
+        Recording.objects.visible_to(user).without_callback().filter(account__in=[one.pk for one in accounts])
+    )
     found: dict[int, list[tuple[datetime, str, str | None]]] = defaultdict(list)
     newest_first = rows.order_by("-no_callback_at").values_list(
         "account_id", "no_callback_at", "status", "transcription__status"
     )
     read = list(newest_first[: MOST + 1])
     for account, at, status, transcript in read:
-        if seen_at[account] is None or at > seen_at[account]:
-            found[account].append((at, status, transcript))
+        found[account].append((at, status, transcript))
     return {
         account: Gap(
             ended=len(those),

@@ -86,11 +86,15 @@ def test_after_a_gap_it_says_once_how_much_never_came(admin_client: Client, acco
     for number in range(3):
         unheard(account, number, transcribe=number == 0)
     unheard(account, 3, status=RecordingStatus.ACTIVE, recording_id=None)
+    unheard(account, 5, status=RecordingStatus.REQUESTED, recording_id=None)  # nobody knows whether it began
     Transcription.objects.update(status=TranscriptionStatus.MISSING)
     page = overview_of(admin_client)
     assert "4 recordings" in page
     assert "ended without a callback; found by asking Vobiz: 3; 1 transcript cannot be fetched" in page
     assert "Seen" in page
+    rows = reverse("admin:recordings_recording_changelist") + f"?gap=unseen&account={account.pk}"
+    assert rows.replace("&", "&amp;") in page
+    assert admin_client.get(rows).context["cl"].result_count == 4
 
     url = reverse("admin:recordings_account_gap_seen", args=[account.pk])
     assert admin_client.get(url).status_code == 405

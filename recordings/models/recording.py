@@ -354,10 +354,10 @@ class Recording(Archived, Leased):
         """The API is to be asked about it at `at`: what it was asked before does not count."""
         Recording.objects.filter(pk=self.pk).update(read_back_due_at=at)
 
-    def put_off_read_back(self, now: datetime, *, until: datetime | None) -> None:
+    def put_off_read_back(self, now: datetime, *, until: datetime | None, error: str | None = None) -> None:
         """Asked at `now`, the API did not settle it: unless more was heard since, it is asked again at `until`."""
         due = Recording.objects.filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now), pk=self.pk)
-        due.update(read_back_due_at=until)
+        due.update(read_back_due_at=until, **({} if error is None else {"error": error}))
 
     def flag(self, attention: Attention) -> None:
         """Ask for a person, unless something asked before."""

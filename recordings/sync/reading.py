@@ -18,8 +18,8 @@ DAILY = timedelta(days=1)
 def read_back(recording: Recording, *, now: datetime, client: VobizClient | None = None) -> bool:
     """Ask the API for one recording, with `client` if there is one already.
 
-    False: Vobiz has no such file yet, and it is asked again later, ever more rarely; not at all once it is gone
-    there. Raises VobizError where Vobiz could not say.
+    False: Vobiz has no such file yet, or says of it what cannot be taken, which the row then shows. It is asked
+    again later, ever more rarely; not at all once it is gone there. Raises VobizError where Vobiz could not say.
     """
     if recording.recording_id is None:
         return False
@@ -29,9 +29,15 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
         except NotFound as error:
             if error.route_missing:
                 raise
-            recording.put_off_read_back(now, until=_asked_again(recording, now))
+            is_gone = recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at
+            recording.put_off_read_back(
+                now, until=None if is_gone else now + _wait(recording, now, first=SOON)
+            )
             return False
-    if not Recording.objects.upsert(recording.account, [seen], now=now).seen:
+    report = Recording.objects.upsert(recording.account, [seen], now=now)
+    if report.failed:  # the next answer will hardly differ, and others are to have their turn
+        until, reason = now + _wait(recording, now, first=LATER), report.failed[0].reason
+        recording.put_off_read_back(now, until=until, error=reason)
         return False
     recording.refresh_from_db(fields=["status"])
     if recording.is_open:  # it should have ended, and Vobiz says that it runs on
@@ -39,9 +45,7 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
     return True
 
 
-def _asked_again(recording: Recording, now: datetime) -> datetime | None:
-    """When to ask for it again; None where Vobiz will not have it any more."""
+def _wait(recording: Recording, now: datetime, *, first: timedelta) -> timedelta:
+    """How long it is left alone before it is asked for again: the older, the longer."""
     age = now - (recording.must_have_ended_at or recording.happened_at)
-    if recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at:
-        return None
-    return now + (SOON if age < LATER else LATER if age < DAILY else DAILY)
+    return first if age < LATER else LATER if age < DAILY else DAILY

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from recordings import control
 from recordings.choices import Attention, EventOutcome, Origin, RecordingStatus, Source
 from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
-from recordings.reconcile import AT_ONCE, Settled, settle
+from recordings.reconcile import Settled, settle
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, due_at, listed_row, the_event
 from tests.conftest import MAIN, OTHER, SUB
@@ -308,20 +308,6 @@ def test_an_account_that_is_switched_off_asks_nothing_and_applies_what_it_can(
     assert "switched off" in str(report.error)
     assert (the_event().outcome, report.open) == (EventOutcome.APPLIED, 1)
     assert asked(world) == []
-
-
-def test_a_settling_is_bounded(account: Account, world: World) -> None:
-    due = account.created_at
-    call = Call.objects.obtain(account, CALL)
-    Recording.objects.bulk_create(
-        Recording(
-            account=account, call=call, origin=Origin.SYNC, status="active", happened_at=due,
-            recording_id=f"recording-{number}", read_back_due_at=due,
-        )
-        for number in range(AT_ONCE + 5)
-    )  # fmt: skip
-    settle(account, now=_later())
-    assert len(asked(world, "recording.retrieve")) == AT_ONCE
 
 
 def test_no_transaction_is_open_while_vobiz_is_asked(

@@ -10,6 +10,7 @@ from recordings.choices import RecordingStatus
 from recordings.models import Account, Recording
 from recordings.sync import LATER, read_back
 from recordings.vobiz.errors import NotFound, VobizError
+from tests.conftest import OTHER
 from tests.ledger import asked
 from tests.models.test_upsert_adoption import asked_for
 from vobiz_portal.sandbox.faults import Fault
@@ -49,6 +50,27 @@ def test_an_answer_that_says_nothing_of_it_changes_nothing(
     assert not isinstance(error.value, NotFound) or error.value.route_missing
     row.refresh_from_db()
     assert row.read_back_due_at == now
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [(timedelta(0), LATER), (timedelta(days=2), timedelta(days=1)), (timedelta(days=99), timedelta(days=1))],
+)
+def test_an_answer_that_cannot_be_taken_is_put_off_and_the_row_says_why(
+    account: Account, world: World, now: datetime, age: timedelta, wait: timedelta
+) -> None:
+    at_vobiz = world.add_recording(account.auth_id)
+    row = asked_for(account, at=now - age, recording_id=at_vobiz.recording_id, read_back_due_at=now)
+    elsewhere = f"/v1/Account/{OTHER}/Recording/{at_vobiz.recording_id}/"
+    world.faults.plan(Fault(on="recording.retrieve", edit=lambda seen: {**seen, "resource_uri": elsewhere}))
+    assert not read_back(row, now=now)
+    row.refresh_from_db()
+    assert (row.status, row.read_back_due_at) == (RecordingStatus.REQUESTED, now + wait)
+    assert f"belongs to {OTHER}" in str(row.error)
+
+    assert read_back(row, now=now + wait)  # Vobiz has thought better of it
+    row.refresh_from_db()
+    assert (row.status, row.read_back_due_at, row.error) == (RecordingStatus.COMPLETED, None, None)
 
 
 def test_a_row_without_an_id_cannot_be_asked_for(account: Account, world: World, now: datetime) -> None:

@@ -1,0 +1,64 @@
+"""Of many recordings to be read back, each has its turn: against the sandbox, over real HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from recordings.choices import Origin, RecordingStatus
+from recordings.models import Account, Call, Recording
+from recordings.reconcile import AT_ONCE, settle
+from tests.callbacks.rows import CALL, listed_row
+from tests.conftest import MAIN, OTHER
+from tests.ledger import asked
+from vobiz_portal.sandbox.faults import Fault
+from vobiz_portal.sandbox.world import World
+
+
+def many(account: Account, ids: list[str], *, due: datetime, status: str) -> None:
+    """Recordings not asked for here, all to be read back at one moment."""
+    call = Call.objects.obtain(account, CALL)
+    Recording.objects.bulk_create(
+        Recording(
+            account=account, call=call, origin=Origin.SYNC, status=status, happened_at=due,
+            recording_id=recording_id, read_back_due_at=due,
+        )
+        for recording_id in ids
+    )  # fmt: skip
+
+
+def _later() -> datetime:
+    """After everything that is due now."""
+    return timezone.now() + timedelta(seconds=5)
+
+
+def test_a_settling_is_bounded(account: Account, world: World) -> None:
+    many(
+        account,
+        [f"recording-{number}" for number in range(AT_ONCE + 5)],
+        due=account.created_at,
+        status="active",
+    )
+    settle(account, now=_later())
+    assert len(asked(world, "recording.retrieve")) == AT_ONCE
+
+
+def test_any_number_of_recordings_whose_answers_cannot_be_taken_leave_the_others_their_turn(
+    account: Account, world: World
+) -> None:
+    due = account.created_at
+    refused = [world.add_recording(MAIN).recording_id for _ in range(AT_ONCE)]
+    many(account, refused, due=due - timedelta(minutes=1), status="completed")
+    good = listed_row(account, world.add_recording(MAIN).recording_id, read_back_due_at=due)
+
+    def of_another(seen: Any) -> Any:
+        return {**seen, "resource_uri": f"/v1/Account/{OTHER}/"} if seen["recording_id"] in refused else seen
+
+    world.faults.plan(Fault(on="recording.retrieve", edit=of_another, times=None))
+    for _ in range(2):
+        settle(account, now=_later())
+    good.refresh_from_db()
+    assert (good.status, good.read_back_due_at) == (RecordingStatus.COMPLETED, None)
+    assert len(asked(world, "recording.retrieve")) == AT_ONCE + 1  # each once

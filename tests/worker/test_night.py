@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
 from recordings import tasks
 from recordings.choices import Attention
-from recordings.models import Account, Recording, Worker
+from recordings.models import AccessEvent, Account, Recording, Worker
 from recordings.worker.chores import by_night
+from recordings.worker.schedule import night_of
 from tests.archived import an_archived
 
 DAY = timedelta(days=1)
@@ -60,3 +62,34 @@ def test_of_several_workers_the_one_there_for_longest_does_it(account: Account, 
     assert row.verified_at is not None
     assert row.verified_at >= began
     assert Worker.objects.get(pk=mine.pk).nightly_at is not None
+
+
+def test_with_every_account_switched_off_what_is_kept_is_read_and_what_is_old_goes(
+    account: Account, archive_folder: Path
+) -> None:
+    began = timezone.now()
+    row = an_archived(account, verified_at=began - DAY)
+    AccessEvent.objects.create(at=began - 731 * DAY, action="play", result="ok", user_pk=1, username="asha")
+    Account.objects.update(is_active=False, time_zone="Asia/Kolkata")
+    a_worker()
+
+    by_night()
+    row.refresh_from_db()
+    assert row.verified_at is not None
+    assert row.verified_at >= began
+    assert not AccessEvent.objects.exists()
+
+    Worker.objects.update(nightly_at=night_of(began, ZoneInfo("Asia/Kolkata")))
+    Recording.objects.update(verified_at=began - DAY)
+    by_night()  # by the account's nights, though it is switched off
+    assert Recording.objects.get().verified_at == began - DAY
+
+
+def test_without_any_account_what_is_old_goes(db: None, archive_folder: Path) -> None:
+    now = timezone.now()
+    AccessEvent.objects.create(at=now - 731 * DAY, action="play", result="ok", user_pk=1, username="asha")
+    a_worker()
+
+    by_night()
+    assert not AccessEvent.objects.exists()
+    assert Worker.objects.filter(nightly_at__gte=night_of(now, UTC)).exists()

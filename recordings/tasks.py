@@ -252,7 +252,7 @@ def wake(what: Any, row: int) -> bool:
     if time.monotonic() - _woken.get(key, -WAKE_EVERY) < WAKE_EVERY:
         return True
     try:
-        if not Worker.objects.alive(timezone.now()).exists():
+        if not Worker.objects.alive().exists():
             return False
         what.enqueue(row)
     except Exception as error:  # noqa: BLE001 - whatever the queue has, who asks must not suffer for it

@@ -162,7 +162,7 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "may_mark": may(request, "mark_seen"),
         "progress": _progress(request, visible, now),
         "every": REFRESH,
-        "no_worker": not Worker.objects.alive(now).exists(),
+        "no_worker": not Worker.objects.alive().exists(),
         "off": [shown.plain(account) for account in off],
         "paused": [(shown.plain(one), shown.plain(one.archive_pause)) for one in accounts if one.archive_pause],
         "list_at_risk": "?kept=at_risk",

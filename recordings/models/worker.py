@@ -1,21 +1,34 @@
-"""Who does the background work, and when each was last heard of."""
+"""Who does the background work, and when each was last heard of, by the database's clock: machines need not agree."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Now
 
 SILENT_AFTER = timedelta(seconds=60)
+# Heard of a moment ago, and has not said that it stops.
+ALIVE = Q(stopped_at=None, heard_at__gt=Now() - Value(SILENT_AFTER))
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     """Workers, many at a time."""
 
-    def alive(self, now: datetime) -> WorkerQuerySet:
+    def alive(self) -> WorkerQuerySet:
         """Those that were heard of a moment ago and have not said that they stop."""
-        return self.filter(Q(stopped_at=None), heard_at__gt=now - SILENT_AFTER)
+        return self.filter(ALIVE)
+
+    def silent_for(self, time: timedelta) -> WorkerQuerySet:
+        """Those not heard of for so long."""
+        return self.filter(heard_at__lt=Now() - Value(time))
+
+    def hear(self, name: str) -> None:
+        """This one is alive; its row is made where there is none."""
+        self.update_or_create(
+            name=name, defaults={"heard_at": Now()}, create_defaults={"heard_at": Now(), "started_at": Now()}
+        )
 
 
 class Worker(models.Model):
@@ -35,7 +48,3 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    def is_alive(self, now: datetime) -> bool:
-        """It was heard of a moment ago, and has not said that it stops."""
-        return self.stopped_at is None and self.heard_at > now - SILENT_AFTER

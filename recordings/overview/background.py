@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min
+from django.db.models import BooleanField, ExpressionWrapper, Min
 
 from recordings.choices import EventOutcome, RecordingStatus, TranscriptionStatus
 from recordings.models import CallbackEvent, Recording, Worker
+from recordings.models.worker import ALIVE
 from recordings.overview.counting import MOST, Viewer
 
 OVERDUE = timedelta(minutes=5)  # what has been due for so long, no worker can keep up with, or Vobiz is away
@@ -47,9 +48,9 @@ class Gap:
 
 def background(user: Viewer, now: datetime) -> Background:
     """Three queries, each by an index."""
-    workers = list(Worker.objects.order_by("-heard_at")[:100])
-    alive = [worker for worker in workers if worker.is_alive(now)]
-    swept = [worker.swept_at for worker in workers if worker.swept_at is not None]
+    alive = ExpressionWrapper(ALIVE, BooleanField())
+    newest = Worker.objects.annotate(is_alive=alive).order_by("-heard_at")[:100]
+    workers = list(newest.values_list("heard_at", "swept_at", "is_alive"))
     rows = Recording.objects.visible_to(user).filter(read_back_due_at__lte=now, account__is_active=True)
     events = CallbackEvent.objects.visible_to(user).filter(
         outcome=EventOutcome.RECEIVED, processed_at=None, account__is_active=True
@@ -59,9 +60,9 @@ def background(user: Viewer, now: datetime) -> Background:
         events.order_by().aggregate(at=Min("received_at"))["at"],
     ]
     return Background(
-        workers=len(alive),
-        heard_at=workers[0].heard_at if workers else None,
-        swept_at=max(swept, default=None),
+        workers=sum(is_alive for _heard, _swept, is_alive in workers),
+        heard_at=workers[0][0] if workers else None,
+        swept_at=max((swept for _heard, swept, _alive in workers if swept is not None), default=None),
         oldest_due_at=min(filter(None, due), default=None),
     )
 

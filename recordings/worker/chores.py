@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from recordings import history, tasks
@@ -32,12 +33,12 @@ class Chores:
     def __call__(self) -> None:
         """Say that this worker looks at what is due, and clean up."""
         now = timezone.now()
-        Worker.objects.filter(name=tasks.HOLDER).update(swept_at=now)
+        Worker.objects.filter(name=tasks.HOLDER).update(swept_at=Now())
         self._queues = self._queues or [open_queue(kind, tasks.HOLDER) for kind in settings.QUEUES]
-        alive = list(Worker.objects.alive(now).order_by("started_at", "pk").values_list("name", flat=True))
+        alive = list(Worker.objects.alive().order_by("started_at", "pk").values_list("name", flat=True))
         for queue in self._queues:
             queue.clean(alive=alive, now=now)
-        Worker.objects.filter(heard_at__lt=now - KEPT_WORKERS).delete()
+        Worker.objects.silent_for(KEPT_WORKERS).delete()
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSED_EVERY.total_seconds()
             _analyse()
@@ -54,7 +55,7 @@ def _analyse() -> None:
 def by_night() -> None:
     """Once a night, by the worker that has been there for longest: prune, and read a part of the archive again."""
     now = timezone.now()
-    oldest = Worker.objects.alive(now).order_by("started_at", "pk").first()
+    oldest = Worker.objects.alive().order_by("started_at", "pk").first()
     if oldest is None or oldest.name != tasks.HOLDER or not _is_night(now):
         return
     Worker.objects.filter(name=tasks.HOLDER).update(nightly_at=now)

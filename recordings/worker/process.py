@@ -98,8 +98,7 @@ class WorkerProcess:
 
     def run(self) -> None:
         """Work until `stop` is called, then finish what is in hand, as far as it ends in time."""
-        started = timezone.now()
-        _heartbeat(started_at=started)
+        _heartbeat()
         logger.info("Worker %s: every %s s it looks at what is due.", tasks.HOLDER, settings.SWEEP_SECONDS)
         with KEEPER.keep(_heartbeat):
             for hand in self._hands:
@@ -120,12 +119,7 @@ class WorkerProcess:
         tasks.STOPPING.set()
 
 
-def _heartbeat(**first: object) -> bool:
+def _heartbeat() -> bool:
     """This process is alive."""
-    now = timezone.now()
-    Worker.objects.update_or_create(
-        name=tasks.HOLDER,
-        defaults={"heard_at": now},
-        create_defaults={"heard_at": now, "started_at": now, **first},
-    )
+    Worker.objects.hear(tasks.HOLDER)
     return True

@@ -4,38 +4,78 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from recordings.models.lease import RENEWED_EVERY
+from recordings.models.lease import HELD_FOR, RENEWED_EVERY
 
 logger = logging.getLogger(__name__)
 
+LONGEST_WAIT = timedelta(seconds=2)  # for a row that another has locked: all other holds wait meanwhile
+
 
 class Hold:
-    """One lease that is being kept. `lost`: it ran out and another has the row, so the work is to stop."""
+    """One lease that is being kept, for `lasts` after the last renewal was sent."""
 
-    def __init__(self, renew: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        renew: Callable[[], bool],
+        *,
+        lasts: timedelta = HELD_FOR,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._renew = renew
-        self.lost = False
+        self._lasts = lasts.total_seconds()
+        self._clock = clock
+        self._ends = clock() + self._lasts
+        self._lost = False
+
+    @property
+    def lost(self) -> bool:
+        """Another has the row, or may have it by now: the work is to stop. What was once lost is not found again."""
+        self._lost = self._lost or self._clock() >= self._ends
+        return self._lost
 
     def renew(self) -> None:
-        """Once more; where the database is away, the next time decides."""
+        """Once more; where the database is away, or another has locked the row, the next time decides."""
+        sent = (
+            self._clock()
+        )  # the lease begins when the database hears of it, maybe long before its answer is here
         try:
-            self.lost = not self._renew()
+            with _not_waiting_for_long():
+                renewed = self._renew()
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A lease could not be renewed: %s", type(error).__name__)
             connection.close()
+            return
+        if renewed:
+            self._ends = sent + self._lasts
+        else:
+            self._lost = True
+
+
+@contextmanager
+def _not_waiting_for_long() -> Iterator[None]:
+    """On PostgreSQL, no statement within waits for a row longer than LONGEST_WAIT. SQLite locks no single row."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {LONGEST_WAIT // timedelta(milliseconds=1)}")
+        yield
 
 
 class Keeper:
     """Renews every hold each `every`. Its thread lives for as long as something is held."""
 
-    def __init__(self, every: timedelta = RENEWED_EVERY) -> None:
+    def __init__(self, every: timedelta = RENEWED_EVERY, *, lasts: timedelta = HELD_FOR) -> None:
         self._every = every.total_seconds()
+        self._lasts = lasts
         self._changed = threading.Condition()
         self._holds: list[Hold] = []
         self._thread: threading.Thread | None = None
@@ -43,7 +83,7 @@ class Keeper:
     @contextmanager
     def keep(self, renew: Callable[[], bool]) -> Iterator[Hold]:
         """Have `renew` called again and again until the block ends; it answers False where the lease is lost."""
-        hold = Hold(renew)
+        hold = Hold(renew, lasts=self._lasts)
         with self._changed:
             self._holds.append(hold)
             if self._thread is None:
@@ -66,10 +106,13 @@ class Keeper:
 
     def _run(self) -> None:
         me = threading.current_thread()
+        turn = time.monotonic()
         try:
             while True:
+                turn = max(turn + self._every, time.monotonic())  # not later for a turn that took long
                 with self._changed:
-                    if self._changed.wait_for(lambda: self._thread is not me, timeout=self._every):
+                    wait = turn - time.monotonic()
+                    if self._changed.wait_for(lambda: self._thread is not me, timeout=wait):
                         return
                     holds = list(self._holds)
                 for hold in holds:

@@ -17,6 +17,8 @@ from recordings.models.visibility import VisibleQuerySet
 
 LEASE = timedelta(seconds=30)
 RENEWED_EVERY = timedelta(seconds=10)
+# Without a renewal for so long, a holder stops by itself: what it has in hand then ends before another may begin it.
+HELD_FOR = LEASE - timedelta(seconds=5)
 
 
 def end_of_lease() -> ExpressionWrapper[Any]:

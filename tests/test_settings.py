@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 ROOT = Path(__file__).parent.parent
 NAMES = "LOCAL_MODE ALLOWED_HOSTS UNREADABLE_SETTINGS VOBIZ_PAGE_SIZE VOBIZ_READ_TIMEOUT DEBUG PORTAL_URL SECRET_KEY"
@@ -113,6 +115,43 @@ def test_a_server_does_not_start_with_wrong_settings_and_says_the_cure(tmp_path:
     assert wrong.returncode == 1
     assert "recordings.E004" in wrong.stderr
     assert "https" in wrong.stderr
+
+
+def database_options(tmp_path: Path, url: str) -> dict[str, Any]:
+    """What a process tells the driver of its database."""
+    code = "import json; from vobiz_portal import settings as s; print(json.dumps(s.DATABASES['default']['OPTIONS']))"
+    done = process(code, tmp_path, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
+    options: dict[str, Any] = json.loads(done.stdout)
+    return options
+
+
+def test_a_postgresql_that_falls_silent_is_noticed_in_seconds_unless_its_address_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    url = "postgres://portal:secret@db.example.com:5432/portal"
+    noticed = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2}
+    default = {"connect_timeout": 1, "tcp_user_timeout": 5_000, **noticed}
+    assert database_options(tmp_path, url) == default
+    own = {"connect_timeout": 3, "tcp_user_timeout": 0, "keepalives_idle": 60}
+    query = "&".join(f"{name}={value}" for name, value in own.items())
+    assert database_options(tmp_path, f"{url}?{query}&sslmode=require") == {
+        **default,
+        **own,
+        "sslmode": "require",
+    }
+    assert "keepalives" not in database_options(tmp_path, "sqlite://:memory:")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is no connection over a network")
+def test_the_connection_to_postgresql_has_these_times(db: None) -> None:
+    connection.ensure_connection()
+    with socket.socket(fileno=os.dup(connection.connection.fileno())) as of_ours:
+        if of_ours.family == socket.AF_UNIX:
+            pytest.skip("a socket of this machine has no such times")
+        assert of_ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert of_ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 5
+        assert of_ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5_000
 
 
 def settings_read() -> set[str]:

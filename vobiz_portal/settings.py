@@ -86,8 +86,18 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # A callback must be answered within three seconds, also when the database is away.
-    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 1)
+    # A callback must be answered within three seconds, also when the database is away; and a machine or network that
+    # falls silent in the midst of a statement holds a request for seconds, not for as long as the system retries.
+    # No statement_timeout, though only that would end a statement whose server lives and never answers: it would end
+    # the index builds of a migration and the counts of a very long list, too, and PgBouncer may refuse to pass it on.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 1,  # seconds, as the others are
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 5_000,  # milliseconds
+    } | DATABASES["default"].get("OPTIONS", {})
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Where our copies of the audio are kept: `file` (a folder in VAR_DIR) or `s3://bucket`.
 ARCHIVE_STORAGE = text("ARCHIVE_STORAGE", "file")

@@ -14,6 +14,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -25,6 +26,7 @@ from recordings import exports, playback
 from recordings.admin import shown
 from recordings.admin.access import note_access
 from recordings.admin.base import WRITE, PortalAdmin, may, page
+from recordings.admin.batches import in_order
 from recordings.admin.kept_cards import size
 from recordings.admin.whose import accounts_seen
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
@@ -38,6 +40,7 @@ MOST_LINES = 1_000_000  # of one CSV
 MOST_NAMED = 20  # of those a ZIP lacks, by name before it starts
 LONGEST_QUERY = 400  # characters of a list's filters in the access log
 CHUNK = 500  # rows read at once
+WORDY_CHUNK = 20  # rows read at once where each may bring the words of hours
 PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 
 
@@ -66,10 +69,7 @@ class CsvPages(PortalAdmin):
         except TooMany:
             return self._too_many(request)
         table, zone = exports.TABLES[str(self.opts.model_name)], shown.zone_of()
-        rows = changes.queryset.select_related(None)
-        if self.csv_related:
-            rows = rows.select_related(*self.csv_related)
-        lines = _lines(self.csv_rows(request, rows, table, zone))
+        lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
         self._note(request, table)
         header = [*table.header(zone), *self.csv_more(request)]
         body = place.of(exports.csv_file(header, lines))
@@ -92,13 +92,18 @@ class CsvPages(PortalAdmin):
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
         """The lines, read while they are sent."""
-        deferred = {field.name for field in self.opts.concrete_fields} & {
-            "provider_data",
-            "payload",
-            "raw_body",
-        }
-        for row in rows.defer(*deferred).iterator(chunk_size=CHUNK):
-            yield table.row(row, zone)
+        loaded = self.csv_loaded(request, table)
+        for batch in in_order(rows, loaded=loaded, at_once=CHUNK, most=MOST_LINES + 1):
+            for row in batch:
+                yield table.row(row, zone)
+
+    def csv_loaded(self, request: HttpRequest, table: exports.Table) -> QuerySet[Any]:
+        """Rows with what the columns follow; of what the list leaves out, only what is a column."""
+        named = {*(column.of or column.name for column in table.columns), *self.csv_more(request)}
+        rows: QuerySet[Any] = self.model._default_manager.defer(
+            *(name for name in self.list_deferred if name not in named)
+        )
+        return rows.select_related(*self.csv_related) if self.csv_related else rows
 
     def _note(self, request: HttpRequest, table: exports.Table) -> None:
         """One line for each account whose rows may be in it."""
@@ -123,15 +128,17 @@ class TranscriptionCsv(CsvPages):
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
         """With the words, or why they are not there."""
-        may_read = may(request, "read_transcription")
-        withheld = _("withheld: you do not have the permission to read transcripts")
-        loaded = rows.defer("recording__provider_data", "recording__call__provider_data")
-        if not may_read:
-            loaded = loaded.defer("text", "recording__provider_data", "recording__call__provider_data")
-        for row in loaded.iterator(chunk_size=CHUNK):
-            if may_read and row.status == TranscriptionStatus.COMPLETED:
-                note_access(request, AccessAction.EXPORT, row.recording, detail=_("its transcript, as CSV"))
-            yield table.row(row, zone) + table.cells(row.text if may_read else withheld)
+        loaded = self.csv_loaded(request, table)
+        if not may(request, "read_transcription"):
+            withheld = _("withheld: you do not have the permission to read transcripts")
+            for batch in in_order(rows, loaded=loaded.defer("text"), at_once=CHUNK, most=MOST_LINES + 1):
+                for row in batch:
+                    yield table.row(row, zone) + table.cells(withheld)
+            return
+        for batch in in_order(rows, loaded=loaded, at_once=WORDY_CHUNK, most=MOST_LINES + 1):
+            _note_words(request, batch)
+            for row in batch:
+                yield table.row(row, zone) + table.cells(row.text)
 
 
 class ZipPages(CsvPages):
@@ -216,6 +223,14 @@ def _lines(rows: Iterable[list[str]]) -> Iterator[list[str]]:
             yield [_("There are more: narrow the list, by date for instance.")]
             return
         yield row
+
+
+def _note_words(request: HttpRequest, batch: list[Transcription]) -> None:
+    """The words of these are about to leave, as CSV."""
+    with transaction.atomic():
+        for held in batch:
+            if held.status == TranscriptionStatus.COMPLETED:
+                note_access(request, AccessAction.EXPORT, held.recording, detail=_("its transcript, as CSV"))
 
 
 def _words(held: Plan) -> dict[int, str]:

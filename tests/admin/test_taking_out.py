@@ -147,20 +147,6 @@ def test_each_export_is_written_down_and_each_refusal(account: Account, staff: P
     assert len(events(result="refused")) == 2
 
 
-def test_transcripts_are_withheld_from_those_who_may_not_read_them(account: Account, staff: Person) -> None:
-    recording = a_recording(account)
-    a_transcript(recording, text="Good morning, Lotus Parcels.")
-    may = ("view_transcription", "export_recording")
-
-    (withheld,) = listed(staff(*may, accounts=[account]), "transcription")
-    assert withheld["text"].startswith("withheld")
-    assert events(recording_pk=recording.pk) == []
-
-    (given,) = listed(staff(*may, "read_transcription", accounts=[account]), "transcription")
-    assert given["text"] == "Good morning, Lotus Parcels."
-    assert len(events(recording_pk=recording.pk, result="ok")) == 1
-
-
 def test_a_list_is_not_taken_out_by_looking(account: Account, boss: Client) -> None:
     assert boss.get(f"{LIST}export-csv/").status_code == 405
 

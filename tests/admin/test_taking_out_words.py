@@ -1,0 +1,123 @@
+"""Taking transcripts out: for whom, while others write, and what is written down of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from recordings.admin import taking_out
+from recordings.models import AccessEvent, Account, Recording, Transcription, Worker
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_recording, a_transcript, an_access
+
+READER = ("view_transcription", "export_recording", "read_transcription")
+CSV = "/admin/recordings/transcription/export-csv/"
+
+
+def rows_of(content: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def taken_out(client: Client, path: str = CSV) -> list[dict[str, str]]:
+    answer: Any = client.post(path)
+    assert answer.status_code == 200, answer.content
+    return rows_of(b"".join(answer.streaming_content))
+
+
+def transcripts(account: Account, count: int, **columns: Any) -> list[Recording]:
+    """Recordings of one call, each with its transcript, oldest first."""
+    with transaction.atomic():
+        call = a_call(account)
+        made = [a_recording(account, call=call, recording_id=f"rec-{n:04}") for n in range(count)]
+        for recording in made:
+            a_transcript(recording, **columns)
+    return made
+
+
+def noted() -> set[int | None]:
+    """The recordings whose words or audio left, by the access log."""
+    found = AccessEvent.objects.filter(action="export", result="ok", recording_pk__isnull=False)
+    return set(found.values_list("recording_pk", flat=True))
+
+
+# As CSV
+
+
+def test_transcripts_are_withheld_from_those_who_may_not_read_them(account: Account, staff: Person) -> None:
+    recording = a_recording(account)
+    a_transcript(recording, text="Good morning, Lotus Parcels.")
+
+    (withheld,) = taken_out(staff("view_transcription", "export_recording", accounts=[account]))
+    assert withheld["text"].startswith("withheld")
+    assert noted() == set()
+
+    (given,) = taken_out(staff(*READER, accounts=[account]))
+    assert given["text"] == "Good morning, Lotus Parcels."
+    assert noted() == {recording.pk}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_transcripts_leave_in_the_lists_order_while_another_process_writes(
+    account: Account, staff: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking_out, "CHUNK", 50)
+    made = transcripts(account, 450)
+    Worker.objects.create(name="worker", started_at=timezone.now(), heard_at=timezone.now())
+    answer: Any = staff(*READER, accounts=[account]).post(CSV)
+
+    def write() -> None:
+        Worker.objects.update(heard_at=timezone.now())
+        connection.close()
+
+    pieces = []
+    for piece in answer.streaming_content:
+        pieces.append(piece)
+        other = threading.Thread(target=write)
+        other.start()
+        other.join()
+
+    rows = rows_of(b"".join(pieces))
+    assert [row["recording_id"] for row in rows] == [one.recording_id for one in reversed(made)]
+    assert noted() == {one.pk for one in made}
+
+
+def test_what_is_deleted_while_the_rest_leaves_is_left_out_and_not_written_down(
+    account: Account, staff: Person
+) -> None:
+    made = transcripts(account, 300)
+    answer: Any = staff(*READER, accounts=[account]).post(CSV)
+    pieces = iter(answer.streaming_content)
+
+    begun = next(pieces)
+    Transcription.objects.filter(recording=made[0]).delete()  # the list ends with it
+    rows = rows_of(begun + b"".join(pieces))
+
+    assert len(rows) == 299
+    assert noted() == {one.pk for one in made[1:]}
+
+
+@pytest.mark.parametrize("model", ["accessevent", "transcription"])
+def test_no_column_of_a_list_is_read_row_by_row(account: Account, staff: Person, model: str) -> None:
+    client = staff("view_accessevent", "view_transcription", "export_recording", accounts=[account])
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            taken_out(client, f"/admin/recordings/{model}/export-csv/")
+        return len(captured)
+
+    an_access(account, transcripts(account, 1)[0], detail="heard")
+    few = queries()
+    for _more in range(20):
+        recording = a_recording(account)
+        a_transcript(recording)
+        an_access(account, recording, detail="heard")
+
+    assert queries() == few

@@ -1,12 +1,12 @@
 """Taking things out: any list as CSV, as it is filtered; and selected recordings as a ZIP with their audio.
 
-Every export is written into the access log before its first byte leaves: one line an account for the whole of it, and
-one for each recording whose audio or words are in it.
+Every export is written into the access log before its first byte leaves: one line an account for the whole of it; and
+one for each recording whose audio or words are in it, before those leave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -195,13 +195,7 @@ class ZipPages(CsvPages):
             return self._too_many(request)
         zone = shown.zone_of()
         _note_whole(request, held)
-        words = _words(held) if may(request, "read_transcription") else None
-        if words is not None:
-            for item in held.items:
-                if item.lacks and item.recording.pk in words:
-                    note_access(
-                        request, AccessAction.EXPORT, item.recording, detail=_("its transcript, in a ZIP")
-                    )
+        words = _Words(request) if may(request, "read_transcription") else None
         zipped = exports.ZipFile(held, _open, partial(_note_file, request), zone, words)
         body, length = zipped.stream()
         response = StreamingHttpResponse(place.of(body), content_type="application/zip")
@@ -233,14 +227,6 @@ def _note_words(request: HttpRequest, batch: list[Transcription]) -> None:
                 note_access(request, AccessAction.EXPORT, held.recording, detail=_("its transcript, as CSV"))
 
 
-def _words(held: Plan) -> dict[int, str]:
-    """The transcripts, by the recordings' primary keys."""
-    rows = Transcription.objects.filter(
-        recording__in=[item.recording.pk for item in held.items], status=TranscriptionStatus.COMPLETED
-    )
-    return {pk: text or "" for pk, text in rows.values_list("recording_id", "text")}
-
-
 def _note_whole(request: HttpRequest, held: Plan) -> None:
     counts: dict[Account, int] = {}
     for item in held.items:
@@ -256,6 +242,25 @@ def _note_file(request: HttpRequest, recording: Recording, reason: str) -> None:
     note_access(
         request, AccessAction.EXPORT, recording, result=result, detail=reason or _("its audio, in a ZIP")
     )
+
+
+class _Words:
+    """The transcripts of a ZIP, for somebody who may read them."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def read(self, recordings: Sequence[Recording]) -> dict[int, str]:
+        """By the recordings' primary keys."""
+        keys = [one.pk for one in recordings]
+        rows = Transcription.objects.filter(recording__in=keys, status=TranscriptionStatus.COMPLETED)
+        return {pk: text or "" for pk, text in rows.values_list("recording_id", "text")}
+
+    def note(self, recordings: Sequence[Recording]) -> None:
+        """Those whose audio is in it have their line already."""
+        with transaction.atomic():
+            for one in recordings:
+                note_access(self._request, AccessAction.EXPORT, one, detail=_("its transcript, in a ZIP"))
 
 
 class _Fetched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recordings.exports.csv_file import cell, csv_file, moment
+from recordings.exports.manifest import Words, WordsChanged
 from recordings.exports.places import Place, TooMany
 from recordings.exports.plan import Item, Plan, plan
 from recordings.exports.tables import TABLES, Column, Table
@@ -18,6 +19,8 @@ __all__ = [
     "Plan",
     "Table",
     "TooMany",
+    "Words",
+    "WordsChanged",
     "ZipFile",
     "cell",
     "csv_file",

@@ -17,6 +17,7 @@ SKIPPED = " \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what may stand be
 FORMULA = tuple("=+-@|%＝＋－＠｜％−")
 NUMBER = re.compile(r"\+[0-9]{6,15}", re.ASCII)
 BATCH = 200  # lines sent at once
+LARGE = 64 * 1024  # characters sent before they are so many lines
 
 
 def cell(value: object, *, is_number: bool = False) -> str:
@@ -43,13 +44,14 @@ def csv_file(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[b
     line = _Line()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(header)
-    pieces = [BOM, line.text]
+    pieces, length = [BOM, line.text], len(line.text)
     for row in rows:
         writer.writerow(row)
         pieces.append(line.text)
-        if len(pieces) >= BATCH:
+        length += len(line.text)
+        if len(pieces) >= BATCH or length >= LARGE:
             yield "".join(pieces).encode()
-            pieces = []
+            pieces, length = [], 0
     if pieces:
         yield "".join(pieces).encode()
 

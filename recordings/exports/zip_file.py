@@ -18,9 +18,8 @@ from django.utils.translation import gettext as _
 from zipstream import ZipStream
 
 from recordings import storage
-from recordings.exports.csv_file import csv_file
+from recordings.exports.manifest import Manifest, Sent, Words
 from recordings.exports.plan import Item, Plan
-from recordings.exports.tables import MANIFEST
 from recordings.models import Recording
 from recordings.storage import StorageError
 
@@ -40,36 +39,18 @@ class Opened(Protocol):
 
 
 @dataclass(slots=True)
-class Sent:
-    """What became of one file."""
-
-    item: Item
-    size: int = 0
-    sha256: str = ""
-    reason: str = ""
-    is_there: bool = False
-
-    @property
-    def status(self) -> str:
-        """For the manifest."""
-        if self.is_there:
-            return "incomplete" if self.reason else "complete"
-        return "missing"
-
-
-@dataclass(slots=True)
 class ZipFile:
     """A plan carried out once. `open_audio` gives a recording's audio, or raises CannotOpen.
 
-    `note` is told of each recording before its first byte leaves, with the reason where none does. `words` gives the
-    transcript of each, by primary key, or is None where they are withheld.
+    `note` is told of each recording before its first byte leaves, with the reason where none does. `words` is None
+    where they are withheld.
     """
 
     plan: Plan
     open_audio: Callable[[Recording], Opened]
     note: Callable[[Recording, str], None]
     zone: tzinfo
-    words: dict[int, str] | None
+    words: Words | None
     sent: list[Sent] = field(default_factory=list)
 
     def stream(self) -> tuple[Iterator[bytes], int | None]:
@@ -83,7 +64,7 @@ class ZipFile:
     # All of it is archived: everything is known before the first byte
 
     def _sized(self) -> Any:
-        zipped = ZipStream(sized=True)
+        zipped, manifest = ZipStream(sized=True), self._manifest()
         for item in self.plan.items:
             sent = Sent(
                 item, size=item.size or 0, sha256=item.recording.audio_sha256 or "", reason=item.lacks
@@ -94,7 +75,8 @@ class ZipFile:
                 zipped.add(self._whole(item), item.name, size=item.size)
             elif not self.plan.withheld:
                 self.note(item.recording, item.lacks)
-        zipped.add(b"".join(self._manifest()), MANIFEST_NAME)
+        length = manifest.promise()
+        zipped.add(manifest.leave(), MANIFEST_NAME, size=length)
         zipped.add(self._sums(), SUMS_NAME)
         return zipped
 
@@ -111,7 +93,7 @@ class ZipFile:
     # Some of it has to be fetched: what it comes to is only known afterwards
 
     def _unsized(self) -> Iterator[bytes]:
-        zipped = ZipStream()
+        zipped, manifest = ZipStream(), self._manifest()
         for item in self.plan.items:
             sent = Sent(item, reason=item.lacks)
             self.sent.append(sent)
@@ -124,7 +106,7 @@ class ZipFile:
                 self.note(item.recording, "")
                 zipped.add(_counted(audio, sent), item.name)
                 yield from zipped.file()
-        zipped.add(b"".join(self._manifest()), MANIFEST_NAME)
+        zipped.add(manifest.leave(), MANIFEST_NAME)
         zipped.add(self._sums(), SUMS_NAME)
         yield from zipped.finalize()
 
@@ -140,22 +122,8 @@ class ZipFile:
 
     # What is in it
 
-    def _manifest(self) -> Iterator[bytes]:
-        withheld = _("withheld: you do not have the permission to read transcripts")
-        rows = (
-            MANIFEST.row(one.item.recording, self.zone)
-            + MANIFEST.cells(
-                one.item.name if one.is_there else None,
-                one.size if one.is_there else None,
-                one.sha256 or None,
-                one.status,
-                one.reason or None,
-                withheld if self.words is None else self.words.get(one.item.recording.pk),
-            )
-            for one in self.sent
-        )
-        names = ["file", "bytes", "sha256", "status", "reason", "transcript"]
-        return csv_file([*MANIFEST.header(self.zone), *names], rows)
+    def _manifest(self) -> Manifest:
+        return Manifest(self.sent, self.zone, self.words)
 
     def _sums(self) -> bytes:
         """As `sha256sum -c` reads it: of those files that came whole."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import threading
+import tracemalloc
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +17,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from recordings import sync
 from recordings.admin import taking_out
+from recordings.exports import WordsChanged
 from recordings.models import AccessEvent, Account, Recording, Transcription, Worker
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_transcript, an_access
+from tests.archived import an_archived, speech
+from tests.conftest import MAIN
+from vobiz_portal.sandbox.world import World
 
 READER = ("view_transcription", "export_recording", "read_transcription")
+TAKER = ("view_recording", "hear_recording", "export_recording", "read_transcription")
+ZIP = "/admin/recordings/recording/export-zip/"
 CSV = "/admin/recordings/transcription/export-csv/"
 
 
@@ -32,13 +43,13 @@ def taken_out(client: Client, path: str = CSV) -> list[dict[str, str]]:
     return rows_of(b"".join(answer.streaming_content))
 
 
-def transcripts(account: Account, count: int, **columns: Any) -> list[Recording]:
+def transcripts(account: Account, count: int, *, text: str = "Hello", **columns: Any) -> list[Recording]:
     """Recordings of one call, each with its transcript, oldest first."""
     with transaction.atomic():
         call = a_call(account)
-        made = [a_recording(account, call=call, recording_id=f"rec-{n:04}") for n in range(count)]
+        made = [a_recording(account, call=call, recording_id=f"rec-{n:04}", **columns) for n in range(count)]
         for recording in made:
-            a_transcript(recording, **columns)
+            a_transcript(recording, text=text)
     return made
 
 
@@ -121,3 +132,84 @@ def test_no_column_of_a_list_is_read_row_by_row(account: Account, staff: Person,
         an_access(account, recording, detail="heard")
 
     assert queries() == few
+
+
+# In a ZIP
+
+
+def a_zip(client: Client, recordings: list[Recording]) -> Any:
+    answer = client.post(ZIP, {"recordings": ",".join(str(one.pk) for one in recordings)})
+    assert answer.status_code == 200
+    return answer
+
+
+def manifest(content: bytes) -> dict[str, str]:
+    """The words in it, by the recordings' ids."""
+    with zipfile.ZipFile(io.BytesIO(content)) as found:
+        assert found.testzip() is None
+        return {row["recording_id"]: row["transcript"] for row in rows_of(found.read("manifest.csv"))}
+
+
+def test_hours_of_words_take_little_memory_and_their_size_is_known(account: Account, staff: Person) -> None:
+    hours = "word " * 50_000  # 250 kB
+    made = transcripts(account, 80, text=hours, gone_at_provider_at=timezone.now())
+    client, length = staff(*TAKER, accounts=[account]), 0
+
+    tracemalloc.start()
+    try:
+        answer = a_zip(client, made)
+        for piece in answer.streaming_content:
+            length += len(piece)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert length == int(answer["Content-Length"]) > 80 * len(hours)
+    assert peak < 15_000_000
+    assert noted() == {one.pk for one in made}
+
+
+def test_a_transcript_that_comes_while_a_sized_zip_leaves_is_left_out_of_it(
+    account: Account, staff: Person, archive_folder: Path
+) -> None:
+    first, second = (an_archived(account, speech(seconds=1), recording_id=f"rec-{n}") for n in (1, 2))
+    a_transcript(first, text="Good morning")
+    answer = a_zip(staff(*TAKER, accounts=[account]), [first, second])
+    pieces = iter(answer.streaming_content)
+
+    begun = next(pieces)
+    a_transcript(second, text="Too late")
+    content = begun + b"".join(pieces)
+
+    assert len(content) == int(answer["Content-Length"])
+    assert manifest(content) == {"rec-1": "Good morning", "rec-2": ""}
+
+
+def test_a_transcript_that_changes_while_a_sized_zip_leaves_breaks_it_off(
+    account: Account, staff: Person, archive_folder: Path
+) -> None:
+    kept = an_archived(account, speech(seconds=1))
+    a_transcript(kept, text="Good morning")
+    answer = a_zip(staff(*TAKER, accounts=[account]), [kept])
+    pieces = iter(answer.streaming_content)
+
+    next(pieces)
+    Transcription.objects.update(text="Good evening")
+
+    with pytest.raises(WordsChanged):
+        list(pieces)
+
+
+def test_words_that_leave_without_their_audio_are_written_down(
+    account: Account, staff: Person, world: World
+) -> None:
+    world.add_recording(MAIN)
+    sync.run(account, sync.Scope(), now=datetime.now(UTC), sync_run=None)
+    refused = Recording.objects.get()
+    a_transcript(refused, text="Good morning")
+    world.delete_recording(str(refused.recording_id))
+
+    content = b"".join(a_zip(staff(*TAKER, accounts=[account]), [refused]).streaming_content)
+
+    assert manifest(content) == {refused.recording_id: "Good morning"}
+    assert noted() == {refused.pk}

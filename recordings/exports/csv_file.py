@@ -1,8 +1,9 @@
 """CSV that a spreadsheet shows and does not run.
 
 A cell that begins like a formula, after anything that a spreadsheet skips, gets an apostrophe in front; a telephone
-number in a column of numbers stays itself. Every cell is quoted, and the file begins with a byte order mark, so that
-no program guesses another encoding.
+number in a column of numbers stays itself. Where the reader's spreadsheet parts cells at a semicolon, a tab or a bar,
+as many European ones do, our quotes do not hold a value together: so what would begin a cell there is treated alike.
+Every cell is quoted, and the file begins with a byte order mark, so that no program guesses another encoding.
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from datetime import datetime, tzinfo
 BOM = "\ufeff"
 SKIPPED = " \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what may stand before a formula, seen or not
 FORMULA = tuple("=+-@|%＝＋－＠｜％−")
+# What a spreadsheet that parts cells elsewhere than at a comma may read first in one. What it skips is taken whole, so
+# that a long run of it is looked at once. A bar parts cells, and begins a formula where something else parted them.
+SIGNS, BLANK = re.escape("".join(FORMULA)), re.sub(r"[\t\r\n]", "", SKIPPED)
+INSIDE = re.compile(
+    rf'[;\t\r\n][;"{SKIPPED}]*+(?=(?P<sign>[{SIGNS}])?)'
+    rf'|\|["{BLANK}]*+(?=(?P<after_bar>(?!\|)[{SIGNS}])?)'
+)
 NUMBER = re.compile(r"\+[0-9]{6,15}", re.ASCII)
 BATCH = 200  # lines sent at once
 LARGE = 64 * 1024  # characters sent before they are so many lines
@@ -29,9 +37,15 @@ def cell(value: object, *, is_number: bool = False) -> str:
     text = value.replace("\x00", "")
     if is_number and NUMBER.fullmatch(text):
         return text
+    guarded = INSIDE.sub(_guarded, text)
     if text.startswith(("\t", "\r", "\n")) or text.lstrip(SKIPPED).startswith(FORMULA):
-        return f"'{text}"
-    return text
+        return f"'{guarded}"
+    return guarded
+
+
+def _guarded(found: re.Match[str]) -> str:
+    """An apostrophe before the sign, if there is one."""
+    return f"{found[0]}'" if found["sign"] or found["after_bar"] else found[0]
 
 
 def moment(at: datetime | None, zone: tzinfo) -> str:

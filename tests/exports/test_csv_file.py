@@ -20,7 +20,7 @@ from recordings.exports.csv_file import FORMULA, SKIPPED
     "text",
     [
         "=1+1", "+1", "-1", "@SUM(A1)", "|calc", "%x", "＝1", "＋1", "－1", "＠x", "−1", " =1",
-        "\t=1", "\tx", "\rx", "\nx",
+        "\tx", "\rx", "\nx",
         "\ufeff=1", "\u200b=1", "\x00=1", " \u00a0\u200d=1", "+91 98765", "+12345", "+1234567890123456",
         "+९१९८७६५४३२१०",
     ],
@@ -39,6 +39,36 @@ def test_a_number_stays_itself_in_a_column_of_numbers_only() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("room;=cmd|'/C calc'!A0;", "room;'=cmd|'/C calc'!A0;"),
+        ("room; =1", "room; '=1"),
+        ('room;"=1', "room;\"'=1"),
+        ("room\t+1", "room\t'+1"),
+        ("room|@SUM(A1)", "room|'@SUM(A1)"),
+        ("two\nlines\r\n=1;-1", "two\nlines\r\n'=1;'-1"),
+        ("room;;;＝1", "room;;;'＝1"),
+        ("room;||=1", "room;'||'=1"),
+        ("\t=1", "'\t'=1"),
+        ("=1;=1", "'=1;'=1"),
+        ("called +918071387423;+918071387423", "called +918071387423;'+918071387423"),
+    ],
+)
+@pytest.mark.parametrize("is_number", [True, False])
+def test_what_may_run_where_cells_are_parted_elsewhere_than_at_a_comma_gets_one_too(
+    text: str, said: str, *, is_number: bool
+) -> None:
+    assert cell(text, is_number=is_number) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["\n" * 500_000, ";" * 500_000, "|" * 500_000, '\n"' * 250_000, "| " * 250_000]
+)
+def test_a_long_run_of_separators_is_looked_at_once(text: str) -> None:
+    assert cell(f"x{text}x") == f"x{text}x"
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         (None, ""),
@@ -47,6 +77,8 @@ def test_a_number_stays_itself_in_a_column_of_numbers_only() -> None:
         (Decimal("-0.50"), "-0.50"),
         (True, "True"),
         ("a=b", "a=b"),
+        ("a;b=c|d; e-f", "a;b=c|d; e-f"),
+        ("this || that", "this || that"),
         ("नमस्ते", "नमस्ते"),
     ],
 )
@@ -61,7 +93,19 @@ def test_no_text_whatever_begins_like_a_formula(text: str, is_number: bool) -> N
     harmless = said.startswith("'") or (is_number and said[1:].isdigit())
     assert harmless or not said.lstrip(SKIPPED).startswith(FORMULA)
     assert "\x00" not in said
-    assert text.replace("\x00", "") in said
+    assert text.replace("\x00", "").replace("'", "") == said.replace("'", "")
+
+
+PARTS = st.sampled_from([*";\t|,\r\n\"'= +a", '";', '""', "=1", "+918071387423", "@x"])
+
+
+@given(st.lists(st.lists(PARTS).map("".join), min_size=1, max_size=4), st.sampled_from(";\t|,"))
+def test_no_cell_runs_wherever_a_spreadsheet_parts_them(values: list[str], separator: str) -> None:
+    body = b"".join(csv_file(["a"], [[cell(value) for value in values]])).decode("utf-8-sig")
+
+    for line in csv.reader(io.StringIO(body, newline=""), delimiter=separator):
+        for field in line:
+            assert not field.lstrip(SKIPPED).startswith(FORMULA)
 
 
 def test_a_time_has_the_readers_offset_in_summer_and_winter() -> None:

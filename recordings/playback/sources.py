@@ -16,7 +16,7 @@ from recordings.models import Recording
 from recordings.playback.bodies import Slice, Stream
 from recordings.playback.ranges import ByteRange
 from recordings.provider import client_for, explain
-from recordings.storage import StorageError
+from recordings.storage import AudioMissing, StorageError
 from recordings.storage.folder import ArchiveFolder
 from recordings.vobiz.client import WAITING
 from recordings.vobiz.errors import VobizError
@@ -36,6 +36,10 @@ class NoAudio(Exception):
     def __init__(self, words: str, status: int) -> None:
         super().__init__(words)
         self.status = status
+
+
+class NotAsStored(StorageError):
+    """The archive gave a file that is not the one that was put there."""
 
 
 class OutOfRange(Exception):
@@ -80,7 +84,7 @@ def open_audio(recording: Recording, wanted: Wanted) -> Audio:
     """The recording's audio: our copy, else through Vobiz. NoAudio, OutOfRange, or Busy."""
     if recording.status != RecordingStatus.COMPLETED:
         raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
-    lost = _("Vobiz no longer has this audio, and it was never archived.")
+    lost, status = _("Vobiz no longer has this audio, and it was never archived."), 410
     if recording.needs_attention in SPOILT:
         lost = _(
             "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
@@ -90,9 +94,9 @@ def open_audio(recording: Recording, wanted: Wanted) -> Audio:
             return _kept(recording, wanted)
         except StorageError as trouble:
             logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
-            lost = _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble
+            lost, status = _unread(trouble)
     if recording.gone_at_provider_at is not None or recording.recording_id is None:
-        raise NoAudio(lost, 410)
+        raise NoAudio(lost, status)
     return _at_vobiz(recording, wanted)
 
 
@@ -104,15 +108,26 @@ def etag_of(recording: Recording) -> str:
     return f'"{recording.audio_sha256}"'
 
 
+def _unread(trouble: StorageError) -> tuple[str, int]:
+    """What to say of a copy that only we have: it is gone, or the storage is away and has it still."""
+    if isinstance(trouble, AudioMissing | NotAsStored):
+        return _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble, 410
+    words = _(
+        "The archive's storage could not be reached, so this audio cannot be given now. Nothing is lost: its copy "
+        "is there as soon as the storage answers again. %s"
+    )
+    return words % trouble, 503
+
+
 def _kept(recording: Recording, wanted: Wanted) -> Audio:
-    """From the archive. StorageError: it is not there, or is not what was stored."""
+    """From the archive. AudioMissing, NotAsStored, or another StorageError where the archive does not say."""
     name, etag = str(recording.audio), etag_of(recording)
     kind = TYPES.get(recording.container or "")
     if kind is None:
-        raise StorageError(_("What was stored is of a kind that is not served."))
+        raise NotAsStored(_("What was stored is of a kind that is not served."))
     size = storage.size(name)
     if size != recording.audio_bytes:
-        raise StorageError(_("Its file is not as long as the one that was stored."))
+        raise NotAsStored(_("Its file is not as long as the one that was stored."))
     asked = wanted.of(etag)
     found = (0, size) if asked is None else asked.within(size)
     if found is None:

@@ -13,7 +13,6 @@ from django.core.signing import TimestampSigner
 from django.test import Client
 from freezegun import freeze_time
 
-from recordings import storage
 from recordings.choices import Attention
 from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import mint
@@ -180,28 +179,7 @@ def test_object_storage_gives_the_same_parts(
     assert hear(listener, recording, Range=f"bytes={SIZE}-").status_code == 416
 
 
-# Copies that cannot be used
-
-
-@pytest.mark.parametrize("spoilt", [Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED, None])
-def test_a_copy_that_is_missing_or_altered_and_gone_at_vobiz_says_what_to_do(
-    listener: Client, kept: Recording, spoilt: Attention | None
-) -> None:
-    Recording.objects.filter(pk=kept.pk).update(needs_attention=spoilt, gone_at_provider_at=datetime.now(UTC))
-    if spoilt is None:
-        storage.delete(str(kept.audio))
-
-    answer = hear(listener, kept)
-
-    assert answer.status_code == 410
-    assert "archive's copy" in answer.content.decode()
-    assert AccessEvent.objects.get().result == "failed"
-
-
-def test_a_copy_of_another_length_is_not_what_was_stored(listener: Client, kept: Recording) -> None:
-    Recording.objects.filter(pk=kept.pk).update(audio_bytes=SIZE + 1, gone_at_provider_at=datetime.now(UTC))
-
-    assert hear(listener, kept).status_code == 410
+# None to be had
 
 
 def test_what_runs_has_no_audio_yet(listener: Client, account: Account) -> None:

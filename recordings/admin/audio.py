@@ -26,7 +26,7 @@ from recordings.admin import shown
 from recordings.admin.access import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.recording_page import opened
-from recordings.choices import SPOILT, AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
+from recordings.choices import AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
 from recordings.models import Recording, Transcription
 from recordings.models.file_name import file_name
 from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Slice, Wanted
@@ -172,7 +172,7 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
 
 def can_be_heard(recording: Recording) -> bool:
     """It has ended, and we or Vobiz have its audio."""
-    kept = recording.archived_at is not None and recording.needs_attention not in SPOILT
+    kept = recording.archived_at is not None and not recording.has_spoilt_copy
     at_vobiz = recording.gone_at_provider_at is None and recording.recording_id is not None
     return recording.status == RecordingStatus.COMPLETED and (kept or at_vobiz)
 

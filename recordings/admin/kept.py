@@ -11,13 +11,15 @@ from django.utils.translation import ngettext
 
 from recordings.admin import shown
 from recordings.admin.facts import Fact, Section
-from recordings.choices import RecordingStatus
+from recordings.choices import SPOILT, RecordingStatus
 from recordings.models import Recording
 from recordings.overview import soon
 
 
 def chip(recording: Recording, now: datetime) -> SafeString | None:
     """In the strip: archived when, and until when Vobiz has it, or that it is gone. None: nothing to keep yet."""
+    if recording.has_spoilt_copy:
+        return _spoilt_chip(recording, now)
     if recording.archived_at is not None:
         badge = shown.badge("archived", _("archived"), role="good")
         held = format_html("{} {}", badge, shown.moment(recording.archived_at))
@@ -37,9 +39,23 @@ def chip(recording: Recording, now: datetime) -> SafeString | None:
     return format_html("{} {} ({})", _("at Vobiz until"), shown.moment(leaves), flagged)
 
 
+def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
+    """That our copy is one no more, and whether Vobiz has its own."""
+    badge = shown.badge("spoilt", _spoilt(recording), role="bad")
+    if recording.gone_at_provider_at is not None:
+        at = shown.moment(recording.gone_at_provider_at)
+        return format_html("{} · {} {}", badge, _("gone at Vobiz since"), at)
+    if recording.leaves_vobiz_at <= now:
+        return format_html("{} · {}", badge, _("Vobiz is said to have deleted it"))
+    return format_html("{} · {} {}", badge, _("at Vobiz until"), shown.moment(recording.leaves_vobiz_at))
+
+
 def section(recording: Recording, now: datetime) -> Section:
     """Every fact of it."""
-    facts = _copy(recording) if recording.archived_at is not None else _no_copy(recording, now)
+    if recording.has_spoilt_copy:
+        facts = _spoilt_copy(recording, now)
+    else:
+        facts = _copy(recording) if recording.archived_at is not None else _no_copy(recording, now)
     return Section(_("Kept"), [*facts, _at_vobiz(recording, now)])
 
 
@@ -83,13 +99,48 @@ def _flag(recording: Recording) -> str:
     return recording.get_archive_flag_display() if recording.archive_flag else ""
 
 
+def _spoilt(recording: Recording) -> str:
+    """`our copy is missing`; which of the two it was is forgotten when a person has seen it."""
+    if recording.needs_attention in SPOILT:
+        return recording.get_needs_attention_display()
+    return _("our copy is missing or was altered")
+
+
+def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
+    """What it was, so that it is known in a backup; and whether it can be fetched again, and when."""
+    facts = [
+        Fact(_("Archived"), _("it was, but %s") % _spoilt(recording), hint=_again(recording, now)),
+        Fact(_("Last found unaltered"), shown.moment(recording.verified_at)),
+    ]
+    if recording.audio_bytes is not None:
+        size = ngettext("%s byte", "%s bytes", recording.audio_bytes) % shown.count(recording.audio_bytes)
+        facts.append(Fact(_("Size of that copy"), size))
+    facts.append(Fact(_("SHA-256 of that copy"), shown.identifier(recording.audio_sha256)))
+    if may_be_archived(recording):
+        facts += [Fact(_("Why it is not archived"), _why(recording)), *_tries(recording, now)]
+    return facts
+
+
+def _again(recording: Recording, now: datetime) -> str:
+    """Whether Vobiz still has it."""
+    if not may_be_archived(recording):
+        return _("Vobiz no longer has it, so it must come back from a backup")
+    if recording.leaves_vobiz_at <= now:
+        return _("Vobiz is said to have deleted it, but has not been found without it yet")
+    return _("Vobiz still has it, so it can be fetched again")
+
+
 def _no_copy(recording: Recording, now: datetime) -> list[Fact]:
     """Why not, and when it is tried again."""
     if recording.gone_at_provider_at is not None:
         return [Fact(_("Archived"), _("never"))]
     if not may_be_archived(recording):
         return []
-    facts = [Fact(_("Archived"), _("not yet"), hint=_why(recording))]
+    return [Fact(_("Archived"), _("not yet"), hint=_why(recording)), *_tries(recording, now)]
+
+
+def _tries(recording: Recording, now: datetime) -> list[Fact]:
+    facts = []
     if recording.archive_next_at is not None and recording.archive_next_at > now:
         facts.append(Fact(_("Next try"), shown.moment(recording.archive_next_at)))
     if recording.archive_tries:

@@ -43,8 +43,13 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     if recording.status != RecordingStatus.COMPLETED:
         return Player(_("There is nothing to hear: it never began."))
     if not can_be_heard(recording):
-        if recording.archived_at is not None:
-            return Player(_("The archive's copy is missing or damaged, and Vobiz no longer has it."))
+        if recording.has_spoilt_copy:
+            return Player(
+                _(
+                    "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "
+                    "It must come back from a backup."
+                )
+            )
         return Player(_("Vobiz no longer has this audio, and it was never archived."))
     length = recording.audio_duration_ms if recording.archived_at is not None else None
     length = recording.duration_ms if length is None else length

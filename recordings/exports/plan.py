@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from django.utils.translation import gettext as _
 
-from recordings.choices import SPOILT, RecordingStatus
+from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.models.file_name import file_name
 from recordings.models.file_size import likely_bytes
@@ -94,7 +94,7 @@ def _lacks(recording: Recording) -> str:
     if recording.status != RecordingStatus.COMPLETED:
         return _("it has not ended yet")
     is_gone = recording.gone_at_provider_at is not None or recording.recording_id is None
-    if recording.needs_attention in SPOILT and is_gone:
+    if recording.has_spoilt_copy and is_gone:
         return _("the archive's copy is missing or damaged, and Vobiz has it no more")
     if recording.archived_at is None and is_gone:
         return _("Vobiz has it no more, and it was never archived")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -93,8 +93,17 @@ class Archived(Leased):
     seen_note = models.TextField(_("note"), null=True, blank=True)  # noqa: DJ001
     seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)  # noqa: DJ001
 
+    if TYPE_CHECKING:
+        needs_attention: models.CharField[str | None, str | None]  # the Recording's
+
     class Meta:
         abstract = True
+
+    @property
+    def has_spoilt_copy(self) -> bool:
+        """It was archived, and its file was found missing or altered since; also when a person has seen that."""
+        was_copied = self.archived_at is None and self.audio is not None
+        return was_copied or self.needs_attention in SPOILT
 
     # Moves, by the holder of the lease alone. False: another has the row by now, or it is gone.
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from recordings import storage
 from recordings.audio import inspect
-from recordings.choices import SPOILT, RecordingStatus
+from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.playback.bodies import Slice, Stream
 from recordings.playback.ranges import ByteRange
@@ -85,7 +85,7 @@ def open_audio(recording: Recording, wanted: Wanted) -> Audio:
     if recording.status != RecordingStatus.COMPLETED:
         raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
     lost, status = _("Vobiz no longer has this audio, and it was never archived."), 410
-    if recording.needs_attention in SPOILT:
+    if recording.has_spoilt_copy:
         lost = _(
             "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
         )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from recordings import storage
+from recordings.archive.verifying import verify
 from recordings.choices import Attention
 from recordings.models import AccessEvent, Account, Recording
 from tests.admin.conftest import Person
@@ -19,10 +22,32 @@ from tests.ports import free_ports
 
 AUDIO = speech(seconds=3)
 SIZE = len(AUDIO)
+FOUND = datetime(2025, 11, 6, 13, 49, 10, tzinfo=UTC)
 
 
 def hear(client: Client, recording: Recording, *, door: str = "audio") -> Any:
     return client.get(f"/admin/recordings/recording/{recording.pk}/{door}/")
+
+
+def found_missing(recording: Recording, archive_folder: Path) -> None:
+    """Its file vanishes, and the nightly look at the archive finds that."""
+    (archive_folder / str(recording.audio)).unlink()
+    verify([recording.account], by="worker", now=timezone.now())
+    assert Recording.objects.get(pk=recording.pk).archived_at is None
+
+
+def page_of(client: Client, recording: Recording) -> str:
+    answer = client.get(f"/admin/recordings/recording/{recording.pk}/change/")
+    return unescape(" ".join(answer.content.decode().split()))
+
+
+def strip(page: str) -> str:
+    return page[page.index('class="portal-strip"') :].partition("</dl>")[0]
+
+
+def fact(page: str, label: str) -> str:
+    """What stands beside the label."""
+    return page[page.index(f">{label}<") :].partition("</dd>")[0]
 
 
 @pytest.fixture
@@ -59,6 +84,61 @@ def test_a_copy_of_another_length_is_not_what_was_stored(listener: Client, kept:
     Recording.objects.filter(pk=kept.pk).update(audio_bytes=SIZE + 1, gone_at_provider_at=datetime.now(UTC))
 
     assert hear(listener, kept).status_code == 410
+
+
+def test_the_page_of_a_copy_that_only_we_had_says_it_was_archived_and_is_gone(
+    listener: Client, kept: Recording, archive_folder: Path
+) -> None:
+    Recording.objects.update(gone_at_provider_at=FOUND, verified_at=FOUND)
+    Account.objects.update(first_synced_at=FOUND)
+    found_missing(kept, archive_folder)
+
+    page = page_of(listener, kept)
+
+    assert "it was, but our copy is missing" in page
+    assert "Vobiz no longer has it, so it must come back from a backup" in page
+    assert (
+        "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it." in page
+    )
+    assert "the archive's copy is missing or damaged.</p>" in page
+    assert FOUND.strftime("%Y-%m-%d %H:%M:%S UTC") in fact(page, "Last found unaltered")
+    assert str(kept.audio_sha256) in page
+    assert "never" not in fact(page, "Archived")
+    assert "never archived" not in page
+
+
+def test_the_page_of_a_copy_that_vobiz_still_has_says_that_it_can_be_fetched_again(
+    listener: Client, kept: Recording, archive_folder: Path
+) -> None:
+    found_missing(kept, archive_folder)
+
+    page = page_of(listener, kept)
+
+    assert "× our copy is missing" in strip(page)
+    assert "at Vobiz until" in strip(page)
+    assert "Vobiz still has it, so it can be fetched again" in page
+    assert "Our copy is no longer in the archive." in fact(page, "Why it is not archived")
+    Recording.objects.update(added_at=kept.happened_at - timedelta(days=60))
+    assert "Vobiz is said to have deleted it, but has not been found without it yet" in page_of(
+        listener, kept
+    )
+
+
+def test_a_lost_copy_that_a_person_has_seen_is_not_called_never_archived(
+    listener: Client, kept: Recording, archive_folder: Path, boss: Client
+) -> None:
+    Recording.objects.update(gone_at_provider_at=FOUND)
+    found_missing(kept, archive_folder)
+    boss.post(f"/admin/recordings/recording/{kept.pk}/seen/", {"note": "the disk of March"})
+
+    page = page_of(listener, kept)
+
+    assert Recording.objects.get().needs_attention is None
+    assert "it was, but our copy is missing or was altered" in page
+    assert "never archived" not in page
+    answer = hear(listener, kept)
+    assert answer.status_code == 410
+    assert "never archived" not in answer.content.decode()
 
 
 # In a storage that is away

@@ -183,7 +183,7 @@ class StartPages(PortalAdmin):
         else:
             recording = made
             is_first = made.requested_at == now
-            level, words = start_words(made, now=now, is_first=is_first)
+            level, words = start_words(made, now=now, is_first=is_first, is_one_of_several=True)
             if is_first:
                 self._note_start(request, made, words)
         role = LEVELS[level]

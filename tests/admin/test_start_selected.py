@@ -106,6 +106,21 @@ def test_what_went_wrong_with_one_is_told_beside_what_went_well_with_others(
     assert Recording.objects.filter(status=RecordingStatus.ACTIVE).count() == 1
 
 
+def test_a_refusal_among_several_names_its_call_and_what_runs_on_there(
+    calls: list[Call], world: World, boss: Client
+) -> None:
+    a_running(calls[0].account, call=calls[0])
+    world.faults.plan(
+        Fault(on="record.start", path=f"*{calls[0].call_uuid}*", status=400, body={"error": "odd time_limit"})
+    )
+
+    refused, well, _other = words(boss.post(SELECTED, ticked(calls) | {"again": [calls[0].pk]}))
+
+    assert refused.startswith(f"{calls[0]}: No recording was started.")
+    assert refused.endswith("1 other recording of this call runs on.")
+    assert well.startswith("It is being recorded")
+
+
 def test_more_than_twenty_are_not_started(account: Account, world: World, boss: Client) -> None:
     many = [a_live_call(account) for _each in range(21)]
 

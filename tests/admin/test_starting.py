@@ -184,10 +184,30 @@ def test_a_refused_start_says_why_and_that_nothing_is_recorded(
 
     answer = boss.post(record(call), filled(), follow=True)
 
-    assert "Nothing is being recorded." in said(answer)
+    assert "No recording was started." in said(answer)
     assert words in said(answer)
     assert Recording.objects.get().status == RecordingStatus.FAILED
     assert not world.running(MAIN)
+
+
+def test_a_refused_start_says_how_many_others_of_the_call_run_on(
+    call: Call, world: World, boss: Client
+) -> None:
+    boss.post(record(call), filled())
+    boss.post(record(call), filled())
+    unknown = {"status": RecordingStatus.REQUESTED, "start_answer": StartAnswer.UNKNOWN}
+    a_running(call.account, call=call, **unknown)
+    a_running(call.account)  # of another call
+    world.faults.plan(Fault(on="record.start", status=400, body={"error": "odd time_limit"}))
+
+    answer = boss.post(record(call), filled(), follow=True)
+
+    refused = Recording.objects.get(status=RecordingStatus.FAILED)
+    told = LogEntry.objects.get(object_id=str(refused.pk), content_type__model="recording")
+    for words in (said(answer), told.get_change_message()):
+        assert "No recording was started." in words
+        assert "2 other recordings of this call run on." in words
+        assert "1 other start on this call is not confirmed: it may be recording." in words
 
 
 def test_a_start_whose_answer_was_lost_says_that_it_may_be_recording(
@@ -209,7 +229,7 @@ def test_a_call_that_ended_meanwhile_is_told(call: Call, world: World, boss: Cli
 
     answer = boss.post(record(call), filled(), follow=True)
 
-    assert "Nothing is being recorded. The call is over, so nothing was recorded." in said(answer)
+    assert "No recording was started. The call is over, so nothing was recorded." in said(answer)
     assert answer.redirect_chain == [(f"{LIVE}#content-start", 302)]
     call.refresh_from_db()
     assert "This call is over, so it cannot be recorded." in boss.get(record(call)).content.decode()

@@ -90,7 +90,7 @@ def test_one_starts_while_the_other_sees_the_call_end(call: Call, world: World, 
     answer = starting.post(record(call), filled(), follow=True)
 
     assert "No live calls." in looks[0]
-    assert "Nothing is being recorded. The call is over, so nothing was recorded." in said(answer)
+    assert "No recording was started. The call is over, so nothing was recorded." in said(answer)
     assert Recording.objects.get().status == RecordingStatus.FAILED
     assert world.running() == []
     call.refresh_from_db()

@@ -17,10 +17,10 @@ from recordings import control, live
 from recordings.admin import shown
 from recordings.admin.base import BOTH, LONGEST_TERM, may, page
 from recordings.admin.finding import number_or_id
-from recordings.admin.live_rows import keys, live_row, running_of
+from recordings.admin.live_rows import keys, live_row, running_of, started_here
 from recordings.admin.start_pages import StartPages
 from recordings.admin.stopping import stop_all_words
-from recordings.choices import CallState
+from recordings.choices import CallState, RecordingStatus
 from recordings.control import StopOutcome
 from recordings.forms import StopAllForm
 from recordings.models import Account, Call, Recording
@@ -120,6 +120,10 @@ def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> A
         .select_related("account")
         .defer("provider_data")
         .prefetch_related(Prefetch("recordings", queryset=running, to_attr="running"))
+        .annotate(
+            recorded_here=started_here(RecordingStatus.COMPLETED),
+            failed_here=started_here(RecordingStatus.FAILED),
+        )
         .order_by("started_at", "pk")
     )
     if term:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib import messages
+from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from recordings.admin import shown
 from recordings.admin.stopping import asked_before, no_url_words
@@ -32,7 +34,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """One live call."""
+    """One live call. `before`: where none runs, what became of the starts made here; empty where none was."""
 
     call: Call
     direction: str
@@ -40,6 +42,7 @@ class LiveRow:
     elapsed: str
     started: str | SafeString
     running: list[Running] = field(default_factory=list)
+    before: str = ""
 
     @property
     def is_uncertain(self) -> bool:
@@ -63,7 +66,26 @@ def live_row(call: Call, now: datetime, *, running: list[Recording] | None = Non
         elapsed=shown.length(max(0.0, (now - since).total_seconds())) if since else shown.NONE,
         started=shown.moment(since),
         running=[_line(row, call, now) for row in rows],
+        before="" if rows else _before(call),
     )
+
+
+def started_here(status: RecordingStatus) -> Subquery:
+    """For a query of calls: how many recordings of each were started here and are over like that."""
+    rows = Recording.objects.filter(call=OuterRef("pk"), requested_at__isnull=False, status=status)
+    counted = rows.order_by().values("call").annotate(n=Count("pk")).values("n")
+    return Subquery(counted, output_field=IntegerField())
+
+
+def _before(call: Call) -> str:
+    """What became of the starts made here, as the query of the live calls counted them."""
+    recorded: int | None = getattr(call, "recorded_here", None)
+    failed: int | None = getattr(call, "failed_here", None)
+    if n := recorded:
+        return _("%d recorded here, none running now") % n
+    if n := failed:
+        return ngettext("%d start here, which failed", "%d starts here, which all failed", n) % n
+    return ""
 
 
 def at_row(call: Call, *, level: int = messages.SUCCESS) -> str:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from recordings.models import Account, Call
 from tests.admin.conftest import Person
-from tests.admin.rows import a_live_call, a_running
+from tests.admin.rows import a_live_call, a_recording, a_running
 from tests.conftest import MAIN, OTHER
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
@@ -40,6 +40,28 @@ def test_every_live_call_of_ones_accounts_is_shown(
     assert page.context["rows"][0].elapsed.startswith("4:1")
     assert "none started here" in text
     assert "1 live call" in text
+
+
+def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
+    account: Account, world: World, boss: Client, staff: Person
+) -> None:
+    world.place_call(MAIN)
+    boss.get(LIVE)
+    call = Call.objects.get()
+    a_recording(account, call=call)  # a call flow's
+    assert "none started here" in boss.get(LIVE).content.decode()
+    a_running(account, call=call, status="failed")
+    assert "1 start here, which failed" in boss.get(LIVE).content.decode()
+    for _each in range(2):
+        a_running(account, call=call, status="completed")
+
+    text = boss.get(LIVE).content.decode()
+
+    said = "2 recorded here, none running now"
+    assert f'<a href="/admin/recordings/call/{call.pk}/change/">{said}</a>' in text
+    assert "none started here" not in text
+    plain = staff("view_live_calls", accounts=[account]).get(LIVE).content.decode()
+    assert f'<span class="quiet">{said}</span>' in plain
 
 
 def test_two_looks_within_seconds_cost_one_refresh(account: Account, world: World, boss: Client) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
@@ -44,13 +44,23 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What became of `asked` recordings since somebody asked for their archiving, `since` then."""
+    """What became of `asked` recordings since somebody asked for their archiving, `since` then.
+
+    `put_off`: those that failed or could not be tried, and are tried again later. `left`: all others, which are
+    neither archived nor waiting. The four are `asked` together.
+    """
 
     asked: int
     archived: int
-    waiting: overview.Counted
+    waiting: int
+    put_off: int
+    left: int
     since: str
-    is_over: bool
+
+    @property
+    def is_over(self) -> bool:
+        """None waits for its turn."""
+        return not self.waiting
 
 
 class AtRiskPages(ReadOnlyAdmin):
@@ -83,10 +93,8 @@ class AtRiskPages(ReadOnlyAdmin):
         for batch in in_batches(rows, without="provider_data"):
             asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).ask_for_archive(now)
             self.log_each(request, batch, _("Asked for it to be archived."))
-        self.say_how_many(request, asked, ngettext(
-            "%d recording is archived now, ahead of its turn.", "%d recordings are archived now, ahead of their turn.",
-            asked,
-        ))  # fmt: skip
+        level, words = _asked_words(asked, has_worker=Worker.objects.alive(now).exists())
+        self.say_how_many(request, asked, words, level)
         query = {"since": int(now.timestamp()), "asked": asked} if asked else {}
         return HttpResponseRedirect(f"{self.to_page('at_risk')}?{urlencode(query)}")
 
@@ -188,7 +196,7 @@ def _row(recording: Any, now: datetime) -> Row:
     )  # fmt: skip
 
 
-def _progress(request: HttpRequest, visible: QuerySet[Any], now: datetime) -> Progress | None:
+def _progress(request: HttpRequest, visible: Any, now: datetime) -> Progress | None:
     """Of what was asked for by the button that led here."""
     since, asked = request.GET.get("since", ""), request.GET.get("asked", "")
     if not (since.isascii() and since.isdigit() and asked.isascii() and asked.isdigit()):
@@ -196,13 +204,25 @@ def _progress(request: HttpRequest, visible: QuerySet[Any], now: datetime) -> Pr
     if int(since) > LATEST or len(asked) > len(str(LATEST)):
         return None
     at = EPOCH + timedelta(seconds=int(since))
-    archived = min(int(asked), visible.filter(archived_at__gte=at).count())
-    waiting = overview.counted(
-        visible.filter(archived_at=None, archive_asked_at__gte=at, archive_next_at=None).values_list("pk")
+    awaited = visible.filter(archived_at=None, gone_at_provider_at=None, archive_asked_at__gte=at)
+    waiting = min(int(asked), awaited.due(now).count())
+    put_off = min(int(asked) - waiting, awaited.filter(archive_next_at__gt=now).count())
+    over = int(asked) - waiting - put_off
+    archived = min(over, visible.filter(archived_at__gte=at).count())
+    return Progress(int(asked), archived, waiting, put_off, over - archived, shown.clock(at, now=now))
+
+
+def _asked_words(asked: int, *, has_worker: bool) -> tuple[int, str]:
+    """Message level and words, with a place for the number: nothing is archived yet, and maybe nobody is there to."""
+    words = ngettext(
+        "%d recording was asked for: it is archived next, ahead of its turn.",
+        "%d recordings were asked for: they are archived next, ahead of their turn.",
+        asked,
     )
-    return Progress(
-        int(asked), archived, waiting, shown.clock(at, now=now), archived >= int(asked) or not waiting
-    )
+    if has_worker:
+        return messages.INFO, words
+    cure = _("But no worker is running: start manage.py worker, or run manage.py archive_recordings.")
+    return messages.WARNING, f"{words} {cure}"
 
 
 def seen_context(request: HttpRequest, recording: Recording, now: datetime) -> dict[str, Any]:

@@ -309,10 +309,10 @@ class PortalAdmin(_Base):
         self.message_user(request, words, level)
         return HttpResponseRedirect(to)
 
-    def say_how_many(self, request: HttpRequest, count: int, words: str) -> None:
+    def say_how_many(self, request: HttpRequest, count: int, words: str, level: int = messages.INFO) -> None:
         """To how many a button was applied; `words` have a place for the number."""
         if count:
-            self.message_user(request, words % count)
+            self.message_user(request, words % count, level)
         else:
             self.message_user(request, _("Nothing was chosen that this is for."), messages.WARNING)
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
@@ -103,7 +104,7 @@ def test_one_button_asks_for_all_and_another_for_those_ticked(synced: Account, s
     answer = client.post(ARCHIVE, {"recording": [rows[0].pk, other.pk]}, follow=True)
 
     assert set(Recording.objects.filter(archive_next_at=None)) == {rows[0]}
-    assert "1 recording is archived now" in answer.content.decode()
+    assert "1 recording was asked for: it is archived next, ahead of its turn." in answer.content.decode()
     assert "Asked for at" in answer.content.decode()
 
     client.post(ARCHIVE, {"all": "1"})
@@ -128,6 +129,37 @@ def test_progress_is_shown_and_ends_by_itself(synced: Account, boss: Client) -> 
     assert "<html" not in part
     assert "2 of 2 archived since" in done
     assert "hx-trigger" not in done
+
+
+def test_where_no_worker_runs_asking_says_so_with_the_cure(synced: Account, boss: Client) -> None:
+    aged(synced, 25)
+
+    (alone,) = boss.post(ARCHIVE, {"all": "1"}, follow=True).context["messages"]
+    Worker.objects.create(name="w", started_at=timezone.now(), heard_at=timezone.now())
+    (served,) = boss.post(ARCHIVE, {"all": "1"}, follow=True).context["messages"]
+
+    asked = "1 recording was asked for: it is archived next, ahead of its turn."
+    cure = "But no worker is running: start manage.py worker, or run manage.py archive_recordings."
+    assert (alone.level, str(alone)) == (messages.WARNING, f"{asked} {cure}")
+    assert (served.level, str(served)) == (messages.INFO, asked)
+
+
+def test_progress_accounts_for_all_that_were_asked_for(synced: Account, boss: Client) -> None:
+    rows = [aged(synced, 24 + n) for n in range(5)]
+    page = boss.post(ARCHIVE, {"all": "1"})["Location"]
+    now = timezone.now()
+    done, gone, put_off, due_again, _waits = (Recording.objects.filter(pk=row.pk) for row in rows)
+    done.update(archived_at=now, archive_asked_at=None, **ARCHIVED)
+    gone.update(gone_at_provider_at=now, archive_asked_at=None)
+    put_off.update(archive_next_at=now + DAY, archive_error="Vobiz answered 404.")
+    due_again.update(archive_next_at=now - DAY)
+
+    said = text_of(boss, page)
+
+    assert (
+        "1 of 5 archived since, 2 wait for their turn, 1 failed or was put off, and is tried again; its row says "
+        "why, 1 is no longer there to be archived."
+    ) in said
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     return {
         "look": look,
         "now_numbers": _now(look),
+        "live_look": _live_look(look),
         "at_risk": at_risk_card(look),
         "archive": archive_card(look),
         "worker": worker_line(look),
@@ -92,9 +93,37 @@ def _active(look: Look) -> list[Any]:
     return [account for account in look.accounts if account.is_active]
 
 
+@dataclass(frozen=True, slots=True)
+class LiveLook:
+    """How old what is known of live calls is: when the account that waits longest was looked at, and who never was."""
+
+    age: str
+    never: list[str]
+    is_none: bool
+
+
+def _live_look(look: Look) -> LiveLook | None:
+    """None for those who see nothing of live calls."""
+    if not (look.may("view_call") or look.may_see_live):
+        return None
+    active = _active(look)
+    looked = [account.live_refreshed_at for account in active if account.live_refreshed_at is not None]
+    never = [
+        shown.plain(account.name or account.auth_id)
+        for account in active
+        if account.live_refreshed_at is None
+    ]
+    return LiveLook(
+        age=shown.ago(min(looked), look.now) if looked else "",
+        never=never,
+        is_none=bool(never) and not looked,
+    )
+
+
 def _now(look: Look) -> list[Number]:
     found = []
-    if look.may("view_call"):
+    live = _live_look(look)
+    if look.may("view_call") and live is not None and (look.live_calls or not live.is_none):
         n = look.live_calls
         words = ngettext("live call", "live calls", n.n)
         found.append(Number(n, listed("call", state__exact="live"), words, "running" if n else "quiet"))

@@ -45,12 +45,35 @@ def an_ended_start(account: Account, *, minutes: int, heard: bool = False) -> No
 
 def test_a_quiet_portal_says_that_nothing_needs_attention(account: Account, boss: Client) -> None:
     a_run(account)
+    Account.objects.update(live_refreshed_at=timezone.now())
 
     page = text_of(boss)
 
     assert "Nothing needs you now." in page
     assert "0</strong> live calls" in page
     assert "✓ up to date" in page
+
+
+def test_the_live_calls_say_how_old_the_oldest_look_is_and_who_was_never_looked_at(
+    account: Account, subaccount: Account, stranger: Account, staff: Person
+) -> None:
+    client = staff(*SEE, accounts=[account, subaccount])
+    switched_off = {"is_active": False, "live_refreshed_at": timezone.now() - timedelta(days=9)}
+    Account.objects.filter(pk=stranger.pk).update(live_refreshed_at=timezone.now() - timedelta(days=3))
+
+    never = text_of(client)
+    Account.objects.filter(pk=account.pk).update(live_refreshed_at=timezone.now() - timedelta(minutes=5))
+    one = text_of(client)
+    Account.objects.filter(pk=subaccount.pk).update(live_refreshed_at=timezone.now() - timedelta(hours=2))
+    both = text_of(client)
+    Account.objects.filter(pk=subaccount.pk).update(**switched_off)
+
+    assert "Live calls: not looked at yet." in never
+    assert "</strong> live calls</a>" not in never
+    assert f"Live calls as of 5 min ago. Not looked at yet: <bdi>{subaccount.name}</bdi>." in one
+    assert "<strong>0</strong> live calls</a>" in one
+    assert "Live calls as of 2 h ago. Opening the live calls looks again." in both
+    assert "Live calls as of 5 min ago." in text_of(client)
 
 
 def test_it_costs_few_queries_and_the_same_for_one_row_or_hundreds(

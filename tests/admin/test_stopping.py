@@ -118,6 +118,7 @@ def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
 
     assert stops(world) == 1
     assert "asha asked to stop it at " in said(second)
+    assert "Asha" not in second.content.decode()
     assert "Nothing was sent again." in said(second)
 
 

@@ -55,7 +55,7 @@ def test_both_stop_one_recording_at_the_same_moment(call: Call, world: World, pe
     first, second = sorted(pages, key=lambda page: "Nothing was sent again." in page)
     assert "Vobiz was asked to stop the recording." in first
     recording.refresh_from_db()
-    assert f"{str(recording.stop_requested_by).capitalize()} asked to stop it at " in second
+    assert f"{recording.stop_requested_by} asked to stop it at " in second
     assert "Nothing was sent again." in second
 
 

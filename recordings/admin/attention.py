@@ -21,9 +21,9 @@ from recordings.overview import Counted, Trouble
 STALE_SYNC = timedelta(hours=24)
 LEAVES_TODAY = timedelta(hours=24)
 # The lower, the sooner something is lost or goes on unseen.
-SILENCE, MAY_RUN, LEAVES_NOW, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER = range(
-    11
-)
+(
+    SILENCE, MAY_RUN, LEAVES_NOW, NO_WORKER, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER,
+) = range(12)  # fmt: skip
 Words = str | Promise
 
 OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
@@ -100,7 +100,7 @@ def listed(model: str, **query: str | int) -> str:
 
 def lines(look: Look) -> list[Line]:
     """Every line, in order."""
-    parts = (_silence, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
+    parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
     found = [line for part in parts for line in part(look)]
     return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
 
@@ -115,6 +115,18 @@ def _silence(look: Look) -> Iterator[Line]:
     yield Line(
         SILENCE, look.now, "bad", "", count, listed("recording", callback="missing"), words,
         verb=Verb(_("What to do"), "#no-callbacks"),
+    )  # fmt: skip
+
+
+def _worker(look: Look) -> Iterator[Line]:
+    """Nobody does the background work, though there is some: its card says since when, and what to start."""
+    found = look.background
+    if found is None or found.workers or not any(account.is_active for account in look.accounts):
+        return
+    yield Line(
+        NO_WORKER, found.heard_at or datetime.min.replace(tzinfo=UTC), "bad", "", "", "",
+        _("No worker is running: nothing is synced, settled or archived by itself"),
+        verb=Verb(_("What to do"), "#worker"),
     )  # fmt: skip
 
 
@@ -185,13 +197,14 @@ def _syncs(look: Look) -> Iterator[Line]:
         if not account.is_active:
             continue
         name, url = look.account_name(account.pk), listed("syncrun", account=account.pk)
+        subject = name or _("This account")  # where no count stands before the words
         trouble = look.broken_syncs.get(account.pk)
         verb = _sync_verb(look, account)
         if account.encrypted_token is None:
             page = reverse("admin:recordings_account_change", args=[account.pk])
             to = Verb(OPEN, page) if look.may("view_account") else None
             words = _("has no token, so Vobiz is not asked for anything: enter it on its page")
-            yield Line(NO_TOKEN, look.now, "bad", name, "", "", words, verb=to)
+            yield Line(NO_TOKEN, look.now, "bad", subject, "", "", words, verb=to)
         elif trouble is not None:
             count = _counted(trouble, ngettext("sync", "syncs", trouble.count.n))
             url = listed("syncrun", account=account.pk, broken="yes")
@@ -202,12 +215,12 @@ def _syncs(look: Look) -> Iterator[Line]:
         elif account.whole_at is None or look.now - account.whole_at > STALE_SYNC:
             at = account.whole_at
             words = (
-                _("last synced completely %s") % shown.ago(at, look.now)
+                _("was last synced completely %s") % shown.ago(at, look.now)
                 if at
                 else _("was never synced completely")
             )
             at = at or datetime.min.replace(tzinfo=UTC)
-            yield Line(OLD_SYNC, at, "attention", name, "", "", words, verb=verb or Verb(OPEN, url))
+            yield Line(OLD_SYNC, at, "attention", subject, "", "", words, verb=verb or Verb(OPEN, url))
 
 
 def _sync_verb(look: Look, account: Any) -> Verb | None:

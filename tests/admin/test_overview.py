@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings.models import Account, Recording
+from recordings.models import Account, Recording, Worker
 from recordings.overview import day_bounds
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
@@ -22,6 +22,14 @@ from vobiz_portal.sandbox.server import Sandbox
 
 MOST_QUERIES = 26
 REACHED_NOT = "Vobiz does not reach this portal at http://127.0.0.1:8000"
+
+
+@pytest.fixture(autouse=True)
+def worker(db: None) -> Worker:
+    """One that was heard of a moment ago."""
+    now = timezone.now()
+    made: Worker = Worker.objects.create(name="here", started_at=now, heard_at=now)
+    return made
 
 
 def text_of(client: Client) -> str:
@@ -136,7 +144,35 @@ def test_a_sync_of_one_recording_neither_makes_the_mirror_whole_nor_breaks_it(
 
     account.syncrun_set.all().delete()
     a_run(account, scope={"call": "c1234"})
-    assert lines_of(boss) == ["was never synced completely"]
+    assert lines_of(boss) == ["This account was never synced completely"]
+
+
+def test_a_line_about_the_only_account_has_a_subject(account: Account, boss: Client) -> None:
+    a_run(account, at=timezone.now() - timedelta(days=3))
+    assert lines_of(boss) == ["This account was last synced completely 3 days ago"]
+
+    Account.objects.update(encrypted_token=None)
+    assert lines_of(boss)[0].startswith("This account has no token")
+
+
+def test_a_missing_worker_needs_attention_while_an_account_is_switched_on(
+    account: Account, worker: Worker, boss: Client, staff: Person
+) -> None:
+    a_run(account)
+    assert lines_of(boss) == []
+
+    Worker.objects.update(heard_at=timezone.now() - timedelta(minutes=5))
+
+    [line] = boss.get("/admin/").context["overview"]["lines"]
+    assert (line.role, line.about) == (
+        "bad",
+        "No worker is running: nothing is synced, settled or archived by itself",
+    )
+    assert line.verb.url == "#worker"
+    assert '<h3 id="worker">' in text_of(boss)
+    assert lines_of(staff("view_recording", accounts=[account])) == []
+    Account.objects.update(is_active=False)
+    assert lines_of(boss) == []
 
 
 def test_three_recordings_in_a_row_without_a_callback_mean_that_vobiz_does_not_reach_the_portal(

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import shown
 from recordings.admin.look import Look
-from recordings.choices import SEEN_CLOSES, Attention, EventOutcome, Trust
+from recordings.choices import SEEN_CLOSES, Attention, CallState, EventOutcome, Trust
 from recordings.overview import Counted, Trouble
 
 STALE_SYNC = timedelta(hours=24)
@@ -155,6 +155,10 @@ def _recordings(look: Look) -> Iterator[Line]:
         rank, role, words = REASONS.get(reason, (OTHER, "attention", Attention(reason).label))
         url = listed("recording", attention=reason, account=account)
         alone = trouble.count.n == 1 and not trouble.count.more
+        if reason == Attention.MAY_BE_RECORDING and not alone:
+            words = _("may be recording, or have been recorded: Vobiz's answer was lost")
+        elif reason == Attention.MAY_BE_RECORDING and trouble.words == CallState.ENDED:
+            words = _("may have been recorded: Vobiz's answer was lost, and the call is over")
         to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
         count = _counted(trouble, ngettext("recording", "recordings", trouble.count.n))
         verb = Verb(OPEN, to)

@@ -111,7 +111,8 @@ def context(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
 
 def _attempt(request: HttpRequest, lane: Lane, call: Call, now: datetime) -> Attempt:
     recording = lane.recording
-    may_stop = recording.is_open and may(request, "stop_recording")
+    runs = recording.is_open and not shown.may_have_been(recording)
+    may_stop = runs and may(request, "stop_recording")
     asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
     if may_stop and not recording.recording_url:
         asked = no_url_words()
@@ -128,7 +129,7 @@ def _attempt(request: HttpRequest, lane: Lane, call: Call, now: datetime) -> Att
         length=shown.length(running if ms is None else ms / 1_000),
         what=shown.layout(recording),
         status=shown.status(recording),
-        stop_words=asked if recording.is_open else "",
+        stop_words=asked if runs else "",
         can_stop=may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
     )
 

@@ -99,7 +99,7 @@ def kept(recording: Recording, now: datetime) -> SafeString:
     """Whether we have it or how long Vobiz will; of what is not completed, how it stands; what asks for a person."""
     found = _kept(recording, now)
     if recording.needs_attention:
-        return format_html("{} {}", found, shown.flag(recording.get_needs_attention_display()))
+        return format_html("{} {}", found, shown.flag(shown.attention(recording)))
     if recording.is_open and recording.stop_requested_at:
         return format_html("{} {}", found, shown.flag(_("stopping"), "quiet"))
     return found

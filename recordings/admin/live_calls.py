@@ -99,7 +99,7 @@ class LivePages(StartPages):
             "row": row,
             "has_changed": has_changed,
             "expected": keys(row.running),
-            "is_over": call.state == CallState.ENDED and not row.running,
+            "is_over": row.is_over,
             "back": self.back(request, call),
             "original": call,
         }

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from recordings.admin import shown
 from recordings.admin.stopping import asked_before, no_url_words
-from recordings.choices import Attention, RecordingStatus
+from recordings.choices import Attention, CallState, RecordingStatus
 from recordings.models import Call, Recording
 
 
@@ -34,7 +34,10 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """One live call. `before`: where none runs, what became of the starts made here; empty where none was."""
+    """One live call, or one that was live when its page was opened.
+
+    `before`: where none runs, what became of the starts made here; empty where none was.
+    """
 
     call: Call
     direction: str
@@ -43,6 +46,12 @@ class LiveRow:
     started: str | SafeString
     running: list[Running] = field(default_factory=list)
     before: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """The call is, and nothing of it runs: what was asked for and not confirmed may only have been recorded."""
+        is_running = any(line.recording.status == RecordingStatus.ACTIVE for line in self.running)
+        return self.call.state == CallState.ENDED and not is_running
 
     @property
     def is_uncertain(self) -> bool:
@@ -58,12 +67,13 @@ class LiveRow:
 def live_row(call: Call, now: datetime, *, running: list[Recording] | None = None) -> LiveRow:
     """A live call in words. `running`: its open recordings, where the list did not fetch them with it."""
     since = call.started_at
+    until = call.ended_at if call.state == CallState.ENDED and call.ended_at is not None else now
     rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
     return LiveRow(
         call=call,
         direction=shown.direction(call),
         numbers=shown.from_to(call),
-        elapsed=shown.length(max(0.0, (now - since).total_seconds())) if since else shown.NONE,
+        elapsed=shown.length(max(0.0, (until - since).total_seconds())) if since else shown.NONE,
         started=shown.moment(since),
         running=[_line(row, call, now) for row in rows],
         before="" if rows else _before(call),
@@ -109,7 +119,7 @@ def keys(running: Collection[Running]) -> str:
 
 
 def _line(recording: Recording, call: Call, now: datetime) -> Running:
-    recording.account = call.account  # the same row, and not to be fetched for every line
+    recording.account, recording.call = call.account, call  # the same rows, not to be fetched for every line
     asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
     return Running(
         recording=recording,
@@ -117,13 +127,17 @@ def _line(recording: Recording, call: Call, now: datetime) -> Running:
         what=shown.layout(recording),
         left=_left(recording, now),
         asked=asked,
-        why_no_stop="" if recording.recording_url else no_url_words(),
-        may_stop=bool(recording.recording_url) and recording.may_ask_stop(now),
+        why_no_stop="" if recording.recording_url or shown.may_have_been(recording) else no_url_words(),
+        may_stop=not shown.may_have_been(recording)
+        and bool(recording.recording_url)
+        and recording.may_ask_stop(now),
     )
 
 
 def _left(recording: Recording, now: datetime) -> str:
-    """`stops in 55:48`."""
+    """`stops in 55:48`; nothing of what stopped with its call, if it ever began."""
+    if shown.may_have_been(recording):
+        return ""
     if recording.cuts_at is None:
         return _("stops with the call")
     seconds = (recording.cuts_at - now).total_seconds()

@@ -53,7 +53,7 @@ def strip(recording: Recording, held: Transcription | None, now: datetime) -> li
     if recording.was_cut:
         words = _("cut after %s") % span(recording.time_limit or 0)
         found.append(Chip(_("Limit"), shown.flag(words)))
-    elif recording.is_open and recording.cuts_at is not None:
+    elif recording.is_open and recording.cuts_at is not None and not shown.may_have_been(recording):
         found.append(Chip(_("Limit"), format_html("{} {}", _("cuts at"), shown.moment(recording.cuts_at))))
     if (audio := kept.chip(recording, now)) is not None:
         found.append(Chip(_("Audio"), audio))

@@ -39,7 +39,6 @@ from recordings.admin.recording_page import asked_for, identity, transcript
 from recordings.admin.stopping import asked_before, stop_words
 from recordings.admin.taking_out import ZipPages
 from recordings.admin.whose import sees_many
-from recordings.choices import ATTENTION_WORDS, Attention
 from recordings.models import Recording, Transcription
 
 
@@ -169,13 +168,13 @@ class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
         if obj.provider_data is not None:
             said = as_said(obj.provider_data)
             sections.append(Section(_("As Vobiz said it, at the last change"), text=said, folded=True))
-        may_stop = may(request, "stop_recording") and obj.is_open
+        may_stop = may(request, "stop_recording") and obj.is_open and not shown.may_have_been(obj)
         return {
             "title": _("Recording of %s") % shown.plain(obj.call),
             "recording": obj,
             "now": now,
             **seen_context(request, obj, now),
-            "attention": ATTENTION_WORDS[Attention(obj.needs_attention)] if obj.needs_attention else "",
+            "attention": shown.attention_words(obj),
             "error": shown.plain(obj.error) if obj.error else "",
             "may_archive": may(request, "archive_recording") and kept.may_be_archived(obj),
             "may_stop": may_stop,

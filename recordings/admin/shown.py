@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.choices import (
+    ATTENTION_WORDS,
+    Attention,
     CallState,
     Direction,
     EventOutcome,
@@ -203,12 +205,43 @@ def status(recording: Recording) -> SafeString:
     word = recording.get_status_display()
     shown = badge(recording.status, word)
     if recording.needs_attention:
-        shown = format_html("{} {}", shown, flag(recording.get_needs_attention_display()))
+        shown = format_html("{} {}", shown, flag(attention(recording)))
     elif recording.is_open and recording.stop_requested_at:
         shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
     if recording.was_cut:
         shown = format_html("{} {}", shown, flag(_("cut at its limit")))
     return format_html("{}", shown)
+
+
+def may_have_been(recording: Recording) -> bool:
+    """Its start was not answered and its call is over: nothing of it runs, and nothing is there to be stopped."""
+    return recording.status == RecordingStatus.REQUESTED and recording.call.state == CallState.ENDED
+
+
+def attention(recording: Recording) -> str:
+    """What asks for a person, in a few words."""
+    if recording.needs_attention == Attention.MAY_BE_RECORDING and may_have_been(recording):
+        return _("may have been recorded")
+    return recording.get_needs_attention_display()
+
+
+def attention_words(recording: Recording) -> str:
+    """What asks for a person, and what to do."""
+    if not recording.needs_attention:
+        return ""
+    if recording.needs_attention == Attention.MAY_BE_RECORDING:
+        return unanswered_words(recording)
+    return str(ATTENTION_WORDS[Attention(recording.needs_attention)])
+
+
+def unanswered_words(recording: Recording) -> str:
+    """What a start without an answer may have led to, as long as its call goes on and after that."""
+    if may_have_been(recording):
+        return _(
+            "Vobiz's answer to the start was lost, and the call is over: it may have been recorded. If it was, a sync "
+            "or a callback brings it; if a complete sync after the call's end does not, nothing was recorded."
+        )
+    return str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING])
 
 
 def layout(recording: Recording) -> str:

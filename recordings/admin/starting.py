@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recordings.admin import shown
-from recordings.choices import ATTENTION_WORDS, Attention, CallState, RecordingStatus, StartAnswer
+from recordings.choices import CallState, RecordingStatus, StartAnswer
 from recordings.models import Recording
 
 
@@ -31,7 +31,7 @@ def start_words(
         level, words = messages.SUCCESS, _("It is being recorded, and %s") % _until(recording, now)
     elif recording.start_answer == StartAnswer.UNKNOWN:
         said = shown.words(recording.error)
-        level, words = messages.WARNING, " ".join([str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING]), said])
+        level, words = messages.WARNING, " ".join([shown.unanswered_words(recording), said])
     else:
         level, words = (
             messages.WARNING,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from recordings.choices import Attention
+from recordings.choices import Attention, CallState
 from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
-from tests.admin.rows import a_recording
+from tests.admin.rows import a_live_call, a_recording, a_running
 from tests.admin.test_starting import LIVE, filled, record, said
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
@@ -250,3 +252,46 @@ def test_the_page_that_stops_all_does_not_say_of_each_that_it_cannot_be_stopped_
 
     assert "cannot be stopped alone" not in page
     assert "Stop all 2 recordings" in page
+
+
+def test_a_start_of_unknown_outcome_may_only_have_been_recorded_once_its_call_is_over(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    over = {
+        "state": CallState.ENDED,
+        "started_at": now - timedelta(hours=2),
+        "ended_at": now - timedelta(hours=1),
+    }
+    call = a_live_call(account, **over)
+    recording = a_running(
+        account, call=call, status="requested", start_answer="unknown", recording_id=None, recording_url=None,
+        sources={}, needs_attention=Attention.MAY_BE_RECORDING, time_limit=28_800,
+    )  # fmt: skip
+    pages = {
+        "all": stop_all_page(call),
+        "record": record(call),
+        "call": reverse("admin:recordings_call_change", args=[call.pk]),
+        "recording": reverse("admin:recordings_recording_change", args=[recording.pk]),
+        "list": "/admin/recordings/recording/",
+        "overview": "/admin/",
+    }
+
+    texts = {name: unescape(boss.get(url).content.decode()) for name, url in pages.items()}
+
+    for name, text in texts.items():
+        content = text.partition('<div id="content"')[2].partition('id="changelist-filter"')[0]
+        assert "may have been recorded" in content, name
+        for words in (
+            "may be recording",
+            "Stop all of this call",
+            "Stop 1 recording",
+            "cuts at",
+            "would stop in",
+        ):
+            assert words not in content, (name, words)
+    for name in ("all", "record"):
+        assert "over after 1:00:00" in texts[name]
+        assert "since it began" not in texts[name]
+    recording.refresh_from_db()
+    assert (recording.status, recording.needs_attention) == ("requested", Attention.MAY_BE_RECORDING)

@@ -29,10 +29,18 @@ def worker_line(look: Look) -> dict[str, Any] | None:
     else:
         role = "good"
         word = ngettext("%d worker is running", "%d workers are running", found.workers) % found.workers
+    unconfirmed = ""
+    if n := look.unconfirmed:
+        unconfirmed = ngettext(
+            "%s start that is not confirmed waits to be settled.",
+            "%s starts that are not confirmed wait to be settled.",
+            n.n,
+        ) % n  # fmt: skip
     return {
         "badge": shown.badge(role, word, role=role),
         "swept": shown.ago(found.swept_at, look.now) if found.swept_at is not None else "",
         "due": shown.ago(found.oldest_due_at, look.now) if found.oldest_due_at is not None else "",
+        "unconfirmed": unconfirmed,
         "missing": not found.workers,
         "command": START,
     }

@@ -14,6 +14,7 @@ from recordings import overview
 from recordings.admin import shown
 from recordings.admin.base import may
 from recordings.admin.zones import reader_zone
+from recordings.choices import RecordingStatus
 from recordings.overview import SILENT_IN_A_ROW, Background, Counted, Day, Gap, Starts, Trouble
 from recordings.provider import public_url
 
@@ -39,6 +40,7 @@ class Look:
     unsigned: dict[int, Trouble]
     starts: Starts | None
     background: Background | None
+    unconfirmed: Counted  # starts whose outcome is not known: reconcile has to settle them
     gaps: dict[int, Gap]
     days: list[Day] = field(default_factory=list)
 
@@ -51,6 +53,7 @@ class Look:
         calls, recordings = may(request, "view_call"), may(request, "view_recording")
         syncs, callbacks = may(request, "view_syncrun"), may(request, "view_callbackevent")
         kept_days = {account.retention_days for account in seen} if recordings else set()
+        running = overview.running(user) if recordings or syncs else {}
         at_risk, first_at = overview.at_risk(user, now, kept_days=kept_days)
         return cls(
             request=request,
@@ -58,7 +61,7 @@ class Look:
             accounts=seen,
             zone=zone,
             live_calls=overview.live_calls(user) if calls else Counted(),
-            running=overview.running(user) if recordings else {},
+            running=running if recordings else {},
             at_risk=at_risk,
             leaves_first_at=first_at,
             lost=overview.lost(user, now, seen) if recordings else Counted(),
@@ -70,6 +73,7 @@ class Look:
             unsigned=overview.unsigned(user, seen, now) if callbacks else {},
             starts=overview.starts(user, now) if recordings and callbacks else None,
             background=overview.background(user, now) if syncs else None,
+            unconfirmed=running.get(RecordingStatus.REQUESTED, Counted()) if syncs else Counted(),
             gaps=overview.gaps(user, seen) if recordings else {},
             days=overview.days(user, now.astimezone(zone).date(), zone) if recordings else [],
         )

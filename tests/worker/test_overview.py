@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from recordings.choices import RecordingStatus, TranscriptionStatus
+from recordings.choices import Attention, RecordingStatus, StartAnswer, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription, Worker
 from tests.callbacks.rows import asked_for
 from tests.conftest import MAIN
@@ -69,6 +70,28 @@ def test_what_is_due_for_long_is_said_with_its_age(admin_client: Client, account
     page = overview_of(admin_client)
     assert "Behind" in page
     assert "The oldest of what waits to be settled became due 20" in page
+
+
+def test_a_start_of_unknown_outcome_waits_to_be_settled(
+    admin_client: Client, account: Account, client: Client
+) -> None:
+    a_worker(timedelta(seconds=5))
+    unknown = {
+        "status": RecordingStatus.REQUESTED, "start_answer": StartAnswer.UNKNOWN, "recording_id": None,
+        "needs_attention": Attention.MAY_BE_RECORDING, "no_callback_at": None,
+    }  # fmt: skip
+    unheard(account, 1, **unknown)
+    syncs_only = User.objects.create_user("syncs-only", is_staff=True)
+    syncs_only.user_permissions.add(Permission.objects.get(codename="view_syncrun"))
+    account.members.add(syncs_only)
+    client.force_login(syncs_only)
+
+    for page in (overview_of(admin_client), overview_of(client)):
+        assert "1 start that is not confirmed waits to be settled." in page
+        assert "Nothing waits to be settled." not in page
+
+    unheard(account, 2, **unknown)
+    assert "2 starts that are not confirmed wait to be settled." in overview_of(admin_client)
 
 
 def test_a_recording_without_its_callback_says_so(admin_client: Client, account: Account) -> None:

@@ -31,6 +31,7 @@ AT_ONCE = 500  # rows, and names, looked up at a time
 UNREADABLE_IN_A_ROW = 3  # after which it is the storage that cannot be read, not the files
 # More than both missing in one run: that is a disk which is not mounted, or the wrong bucket. Nothing is marked then.
 MANY_MISSING, MISSING_SHARE = 50, 20  # files, and one in so many of those looked at
+SPOILT_SHARE = 10  # of a slice, one file in so many is a copy known to be spoilt
 UNKNOWN_AFTER = timedelta(hours=1)  # a younger file without a row may be about to get one
 WHY = {
     Attention.AUDIO_MISSING: gettext_lazy("Our copy is no longer in the archive."),
@@ -108,6 +109,12 @@ def _is_old(name: str, now: datetime) -> bool:
         return False
 
 
+def _turned(pks: list[int], by: int) -> list[int]:
+    """The same ones, beginning so many later; after the last comes the first."""
+    at = by % len(pks) if pks else 0
+    return pks[at:] + pks[:at]
+
+
 class _Verifying:
     def __init__(self, accounts: tuple[Account, ...], by: str, clock: Clock, stop: threading.Event) -> None:
         self.accounts = accounts
@@ -120,7 +127,7 @@ class _Verifying:
 
     def look(self, *, limit: int | None, until: datetime | None, progress: Progress | None) -> None:
         """At one file after another."""
-        for pk in islice(self._due(), limit):
+        for pk in islice(self._due(limit), limit):
             if self.stop.is_set() or (until is not None and self.clock.now() >= until):
                 return
             self._look_at(pk)
@@ -144,16 +151,23 @@ class _Verifying:
                 if found is not None and self._state(*found) == Attention.AUDIO_MISSING:
                     self._spoilt(found[0], Attention.AUDIO_MISSING)
 
-    def _due(self) -> Iterator[int]:
-        """Copies known to be spoilt first, for they may be back; then the others, longest unlooked-at first."""
+    def _due(self, limit: int | None) -> Iterator[int]:
+        """A few of those known to be spoilt, for they may be back; the others, longest unlooked-at first; the rest.
+
+        Which few it is changes from day to day, so that each has its turn.
+        """
         rows = Recording.objects.filter(account__in=self.accounts)
+        spoilt = list(rows.once_copied().order_by("pk").values_list("pk", flat=True))
+        few = len(spoilt) if limit is None else min(max(1, limit // SPOILT_SHARE), limit - 1)
+        spoilt = _turned(spoilt, self.clock.began.toordinal() * few)
+        yield from spoilt[:few]
         never = rows.filter(archived_at__isnull=False, verified_at=None)
-        for first in (rows.once_copied(), never):
-            yield from list(first.order_by().values_list("pk", flat=True))
+        yield from list(never.order_by().values_list("pk", flat=True))
         after: tuple[int, datetime] | None = None
         while batch := list(rows.to_verify(self.clock.began, after=after)[:AT_ONCE]):
             yield from (pk for pk, _checked_at in batch)
             after = batch[-1]
+        yield from spoilt[few:]
 
     def _look_at(self, pk: int) -> None:
         with self._leased(pk) as found:

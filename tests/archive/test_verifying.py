@@ -141,6 +141,52 @@ def test_the_longest_unlooked_at_come_first_and_no_more_than_asked_for(
     assert verify_it(limit=2).looked_at == 0
 
 
+def test_copies_known_to_be_spoilt_take_the_place_of_no_whole_one(
+    account: Account, verify_it: Verify, archive_folder: Path, now: datetime
+) -> None:
+    rows = copies(account, now, count=30)
+    spoilt, whole = rows[:20], rows[20:]
+    for row in spoilt:
+        (archive_folder / str(row.audio)).unlink()
+    assert found(verify_it()) == (10, 20, 0)
+    person = User.objects.create(username="who")
+    chosen = Recording.objects.filter(pk__in=[row.pk for row in spoilt[:10]])
+    assert len(chosen.mark_seen(by=person, note="lost", now=now, accounts=[account])) == 10
+
+    verified = [verify_it(limit=5, now=now + timedelta(days=day)).total("verified") for day in (2, 3, 4)]
+
+    assert verified == [4, 4, 4]
+    looked_at = Recording.objects.filter(pk__in=[row.pk for row in whole])
+    assert not looked_at.filter(verified_at__lt=now + timedelta(days=2)).exists()
+    assert verify_it(limit=1, now=now + timedelta(days=5)).total("verified") == 1
+
+
+def test_each_copy_known_to_be_spoilt_has_its_turn_however_few_are_looked_at(
+    account: Account, verify_it: Verify, archive_folder: Path, now: datetime
+) -> None:
+    rows = copies(account, now, count=30)
+    for row in rows[:7]:
+        (archive_folder / str(row.audio)).unlink()
+    assert found(verify_it()) == (23, 7, 0)
+    for at, row in enumerate(rows[:7]):
+        (archive_folder / str(row.audio)).write_bytes(b"RIFF%d" % at)
+
+    for day in range(2, 9):
+        verify_it(limit=10, now=now + timedelta(days=day))
+
+    assert not Recording.objects.filter(archived_at=None).exists()
+
+
+def test_what_a_slice_has_left_is_for_copies_known_to_be_spoilt(
+    account: Account, verify_it: Verify, archive_folder: Path, now: datetime
+) -> None:
+    rows = copies(account, now, count=12)
+    for row in rows[:8]:
+        (archive_folder / str(row.audio)).unlink()
+    assert found(verify_it()) == (4, 8, 0)
+    assert found(verify_it(limit=20, now=now + timedelta(days=2))) == (4, 8, 0)
+
+
 def test_a_run_ends_when_its_time_is_over_or_it_is_told_to(
     account: Account, verify_it: Verify, now: datetime
 ) -> None:

@@ -51,7 +51,9 @@ def draw_missing(now: datetime, *, limit: int, by: str, stop: threading.Event | 
         if not taken:
             break
         looked_at += taken
-        recording = Recording.objects.get(pk=taken[0])
+        recording = Recording.objects.filter(pk=taken[0]).first()
+        if recording is None:  # it has just become part of another row
+            continue
         try:
             with KEEPER.keep(partial(recording.renew, by)):
                 _keep(recording, _drawn_alone(recording))

@@ -146,10 +146,17 @@ class _Verifying:
                 "None was marked."
             ) % {"missing": len(self._missing), "all": self.report.looked_at}
             return
-        for pk in self._missing:
-            with self._leased(pk) as found:
-                if found is not None and self._state(*found) == Attention.AUDIO_MISSING:
-                    self._spoilt(found[0], Attention.AUDIO_MISSING)
+        try:
+            for pk in self._missing:
+                self._mark_if_missing(pk)
+        except storage.StorageError as error:  # then what was missing before may be there after all
+            logger.warning("What is missing could not be looked at again: %s", error)
+            self.report.stopped = str(error)
+
+    def _mark_if_missing(self, pk: int) -> None:
+        with self._leased(pk) as found:
+            if found is not None and self._state(*found) == Attention.AUDIO_MISSING:
+                self._spoilt(found[0], Attention.AUDIO_MISSING)
 
     def _due(self, limit: int | None) -> Iterator[int]:
         """A few of those known to be spoilt, for they may be back; the others, longest unlooked-at first; the rest.
@@ -213,7 +220,10 @@ class _Verifying:
         if not copied.lease(self.by, limit=1):
             yield None
             return
-        recording = copied.select_related("account").get()
+        recording = copied.select_related("account").first()
+        if recording is None:  # it has just become part of another row
+            yield None
+            return
         try:
             with KEEPER.keep(lambda: recording.renew(self.by)) as hold:
                 yield recording, hold

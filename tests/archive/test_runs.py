@@ -24,6 +24,7 @@ from recordings.models import Account, Recording, Waveform
 from recordings.sync import Scope
 from tests.archive.conftest import Known, Run, at_vobiz, files, sha256
 from tests.ledger import asked
+from tests.meanwhile import before_statement
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
 
@@ -262,6 +263,22 @@ def test_a_copy_left_without_its_picture_gets_one(
     assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 0
     row.refresh_from_db()
     assert row.leased_by is None
+
+
+@ROW
+def test_a_copy_that_becomes_part_of_another_row_while_it_is_taken_keeps_no_other_from_its_picture(
+    known: Known, archive_it: Callable[..., Outcome], archive_folder: Path
+) -> None:
+    rows = [known(), known()]
+    for row in rows:
+        archive_it(row)
+    Waveform.objects.all().delete()
+    Recording.objects.update(archived_at=timezone.now())
+    merged = Recording.objects.to_draw(timezone.now())[0]
+    taken = 'UPDATE "recordings_recording" SET "leased_by"'
+    with before_statement(taken, lambda: Recording.objects.filter(pk=merged.pk).delete()):
+        assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 1
+    assert Waveform.objects.get().recording in rows
 
 
 @ROW

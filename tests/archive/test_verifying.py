@@ -19,11 +19,13 @@ from recordings.choices import Attention
 from recordings.models import Account, Recording
 from tests.archive.conftest import Known, Run, after, at_vobiz, holds
 from tests.archived import an_archived
+from tests.meanwhile import before_statement
 from tests.object_storage import ObjectStorage
 from tests.ports import free_ports
 from vobiz_portal.sandbox.world import World
 
 Verify = Callable[..., Report]
+TAKEN = 'UPDATE "recordings_recording" SET "leased_by"'
 pytestmark = pytest.mark.django_db
 
 
@@ -228,6 +230,35 @@ def test_a_disk_that_is_not_mounted_marks_nothing(
     archive_folder.with_name("unmounted").rename(archive_folder)
     assert found(verify_it()) == (MANY_MISSING + 1, 0, 0)
     assert not Recording.objects.exclude(needs_attention=None).exists()
+
+
+def test_a_storage_that_goes_away_while_the_missing_are_marked_ends_the_run_with_its_report(
+    account: Account, verify_it: Verify, archive_folder: Path, now: datetime
+) -> None:
+    gone, _other = copies(account, now, count=2)
+    path = archive_folder / str(gone.audio)
+    path.unlink()
+
+    def the_disk_goes(report: Report) -> None:
+        if report.looked_at == 2:
+            path.parent.rmdir()
+            path.parent.write_bytes(b"")  # no folder any more: nothing can be said of what lies in it
+
+    report = verify_it(progress=the_disk_goes)
+
+    assert found(report) == (1, 1, 0)
+    assert report.stopped == "The archive's folder could not be used: Not a directory."
+    assert not Recording.objects.filter(archived_at=None).exists()
+    assert not Recording.objects.exclude(leased_by=None).exists()
+
+
+def test_a_row_that_becomes_part_of_another_while_it_is_taken_is_passed_over(
+    account: Account, verify_it: Verify, now: datetime
+) -> None:
+    gone, other = copies(account, now, count=2)
+    with before_statement(TAKEN, lambda: Recording.objects.filter(pk=gone.pk).delete()):
+        assert found(verify_it()) == (1, 0, 0)
+    assert Recording.objects.get() == other
 
 
 def test_a_storage_that_is_away_marks_nothing_and_is_not_asked_for_each_file(

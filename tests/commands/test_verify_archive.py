@@ -12,6 +12,7 @@ from recordings.models import Account, Recording
 from tests.archived import an_archived
 from tests.commands.shell import run
 from tests.conftest import MAIN, SUB
+from tests.meanwhile import before_statement
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,28 @@ def test_one_accounts_and_a_slice_of_them(
     assert run("verify_archive", "--json", "--account", SUB).json["verified"] == 1
     assert run("verify_archive", "--json", "--account", MAIN, "--limit", "1").json["verified"] == 1
     assert run("verify_archive", "--json").json["verified"] == 3
+
+
+def test_a_storage_that_goes_away_in_between_is_said_in_a_sentence(
+    account: Account, archive_folder: Path
+) -> None:
+    row = an_archived(account, b"RIFF")
+    path = archive_folder / str(row.audio)
+    path.unlink()
+
+    def the_disk_goes() -> None:
+        path.parent.rmdir()
+        path.parent.write_bytes(b"")
+
+    looked_at_again = 'UPDATE "recordings_recording" SET "leased_by"'
+    with before_statement(looked_at_again, the_disk_goes, nth=3):
+        done = run("verify_archive", "--json")
+
+    assert (done.code, done.json["missing"]) == (1, 1)
+    assert done.json["stopped"] == "The archive's folder could not be used: Not a directory."
+    assert done.stderr.endswith("could not be used: Not a directory.")
+    row.refresh_from_db()
+    assert row.archived_at is not None
 
 
 @pytest.mark.parametrize("arguments", [("--limit", "0"), ("--account", "MA_NOBODY00")])

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Value
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from recordings.choices import SPOILT, ArchiveFlag, Attention
+from recordings.choices import SEEN_LOST, SPOILT, ArchiveFlag, Attention
 from recordings.models.archiving import attention
 from recordings.models.lease import Leased
 
+SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
 ARCHIVE_COLUMNS = (
     "audio", "audio_sha256", "audio_bytes", "container", "audio_duration_ms", "audio_channels", "archive_flag",
     "archived_at", "verified_at", "gone_at_provider_at", "archive_error", "archive_next_at", "archive_asked_at",
-    "archive_body_sha256", "coming_audio", "coming_sha256", "seen_at", "seen_by", "seen_note", "seen_reason",
+    "archive_body_sha256", "coming_audio", "coming_sha256", *SEEN_COLUMNS,
 )  # fmt: skip
-
 
 MANY_TRIES = 10  # after which a person is asked to look
 FLAG_ASKS = {
@@ -144,6 +144,7 @@ class Archived(Leased):
             archive_next_at=None,
             archive_asked_at=None,
             needs_attention=attention(cleared=CURED, asked=asked),
+            **_unseen((SEEN_LOST, *CURED)),
         )
         return bool(kept)
 
@@ -192,6 +193,7 @@ class Archived(Leased):
             archive_error=None,
             archive_next_at=None,
             needs_attention=attention(cleared=SPOILT, asked=None),
+            **_unseen((SEEN_LOST, *SPOILT)),
         )
         return bool(verified)
 
@@ -214,3 +216,13 @@ class Archived(Leased):
             archive_same_bodies=0,
         )
         return bool(spoilt)
+
+
+def _unseen(reasons: tuple[str, ...]) -> dict[str, Case]:
+    """What somebody had seen for one of these reasons is over: were it to happen again, it would be news.
+
+    The row's history keeps who saw it.
+    """
+    return {
+        column: Case(When(seen_reason__in=reasons, then=None), default=F(column)) for column in SEEN_COLUMNS
+    }

@@ -69,20 +69,17 @@ class AtRiskSet(models.QuerySet):  # type: ignore[type-arg]
         """
         seen = {"seen_at": now, "seen_by": by, "seen_note": note or None}
         closed = Case(When(needs_attention__in=SEEN_CLOSES, then=None), default=F("needs_attention"))
-        every = self.model._default_manager
+        every = self.model._default_manager.order_by()
         chosen = every.filter(pk__in=list(self.values_list("pk", flat=True)))
+        # each UPDATE asks for itself what is lost or open: what was archived this moment is neither
         gone = chosen.lost(now, accounts) | chosen.lost_before(now, accounts)
-        lost = list(gone.order_by().values_list("pk", flat=True))
-        every.filter(pk__in=lost).exclude(seen_reason=SEEN_LOST).update(
-            **seen, seen_reason=SEEN_LOST, needs_attention=closed
-        )
-        asking = list(chosen.filter(needs_attention__in=SEEN_CLOSES).order_by().values_list("pk", flat=True))
+        gone.update(**seen, seen_reason=SEEN_LOST, needs_attention=closed)
         # what was seen as lost stays so
         reason = Case(When(seen_reason=SEEN_LOST, then=Value(SEEN_LOST)), default=F("needs_attention"))
-        every.filter(pk__in=asking, needs_attention__in=SEEN_CLOSES).update(
-            **seen, seen_reason=reason, needs_attention=None
-        )
-        return sorted({*lost, *asking})
+        asking = chosen.filter(needs_attention__in=SEEN_CLOSES)
+        asking.update(**seen, seen_reason=reason, needs_attention=None)
+        marked = chosen.filter(seen_at=now, seen_by=by)
+        return sorted(marked.values_list("pk", flat=True))
 
 
 def _past(account: Account, now: datetime) -> Q:

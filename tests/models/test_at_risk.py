@@ -10,9 +10,13 @@ from django.contrib.auth.models import User
 
 from recordings.choices import SEEN_CLOSES, Attention
 from recordings.models import Account, Recording
+from recordings.models.archived import Copy
 from tests.admin.rows import a_recording, a_running
+from tests.meanwhile import before_statement
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
+MARKED = 'UPDATE "recordings_recording" SET "seen_at"'
+COPY = Copy("a", "b", 1, container="mp3", duration_ms=None, channels=None, flag=None)
 ARCHIVED = {"audio": "a", "audio_sha256": "b", "audio_bytes": 1, "container": "mp3"}
 
 
@@ -153,3 +157,66 @@ def test_what_was_seen_as_lost_stays_so_when_something_else_is_seen_of_it(
 
     assert mark(now + DAY, asha, synced) == [row.pk]
     assert lost(now + DAY, synced) == set()
+
+
+@pytest.mark.parametrize("reason", ["lost", Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED])
+@pytest.mark.parametrize("way", ["fetched", "found"])
+def test_what_was_seen_as_lost_and_is_archived_after_all_is_news_if_it_is_lost_again(
+    synced: Account, now: datetime, asha: User, way: str, reason: str
+) -> None:
+    row = aged(synced, now, 31, **ARCHIVED)
+    Recording.objects.update(seen_at=now, seen_by=asha, seen_note="told the team", seen_reason=reason)
+    Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
+
+    if way == "fetched":
+        assert row.keep_copy("worker", COPY, now=now)
+    else:
+        assert row.note_verified("worker", now=now)
+
+    row.refresh_from_db()
+    assert row.archived_at == now
+    assert (row.seen_at, row.seen_by, row.seen_note, row.seen_reason) == (None, None, None, None)
+    assert row.note_spoilt("worker", Attention.AUDIO_MISSING, why="It is gone.")
+    assert lost(now, synced) == {row}
+
+
+@pytest.mark.parametrize("way", ["fetched", "found"])
+def test_what_was_seen_and_has_nothing_to_do_with_the_audio_stays_seen(
+    synced: Account, now: datetime, asha: User, way: str
+) -> None:
+    row = aged(synced, now, 1, needs_attention=Attention.TRANSCRIPT_REVISED, **ARCHIVED)
+    mark(now, asha, synced, "the first is right")
+    Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
+
+    if way == "fetched":
+        assert row.keep_copy("worker", COPY, now=now)
+    else:
+        assert row.note_verified("worker", now=now)
+
+    row.refresh_from_db()
+    assert (row.seen_at, row.seen_by, row.seen_note) == (now, asha, "the first is right")
+
+
+def test_what_is_archived_while_it_is_marked_is_not_seen_as_lost(
+    synced: Account, now: datetime, asha: User
+) -> None:
+    row, other = aged(synced, now, 31), aged(synced, now, 32)
+    Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
+
+    with before_statement(MARKED, lambda: row.keep_copy("worker", COPY, now=now)):
+        assert mark(now, asha, synced) == [other.pk]
+
+    row.refresh_from_db()
+    assert (row.archived_at, row.seen_at, row.seen_reason) == (now, None, None)
+
+
+def test_what_is_settled_while_it_is_marked_is_not_said_to_have_been_seen(
+    synced: Account, now: datetime, asha: User
+) -> None:
+    row = aged(synced, now, 1, needs_attention=Attention.AUDIO_MISSING)
+
+    with before_statement(MARKED, lambda: row.clear(Attention.AUDIO_MISSING), nth=2):
+        assert mark(now, asha, synced) == []
+
+    row.refresh_from_db()
+    assert (row.needs_attention, row.seen_at, row.seen_reason) == (None, None, None)

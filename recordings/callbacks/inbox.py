@@ -16,6 +16,7 @@ from recordings.callbacks.reading import Content, Raw
 from recordings.callbacks.serializers import understand
 from recordings.choices import EventKind, EventOutcome, Trust
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
+from recordings.models.callback_event import OUTCOME
 from recordings.vobiz.signature import SIGNATURE_HEADERS, Verdict
 from recordings.vobiz.wire import storable
 
@@ -189,8 +190,9 @@ def _count(event: CallbackEvent, arrival: Arrival, *, reopen: bool) -> None:
     event.nonces = list(dict.fromkeys([*event.nonces, *arrival.verdict.nonces]))[:KEPT_NONCES]
     changed: dict[str, Any] = {"deliveries": F("deliveries") + 1, "nonces": event.nonces}
     if reopen and event.outcome in _OPENED_AGAIN:
-        event.outcome = EventOutcome.RECEIVED if event.raw_body is None else EventOutcome.UNPARSED
-        changed |= {"outcome": event.outcome, "error": None, "scheme": arrival.verdict.scheme}
+        event.turn(EventOutcome.RECEIVED if event.raw_body is None else EventOutcome.UNPARSED)
+        changed |= {column: getattr(event, column) for column in OUTCOME}
+        changed |= {"error": None, "scheme": arrival.verdict.scheme}
     if event.outcome == EventOutcome.REFUSED:
         given = _signature_headers(arrival.headers)
         if given not in event.signature_headers and len(event.signature_headers) < KEPT_HEADER_SETS:

@@ -20,7 +20,7 @@ from recordings.callbacks.reading import Raw, read
 from recordings.callbacks.serializers import Said, understand
 from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
-from recordings.models.callback_event import NOT_APPLIED
+from recordings.models.callback_event import NOT_APPLIED, OUTCOME
 from recordings.models.facts import Facts
 from recordings.models.transcription import receive
 from recordings.vobiz.signature import Verdict, verify
@@ -192,10 +192,10 @@ def _locked(event: CallbackEvent) -> CallbackEvent:
 
 def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, now: datetime) -> None:
     """Write down what became of it. `processed_at` says since when it has had all the effect it may have."""
-    event.outcome, event.error = outcome, error
+    event.turn(outcome)
+    event.error = error
     event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
-    event.seen_at = event.seen_by = None  # this is news
-    event.save(update_fields=["outcome", "error", "processed_at", "recording", "seen_at", "seen_by"])
+    event.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
 
 
 def _note_failure(event: CallbackEvent, error: Exception) -> EventOutcome:
@@ -232,8 +232,9 @@ def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
             return _admit_as_signed(held, verified)
         held.expected_base = door.without_key(door.bases[0])
         if held.trust == Trust.UNSIGNED and not door.account.require_signed:
-            held.outcome, held.error = _unapplied(held), None
-        held.save(update_fields=["outcome", "error", "expected_base"])
+            held.turn(_unapplied(held))
+            held.error = None
+        held.save(update_fields=[*OUTCOME, "error", "expected_base"])
     return held
 
 
@@ -242,15 +243,15 @@ def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackE
     nonces = tuple(dict.fromkeys(nonce for verdict in verified for nonce in verdict.nonces))
     clear = spend(event.key_digest, nonces, event.content_digest)
     event.scheme, event.error, event.attempts = verified[0].scheme, None, 0
-    event.outcome = _unapplied(event) if clear else EventOutcome.CONFLICT
+    event.turn(_unapplied(event) if clear else EventOutcome.CONFLICT)
     if not clear:
         event.error = _(
             "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
         )
     standing = _become(event, trust=Trust.SIGNED)
     if standing.pk != event.pk and clear and standing.outcome == EventOutcome.CONFLICT:
-        standing.outcome = _unapplied(standing)  # there it was a replay, here it has a nonce of its own
-        standing.save(update_fields=["outcome"])
+        standing.turn(_unapplied(standing))  # there it was a replay, here it has a nonce of its own
+        standing.save(update_fields=OUTCOME)
     return standing
 
 
@@ -275,7 +276,8 @@ def _read_again(event: CallbackEvent) -> CallbackEvent:
             content_digest=content.digest
         )
         held.payload, held.kind = dict(content.fields), understand(content.fields).kind
-        held.outcome, held.error = EventOutcome.RECEIVED, None
+        held.turn(EventOutcome.RECEIVED)
+        held.error = None
         held.raw_body = held.raw_form = None
         return _become(held, content_digest=content.digest)
 
@@ -290,8 +292,8 @@ def _open_conflict(event: CallbackEvent) -> CallbackEvent:
             .exists()
         )
         if held.outcome == EventOutcome.CONFLICT and not replayed:
-            held.outcome = _unapplied(held)
-            held.save(update_fields=["outcome"])
+            held.turn(_unapplied(held))
+            held.save(update_fields=OUTCOME)
     return held
 
 
@@ -314,10 +316,10 @@ def _become(event: CallbackEvent, **identity: str) -> CallbackEvent:
         )
         for name, value in before.items():
             setattr(event, name, value)
-        event.outcome = EventOutcome.APPLIED
+        event.turn(EventOutcome.APPLIED)
         event.error = _("The same content came signed, as callback event %s.") % twin.pk
         event.processed_at = twin.processed_at
-        event.save(update_fields=["outcome", "error", "processed_at"])
+        event.save(update_fields=[*OUTCOME, "error", "processed_at"])
         return twin
     return event
 

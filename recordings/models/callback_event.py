@@ -20,6 +20,7 @@ MAX_ATTEMPTS = 8
 NO_EFFECT = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED)
 TROUBLES = (*NO_EFFECT, EventOutcome.UNMATCHED)
 NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
+OUTCOME = ("outcome", "seen_at", "seen_by")  # columns of what became of it
 SHOWN_BODY = 4_000  # characters
 
 
@@ -62,9 +63,11 @@ class CallbackEventQuerySet(VisibleQuerySet):
 
         Each stays as it is and can be processed again; whatever becomes of it then is news again.
         """
-        news = list(self.filter(outcome__in=NO_EFFECT, seen_at=None).values_list("pk", flat=True))
-        CallbackEvent.objects.filter(pk__in=news).update(seen_at=now, seen_by=by)
-        return news
+        chosen = CallbackEvent.objects.order_by().filter(pk__in=list(self.values_list("pk", flat=True)))
+        # the UPDATE asks for itself: what has had its effect, or failed anew, this moment is something else
+        chosen.filter(outcome__in=NO_EFFECT, seen_at=None).update(seen_at=now, seen_by=by)
+        marked = chosen.filter(seen_at=now, seen_by=by)
+        return sorted(marked.values_list("pk", flat=True))
 
     def close(self) -> int:
         """received → applied, for those whose recording is not due any more: the API was asked. How many."""
@@ -159,6 +162,11 @@ class CallbackEvent(models.Model):
         if self.raw_body is None:
             return None
         return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
+
+    def turn(self, outcome: EventOutcome) -> None:
+        """Another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""
+        self.outcome = outcome
+        self.seen_at = self.seen_by = None
 
     @property
     def awaits_read_back(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -13,12 +15,18 @@ from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription
 from tests.callbacks.posting import deliver, encode, fresh_nonces, path_of, post, signature
 from tests.callbacks.rows import DOCUMENTED, KEY, everything, the_event
+from tests.meanwhile import before_statement
 from tests.vobiz.payloads import payload
 
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
 STOPPED = payload("flow_callback__stopped")
 WRONG = "a wrong token"
+
+
+@pytest.fixture
+def asha(db: None) -> User:
+    return User.objects.create_user("asha", is_staff=True)
 
 
 def fresh(recording: Recording) -> Recording:
@@ -178,3 +186,89 @@ def test_applying_an_applied_event_changes_nothing(client: Client, recording: Re
     later = timezone.now() + timedelta(days=1)
     assert processing.apply(the_event(), now=later) == EventOutcome.APPLIED
     assert everything(Recording, Transcription, CallbackEvent, but=set()) == before
+
+
+# What somebody has seen is news again once anything becomes of it
+
+
+def see(event: CallbackEvent, by: User) -> None:
+    """`by` marks it as seen."""
+    assert CallbackEvent.objects.filter(pk=event.pk).mark_seen(by=by, now=timezone.now()) == [event.pk]
+    event.refresh_from_db()
+
+
+def is_news(event: CallbackEvent) -> bool:
+    event.refresh_from_db()
+    return (event.seen_at, event.seen_by) == (None, None)
+
+
+def test_a_seen_refused_event_that_is_a_conflict_by_now_is_news(
+    client: Client, recording: Recording, asha: User
+) -> None:
+    nonces = fresh_nonces()
+    deliver(client, KEY, SPOKEN, nonces=nonces)
+    deliver(client, KEY, ENDED, token=WRONG, nonces=nonces)
+    refused = CallbackEvent.objects.latest("pk")
+    see(refused, asha)
+    assert processing.process_again(refused, now=timezone.now()) == EventOutcome.REFUSED
+    assert not is_news(refused)
+    recording.account.set_token(WRONG, now=timezone.now())
+    assert processing.process_again(refused, now=timezone.now()) == EventOutcome.CONFLICT
+    assert is_news(refused)
+
+
+def test_a_seen_refused_event_that_is_unreadable_by_now_is_news(
+    client: Client, recording: Recording, asha: User
+) -> None:
+    headers = {**signature("recording", KEY, token=WRONG), "Content-Encoding": "gzip"}
+    post(client, path_of("recording", KEY), b"abc", headers=headers)
+    event = the_event()
+    see(event, asha)
+    recording.account.set_token(WRONG, now=timezone.now())
+    assert processing.process_again(event, now=timezone.now()) == EventOutcome.UNPARSED
+    assert is_news(event)
+
+
+def test_a_seen_event_whose_content_is_applied_through_another_is_not_seen_any_more(
+    client: Client, recording: Recording, asha: User
+) -> None:
+    replayed = fresh_nonces()
+    deliver(client, KEY, {"Event": "ping"}, nonces=replayed)
+    deliver(client, KEY, ENDED, nonces=replayed)
+    deliver(client, KEY, ENDED, token=WRONG)
+    replay, refused = CallbackEvent.objects.exclude(outcome=EventOutcome.APPLIED).order_by("pk")
+    see(replay, asha)
+    see(refused, asha)
+    recording.account.set_token(WRONG, now=timezone.now())
+    assert processing.process_again(refused, now=timezone.now()) == EventOutcome.APPLIED
+    assert is_news(replay)
+    assert is_news(refused)
+
+
+def test_a_seen_replay_that_comes_again_with_a_nonce_of_its_own_and_cannot_be_read_is_news(
+    client: Client, recording: Recording, asha: User
+) -> None:
+    replayed = fresh_nonces()
+    deliver(client, KEY, SPOKEN, nonces=replayed)
+    path, gzip = path_of("recording", KEY), {"Content-Encoding": "gzip"}
+    post(client, path, b"abc", headers={**signature("recording", KEY, nonces=replayed), **gzip})
+    event = CallbackEvent.objects.latest("pk")
+    see(event, asha)
+    post(client, path, b"abc", headers={**signature("recording", KEY), **gzip})
+    assert is_news(event)
+    assert event.outcome == EventOutcome.UNPARSED
+
+
+def test_an_event_that_has_its_effect_while_it_is_marked_is_not_seen(
+    client: Client, recording: Recording, asha: User
+) -> None:
+    for fields in (ENDED, {"a": "b"}):
+        deliver(client, KEY, fields, token=WRONG)
+    event, other = CallbackEvent.objects.order_by("pk")
+    CallbackEvent.objects.filter(pk=other.pk).update(outcome=EventOutcome.FAILED)
+    recording.account.set_token(WRONG, now=timezone.now())
+    marked = 'UPDATE "recordings_callbackevent" SET "seen_at"'
+    with before_statement(marked, lambda: processing.process_again(event, now=timezone.now())):
+        assert CallbackEvent.objects.mark_seen(by=asha, now=timezone.now()) == [other.pk]
+    assert event.outcome == EventOutcome.APPLIED
+    assert is_news(event)

@@ -27,7 +27,6 @@ from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import AccessAction, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
-from recordings.models.callback_event import NO_EFFECT
 
 MOST_AT_ONCE = 200
 WORDS = {
@@ -49,6 +48,10 @@ WORDS = {
 UNSIGNED_REFUSED = gettext_lazy(
     "It has no signature, and the account required one, so nothing of it was applied. If unsigned callbacks are to be "
     "taken, say so on the account's page, and process it again."
+)
+UNASKED = gettext_lazy(
+    "It names a recording that is not known here, and Vobiz is not asked about it: the account is switched off or has "
+    "no token. Once that is cured, a sync may find the recording and apply this."
 )
 
 
@@ -225,9 +228,7 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
             "error": shown.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
-            "may_mark_seen": self.has_process_permission(request)
-            and outcome in NO_EFFECT
-            and not obj.seen_at,
+            "may_mark_seen": self.has_process_permission(request) and obj.is_closable,
             "seen": _("Seen by %(who)s") % {"who": shown.words(obj.seen_by)} if obj.seen_at else "",
             "sections": [self._delivery(request, obj)],
         }
@@ -284,4 +285,6 @@ def _outcome_words(event: CallbackEvent) -> str:
     """What became of it, and what to do."""
     if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
         return str(UNSIGNED_REFUSED)
+    if event.outcome == EventOutcome.UNMATCHED and event.account.is_unasked:
+        return str(UNASKED)
     return str(WORDS[EventOutcome(event.outcome)])

@@ -192,7 +192,8 @@ def _locked(event: CallbackEvent) -> CallbackEvent:
 
 def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, now: datetime) -> None:
     """Write down what became of it. `processed_at` says since when it has had all the effect it may have."""
-    event.turn(outcome)
+    if outcome != EventOutcome.UNMATCHED or event.outcome != outcome:  # unmatched as before is no news
+        event.turn(outcome)
     event.error = error
     event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
     event.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])

@@ -46,6 +46,10 @@ class AccountQuerySet(LeasedQuerySet):
         """The accounts that commands and pages work with."""
         return self.filter(is_active=True)
 
+    def unasked(self) -> AccountQuerySet:
+        """Those for which Vobiz is asked nothing, until somebody switches them on or gives them a token."""
+        return self.filter(Q(is_active=False) | Q(encrypted_token=None))
+
     def archived_automatically(self) -> AccountQuerySet:
         """Those whose recordings are archived without anybody asking for it."""
         return self.switched_on().filter(archive_automatically=True)
@@ -199,6 +203,11 @@ class Account(Leased):
     def masked_auth_id(self) -> str:
         """`MA_…668`: enough to know it by, for messages."""
         return f"{self.auth_id[:3]}…{self.auth_id[-3:]}"
+
+    @property
+    def is_unasked(self) -> bool:
+        """As `AccountQuerySet.unasked`."""
+        return not self.is_active or self.encrypted_token is None
 
     @property
     def token(self) -> str:

@@ -16,7 +16,7 @@ from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
 
 MAX_ATTEMPTS = 8
-# What will have no effect by itself
+# What will have no effect by itself, whatever its account; see `closable`
 NO_EFFECT = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED)
 TROUBLES = (*NO_EFFECT, EventOutcome.UNMATCHED)
 NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
@@ -58,6 +58,11 @@ class CallbackEventQuerySet(VisibleQuerySet):
         """Those that had no effect yet, or never will, and that nobody has marked as seen."""
         return self.filter(outcome__in=TROUBLES, seen_at=None)
 
+    def closable(self) -> CallbackEventQuerySet:
+        """Those that will have no effect by themselves, and that nobody has marked as seen; see `is_closable`."""
+        nobody_asks = Q(outcome=EventOutcome.UNMATCHED, account__in=Account.objects.unasked())
+        return self.filter(Q(outcome__in=NO_EFFECT) | nobody_asks, seen_at=None)
+
     def mark_seen(self, *, by: User, now: datetime) -> list[int]:
         """Somebody knows of those that will have no effect by themselves, so they ask for nobody. Those that were news.
 
@@ -65,7 +70,7 @@ class CallbackEventQuerySet(VisibleQuerySet):
         """
         chosen = CallbackEvent.objects.order_by().filter(pk__in=list(self.values_list("pk", flat=True)))
         # the UPDATE asks for itself: what has had its effect, or failed anew, this moment is something else
-        chosen.filter(outcome__in=NO_EFFECT, seen_at=None).update(seen_at=now, seen_by=by)
+        chosen.closable().update(seen_at=now, seen_by=by)
         marked = chosen.filter(seen_at=now, seen_by=by)
         return sorted(marked.values_list("pk", flat=True))
 
@@ -162,6 +167,15 @@ class CallbackEvent(models.Model):
         if self.raw_body is None:
             return None
         return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
+
+    @property
+    def is_closable(self) -> bool:
+        """It will have no effect by itself, and nobody has marked it as seen.
+
+        An unmatched one waits for Vobiz to be asked, which nobody does where the account is off or has no token.
+        """
+        waits_for_ever = self.outcome == EventOutcome.UNMATCHED and self.account.is_unasked
+        return self.seen_at is None and (self.outcome in NO_EFFECT or waits_for_ever)
 
     def turn(self, outcome: EventOutcome) -> None:
         """Another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from recordings import overview
 from recordings.admin.callback_events import MOST_AT_ONCE
 from recordings.callbacks.doors import digest_of
 from recordings.choices import EventOutcome
@@ -256,6 +258,31 @@ def test_of_a_selection_only_what_will_have_no_effect_by_itself_is_marked_as_see
     assert said(answer) == "4 callbacks are marked as seen."
     assert said(again) == "Nothing was chosen that this is for."
     assert LogEntry.objects.count() == 4
+
+
+@pytest.mark.parametrize("unasked", [{"is_active": False}, {"encrypted_token": None}])
+def test_an_unmatched_one_that_nobody_will_ask_vobiz_about_can_be_closed(
+    account: Account, staff: Person, unasked: dict[str, Any]
+) -> None:
+    events = [an_event(account, outcome="unmatched") for _ in range(2)]
+    client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    seen = reverse("admin:recordings_callbackevent_seen", args=[events[0].pk])
+    page = client.get(page_of(events[0])).content.decode()
+    assert seen not in page
+    assert "The next sync reads it back" in page
+    Account.objects.filter(pk=account.pk).update(**unasked)
+    page = client.get(page_of(events[0])).content.decode()
+    assert seen in page
+    assert "Vobiz is not asked about it" in page
+
+    assert said(client.post(seen, follow=True)) == "1 callback is marked as seen."
+    chosen = {"action": "mark_seen", "_selected_action": [event.pk for event in events]}
+    assert said(client.post(LIST, chosen, follow=True)) == "1 callback is marked as seen."
+
+    assert not overview.callback_troubles(client.get("/admin/").wsgi_request.user)
+    client.post(reverse("admin:recordings_callbackevent_process", args=[events[0].pk]))
+    events[0].refresh_from_db()
+    assert (events[0].outcome, events[0].seen_at is None) == ("unmatched", False)
 
 
 def test_what_was_seen_and_fails_anew_is_news_again(account: Account, staff: Person) -> None:

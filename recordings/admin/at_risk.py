@@ -90,7 +90,7 @@ class AtRiskPages(ReadOnlyAdmin):
         now = timezone.now()
         rows = _chosen(request, _at_risk(request, now).order_by("leaves_at"))
         asked = 0
-        for batch in in_batches(rows, without="provider_data"):
+        for batch in in_batches(rows, without=("provider_data",)):
             asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).ask_for_archive(now)
             self.log_each(request, batch, _("Asked for it to be archived."))
         level, words = _asked_words(asked, has_worker=Worker.objects.alive(now).exists())
@@ -120,7 +120,7 @@ class AtRiskPages(ReadOnlyAdmin):
     def _mark(self, request: HttpRequest, rows: QuerySet[Any], *, to: str) -> HttpResponseRedirect:
         note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
         now, accounts, marked = timezone.now(), _accounts(request), 0
-        for batch in in_batches(rows, without="provider_data"):
+        for batch in in_batches(rows, without=("provider_data",)):
             chosen: Any = Recording.objects.filter(pk__in=[row.pk for row in batch])
             news = set(chosen.mark_seen(by=request.user, note=note, now=now, accounts=accounts))
             said = _("Marked as seen: %s") % note if note else _("Marked as seen.")

@@ -11,11 +11,11 @@ from django.db.models import QuerySet
 BATCH = 500  # rows written at once
 
 
-def in_batches(rows: QuerySet[Any], *, without: str) -> Iterator[list[Any]]:
-    """Lists of BATCH rows, `without` their heaviest column. Which they are is read first: writing changes it."""
+def in_batches(rows: QuerySet[Any], *, without: tuple[str, ...]) -> Iterator[list[Any]]:
+    """Lists of BATCH rows, `without` their heaviest columns. Which they are is read first: writing changes it."""
     keys = list(rows.values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH):
-        yield list(rows.model._default_manager.filter(pk__in=keys[start : start + BATCH]).defer(without))
+        yield list(rows.model._default_manager.filter(pk__in=keys[start : start + BATCH]).defer(*without))
 
 
 def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:

@@ -29,6 +29,7 @@ from recordings.choices import AccessAction, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
 
 MOST_AT_ONCE = 200
+HEAVY = ("payload", "raw_body")  # columns: a body that could not be read may be megabytes
 WORDS = {
     EventOutcome.RECEIVED: gettext_lazy(
         "Kept, and not applied yet. An unsigned one is applied when Vobiz's API has been asked about the recording."
@@ -68,7 +69,7 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
     )  # fmt: skip
     list_select_related = ("account", "recording__call")
-    list_deferred = ("payload", "raw_body", "recording__provider_data", "recording__call__provider_data")
+    list_deferred = (*HEAVY, "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
     search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
     actions = ("process_selected", "mark_seen")
@@ -186,7 +187,7 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
 
     def _mark(self, request: HttpRequest, rows: Any) -> None:
         now, marked = timezone.now(), 0
-        for batch in in_batches(rows, without="payload"):
+        for batch in in_batches(rows, without=HEAVY):
             chosen: Any = CallbackEvent.objects.filter(pk__in=[event.pk for event in batch])
             news = set(chosen.mark_seen(by=request.user, now=now))
             self.log_each(request, [event for event in batch if event.pk in news], _("Marked as seen."))

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from recordings import overview
@@ -283,6 +285,20 @@ def test_an_unmatched_one_that_nobody_will_ask_vobiz_about_can_be_closed(
     client.post(reverse("admin:recordings_callbackevent_process", args=[events[0].pk]))
     events[0].refresh_from_db()
     assert (events[0].outcome, events[0].seen_at is None) == ("unmatched", False)
+
+
+def test_a_selection_is_marked_as_seen_without_reading_what_was_delivered(
+    account: Account, boss: Client
+) -> None:
+    event = an_event(account, outcome="unparsed", raw_body=b"megabytes")
+
+    with CaptureQueriesContext(connection) as asked:
+        boss.post(LIST, {"action": "mark_seen", "_selected_action": [event.pk]})
+
+    assert CallbackEvent.objects.get().seen_at is not None
+    assert [
+        query["sql"] for query in asked if "raw_body" in query["sql"] or '"payload"' in query["sql"]
+    ] == []
 
 
 def test_what_was_seen_and_fails_anew_is_news_again(account: Account, staff: Person) -> None:

@@ -21,6 +21,7 @@ from recordings.vobiz.objects import RecordingObject
 if TYPE_CHECKING:
     from recordings.models.account import Account
 
+READ_AT_ONCE = 1_000  # rows
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
 # As Recording.was_cut. Every NULL is asked for by name, so that the opposite (~WAS_CUT) finds those rows.
 WAS_CUT = Q(
@@ -67,9 +68,8 @@ class RecordingQuerySet(AtRiskSet, ArchivingSet, VerifyingSet, SettlingSet):  # 
         )
         young_after = now - timedelta(days=account.retention_days)
         absent, young, known_young = [], 0, 0
-        for pk, recording_id, at in rows.order_by("happened_at", "pk").values_list(
-            "pk", "recording_id", "happened_at"
-        ):
+        found = rows.order_by("happened_at", "pk").values_list("pk", "recording_id", "happened_at")
+        for pk, recording_id, at in found.iterator(chunk_size=READ_AT_ONCE):  # there may be a million
             known_young += at >= young_after
             if recording_id not in listed:
                 young += at >= young_after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 from recordings import sync
 from recordings.choices import SyncState
 from recordings.models import Account, Recording
+from recordings.models.recording_set import READ_AT_ONCE
 from recordings.sync import Scope
+from tests.admin.rows import a_recording
 from tests.ledger import asked
 from tests.sync.conftest import Sync
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
 
+DAY = timedelta(days=1)
 Past = Callable[..., set[str]]
 
 
@@ -169,6 +173,32 @@ def test_at_most_so_many_are_asked_for_in_a_run_the_oldest_first(
     assert gone() == set(synced[:4])
     sync_now(full=True)
     assert gone() == set(synced[:8])
+
+
+def test_looking_for_what_is_missing_holds_no_more_rows_than_are(account: Account, now: datetime) -> None:
+    first = a_recording(account, synced_at=now - timedelta(hours=1), happened_at=now)
+    values = {field.attname: getattr(first, field.attname) for field in first._meta.concrete_fields}
+    count = 4 * READ_AT_ONCE
+    Recording.objects.bulk_create(
+        (
+            Recording(
+                **{**values, "id": None, "recording_id": f"r{number}", "happened_at": now - number * DAY}
+            )
+            for number in range(1, count)
+        ),
+        batch_size=100,
+    )
+    listed = {f"r{number}" for number in range(1, count)} - {"r2", "r3000"}
+
+    tracemalloc.start()
+    missing = Recording.objects.missing(account, listed, now=now)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    oldest_first = ["r3000", "r2", first.recording_id]
+    assert [recording_id for _pk, recording_id in missing.rows] == oldest_first
+    assert (missing.young, missing.known_young) == (2, 31)
+    assert peak < count * 150  # bytes: all of them at once are more than 200 each
 
 
 def test_another_accounts_recordings_are_not_missing_from_this_ones_list(

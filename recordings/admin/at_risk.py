@@ -93,7 +93,7 @@ class AtRiskPages(ReadOnlyAdmin):
         for batch in in_batches(rows, without=("provider_data",)):
             asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).ask_for_archive(now)
             self.log_each(request, batch, _("Asked for it to be archived."))
-        level, words = _asked_words(asked, has_worker=Worker.objects.alive(now).exists())
+        level, words = _asked_words(asked, has_worker=Worker.objects.alive().exists())
         self.say_how_many(request, asked, words, level)
         query = {"since": int(now.timestamp()), "asked": asked} if asked else {}
         return HttpResponseRedirect(f"{self.to_page('at_risk')}?{urlencode(query)}")

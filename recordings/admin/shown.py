@@ -70,7 +70,15 @@ ROLES: dict[str, str] = {
 
 def plain(text: object) -> str:
     """Text from outside with its invisible marks made visible; not yet escaped."""
-    return MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", str(text))
+    return MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", _name(text))
+
+
+def _name(value: object) -> str:
+    """As it calls itself; a recording without an id by when it was asked for, in the reader's zone."""
+    if isinstance(value, Recording) and not value.recording_id and value.requested_at is not None:
+        local = value.requested_at.astimezone(zone_of())
+        return _("recording asked for at %s") % f"{dateformat.format(local, 'j M Y, H:i')} {zone_name(local)}"
+    return str(value)
 
 
 def words(text: object) -> str:

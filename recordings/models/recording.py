@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -250,7 +250,8 @@ class Recording(Archived, Leased):
         ]
 
     def __str__(self) -> str:
-        return self.recording_id or str(_("recording asked for at %s")) % self.requested_at
+        asked = f"{self.requested_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if self.requested_at else "–"
+        return self.recording_id or str(_("recording asked for at %s")) % asked
 
     # What can be seen from the row
 

@@ -176,3 +176,16 @@ def test_a_time_names_its_zone_only_in_the_hour_that_comes_twice() -> None:
     assert "2 Nov 2025, 01:30:00 EDT<" in shown.moment(first, new_york)
     assert "2 Nov 2025, 01:30:00 EST<" in shown.moment(second, new_york)
     assert "2 Nov 2025, 02:30:00<" in shown.moment(datetime(2025, 11, 2, 7, 30, tzinfo=UTC), new_york)
+
+
+def test_a_recording_that_vobiz_has_not_named_yet_is_called_by_the_readers_clock(
+    account: Account, boss: Client
+) -> None:
+    row = a_running(account, recording_id=None, requested_at=AT)
+    name = "recording asked for at 6 Nov 2025, 19:18 IST"
+
+    history = boss.get(reverse("admin:recordings_recording_history", args=[row.pk])).content.decode()
+    export = boss.post(RECORDINGS, {"action": "export_zip", "_selected_action": [row.pk]}).content.decode()
+
+    assert f"History of {name}" in history
+    assert name in export

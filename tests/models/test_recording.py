@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -165,3 +165,10 @@ def test_one_not_started_here_has_no_limit_and_leaves_vobiz_by_the_accounts_days
     assert not row.was_cut
     assert row.added_at is not None
     assert row.leaves_vobiz_at == row.added_at + timedelta(days=30)
+
+
+def test_one_that_vobiz_has_not_named_yet_is_called_by_the_minute_it_was_asked_for_and_its_zone() -> None:
+    at = datetime(2026, 11, 21, 18, 21, 14, 962_487, tzinfo=UTC)
+
+    assert str(Recording(requested_at=at)) == "recording asked for at 2026-11-21 18:21 UTC"
+    assert str(Recording(requested_at=at, recording_id="r1")) == "r1"

@@ -25,7 +25,7 @@ from recordings.admin.finding import number_or_id
 from recordings.admin.taking_out import CsvPages
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
-from recordings.choices import AccessAction, EventOutcome, Scheme, Trust
+from recordings.choices import AccessAction, EventKind, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
 
 MOST_AT_ONCE = 200
@@ -222,7 +222,7 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         return {
             **self._received(obj, hidden=str(CLOSED if reads else HIDDEN)),
             "may_open": reads and has_words,
-            "title": _("Callback about a %s") % obj.get_kind_display(),
+            "title": shown.callback(obj),
             "event": obj,
             "outcome": self.outcome_shown(obj),
             "outcome_words": _outcome_words(obj),
@@ -288,4 +288,6 @@ def _outcome_words(event: CallbackEvent) -> str:
         return str(UNSIGNED_REFUSED)
     if event.outcome == EventOutcome.UNMATCHED and event.account.is_unasked:
         return str(UNASKED)
+    if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:
+        return _("There is nothing in it for this portal.")
     return str(WORDS[EventOutcome(event.outcome)])

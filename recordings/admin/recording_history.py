@@ -142,7 +142,7 @@ def _called_back(request: HttpRequest, recording: Recording) -> list[Happening]:
     return [
         Happening(
             event.received_at,
-            shown.linked(request, event, _("Callback about a %s") % event.get_kind_display()),
+            shown.linked(request, event, shown.callback(event)),
             shown.badge(event.trust, event.get_trust_display()),
             _delivered(event),
         )

@@ -24,13 +24,14 @@ from recordings.choices import (
     Attention,
     CallState,
     Direction,
+    EventKind,
     EventOutcome,
     RecordingStatus,
     SyncState,
     TranscriptionStatus,
     Trust,
 )
-from recordings.models import Call, Recording
+from recordings.models import Call, CallbackEvent, Recording
 from recordings.numbers import grouped
 
 NONE = "–"
@@ -43,6 +44,11 @@ NOT_DIGITS = re.compile(r"[^0-9]+")
 LONG_NUMBER = 28  # characters
 DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
 SHAPES = {"running": "●", "good": "✓", "attention": "!", "bad": "×", "quiet": "·"}
+CALLBACKS = {
+    EventKind.RECORDING: gettext_lazy("Callback about a recording"),
+    EventKind.TRANSCRIPTION: gettext_lazy("Callback about a transcript"),
+    EventKind.OTHER: gettext_lazy("Callback about something else"),
+}
 ROLES: dict[str, str] = {
     CallState.LIVE: "running",
     CallState.ENDED: "quiet",
@@ -250,6 +256,11 @@ def unanswered_words(recording: Recording) -> str:
             "or a callback brings it; if a complete sync after the call's end does not, nothing was recorded."
         )
     return str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING])
+
+
+def callback(event: CallbackEvent) -> str:
+    """What a callback is about."""
+    return str(CALLBACKS[EventKind(event.kind)])
 
 
 def layout(recording: Recording) -> str:

@@ -172,6 +172,40 @@ def test_its_page_shows_fields_trust_scheme_nonces_and_deliveries(account: Accou
     assert 'href="https://media.vobiz.ai' not in page
 
 
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("recording", "Callback about a recording"),
+        ("transcription", "Callback about a transcript"),
+        ("other", "Callback about something else"),
+    ],
+)
+def test_a_callback_says_what_it_is_about_on_its_page_and_in_its_recordings_history(
+    account: Account, boss: Client, kind: str, title: str
+) -> None:
+    recording = a_recording(account)
+    event = an_event(account, recording, kind=kind)
+    of_recording = reverse("admin:recordings_recording_change", args=[recording.pk])
+
+    for url in (page_of(event), of_recording):
+        assert f">{title}</" in boss.get(url).content.decode()
+    assert "It had its effect." in boss.get(page_of(event)).content.decode()
+
+
+def test_a_callback_that_names_nothing_of_ours_is_not_said_to_have_had_an_effect(
+    account: Account, boss: Client
+) -> None:
+    Account.objects.filter(pk=account.pk).update(require_signed=False)
+    Client().post(f"/callbacks/account/{account.callback_key}/", {"foo": "bar"})
+    event = CallbackEvent.objects.get()
+    assert event.outcome == EventOutcome.APPLIED
+
+    page = boss.get(page_of(event)).content.decode()
+
+    assert "There is nothing in it for this portal." in page
+    assert "It had its effect." not in page
+
+
 def test_what_was_said_is_shown_by_a_click_and_not_to_those_who_may_not_read_transcripts(
     account: Account, staff: Person
 ) -> None:

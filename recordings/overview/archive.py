@@ -25,7 +25,8 @@ RATE_OVER = timedelta(days=7)
 class Archiving:
     """How the archive stands: bytes are estimates where they are of what is due, and counted up to MOST rows.
 
-    `a_day`: bytes archived a day, over the last week. `free` is None where the storage does not tell.
+    `oldest_due_at`: since when the one that has been due longest of those that leave first has been so here, whatever
+    its date at Vobiz. `a_day`: bytes archived a day, over the last week. `free` is None where storage does not tell.
     """
 
     last_at: datetime | None
@@ -103,15 +104,15 @@ def archiving(user: Viewer, now: datetime) -> Archiving:
     due = mine.never_archived().filter(
         gone_at_provider_at=None, account__is_active=True, account__archive_automatically=True
     )
-    rows = due.order_by("kept_from").values_list("kept_from", "duration_ms", "file_format", "channels")
-    found = list(rows[: MOST + 1])
+    sizes, since = ("duration_ms", "file_format", "channels"), ("kept_from", "ended_at", "call__created_at")
+    found = list(due.order_by("kept_from").values_list(*sizes, *since)[: MOST + 1])
     sums = Recording.objects.filter(archived_at__gte=now - RATE_OVER).aggregate(sum=Sum("audio_bytes"))
     room, error = space()
     return Archiving(
         last_at=last_at.first(),
         due=counted_as(len(found)),
-        due_bytes=sum(likely_bytes(*row[1:]) for row in found),
-        oldest_due_at=found[0][0] if found else None,
+        due_bytes=sum(likely_bytes(*row[:3]) for row in found),
+        oldest_due_at=min((max(filter(None, row[3:])) for row in found), default=None),
         a_day=(sums["sum"] or 0) // RATE_OVER.days,
         free=room.free if room else None,
         reserve=room.reserve if room else 0,

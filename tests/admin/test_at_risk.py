@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from recordings.choices import Attention
-from recordings.models import Account, Recording, Worker
+from recordings.models import Account, Call, Recording, Worker
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording
 
@@ -247,6 +247,7 @@ def test_the_overviews_card_says_at_risk_lost_and_how_the_archive_stands(
     aged(synced, 25)
     aged(synced, 40)
     aged(synced, 2, archived_at=timezone.now(), **ARCHIVED)
+    Call.objects.update(created_at=timezone.now() - 2 * DAY)
 
     said = text_of(boss, "/admin/")
 
@@ -255,7 +256,22 @@ def test_the_overviews_card_says_at_risk_lost_and_how_the_archive_stands(
     assert "last archived 0 s ago" in said
     assert "<strong>2</strong> due" in said
     assert "over 24 hours" in said
+    assert "the oldest became due 2 days ago" in said
     assert " free" in said
+
+
+def test_an_old_recording_that_was_found_just_now_has_not_been_due_for_long(
+    synced: Account, boss: Client
+) -> None:
+    """It is due since it became known here, or ended, whichever was later."""
+    aged(synced, 20)
+    ended = aged(synced, 20, ended_at=timezone.now() - timedelta(hours=3))
+    Call.objects.filter(pk=ended.call_id).update(created_at=timezone.now() - 20 * DAY)
+
+    said = text_of(boss, "/admin/")
+
+    assert "over 24 hours" not in said
+    assert "the oldest became due 3 h ago" in said
 
 
 def test_archiving_that_pauses_is_a_cross_with_its_reason(synced: Account, boss: Client) -> None:

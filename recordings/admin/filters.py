@@ -101,6 +101,7 @@ class KeptFilter(admin.SimpleListFilter):
     parameter_name = "kept"
     WORDS: ClassVar[dict[str, Any]] = {
         "at_risk": _("at risk: leaves Vobiz soon, not archived"),
+        "due": _("due for a copy"),
         "lost": _("lost"),
         "lost_before": _("gone before the first sync"),
     }
@@ -111,7 +112,7 @@ class KeptFilter(admin.SimpleListFilter):
         return [(value, self.WORDS[value])] if value in self.WORDS else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """By how long each account's audio is kept; what is at risk begins with the first to go."""
+        """By how long each account's audio is kept; what is at risk or due begins with the first to go."""
         rows: Any = queryset
         found: QuerySet[Any] = queryset
         now, accounts = timezone.now(), Account.objects.visible_to(request.user).order_by()
@@ -120,6 +121,8 @@ class KeptFilter(admin.SimpleListFilter):
                 kept_days = {account.retention_days for account in accounts}
                 at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
                 found = at_risk.annotate(list_order=F("leaves_at"))
+            case "due":
+                found = rows.awaiting_copy(accounts).annotate(list_order=F("kept_from"))
             case "lost":
                 found = rows.lost(now, accounts)
             case "lost_before":

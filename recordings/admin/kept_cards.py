@@ -57,6 +57,7 @@ def archive_card(look: Look) -> dict[str, Any] | None:
         "last_at": shown.moment(archiving.last_at, look.zone) if archiving.last_at else "",
         "last_ago": shown.ago(archiving.last_at, look.now) if archiving.last_at else "",
         "due": archiving.due,
+        "due_url": listed("recording", kept="due"),
         "due_bytes": size(archiving.due_bytes, at_least=archiving.due.more),
         "oldest": shown.ago(archiving.oldest_due_at, look.now) if archiving.oldest_due_at is not None else "",
         "free": size(archiving.free) if archiving.free is not None else "",

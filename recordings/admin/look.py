@@ -66,7 +66,7 @@ class Look:
             leaves_first_at=first_at,
             lost=overview.lost(user, now, seen) if recordings else Counted(),
             lost_before=overview.lost_before(user, now, seen) if recordings else Counted(),
-            archiving=overview.archiving(user, now) if recordings else None,
+            archiving=overview.archiving(user, now, seen) if recordings else None,
             for_a_person=overview.for_a_person(user) if recordings else {},
             broken_syncs=overview.broken_syncs(user, seen) if syncs else {},
             callback_troubles=overview.callback_troubles(user) if callbacks else {},

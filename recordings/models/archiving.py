@@ -28,6 +28,23 @@ class ArchivingSet(LeasedQuerySet):
             recording_id__isnull=False,
         )
 
+    def awaiting_copy(self, accounts: Collection[Any]) -> Self:
+        """Those of these accounts that are to get a copy, now or at their next try: of itself, or as a person asked.
+
+        Each has `kept_from`: since when Vobiz has its audio.
+        """
+        active = [account for account in accounts if account.is_active]
+        automatic = [account.pk for account in active if account.archive_automatically]
+        # so that SQLite reads those without a copy, not the accounts
+        rows = self.to_fetch().annotate(kept_from=KEPT_FROM, whose=F("account_id") + 0)
+        if len(automatic) == len(active):
+            return rows.filter(whose__in=automatic)
+        rows = rows.filter(whose__in=[account.pk for account in active])
+        if not automatic:
+            asked = self.model._default_manager.filter(archive_asked_at__isnull=False)
+            return rows.filter(pk__in=asked.order_by().values("pk"))
+        return rows.filter(Q(whose__in=automatic) | Q(archive_asked_at__isnull=False))
+
     def to_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
         """Those of these accounts that are due for a copy by `now`, nearest to leaving Vobiz first."""
         return self.to_fetch().due(now).filter(account__in=accounts).nearest_to_leaving(accounts)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, Sum
+from django.db.models import Case, Count, Q, Sum, When
 
 from recordings import storage
 from recordings.choices import Channels, FileFormat, RecordingStatus
@@ -95,17 +95,21 @@ def lost_before(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:
     return counted(Recording.objects.visible_to(user).order_by().lost_before(now, seen).values_list("pk"))
 
 
-def archiving(user: Viewer, now: datetime) -> Archiving:
-    """How archiving goes. What is due is of the accounts that the user sees; the room there is, is everybody's."""
+def archiving(user: Viewer, now: datetime, seen: Collection[Any]) -> Archiving:
+    """How archiving goes. What is due is of the accounts that the user sees; the room there is, is everybody's.
+
+    `seen`: what `accounts` gave.
+    """
     mine = Recording.objects.visible_to(user)
     last_at = (
         mine.filter(archived_at__isnull=False).order_by("-archived_at").values_list("archived_at", flat=True)
     )
-    due = mine.never_archived().filter(
-        gone_at_provider_at=None, account__is_active=True, account__archive_automatically=True
-    )
-    sizes, since = ("duration_ms", "file_format", "channels"), ("kept_from", "ended_at", "call__created_at")
-    found = list(due.order_by("kept_from").values_list(*sizes, *since)[: MOST + 1])
+    sizes = ("duration_ms", "file_format", "channels")
+    since = ("kept_from", "ended_at", "call__created_at", "asked_at")
+    # where archiving goes by itself, that somebody asks for it makes nothing due that was not
+    asked_at = Case(When(account__archive_automatically=False, then="archive_asked_at"))
+    rows = mine.awaiting_copy(seen).annotate(asked_at=asked_at).order_by("kept_from")
+    found = list(rows.values_list(*sizes, *since)[: MOST + 1])
     sums = Recording.objects.filter(archived_at__gte=now - RATE_OVER).aggregate(sum=Sum("audio_bytes"))
     room, error = space()
     return Archiving(

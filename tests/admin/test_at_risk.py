@@ -265,13 +265,15 @@ def test_an_old_recording_that_was_found_just_now_has_not_been_due_for_long(
 ) -> None:
     """It is due since it became known here, or ended, whichever was later."""
     aged(synced, 20)
-    ended = aged(synced, 20, ended_at=timezone.now() - timedelta(hours=3))
+    ended = aged(synced, 20, ended_at=timezone.now() - timedelta(hours=3), archive_asked_at=timezone.now())
     Call.objects.filter(pk=ended.call_id).update(created_at=timezone.now() - 20 * DAY)
 
     said = text_of(boss, "/admin/")
 
     assert "over 24 hours" not in said
     assert "the oldest became due 3 h ago" in said
+    Account.objects.update(archive_automatically=False)
+    assert "the oldest became due 0 s ago" in text_of(boss, "/admin/")
 
 
 def test_archiving_that_pauses_is_a_cross_with_its_reason(synced: Account, boss: Client) -> None:

@@ -97,12 +97,36 @@ def test_a_member_counts_only_the_rows_of_their_accounts(
 
     assert {url: rows_of(client, url) for url in found} == found
     assert found["/admin/recordings/recording/?kept=at_risk"] == 3
+    assert found["/admin/recordings/recording/?kept=due"] > 3
     assert found["/admin/recordings/recording/?callback=missing"] == 3
     assert found["/admin/recordings/recording/?status__exact=active"] == 1
     assert found["/admin/recordings/call/?state__exact=live"] == 3  # of the two that run, too
     assert found["/admin/recordings/callbackevent/?unsigned=unexpected"] == 5
     assert found[f"/admin/recordings/syncrun/?account={account.pk}&broken=yes"] == 2
     assert "Other" not in client.get("/admin/").content.decode()
+
+
+def test_what_is_due_for_a_copy_is_that_of_accounts_archived_automatically_and_what_was_asked_for(
+    account: Account, stranger: Account, boss: Client
+) -> None:
+    Account.objects.filter(pk=stranger.pk).update(archive_automatically=False)
+    now = timezone.now()
+    newer = a_recording(account)
+    older = a_recording(
+        account, happened_at=now - timedelta(days=3), archive_next_at=now + timedelta(hours=1)
+    )
+    asked = a_recording(stranger, happened_at=now - timedelta(days=2), archive_asked_at=now)
+    a_recording(stranger)
+    a_recording(account, gone_at_provider_at=now)
+    a_running(account)
+    due = "/admin/recordings/recording/?kept=due"
+
+    assert dict(numbers(boss))[due] == 3
+    assert list(boss.get(due).context["cl"].result_list) == [older, asked, newer]
+    Account.objects.filter(pk=stranger.pk).update(is_active=False)
+    assert dict(numbers(boss))[due] == rows_of(boss, due) == 2
+    Account.objects.filter(pk=account.pk).update(archive_automatically=False)
+    assert dict(numbers(boss))[due] == rows_of(boss, due) == 0
 
 
 def test_the_list_of_what_leaves_vobiz_begins_with_the_first_to_go(

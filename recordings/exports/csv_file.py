@@ -12,6 +12,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
+from decimal import Decimal
 
 BOM = "\ufeff"
 SKIPPED = " \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what may stand before a formula, seen or not
@@ -32,6 +33,8 @@ def cell(value: object, *, is_number: bool = False) -> str:
     """A value as text that is not run. `is_number`: the column holds telephone numbers. Unknown is empty."""
     if value is None:
         return ""
+    if isinstance(value, Decimal):
+        return _figures(value)
     if isinstance(value, bool) or not isinstance(value, str):
         return str(value)  # our own counts and amounts, with their sign
     text = value.replace("\x00", "")
@@ -46,6 +49,12 @@ def cell(value: object, *, is_number: bool = False) -> str:
 def _guarded(found: re.Match[str]) -> str:
     """An apostrophe before the sign, if there is one."""
     return f"{found[0]}'" if found["sign"] or found["after_bar"] else found[0]
+
+
+def _figures(amount: Decimal) -> str:
+    """`0.005`, `0`: all figures that count, and no exponent."""
+    figures = f"{amount:f}"
+    return figures.rstrip("0").rstrip(".") if "." in figures else figures
 
 
 def moment(at: datetime | None, zone: tzinfo) -> str:

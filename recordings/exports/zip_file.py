@@ -15,9 +15,9 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
-from zipstream import ZipStream
 
 from recordings import storage
+from recordings.exports.dated import DatedZipStream
 from recordings.exports.manifest import Manifest, Sent, Words
 from recordings.exports.plan import Item, Plan
 from recordings.models import Recording
@@ -64,7 +64,7 @@ class ZipFile:
     # All of it is archived: everything is known before the first byte
 
     def _sized(self) -> Any:
-        zipped, manifest = ZipStream(sized=True), self._manifest()
+        zipped, manifest = DatedZipStream(self.zone, sized=True), self._manifest()
         for item in self.plan.items:
             sent = Sent(
                 item, size=item.size or 0, sha256=item.recording.audio_sha256 or "", reason=item.lacks
@@ -93,7 +93,7 @@ class ZipFile:
     # Some of it has to be fetched: what it comes to is only known afterwards
 
     def _unsized(self) -> Iterator[bytes]:
-        zipped, manifest = ZipStream(), self._manifest()
+        zipped, manifest = DatedZipStream(self.zone), self._manifest()
         for item in self.plan.items:
             sent = Sent(item, reason=item.lacks)
             self.sent.append(sent)

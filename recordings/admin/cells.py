@@ -180,8 +180,10 @@ def bar(shared: str | None) -> str | SafeString:
     if shared is None:
         return ""
     words = SHARED[shared]
+    begins = " portal-first" if shared == "first" else ""
     return format_html(
-        '<span class="portal-one-call" title="{}"><span class="visually-hidden"> ({})</span></span>',
+        '<span class="portal-one-call{}" title="{}"><span class="visually-hidden"> ({})</span></span>',
+        begins,
         words,
         words,
     )

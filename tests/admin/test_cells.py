@@ -114,6 +114,7 @@ def test_recordings_of_one_call_share_a_bar_that_is_said_in_words(account: Accou
     assert [rows[row.pk].shared for row in (alone, apart, below)] == [None, "first", "next"]
     page = answer.content.decode()
     assert page.count("portal-one-call") == 2
+    assert page.count("portal-one-call portal-first") == 1
     assert "(the same call as the row above)" in page
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from recordings.models import Account, Call, Preference, Recording
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import PASSWORD, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -186,3 +187,31 @@ def test_a_gap_becomes_certain_after_a_sync_and_the_lane_is_read_aloud(page: Pag
 
     expect(page.locator("#content")).to_contain_text("! not recorded")
     expect(page.locator(".portal-gaps")).to_have_text("5:00 to 10:00 (5:00)")
+
+
+def test_bars_of_different_calls_and_two_badges_in_a_cell_stand_apart(
+    page: Page, portal: LiveServer, admin_login: User
+) -> None:
+    account, now = an_account(), timezone.now()
+    calls = [a_call(account), a_call(account)]
+    for number in range(4):  # two of the first, then two of the other
+        a_recording(account, call=calls[number // 2], happened_at=now - timedelta(minutes=number))
+    at = now - timedelta(minutes=9)
+    a_running(
+        account, status="requested", needs_attention="may_be_recording", requested_at=at, happened_at=at
+    )
+    sign_in(page, portal)
+
+    page.goto("/admin/recordings/recording/")
+
+    bars = boxes(page, ".portal-one-call")
+    below = [after["y"] - before["y"] - before["height"] for before, after in pairwise(bars)]
+    assert [gap > 5 for gap in below] == [False, True, False]
+    badge, flag = boxes(page, "tr:last-child .field-kept span")
+    apart = flag["y"] >= badge["y"] + badge["height"] or flag["x"] >= badge["x"] + badge["width"]
+    assert apart, (badge, flag)
+
+
+def boxes(page: Page, selector: str) -> list[Any]:
+    """Where each of these is drawn, from the top."""
+    return [found.bounding_box() for found in page.locator(selector).all()]

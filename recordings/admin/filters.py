@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,7 @@ from recordings.admin.base import may
 from recordings.admin.shown import plain
 from recordings.admin.whose import accounts_seen
 from recordings.admin.zones import reader_zone
-from recordings.choices import Attention, RecordingStatus
+from recordings.choices import Attention, FileFormat, RecordingStatus, TranscriptionStatus
 from recordings.models import Account
 
 
@@ -95,21 +95,26 @@ class LinkedFilter(admin.SimpleListFilter):
 
 
 class KeptFilter(admin.SimpleListFilter):
-    """How safe the audio is: only a link chooses it, and it is drawn while it is on, so that it can be taken off."""
+    """How safe the audio is. What only a link chooses is drawn while it is on, so that it can be taken off."""
 
     title = _("audio")
     parameter_name = "kept"
     WORDS: ClassVar[dict[str, Any]] = {
+        "archived": _("archived"),
+        "not_yet": _("not archived yet"),
         "at_risk": _("at risk: leaves Vobiz soon, not archived"),
-        "due": _("due for a copy"),
         "lost": _("lost"),
+        "gone": _("gone at Vobiz"),
+    }
+    LINKED: ClassVar[dict[str, Any]] = {
+        "due": _("due for a copy"),
         "lost_before": _("gone before the first sync"),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The one choice, while it is made."""
-        value = request.GET.get(self.parameter_name)
-        return [(value, self.WORDS[value])] if value in self.WORDS else []
+        """Those for everybody, and the one that a link made."""
+        linked = request.GET.get(self.parameter_name)
+        return [*self.WORDS.items(), *((key, words) for key, words in self.LINKED.items() if key == linked)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """By how long each account's audio is kept; what is at risk or due begins with the first to go."""
@@ -117,6 +122,12 @@ class KeptFilter(admin.SimpleListFilter):
         found: QuerySet[Any] = queryset
         now, accounts = timezone.now(), Account.objects.visible_to(request.user).order_by()
         match self.value():
+            case "archived":
+                found = rows.filter(archived_at__isnull=False)
+            case "not_yet":
+                found = rows.to_fetch()
+            case "gone":
+                found = rows.filter(gone_at_provider_at__isnull=False)
             case "at_risk":
                 kept_days = {account.retention_days for account in accounts}
                 at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
@@ -128,6 +139,43 @@ class KeptFilter(admin.SimpleListFilter):
             case "lost_before":
                 found = rows.lost_before(now, accounts)
         return found
+
+
+class FormatFilter(admin.SimpleListFilter):
+    """By what the list calls its format."""
+
+    title = _("format")
+    parameter_name = "format"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Those that Vobiz is known to record in."""
+        return list(FileFormat.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows of this format."""
+        value = self.value()
+        return queryset.filter(file_format=value) if value in FileFormat.values else queryset
+
+
+class TranscriptFilter(admin.SimpleListFilter):
+    """Whether a transcript came."""
+
+    title = _("transcript")
+    parameter_name = "transcript"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """There, or not."""
+        return [("there", _("there")), ("none", _("none"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """One that is waited for is not there."""
+        came = Q(transcription__status=TranscriptionStatus.COMPLETED)
+        match self.value():
+            case "there":
+                return queryset.filter(came)
+            case "none":
+                return queryset.filter(~came)
+        return queryset
 
 
 class SilentFilter(LinkedFilter):

@@ -27,9 +27,11 @@ from recordings.admin.filters import (
     AttentionFilter,
     DayFilter,
     EndedFilter,
+    FormatFilter,
     GapFilter,
     KeptFilter,
     SilentFilter,
+    TranscriptFilter,
 )
 from recordings.admin.finding import number_or_id
 from recordings.admin.live_rows import at_row, focus_on
@@ -59,8 +61,8 @@ class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
     )
     list_display_links = ("when",)
     list_filter = (
-        DateFilter, "status", EndedFilter, AttentionFilter, "origin", AccountFilter,
-        DayFilter, KeptFilter, SilentFilter, GapFilter,
+        DateFilter, DayFilter, "status", EndedFilter, KeptFilter, AttentionFilter, "call__direction", FormatFilter,
+        TranscriptFilter, "origin", AccountFilter, SilentFilter, GapFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")

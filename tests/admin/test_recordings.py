@@ -260,3 +260,52 @@ def test_a_call_lists_every_attempt_to_record_it(account: Account, boss: Client)
     assert "Vobiz wants payment first" in page
     assert "Record…" not in page
     assert "not every call of the account" in boss.get(CALLS).content.decode()
+
+
+def test_the_list_offers_what_people_look_for_before_any_link_chose_it(
+    account: Account, boss: Client
+) -> None:
+    a_recording(account)
+
+    page = boss.get(LIST).content.decode()
+
+    for choice in (
+        "kept=archived", "kept=not_yet", "kept=at_risk", "kept=lost", "kept=gone", "call__direction__exact=inbound",
+        "format=wav", "transcript=there", "transcript=none",
+    ):  # fmt: skip
+        assert f'href="?{choice}"' in page, choice
+    assert "kept=due" not in page
+    assert 'href="?kept=due"' in boss.get(f"{LIST}?kept=due").content.decode()
+
+
+def test_recordings_are_found_by_their_audio_direction_format_and_transcript(
+    account: Account, boss: Client
+) -> None:
+    now = timezone.now()
+    inbound, outbound = (a_call(account, direction=which) for which in ("inbound", "outbound"))
+    copied = {"archived_at": now, "audio": "a", "audio_sha256": "b", "audio_bytes": 1, "container": "mp3"}
+    archived = a_recording(account, call=inbound, file_format="wav", **copied)
+    waiting = a_recording(account, call=outbound)
+    gone = a_recording(account, call=outbound, gone_at_provider_at=now)
+    running = a_running(account, call=inbound)
+    a_transcript(archived)
+    a_transcript(waiting, status="missing", text=None)
+
+    rows = {
+        query: set(found_by_filter(boss, f"?{query}"))
+        for query in (
+            "kept=archived", "kept=not_yet", "kept=gone", "call__direction__exact=inbound", "format=wav",
+            "format=nonsense", "transcript=there", "transcript=none",
+        )
+    }  # fmt: skip
+
+    assert rows == {
+        "kept=archived": {archived},
+        "kept=not_yet": {waiting},
+        "kept=gone": {gone},
+        "call__direction__exact=inbound": {archived, running},
+        "format=wav": {archived},
+        "format=nonsense": {archived, waiting, gone, running},
+        "transcript=there": {archived},
+        "transcript=none": {waiting, gone, running},
+    }

@@ -112,7 +112,7 @@ def _kept(recording: Recording, now: datetime) -> SafeString:
         badge = shown.badge("archived", _("archived"), role="good")
         if recording.verified_at is None:
             return format_html("{}", badge)
-        day = dateformat.format(timezone.localtime(recording.verified_at), "j M Y")
+        day = shown.day(timezone.localtime(recording.verified_at))
         return format_html('<span title="{}">{}</span>', _("verified %s") % day, badge)
     if recording.gone_at_provider_at is not None:
         return format_html("{}", shown.badge("gone", _("gone at Vobiz"), role="bad"))

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings import overview
+from recordings.admin import shown
 from recordings.admin.base import may
-from recordings.admin.shown import plain
 from recordings.admin.whose import accounts_seen
 from recordings.admin.zones import reader_zone
 from recordings.choices import Attention, FileFormat, RecordingStatus, TranscriptionStatus
@@ -29,7 +29,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """The accounts the reader sees."""
-        found = [(str(account.pk), plain(account)) for account in accounts_seen(request)]
+        found = [(str(account.pk), shown.plain(account)) for account in accounts_seen(request)]
         return found if len(found) > 1 else []
 
     def has_output(self) -> bool:
@@ -292,7 +292,7 @@ class DayFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Only the day that a link chose."""
         day = iso_day(request.GET.get(self.parameter_name))
-        return [(day.isoformat(), formats.date_format(day, "DATE_FORMAT"))] if day is not None else []
+        return [(day.isoformat(), shown.day(day))] if day is not None else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of that day; none for what is no day."""

@@ -9,7 +9,6 @@ from typing import Any
 from django.db.models import TextChoices
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import formats
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -254,7 +253,7 @@ def _day(day: Day, most: int) -> DayShown:
         Number(Counted(n), listed("recording", day=day.day.isoformat(), ended=kind.value), kind.value)
         for kind, n in counts.items()
     ]
-    return DayShown(_short(day.day), formats.date_format(day.day, "DATE_FORMAT"), day.total, bars, numbers)
+    return DayShown(_short(day.day), shown.day(day.day), day.total, bars, numbers)
 
 
 def _short(day: date) -> str:
@@ -269,8 +268,8 @@ def _days_words(days: list[Day]) -> str:
         "Recordings a day, from %(first)s to %(last)s: %(completed)d completed, %(cut)d cut short, %(failed)d failed. "
         "The table below has each day."
     ) % {
-        "first": formats.date_format(days[0].day, "DATE_FORMAT"),
-        "last": formats.date_format(days[-1].day, "DATE_FORMAT"),
+        "first": shown.day(days[0].day),
+        "last": shown.day(days[-1].day),
         "completed": sum(day.completed for day in days),
         "cut": sum(day.cut for day in days),
         "failed": sum(day.failed for day in days),

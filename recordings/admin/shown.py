@@ -7,7 +7,7 @@ could turn a line around are shown as what they are.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 
 from django.db import models
@@ -115,6 +115,11 @@ def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
     )
 
 
+def day(on: date) -> str:
+    """`6 Nov 2025`."""
+    return dateformat.format(on, "j M Y")
+
+
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
     """`18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
     zone = zone_of(zone)
@@ -125,7 +130,7 @@ def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
         return time
     if days == 1:
         return _("%s tomorrow") % time
-    return _("%(time)s on %(day)s") % {"time": time, "day": dateformat.format(local, "j M Y")}
+    return _("%(time)s on %(day)s") % {"time": time, "day": day(local)}
 
 
 def zone_name(local: datetime) -> str:

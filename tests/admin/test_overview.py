@@ -397,3 +397,19 @@ def test_a_portal_of_which_vobiz_is_told_another_address_names_it(
     an_ended_start(account, minutes=6)
 
     assert "Vobiz does not reach this portal at https://portal.example.com" in text_of(boss)
+
+
+def test_days_are_written_as_everywhere_else(account: Account, boss: Client) -> None:
+    at = timezone.now() - timedelta(days=3)
+    a_recording(account, happened_at=at)
+    day = at.astimezone(ZoneInfo("Asia/Kolkata")).date()
+    words = f"{day:%-d %b %Y}"
+
+    overview = boss.get("/admin/").content.decode()
+    chosen = boss.get(f"/admin/recordings/recording/?day={day.isoformat()}").content.decode()
+
+    assert f">{words}</td>" in overview
+    assert "Recordings a day, from " in overview
+    assert f"{day:%b}. " not in overview
+    assert words in chosen
+    assert f"{day:%b}. " not in chosen

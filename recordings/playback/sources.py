@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from recordings import storage
 from recordings.audio import inspect
+from recordings.audio.mpeg import frame_of
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.playback.bodies import Slice, Stream
@@ -183,10 +184,13 @@ def _proxied(recording: Recording, asked: ByteRange | None, body: Stream, *, onl
         if stream.unsatisfiable:
             raise OutOfRange(stream.size)
         if stream.start == 0:
-            kind = _type_of(body.peek(SNIFFED))
+            head = body.peek(SNIFFED)
         else:
             with closing(client.open_audio(url, f"bytes=0-{SNIFFED - 1}")) as first:
-                kind = _type_of(next(first.pieces, b""))
+                head = next(first.pieces, b"")
+    kind = _type_of(head)
+    if kind is None and _is_cut(head):
+        raise NoAudio(_("The audio broke off on its way from Vobiz and is incomplete: try again."), 502)
     if kind is None:
         raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
     if asked is None or stream.size is None:
@@ -200,6 +204,15 @@ def _type_of(head: bytes) -> str | None:
         return TYPES["mp3"]
     found = inspect(io.BytesIO(head))
     return TYPES.get(found.container) if found is not None else None
+
+
+def _is_cut(head: bytes) -> bool:
+    """Whether audio seems to begin so, and ends before it can be told of which type it is."""
+    if len(head) < 4:
+        return any(begins.startswith(head[:1]) for begins in (b"RIFF", b"ID3", b"\xff"))
+    if head[:4] in (b"RIFF", b"RF64"):
+        return len(head) < 12
+    return len(head) < SNIFFED and frame_of(head[:4]) is not None
 
 
 def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, kind: str) -> Audio:

@@ -13,6 +13,7 @@ from recordings.playback import bodies
 from recordings.playback.sources import MOST_OF_A_STREAM
 from tests.admin.rows import a_recording
 from tests.conftest import MAIN
+from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.shapes import audio_of
 from vobiz_portal.sandbox.world import World
@@ -98,7 +99,26 @@ def test_what_is_no_audio_is_never_given_on(
     answer = hear(boss, recording, **asked)
 
     assert (answer.status_code, answer["Content-Type"]) == (502, "text/plain; charset=utf-8")
+    assert "broke off" not in answer.content.decode()
     assert AccessEvent.objects.get().result == "failed"
+
+
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=5000-"}])
+@pytest.mark.parametrize(
+    ("container", "cut"), [("mp3", 0), ("mp3", 3), ("mp3", MP3_FRAME_BYTES + 2), ("wav", 3), ("wav", 11)]
+)
+def test_audio_that_broke_off_at_its_beginning_is_not_said_to_be_none(
+    world: World, account: Account, boss: Client, asked: dict[str, str], container: str, cut: int
+) -> None:
+    recording, _audio = made(world, account, container=container)
+    world.faults.plan(Fault(on="media.get", cut=cut, no_length=True, times=None))
+
+    answer = hear(boss, recording, **asked)
+
+    assert answer.status_code == 502
+    assert answer.content.decode() == (
+        "The audio broke off on its way from Vobiz and is incomplete: try again."
+    )
 
 
 def test_what_vobiz_no_longer_has_says_so(world: World, account: Account, boss: Client) -> None:

@@ -221,7 +221,8 @@ def test_without_a_script_there_is_the_browsers_own_player_and_a_form(
 
     player = unscripted.locator("audio[controls]")
     expect(player).to_be_visible()
-    expect(unscripted.locator("#controls")).to_be_hidden()
+    for scripted in ("#controls", "#keys", "#trouble"):
+        expect(unscripted.locator(scripted)).to_be_hidden()
     source = player.get_attribute("src")
     assert source is not None
     part = unscripted.request.get(source, headers={"Range": "bytes=0-99"})

@@ -80,6 +80,7 @@ class LinkedFilter(admin.SimpleListFilter):
 
     words: Any = ""
     value_on = "yes"
+    rows = ""  # the method of the rows' QuerySet that finds them, where that is all
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """The one choice, while it is made."""
@@ -91,7 +92,8 @@ class LinkedFilter(admin.SimpleListFilter):
 
     def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """The rows it finds."""
-        raise NotImplementedError
+        found: QuerySet[Any] = getattr(queryset, self.rows)()
+        return found
 
 
 class KeptFilter(admin.SimpleListFilter):
@@ -200,12 +202,7 @@ class GapFilter(LinkedFilter):
     parameter_name = "gap"
     value_on = "unseen"
     words = _("seen by nobody yet")
-
-    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """As the overview counts them."""
-        rows: Any = queryset
-        found: QuerySet[Any] = rows.without_callback()
-        return found
+    rows = "without_callback"
 
 
 class UnsignedFilter(LinkedFilter):
@@ -229,12 +226,7 @@ class WithoutEffectFilter(LinkedFilter):
     parameter_name = "effect"
     value_on = "none"
     words = _("none, and seen by nobody yet")
-
-    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """As the overview counts them."""
-        rows: Any = queryset
-        found: QuerySet[Any] = rows.without_effect()
-        return found
+    rows = "without_effect"
 
 
 class BrokenFilter(LinkedFilter):
@@ -243,12 +235,7 @@ class BrokenFilter(LinkedFilter):
     title = _("since the last complete one")
     parameter_name = "broken"
     words = _("did not complete")
-
-    def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """By when the last whole one of each account was."""
-        rows: Any = queryset
-        found: QuerySet[Any] = rows.broken_since_whole()
-        return found
+    rows = "broken_since_whole"
 
 
 class EndedFilter(admin.SimpleListFilter):

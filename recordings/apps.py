@@ -16,6 +16,6 @@ class RecordingsConfig(AppConfig):
 
     def ready(self) -> None:
         from recordings import checks  # noqa: F401 - registers the system checks
-        from recordings.models.append_only import after_migrate
+        from recordings.models.access_event import after_migrate
 
         post_migrate.connect(after_migrate, sender=self)

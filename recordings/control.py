@@ -25,10 +25,10 @@ from recordings.choices import (
     StartAnswer,
     TranscriptionStatus,
 )
-from recordings.models import Account, Call, Recording, Transcription
+from recordings.models import Account, Call, Recording, Transcription, claim_recording_id
 from recordings.models.account import new_callback_key
-from recordings.models.facts import Facts
-from recordings.models.recording import StopNote
+from recordings.models.recording.model import StopNote
+from recordings.models.recording.provenance import Facts
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
 from recordings.vobiz.client import WAITING, VobizClient
 from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable, VobizError
@@ -214,7 +214,7 @@ def _settle(recording: Recording, asked: Future[Answer], *, now: datetime) -> No
         _settle_refusal(recording, error, now=now)
         return
     if answer.recording_id is not None:
-        recording.take_id(answer.recording_id)
+        claim_recording_id(recording, answer.recording_id)
     recording.fill(Facts.from_answer(answer), Source.ANSWER)
     recording.confirm()
 

@@ -26,7 +26,7 @@ from django_tasks import task
 from recordings import archive, reconcile, sync
 from recordings.archive import verifying
 from recordings.models import Account, Recording, SyncRun, Worker
-from recordings.models.keeper import KEEPER
+from recordings.models.lease_renewal import KEEPER
 from recordings.reconcile import Settled
 from recordings.vobiz.client import BACKGROUND, WAITING
 

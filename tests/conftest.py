@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from recordings import connect
 from recordings.models import Account
-from recordings.models.append_only import NO_DELETE
+from recordings.models.access_event import NO_DELETE
 from tests import object_storage as s3
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World

@@ -163,13 +163,13 @@ def test_no_import_hides_inside_a_function() -> None:
 
 
 @pytest.mark.parametrize("folder", [*OURS, "tests", "scripts"])
-def test_no_file_is_longer_than_400_lines_and_no_function_than_50(folder: str) -> None:
+def test_no_file_is_longer_than_600_lines_and_no_function_than_50(folder: str) -> None:
     long = []
     for path in sources(folder):
         if "migrations" in path.parts:
             continue
         lines = len(path.read_text(encoding="utf-8").splitlines())
-        long += [f"{path.relative_to(ROOT)}: {lines} lines"] if lines > 400 else []
+        long += [f"{path.relative_to(ROOT)}: {lines} lines"] if lines > 600 else []
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
                 size = node.end_lineno - node.lineno + 1

@@ -28,7 +28,6 @@ from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.recording_page import opened
 from recordings.choices import AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
 from recordings.models import Recording, Transcription
-from recordings.models.file_name import file_name
 from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Slice, Wanted
 
 PLAY = "play"  # the parameter that carries a play id
@@ -155,7 +154,7 @@ class AudioPages(ReadOnlyAdmin):
         with _closed_if_broken(audio):
             note()
         response = _response(audio, only_head=is_head)
-        name = file_name(recording, EXTENSIONS[audio.content_type], shown.zone_of())
+        name = recording.file_name(EXTENSIONS[audio.content_type], shown.zone_of())
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 

@@ -28,9 +28,9 @@ from recordings.archive.outcomes import (
 )
 from recordings.archive.pictures import draw
 from recordings.choices import RecordingStatus
-from recordings.models import Recording
-from recordings.models.archived import Copy
-from recordings.models.keeper import KEEPER, Hold
+from recordings.models import Recording, upsert_recordings
+from recordings.models.lease_renewal import KEEPER, Hold
+from recordings.models.recording.transitions import Copy
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
@@ -244,7 +244,7 @@ class _Copying:
             raise Paused(explain(error, account), may_be_its_own=its_own) from error
         except VobizError as error:
             raise Failed(explain(error, account)) from error
-        report = Recording.objects.upsert(account, [seen], now=self.clock.now())
+        report = upsert_recordings(account, [seen], now=self.clock.now())
         if report.failed:
             raise Failed(report.failed[0].reason)
         try:

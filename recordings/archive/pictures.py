@@ -23,7 +23,7 @@ from recordings import storage
 from recordings.audio import peaks
 from recordings.audio.peaks import Peaks, Undecodable, peaks_of
 from recordings.models import Recording, Waveform
-from recordings.models.keeper import KEEPER
+from recordings.models.lease_renewal import KEEPER
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from recordings import storage
 from recordings.archive.clock import Clock
 from recordings.choices import SPOILT, Attention
 from recordings.models import Account, Recording
-from recordings.models.keeper import KEEPER, Hold
+from recordings.models.lease_renewal import KEEPER, Hold
 
 logger = logging.getLogger(__name__)
 

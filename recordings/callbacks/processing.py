@@ -19,9 +19,9 @@ from recordings.callbacks.inbox import spend
 from recordings.callbacks.reading import Raw, read
 from recordings.callbacks.serializers import Said, understand
 from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
-from recordings.models import Account, CallbackEvent, Recording, SpentNonce
+from recordings.models import Account, CallbackEvent, Recording, SpentNonce, claim_recording_id
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
-from recordings.models.facts import Facts
+from recordings.models.recording.provenance import Facts
 from recordings.models.transcription import receive
 from recordings.vobiz.signature import Verdict, verify
 from recordings.vobiz.wire import one_line
@@ -132,7 +132,7 @@ def _complete(recording: Recording, said: Said, contradiction: str | None) -> st
             recording.flag(Attention.ID_CONFLICT)
         return contradiction
     named = said.recording_id
-    if named is not None and named != recording.recording_id and not recording.take_id(named):
+    if named is not None and named != recording.recording_id and not claim_recording_id(recording, named):
         return _("%s is the id of another recording here.") % named
     facts = said.facts()
     if facts != Facts():

@@ -18,7 +18,7 @@ from recordings.callbacks.vocabulary import (
     in_our_words,
 )
 from recordings.choices import EventKind
-from recordings.models.facts import NAME_LENGTH, URL_LENGTH, Facts
+from recordings.models.recording.provenance import NAME_LENGTH, URL_LENGTH, Facts
 from recordings.vobiz import wire
 
 

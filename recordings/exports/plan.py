@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
-from recordings.models.file_name import file_name
-from recordings.models.file_size import likely_bytes
+from recordings.storage.space import likely_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,9 @@ def _item(recording: Recording, zone: tzinfo, *, may_hear: bool) -> Item:
     if lacks:
         return Item(recording, "", lacks=lacks)
     if recording.archived_at is not None and recording.container is not None:
-        name = file_name(recording, recording.container, zone)
+        name = recording.file_name(recording.container, zone)
         return Item(recording, f"audio/{name}", size=recording.audio_bytes)
-    name = file_name(recording, recording.file_format or "mp3", zone)
+    name = recording.file_name(recording.file_format or "mp3", zone)
     likely = likely_bytes(recording.duration_ms, recording.file_format, recording.channels)
     return Item(recording, f"audio/{name}", likely_size=likely)
 

@@ -7,10 +7,15 @@ from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.preference import Preference
-from recordings.models.recording import Recording
+from recordings.models.recording import (
+    FailedRow,
+    Recording,
+    UpsertReport,
+    claim_recording_id,
+    upsert_recordings,
+)
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
-from recordings.models.upsert import FailedRow, UpsertReport
 from recordings.models.waveform import Waveform
 from recordings.models.worker import Worker
 
@@ -28,4 +33,6 @@ __all__ = [
     "UpsertReport",
     "Waveform",
     "Worker",
+    "claim_recording_id",
+    "upsert_recordings",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -13,18 +15,20 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account
-from recordings.models.constraints import never_empty
 from recordings.models.visibility import VisibleQuerySet
 from recordings.numbers import digits_of, grouped
 from recordings.vobiz.objects import LiveCall
-
-if TYPE_CHECKING:
-    from recordings.models.recording_set import RecordingQuerySet
 
 NUMBER_LENGTH = 255
 SAID_LIVE = (
     "direction", "from_number", "from_digits", "to_number", "to_digits", "vobiz_status", "started_at",
 )  # fmt: skip
+
+
+def never_empty(name: str, *columns: str) -> models.CheckConstraint:
+    """Unknown is NULL: none of these texts may be ""."""
+    empty = [Q(**{column: ""}) for column in columns]
+    return models.CheckConstraint(condition=~reduce(or_, empty), name=name)
 
 
 class CallQuerySet(VisibleQuerySet):
@@ -148,10 +152,9 @@ class Call(models.Model):
             **numbers(live.from_number, live.to_number),
         )
 
-    def open_recordings(self) -> RecordingQuerySet:
-        """Its recordings that run, or may run, oldest first."""
-        running: RecordingQuerySet = self.recordings.filter(status__in=OPEN_STATUSES)
-        return running.order_by("requested_at", "pk")
+    def open_recordings(self) -> models.QuerySet[Any]:
+        """Return its recordings that run, or may run, oldest first."""
+        return self.recordings.filter(status__in=OPEN_STATUSES).order_by("requested_at", "pk")
 
     def end(self, at: datetime) -> bool:
         """Vobiz says the call is over; False if that was known."""

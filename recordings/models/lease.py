@@ -41,7 +41,7 @@ class LeasedQuerySet(VisibleQuerySet):
                 rows = rows.select_for_update(skip_locked=True, of=("self",))
             pks = list(rows.values_list("pk", flat=True)[:limit])
             if pks:
-                taken = self.model._default_manager.filter(pk__in=pks)
+                taken = self.whole_table().filter(pk__in=pks)
                 taken.update(leased_by=by, leased_until=end_of_lease())
         return pks
 

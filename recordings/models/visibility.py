@@ -21,3 +21,7 @@ class VisibleQuerySet(models.QuerySet[Any]):
             return self
         memberships = user.vobiz_accounts.values("pk")  # type: ignore[attr-defined]
         return self.filter(**{f"{self.account_path}__in": memberships})
+
+    def whole_table(self) -> Self:
+        """Return a queryset over every row, without the filters, annotations and order of this one."""
+        return type(self)(model=self.model, using=self._db)

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Sub
 
 from recordings.choices import OPEN_STATUSES, CallState, RecordingStatus, StartAnswer, Trust
 from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
-from recordings.models.recording_set import WAS_CUT
+from recordings.models.recording.queryset import WAS_CUT
 from recordings.overview.counting import MOST, Counted, Viewer, counted
 
 MOST_ACCOUNTS = 200

@@ -13,9 +13,9 @@ from django.db.models import Case, Count, Q, Sum, When
 from recordings import storage
 from recordings.choices import Channels, FileFormat, RecordingStatus
 from recordings.models import Account, Recording
-from recordings.models.file_size import MP3_A_SECOND, WAV_A_SECOND, likely_bytes
 from recordings.overview.counting import MOST, Counted, Viewer, counted, counted_as
 from recordings.storage import Space, StorageError
+from recordings.storage.space import MP3_A_SECOND, WAV_A_SECOND, likely_bytes
 
 DUE_TAKES = timedelta(hours=24)  # longer than this no recording should wait for its copy
 RATE_OVER = timedelta(days=7)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from recordings.callbacks import processing
 from recordings.choices import EventOutcome, Origin
-from recordings.models import CallbackEvent, Recording
+from recordings.models import CallbackEvent, Recording, claim_recording_id, upsert_recordings
 from recordings.models.callback_event import MAX_ATTEMPTS
 from recordings.reconcile.errand import AT_ONCE, Errand
 from recordings.vobiz.client import VobizClient
@@ -82,10 +82,10 @@ class Announced:
         another = _("Vobiz has %s as another recording than this one.") % recording_id
         if claimed_by is not None and seen.call_uuid != claimed_by.call.call_uuid:
             return _put_off(events, another, EventOutcome.CONFLICT)
-        report = Recording.objects.upsert(self.errand.account, [seen], now=asked, origin=Origin.CALLBACK)
+        report = upsert_recordings(self.errand.account, [seen], now=asked, origin=Origin.CALLBACK)
         if report.failed:
             return _put_off(events, report.failed[0].reason, EventOutcome.FAILED)
-        if claimed_by is not None and not claimed_by.take_id(recording_id):
+        if claimed_by is not None and not claim_recording_id(claimed_by, recording_id):
             return _put_off(events, another, EventOutcome.CONFLICT)
         return True
 

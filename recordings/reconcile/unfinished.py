@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from recordings import live
 from recordings.choices import CallState, TranscriptionStatus
-from recordings.models import Call, Recording, Transcription
+from recordings.models import Call, Recording, Transcription, claim_recording_id
 from recordings.reconcile.errand import AT_ONCE, Errand
 from recordings.sync import LATER, SOON, read_back, read_call
 from recordings.vobiz.client import VobizClient
@@ -165,7 +165,7 @@ def _tell_apart(call: Call, *, now: datetime, overdue: bool) -> None:
             continue
         found = later[0] if as_many else min(later, key=partial(_distance, asked))
         free.remove(found)
-        if row.take_id(str(found.recording_id)) and not row.is_open:
+        if claim_recording_id(row, str(found.recording_id)) and not row.is_open:
             row.put_off_read_back(now, until=None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from recordings.models import Recording
+from recordings.models import Recording, upsert_recordings
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotFound
@@ -34,7 +34,7 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
                 now, until=None if is_gone else now + _wait(recording, now, first=SOON)
             )
             return False
-    report = Recording.objects.upsert(recording.account, [seen], now=now)
+    report = upsert_recordings(recording.account, [seen], now=now)
     if report.failed:  # the next answer will hardly differ, and others are to have their turn
         until, reason = now + _wait(recording, now, first=LATER), report.failed[0].reason
         recording.put_off_read_back(now, until=until, error=reason)

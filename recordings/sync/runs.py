@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from recordings.choices import Origin, SyncState
-from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport
+from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport, upsert_recordings
 from recordings.provider import client_for, explain
 from recordings.sync.pages import Pages
 from recordings.sync.scope import Scope, Tally
@@ -186,8 +186,8 @@ class _Run:
 
     def _upsert(self, objects: Iterable[RecordingObject], asked: datetime) -> UpsertReport:
         with transaction.atomic():
-            report: UpsertReport = Recording.objects.upsert(
-                self.account, objects, now=asked, origin=Origin.SYNC, spoken_for=self.adopted
+            report: UpsertReport = upsert_recordings(
+                self.account, objects, now=asked, origin=Origin.SYNC, reserved_ids=self.adopted
             )
             if self.scope.dry_run:
                 transaction.set_rollback(True)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from recordings import tasks
 from recordings.models import Worker
-from recordings.models.keeper import KEEPER
+from recordings.models.lease_renewal import KEEPER
 from recordings.worker.chores import Chores, by_night
 from recordings.worker.queue import open_queue
 from recordings.worker.rounds import SettleRound, archive_round, sync_round

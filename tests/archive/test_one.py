@@ -17,7 +17,7 @@ from recordings.archive import Outcome, Result
 from recordings.archive.pictures import draw_missing
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
-from recordings.models.archived import MANY_TRIES
+from recordings.models.recording.transitions import MANY_TRIES
 from recordings.sync import Scope
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.ledger import asked

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from recordings import archive
 from recordings.archive import Outcome, Result
 from recordings.choices import Origin, RecordingStatus
-from recordings.models import Recording
+from recordings.models import Recording, claim_recording_id
 from recordings.models.account import new_callback_key
 from recordings.storage import StorageError
 from recordings.storage.folder import ArchiveFolder
@@ -74,7 +74,7 @@ def test_what_a_merged_row_archived_meanwhile_is_not_deleted(
     outcomes: list[Outcome] = []
 
     def a_callback_names_it() -> None:
-        assert asked.take_id(str(row.recording_id))
+        assert claim_recording_id(asked, str(row.recording_id))
         outcomes.append(archive.archive_one(Recording.objects.get(pk=asked.pk), by="second", now=now))
 
     Meeting.meanwhile = a_callback_names_it

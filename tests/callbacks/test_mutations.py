@@ -11,7 +11,7 @@ from django.test import Client
 
 from recordings.choices import EventOutcome, RecordingStatus, Source, Trust
 from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription
-from recordings.models.facts import Facts
+from recordings.models.recording.provenance import Facts
 from recordings.vobiz.wire import ID_SHAPE
 from tests.callbacks.mutants import Sent, mutant
 from tests.callbacks.posting import signature

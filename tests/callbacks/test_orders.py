@@ -13,8 +13,17 @@ import pytest
 from django.test import Client
 
 from recordings.choices import EventOutcome, RecordingStatus, Source, StartAnswer
-from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription
-from recordings.models.facts import Facts
+from recordings.models import (
+    Account,
+    Call,
+    CallbackEvent,
+    Recording,
+    SpentNonce,
+    Transcription,
+    claim_recording_id,
+    upsert_recordings,
+)
+from recordings.models.recording.provenance import Facts
 from recordings.vobiz import objects
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, OURS, URL, asked_for, columns_of
@@ -50,7 +59,7 @@ class Story:
         row = self.row
         row.fill(Facts.from_answer(said), Source.ANSWER)
         if said.recording_id is not None:
-            row.take_id(said.recording_id)
+            claim_recording_id(row, said.recording_id)
         row.confirm()
 
     def _deliver(self, door: str, fields: dict[str, Any], key: str = KEY) -> None:
@@ -64,7 +73,7 @@ class Story:
         self._deliver("transcription", SPOKEN)
 
     def sync(self) -> None:
-        Recording.objects.upsert(self.account, [listed()], now=self.now)
+        upsert_recordings(self.account, [listed()], now=self.now)
 
     def state(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that is known; rows that belong to the recording are named by it, events come by content."""

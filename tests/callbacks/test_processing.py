@@ -15,8 +15,8 @@ from recordings.choices import (
     StartAnswer,
     TranscriptionStatus,
 )
-from recordings.models import Account, CallbackEvent, Recording, Transcription
-from recordings.models.facts import Facts
+from recordings.models import Account, CallbackEvent, Recording, Transcription, claim_recording_id
+from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import (
     CALL,
@@ -61,7 +61,7 @@ def test_a_signed_callback_fills_what_is_empty_and_says_where_it_is_from(
 
 
 def test_what_the_api_or_the_start_said_is_never_overwritten(client: Client, recording: Recording) -> None:
-    recording.take_id(DOCUMENTED)
+    claim_recording_id(recording, DOCUMENTED)
     recording.fill(Facts(recording_url="https://media.vobiz.ai/a.mp3"), Source.ANSWER)
     recording.fill(Facts(duration_ms=9_000, ended_at=STARTED_AT), Source.API)
     deliver(client, KEY, ENDED)
@@ -109,7 +109,7 @@ def test_a_callback_that_beats_the_answer_to_the_start_is_an_ordinary_case(
     deliver(client, KEY, ENDED)
     row = fresh(recording)
     row.fill(Facts(api_id=ENDED["api_id"], recording_url="https://media.vobiz.ai/b.mp3"), Source.ANSWER)
-    assert row.take_id(DOCUMENTED)
+    assert claim_recording_id(row, DOCUMENTED)
     row.confirm()
     assert (fresh(row).status, fresh(row).start_answer) == (RecordingStatus.COMPLETED, StartAnswer.ACCEPTED)
 
@@ -117,7 +117,7 @@ def test_a_callback_that_beats_the_answer_to_the_start_is_an_ordinary_case(
 def test_another_recording_id_than_the_known_one_contradicts_and_changes_nothing(
     client: Client, recording: Recording
 ) -> None:
-    recording.take_id(DOCUMENTED)
+    claim_recording_id(recording, DOCUMENTED)
     deliver(client, KEY, {**ENDED, **SPOKEN, "recording_id": "another-recording"})
     row = fresh(recording)
     assert (row.recording_id, row.status) == (DOCUMENTED, RecordingStatus.REQUESTED)
@@ -130,7 +130,7 @@ def test_another_recording_id_than_the_known_one_contradicts_and_changes_nothing
 
 
 def test_an_unsigned_contradiction_does_not_even_raise_a_flag(client: Client, recording: Recording) -> None:
-    recording.take_id(DOCUMENTED)
+    claim_recording_id(recording, DOCUMENTED)
     deliver(client, KEY, {**SPOKEN, "recording_id": "another-recording"}, headers={})
     assert fresh(recording).needs_attention is None
     assert the_event().outcome == EventOutcome.CONFLICT
@@ -143,7 +143,7 @@ def test_another_call_contradicts_unless_the_recording_id_is_the_known_one(
     deliver(client, KEY, {**ENDED, "call_uuid": "another-call"})
     assert fresh(recording).recording_id is None
     assert the_event().outcome == EventOutcome.CONFLICT
-    recording.take_id(DOCUMENTED)
+    claim_recording_id(recording, DOCUMENTED)
     deliver(client, KEY, {**ENDED, "call_uuid": "a-third-call"})
     assert fresh(recording).status == RecordingStatus.COMPLETED
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from recordings.callbacks import processing
 from recordings.choices import EventOutcome, RecordingStatus
-from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription
+from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription, claim_recording_id
 from tests.callbacks.posting import deliver, encode, fresh_nonces, path_of, post, signature
 from tests.callbacks.rows import DOCUMENTED, KEY, everything, the_event
 from tests.meanwhile import before_statement
@@ -172,7 +172,7 @@ def test_a_refused_event_that_could_not_be_read_is_unreadable_once_it_verifies(
 
 
 def test_a_contradiction_that_was_cured_is_applied_again(client: Client, recording: Recording) -> None:
-    recording.take_id("another-recording")
+    claim_recording_id(recording, "another-recording")
     deliver(client, KEY, ENDED)
     assert the_event().outcome == EventOutcome.CONFLICT
     Recording.objects.update(recording_id=DOCUMENTED)

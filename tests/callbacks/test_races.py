@@ -16,8 +16,16 @@ from django.utils import timezone
 from recordings import connect
 from recordings.callbacks import inbox, processing
 from recordings.choices import EventOutcome, RecordingStatus, Source
-from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription
-from recordings.models.facts import Facts
+from recordings.models import (
+    Account,
+    CallbackEvent,
+    Recording,
+    SpentNonce,
+    Transcription,
+    claim_recording_id,
+    upsert_recordings,
+)
+from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, fresh_nonces, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, listed_row
 from tests.conftest import MAIN, TOKENS
@@ -111,11 +119,11 @@ def test_answer_callbacks_and_sync_at_once_make_one_recording(account: Account) 
 
         def answer(row: Recording = row, rid: str = rid) -> None:
             row.fill(Facts(api_id="an-api-id"), Source.ANSWER)
-            assert row.take_id(rid)
+            assert claim_recording_id(row, rid)
             row.confirm()
 
         def sync(rid: str = rid, call: str = call) -> None:
-            Recording.objects.upsert(account, [listed(rid, call_uuid=call)], now=timezone.now())
+            upsert_recordings(account, [listed(rid, call_uuid=call)], now=timezone.now())
 
         answers = at_once(
             answer, sync, posting(ended, key=key), posting(spoken, door="transcription", key=key),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recordings.callbacks.serializers import Said, understand
 from recordings.callbacks.vocabulary import SPELLINGS
 from recordings.choices import EventKind
-from recordings.models.facts import Facts
+from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import as_text
 from tests.callbacks.rows import CALL, DOCUMENTED, ENDED_AT, STARTED_AT, URL
 from tests.vobiz.payloads import payload

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from recordings.models import AccessEvent
-from recordings.models.append_only import NO_DELETE, NO_UPDATE, TABLE, WORDS
+from recordings.models.access_event import NO_DELETE, NO_UPDATE, TABLE, WORDS
 
 DAY = timedelta(days=1)
 

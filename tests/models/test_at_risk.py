@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from recordings.choices import SEEN_CLOSES, Attention
 from recordings.models import Account, Recording
-from recordings.models.archived import Copy
+from recordings.models.recording.transitions import Copy
 from tests.admin.rows import a_recording, a_running
 from tests.meanwhile import before_statement
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recordings.choices import CallState
-from recordings.models import Account, Call, Recording
+from recordings.models import Account, Call, Recording, upsert_recordings
 from recordings.vobiz.objects import LiveCall
 from tests.models.listed import listed
 from tests.models.test_upsert_adoption import asked_for
@@ -126,7 +126,7 @@ def test_a_call_is_of_when_it_started_else_of_its_earliest_recording_else_of_whe
             recording_start_ms=f"{begun}",
             recording_end_ms=f"{begun + 10_080}",
         )
-        Recording.objects.upsert(account, [one], now=now)
+        upsert_recordings(account, [one], now=now)
 
     at = dict(Call.objects.values_list("call_uuid", "happened_at"))
     assert at["only-listed"] == at["unreadable"] == now

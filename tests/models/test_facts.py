@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recordings.choices import Source
 from recordings.models import Account, Recording
-from recordings.models.facts import FACT_COLUMNS, Facts
+from recordings.models.recording.provenance import FACT_COLUMNS, Facts
 from tests.models.test_upsert_adoption import asked_for
 
 SAID = {

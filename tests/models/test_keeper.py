@@ -12,8 +12,8 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from recordings.models import Account
-from recordings.models.keeper import Hold, Keeper
 from recordings.models.lease import HELD_FOR, LEASE, RENEWED_EVERY
+from recordings.models.lease_renewal import Hold, Keeper
 from tests.conftest import MAIN, OTHER, SUB
 from tests.waiting import eventually
 

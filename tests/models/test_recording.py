@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from recordings.choices import Attention, RecordingStatus, StartAnswer
-from recordings.models import Account, Recording
-from recordings.models.recording import STOP_TAKES
+from recordings.models import Account, Recording, upsert_recordings
+from recordings.models.recording.model import STOP_TAKES
 from tests.models.listed import listed
 from tests.models.test_upsert_adoption import asked_for
 
@@ -159,7 +159,7 @@ def test_the_moment_it_cuts_counts_from_its_start_once_that_is_known(account: Ac
 def test_one_not_started_here_has_no_limit_and_leaves_vobiz_by_the_accounts_days(
     account: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
     row = Recording.objects.get()
     assert row.cuts_at is None
     assert not row.was_cut

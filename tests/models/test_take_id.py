@@ -18,8 +18,15 @@ from recordings.choices import (
     TranscriptionStatus,
     Trust,
 )
-from recordings.models import Account, CallbackEvent, Recording, Transcription
-from recordings.models.facts import Facts
+from recordings.models import (
+    Account,
+    CallbackEvent,
+    Recording,
+    Transcription,
+    claim_recording_id,
+    upsert_recordings,
+)
+from recordings.models.recording.provenance import Facts
 from tests.conftest import OTHER, SUB
 from tests.models.listed import CALL, DOCUMENTED, listed, running
 from tests.models.test_upsert_adoption import asked_for
@@ -34,19 +41,19 @@ def mine(account: Account) -> Recording:
 
 def synced(account: Account, now: datetime, **fields: Any) -> Recording:
     """The row a sync made of the same recording."""
-    Recording.objects.upsert(account, [listed(**fields)], now=now)
+    upsert_recordings(account, [listed(**fields)], now=now)
     found: Recording = Recording.objects.get(recording_id=DOCUMENTED)
     return found
 
 
 def test_an_id_nobody_has_is_taken(mine: Recording) -> None:
-    assert mine.take_id(DOCUMENTED)
+    assert claim_recording_id(mine, DOCUMENTED)
     assert mine.recording_id == DOCUMENTED
 
 
 def test_the_same_id_again_is_no_news(mine: Recording) -> None:
-    mine.take_id(DOCUMENTED)
-    assert mine.take_id(DOCUMENTED)
+    claim_recording_id(mine, DOCUMENTED)
+    assert claim_recording_id(mine, DOCUMENTED)
     assert mine.needs_attention is None
 
 
@@ -66,7 +73,7 @@ def test_the_row_asked_for_here_stays_and_takes_all_the_other_has(
         recording=other, status=TranscriptionStatus.COMPLETED, text="hello", trust=Trust.SIGNED
     )
 
-    assert mine.take_id(DOCUMENTED)
+    assert claim_recording_id(mine, DOCUMENTED)
 
     assert not Recording.objects.filter(pk=other.pk).exists()
     assert (mine.recording_id, mine.status, mine.origin) == (
@@ -85,14 +92,14 @@ def test_the_row_asked_for_here_stays_and_takes_all_the_other_has(
 
 def test_after_it_a_sync_finds_nothing_new(mine: Recording, account: Account, now: datetime) -> None:
     synced(account, now)
-    mine.take_id(DOCUMENTED)
-    report = Recording.objects.upsert(account, [listed()], now=now)
+    claim_recording_id(mine, DOCUMENTED)
+    report = upsert_recordings(account, [listed()], now=now)
     assert (report.created, report.updated, report.unchanged) == (0, 0, 1)
 
 
 def test_one_that_runs_according_to_the_list_runs(mine: Recording, account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [running()], now=now)
-    mine.take_id(DOCUMENTED)
+    upsert_recordings(account, [running()], now=now)
+    claim_recording_id(mine, DOCUMENTED)
     assert mine.status == RecordingStatus.ACTIVE
 
 
@@ -100,7 +107,7 @@ def test_what_was_due_or_needed_a_person_goes_along(mine: Recording, account: Ac
     other = synced(account, now)
     other.make_read_back_due(now)
     other.flag(Attention.TRANSCRIPT_REVISED)
-    mine.take_id(DOCUMENTED)
+    claim_recording_id(mine, DOCUMENTED)
     assert (mine.read_back_due_at, mine.needs_attention) == (now, Attention.TRANSCRIPT_REVISED)
 
 
@@ -111,14 +118,14 @@ def test_a_transcript_that_differs_from_the_one_here_is_flagged(
         Transcription.objects.create(
             recording=row, status=TranscriptionStatus.COMPLETED, text=text, trust=Trust.SIGNED
         )
-    mine.take_id(DOCUMENTED)
+    claim_recording_id(mine, DOCUMENTED)
     assert Transcription.objects.get().text == "first"
     assert mine.needs_attention == Attention.TRANSCRIPT_REVISED
 
 
 def test_a_second_id_contradicts_the_first_and_changes_nothing(mine: Recording) -> None:
-    mine.take_id(DOCUMENTED)
-    assert not mine.take_id("another-id")
+    claim_recording_id(mine, DOCUMENTED)
+    assert not claim_recording_id(mine, "another-id")
     assert (mine.recording_id, mine.needs_attention) == (DOCUMENTED, Attention.ID_CONFLICT)
 
 
@@ -126,8 +133,8 @@ def test_an_id_that_another_start_has_contradicts_and_changes_nothing(
     mine: Recording, account: Account
 ) -> None:
     first = Recording.objects.exclude(pk=mine.pk).get()
-    assert first.take_id(DOCUMENTED)
-    assert not mine.take_id(DOCUMENTED)
+    assert claim_recording_id(first, DOCUMENTED)
+    assert not claim_recording_id(mine, DOCUMENTED)
     assert (mine.recording_id, mine.needs_attention) == (None, Attention.ID_CONFLICT)
     assert Recording.objects.filter(recording_id=DOCUMENTED).get() == first
 
@@ -136,14 +143,14 @@ def test_an_id_of_another_call_contradicts_and_changes_nothing(
     mine: Recording, account: Account, now: datetime
 ) -> None:
     synced(account, now, call_uuid="another-call")
-    assert not mine.take_id(DOCUMENTED)
+    assert not claim_recording_id(mine, DOCUMENTED)
     assert Recording.objects.filter(recording_id=DOCUMENTED).exists()
 
 
 def test_an_id_of_another_family_contradicts_and_changes_nothing(mine: Recording, now: datetime) -> None:
     stranger = Account.objects.create(auth_id=OTHER)
     synced(stranger, now, owner=OTHER)
-    assert not mine.take_id(DOCUMENTED)
+    assert not claim_recording_id(mine, DOCUMENTED)
     assert Recording.objects.get(recording_id=DOCUMENTED).account == stranger
 
 
@@ -151,5 +158,5 @@ def test_of_a_subaccount_it_becomes_the_subaccounts(
     mine: Recording, account: Account, subaccount: Account, now: datetime
 ) -> None:
     synced(account, now, owner=SUB)
-    assert mine.take_id(DOCUMENTED)
+    assert claim_recording_id(mine, DOCUMENTED)
     assert (mine.account, mine.call.account, mine.call.call_uuid) == (subaccount, subaccount, CALL)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recordings.choices import Origin, RecordingStatus, Source
-from recordings.models import Account, Call, Recording
+from recordings.models import Account, Call, Recording, upsert_recordings
 from recordings.vobiz.objects import RecordingPage
 from tests.models.listed import DOCUMENTED, listed
 from tests.vobiz.payloads import payload
@@ -32,7 +32,7 @@ def test_each_documented_example_becomes_a_row_with_every_attribute_right(
 ) -> None:
     page = RecordingPage.parse(payload(example), zone=account.zone)
 
-    report = Recording.objects.upsert(account, page.objects, now=now)  # type: ignore[arg-type]
+    report = upsert_recordings(account, page.objects, now=now)  # type: ignore[arg-type]
 
     assert (report.created, report.updated, report.unchanged, report.failed) == (1, 0, 0, [])
     row = Recording.objects.select_related("call").get()
@@ -61,14 +61,14 @@ def test_a_number_is_kept_as_given_and_found_in_any_spelling(account: Account, n
     spellings = ("+919624705678", "919624705678", "09624705678", "96247 05678")
     for at, spelling in enumerate(spellings):
         seen = listed(f"spelling-{at}", call_uuid=f"call-{at}", to_number=spelling)
-        Recording.objects.upsert(account, [seen], now=now)
+        upsert_recordings(account, [seen], now=now)
 
     assert {call.to_number for call in Call.objects.filter(to_digits="919624705678")} == set(spellings)
 
 
 def test_an_empty_and_a_null_conference_name_are_one_and_the_same(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed(conference_name="")], now=now)
-    report = Recording.objects.upsert(account, [listed(conference_name=None)], now=now)
+    upsert_recordings(account, [listed(conference_name="")], now=now)
+    report = upsert_recordings(account, [listed(conference_name=None)], now=now)
 
     assert (report.updated, report.unchanged) == (0, 1)
 
@@ -77,10 +77,10 @@ def test_a_recording_listed_again_unchanged_is_neither_written_nor_locked(
     account: Account, now: datetime
 ) -> None:
     seen = [listed(f"rec-{at}", call_uuid=f"call-{at}") for at in range(20)]
-    Recording.objects.upsert(account, seen, now=now)
+    upsert_recordings(account, seen, now=now)
 
     with CaptureQueriesContext(connection) as captured:
-        report = Recording.objects.upsert(account, seen, now=now + timedelta(hours=1))
+        report = upsert_recordings(account, seen, now=now + timedelta(hours=1))
 
     assert (report.created, report.updated, report.unchanged) == (0, 0, 20)
     assert written(captured) == []
@@ -91,13 +91,13 @@ def test_what_changes_every_day_is_one_narrow_update_and_does_not_count(
     account: Account, now: datetime
 ) -> None:
     ids = [f"rec-{at}" for at in range(20)]
-    Recording.objects.upsert(account, [listed(rid, recording_storage_duration=1) for rid in ids], now=now)
+    upsert_recordings(account, [listed(rid, recording_storage_duration=1) for rid in ids], now=now)
 
     older = [
         listed(rid, recording_storage_duration=2, monthly_recording_storage_amount="0.01") for rid in ids
     ]
     with CaptureQueriesContext(connection) as captured:
-        report = Recording.objects.upsert(account, older, now=now + timedelta(days=1))
+        report = upsert_recordings(account, older, now=now + timedelta(days=1))
 
     assert (report.created, report.updated, report.unchanged) == (0, 0, 20)
     updates = [sql for sql in written(captured) if sql.startswith("UPDATE")]
@@ -108,10 +108,10 @@ def test_what_changes_every_day_is_one_narrow_update_and_does_not_count(
 
 
 def test_a_changed_recording_is_updated_once_and_only_it(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed("rec-1"), listed("rec-2")], now=now)
+    upsert_recordings(account, [listed("rec-1"), listed("rec-2")], now=now)
 
     later = now + timedelta(hours=1)
-    report = Recording.objects.upsert(
+    report = upsert_recordings(
         account, [listed("rec-1"), listed("rec-2", recording_url="https://media.vobiz.ai/new")], now=later
     )
 
@@ -135,15 +135,15 @@ def test_a_changed_recording_is_updated_once_and_only_it(account: Account, now: 
 def test_another_spelling_of_the_same_values_is_no_change(
     account: Account, now: datetime, first: dict[str, object], second: dict[str, object]
 ) -> None:
-    Recording.objects.upsert(account, [listed(**first)], now=now)  # type: ignore[arg-type]
-    report = Recording.objects.upsert(account, [listed(**second)], now=now)  # type: ignore[arg-type]
+    upsert_recordings(account, [listed(**first)], now=now)  # type: ignore[arg-type]
+    report = upsert_recordings(account, [listed(**second)], now=now)  # type: ignore[arg-type]
     assert (report.updated, report.unchanged) == (0, 1)
 
 
 def test_numbers_that_come_later_fill_the_call_and_never_empty_it(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed(from_number="", to_number="")], now=now)
-    Recording.objects.upsert(account, [listed()], now=now)
-    Recording.objects.upsert(account, [listed("rec-2", from_number="", to_number="+14155550100")], now=now)
+    upsert_recordings(account, [listed(from_number="", to_number="")], now=now)
+    upsert_recordings(account, [listed()], now=now)
+    upsert_recordings(account, [listed("rec-2", from_number="", to_number="+14155550100")], now=now)
 
     call = Call.objects.get()
     assert (call.from_number, call.to_number) == ("+918071387423", "919624705678")
@@ -153,7 +153,7 @@ def test_a_trunk_recording_without_times_starts_when_it_was_added_and_says_so(
     account: Account, now: datetime
 ) -> None:
     seen = listed(recording_type="trunk", recording_start_ms=None, recording_end_ms=None)
-    Recording.objects.upsert(account, [seen], now=now)
+    upsert_recordings(account, [seen], now=now)
 
     row = Recording.objects.get()
     assert (row.started_at, row.times_approximate, row.kind) == (row.added_at, True, "trunk")
@@ -162,7 +162,7 @@ def test_a_trunk_recording_without_times_starts_when_it_was_added_and_says_so(
 def test_a_time_without_a_zone_is_read_in_the_accounts_zone_and_marked(
     account: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(account, [listed(add_time="2025-11-06 19:19:10")], now=now)
+    upsert_recordings(account, [listed(add_time="2025-11-06 19:19:10")], now=now)
 
     row = Recording.objects.get()
     assert account.zone == ZoneInfo("Asia/Kolkata")
@@ -170,12 +170,12 @@ def test_a_time_without_a_zone_is_read_in_the_accounts_zone_and_marked(
 
 
 def test_one_id_twice_on_a_page_is_one_row(account: Account, now: datetime) -> None:
-    report = Recording.objects.upsert(account, [listed(), listed()], now=now)
+    report = upsert_recordings(account, [listed(), listed()], now=now)
     assert (report.created, Recording.objects.count()) == (1, 1)
 
 
 def test_a_recording_without_a_call_fails_and_costs_only_itself(account: Account, now: datetime) -> None:
-    report = Recording.objects.upsert(account, [listed("rec-1", call_uuid=None), listed("rec-2")], now=now)
+    report = upsert_recordings(account, [listed("rec-1", call_uuid=None), listed("rec-2")], now=now)
 
     assert (report.created, report.seen) == (1, {"rec-2"})
     assert [(row.recording_id, row.reason) for row in report.failed] == [
@@ -184,14 +184,14 @@ def test_a_recording_without_a_call_fails_and_costs_only_itself(account: Account
 
 
 def test_a_known_recording_that_no_longer_names_its_call_keeps_it(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed()], now=now)
-    report = Recording.objects.upsert(account, [listed(call_uuid="")], now=now)
+    upsert_recordings(account, [listed()], now=now)
+    report = upsert_recordings(account, [listed(call_uuid="")], now=now)
     assert (report.unchanged, report.failed) == (1, [])
 
 
 def test_nul_and_lone_surrogates_become_replacement_characters(account: Account, now: datetime) -> None:
     seen = listed(from_number="+91\x00", conference_name="a\ud800b", unknown={"deep": "\x00"})
-    Recording.objects.upsert(account, [seen], now=now)
+    upsert_recordings(account, [seen], now=now)
 
     row = Recording.objects.select_related("call").get()
     assert (row.call.from_number, row.conference_name) == ("+91\ufffd", "a\ufffdb")

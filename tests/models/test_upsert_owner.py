@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from recordings import connect
-from recordings.models import Account, Recording
+from recordings.models import Account, Recording, upsert_recordings
 from tests.conftest import MAIN, OTHER, SUB, TOKENS
 from tests.models.listed import listed
 
@@ -30,7 +30,7 @@ def test_shown_by_parent_and_subaccount_it_is_one_row_of_the_one_its_uri_names(
     account: Account, subaccount: Account, now: datetime
 ) -> None:
     for asked in (account, subaccount, account):
-        Recording.objects.upsert(asked, [listed("rec-1", owner=SUB)], now=now)
+        upsert_recordings(asked, [listed("rec-1", owner=SUB)], now=now)
 
     assert (Recording.objects.count(), owner_of()) == (1, SUB)
 
@@ -38,28 +38,28 @@ def test_shown_by_parent_and_subaccount_it_is_one_row_of_the_one_its_uri_names(
 def test_where_the_uri_names_no_account_it_is_the_one_that_was_asked(
     account: Account, subaccount: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(subaccount, [listed("rec-1", owner=None)], now=now)
+    upsert_recordings(subaccount, [listed("rec-1", owner=None)], now=now)
     assert owner_of() == SUB
 
 
 def test_where_the_uri_names_no_account_it_stays_with_who_has_it(
     account: Account, subaccount: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(subaccount, [listed("rec-1", owner=SUB)], now=now)
-    report = Recording.objects.upsert(account, [listed("rec-1", owner=None)], now=now)
+    upsert_recordings(subaccount, [listed("rec-1", owner=SUB)], now=now)
+    report = upsert_recordings(account, [listed("rec-1", owner=None)], now=now)
     assert (owner_of(), report.unchanged) == (SUB, 1)
 
 
 def test_of_a_subaccount_that_is_not_connected_it_is_the_parents(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed("rec-1", owner=SUB)], now=now)
+    upsert_recordings(account, [listed("rec-1", owner=SUB)], now=now)
     assert owner_of() == MAIN
 
 
 def test_it_becomes_the_subaccounts_once_that_is_connected(account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed("rec-1", owner=SUB)], now=now)
+    upsert_recordings(account, [listed("rec-1", owner=SUB)], now=now)
     connect.store(SUB, TOKENS[SUB], now=now, parent=account)
 
-    Recording.objects.upsert(account, [listed("rec-1", owner=SUB)], now=now)
+    upsert_recordings(account, [listed("rec-1", owner=SUB)], now=now)
 
     assert (Recording.objects.count(), owner_of()) == (1, SUB)
 
@@ -69,7 +69,7 @@ def test_a_subaccount_whose_parent_nobody_has_told_yet_owns_what_names_it(
 ) -> None:
     alone, _ = connect.store(SUB, TOKENS[SUB], now=now)
     for asked in (account, alone, account):
-        report = Recording.objects.upsert(asked, [listed("rec-1", owner=SUB)], now=now)
+        report = upsert_recordings(asked, [listed("rec-1", owner=SUB)], now=now)
         assert report.failed == []
     assert owner_of() == SUB
 
@@ -78,7 +78,7 @@ def test_a_subaccount_whose_parent_nobody_has_told_yet_owns_what_names_it(
 def test_of_another_main_account_it_is_a_failed_row(
     account: Account, other: Account, now: datetime, named: str
 ) -> None:
-    report = Recording.objects.upsert(account, [listed("rec-1", owner=named), listed("rec-2")], now=now)
+    report = upsert_recordings(account, [listed("rec-1", owner=named), listed("rec-2")], now=now)
 
     assert [row.recording_id for row in report.failed] == ["rec-1"]
     assert named in report.failed[0].reason
@@ -90,7 +90,7 @@ def test_of_a_subaccount_of_another_family_it_is_a_failed_row(
     account: Account, other: Account, now: datetime
 ) -> None:
     connect.store(SUB, TOKENS[SUB], now=now, parent=other)
-    report = Recording.objects.upsert(account, [listed("rec-1", owner=SUB)], now=now)
+    report = upsert_recordings(account, [listed("rec-1", owner=SUB)], now=now)
     assert [row.recording_id for row in report.failed] == ["rec-1"]
 
 
@@ -98,9 +98,9 @@ def test_of_a_subaccount_of_another_family_it_is_a_failed_row(
 def test_an_id_that_belongs_to_another_family_is_a_failed_row_and_never_a_move(
     account: Account, other: Account, now: datetime, named: str | None
 ) -> None:
-    Recording.objects.upsert(other, [listed("rec-1", owner=OTHER)], now=now)
+    upsert_recordings(other, [listed("rec-1", owner=OTHER)], now=now)
 
-    report = Recording.objects.upsert(account, [listed("rec-1", owner=named, from_number="x")], now=now)
+    report = upsert_recordings(account, [listed("rec-1", owner=named, from_number="x")], now=now)
 
     assert [row.recording_id for row in report.failed] == ["rec-1"]
     assert "another account family" in report.failed[0].reason

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from recordings.choices import RecordingStatus
-from recordings.models import Account, Call, Recording
+from recordings.models import Account, Call, Recording, claim_recording_id, upsert_recordings
 from tests.conftest import OTHER
 from tests.models.listed import listed
 from tests.models.test_upsert_adoption import asked_for
@@ -25,7 +25,7 @@ def test_two_upserts_of_the_same_new_recordings_make_each_once(
     account: Account, now: datetime, turn: int
 ) -> None:
     page = [listed(f"rec-{turn}-{at}", call_uuid=f"call-{turn}-{at // 3}") for at in range(40)]
-    upsert = partial(Recording.objects.upsert, account, now=now)
+    upsert = partial(upsert_recordings, account, now=now)
 
     reports = together(
         lambda: upsert(page), lambda: upsert(page[::-1]), lambda: upsert(page[20:] + page[:20])
@@ -42,14 +42,14 @@ def test_two_upserts_of_the_same_changes_do_not_lock_each_other_out(
     account: Account, now: datetime, turn: int
 ) -> None:
     ids = [f"rec-{at}" for at in range(40)]
-    Recording.objects.upsert(account, [listed(rid) for rid in ids], now=now)
+    upsert_recordings(account, [listed(rid) for rid in ids], now=now)
     aged = [listed(rid, recording_storage_duration=9) for rid in ids]
     changed = [listed(rid, recording_storage_duration=9, rounded_recording_duration=120) for rid in ids]
 
     together(
-        lambda: Recording.objects.upsert(account, aged, now=now),
-        lambda: Recording.objects.upsert(account, changed[::-1], now=now),
-        lambda: Recording.objects.upsert(account, aged[::-1], now=now),
+        lambda: upsert_recordings(account, aged, now=now),
+        lambda: upsert_recordings(account, changed[::-1], now=now),
+        lambda: upsert_recordings(account, aged[::-1], now=now),
     )
 
     assert Recording.objects.filter(storage_days=9, billed_seconds__in=[60, 120]).count() == 40
@@ -63,10 +63,10 @@ def test_a_start_that_learns_its_id_while_a_sync_lists_it_is_one_row(
     asked_for(account, at=now)  # so that the sync cannot tell whose id it is
 
     together(
-        lambda: row.take_id("rec-1"),
-        lambda: Recording.objects.upsert(account, [listed("rec-1"), listed("rec-2")], now=now),
+        lambda: claim_recording_id(row, "rec-1"),
+        lambda: upsert_recordings(account, [listed("rec-1"), listed("rec-2")], now=now),
     )
-    Recording.objects.upsert(account, [listed("rec-1")], now=now)
+    upsert_recordings(account, [listed("rec-1")], now=now)
 
     row.refresh_from_db()
     assert (row.recording_id, row.status) == ("rec-1", RecordingStatus.COMPLETED)
@@ -83,10 +83,8 @@ def test_a_row_that_another_family_makes_at_the_same_moment_is_found_on_a_second
     page = [listed("rec-1", owner=None), listed("rec-2")]
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            Recording.objects.upsert(other, page[:1], now=now)
-            upsert = pool.submit(
-                closing_connection, partial(Recording.objects.upsert, account, page, now=now)
-            )
+            upsert_recordings(other, page[:1], now=now)
+            upsert = pool.submit(closing_connection, partial(upsert_recordings, account, page, now=now))
             eventually(somebody_waits_for_this_transaction)
         report = upsert.result(timeout=30)
 
@@ -105,11 +103,9 @@ def test_who_holds_the_family_is_waited_for_and_what_he_wrote_is_found_unchanged
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             account.lock_family()
-            upsert = pool.submit(
-                closing_connection, partial(Recording.objects.upsert, account, page, now=now)
-            )
+            upsert = pool.submit(closing_connection, partial(upsert_recordings, account, page, now=now))
             eventually(somebody_waits_for_this_transaction)
-            Recording.objects.upsert(account, page, now=now)
+            upsert_recordings(account, page, now=now)
         report = upsert.result(timeout=30)
 
     assert (report.created, report.updated, report.unchanged) == (0, 0, 2)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from recordings.choices import Attention, Origin, RecordingStatus, Source
-from recordings.models import Account, Call, Recording
-from recordings.models.facts import Facts
+from recordings.models import Account, Call, Recording, upsert_recordings
+from recordings.models.recording.provenance import Facts
 from tests.models.listed import CALL, DOCUMENTED, listed, running
 
 
@@ -29,7 +29,7 @@ def test_what_vobiz_has_as_finished_is_completed_whatever_it_was(
     row: Recording, account: Account, now: datetime, before: str
 ) -> None:
     Recording.objects.filter(pk=row.pk).update(status=before, error="no trace of it")
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
 
     row.refresh_from_db()
     assert (row.status, row.error) == (RecordingStatus.COMPLETED, None)
@@ -48,7 +48,7 @@ def test_a_recording_listed_while_it_runs_is_active_unless_it_was_finished(
     row: Recording, account: Account, now: datetime, before: str, after: str
 ) -> None:
     Recording.objects.filter(pk=row.pk).update(status=before)
-    Recording.objects.upsert(account, [running()], now=now)
+    upsert_recordings(account, [running()], now=now)
 
     row.refresh_from_db()
     assert row.status == after
@@ -67,18 +67,18 @@ def test_what_needed_a_person_is_cleared_by_what_settles_it(
 ) -> None:
     Recording.objects.filter(pk=row.pk).update(needs_attention=attention, error="its answer was lost")
 
-    Recording.objects.upsert(account, [running()], now=now)
+    upsert_recordings(account, [running()], now=now)
     row.refresh_from_db()
     assert (row.needs_attention, row.error) == (while_running, None)
 
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
     row.refresh_from_db()
     assert row.needs_attention == at_the_end
 
 
 def test_null_never_overwrites_a_value(row: Recording, account: Account, now: datetime) -> None:
-    Recording.objects.upsert(account, [listed(conference_name="sales")], now=now)
-    Recording.objects.upsert(
+    upsert_recordings(account, [listed(conference_name="sales")], now=now)
+    upsert_recordings(
         account, [running(conference_name=None, recording_start_ms=None, add_time=None)], now=now
     )
 
@@ -97,8 +97,8 @@ def test_the_apis_latest_word_replaces_every_earlier_one(
     row.fill(Facts(duration_ms=1, recording_url="https://media.vobiz.ai/callback"), Source.CALLBACK)
     row.fill(Facts(recording_url="https://media.vobiz.ai/answer", api_id="the start's"), Source.ANSWER)
 
-    Recording.objects.upsert(account, [listed(recording_duration_ms=2)], now=now)
-    Recording.objects.upsert(account, [listed(recording_duration_ms=3)], now=now)
+    upsert_recordings(account, [listed(recording_duration_ms=2)], now=now)
+    upsert_recordings(account, [listed(recording_duration_ms=3)], now=now)
 
     row.refresh_from_db()
     assert (row.duration_ms, row.api_id) == (3, "the start's")
@@ -111,17 +111,17 @@ def test_what_was_asked_for_here_stays_as_it_was_asked(
     row: Recording, account: Account, now: datetime
 ) -> None:
     before = Recording.objects.values("callback_key", "time_limit", "requested_at", "origin").get()
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
     assert Recording.objects.values("callback_key", "time_limit", "requested_at", "origin").get() == before
 
 
 def test_a_recording_that_was_gone_and_is_listed_again_is_not_gone(
     row: Recording, account: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
     Recording.objects.filter(pk=row.pk).update(gone_at_provider_at=now)
 
-    report = Recording.objects.upsert(account, [listed()], now=now)
+    report = upsert_recordings(account, [listed()], now=now)
 
     row.refresh_from_db()
     assert (row.gone_at_provider_at, report.updated) == (None, 1)
@@ -130,10 +130,10 @@ def test_a_recording_that_was_gone_and_is_listed_again_is_not_gone(
 def test_a_read_back_that_was_due_is_done_when_the_list_shows_the_recording(
     row: Recording, account: Account, now: datetime
 ) -> None:
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
     row.make_read_back_due(now)
 
-    Recording.objects.upsert(account, [listed()], now=now)
+    upsert_recordings(account, [listed()], now=now)
 
     row.refresh_from_db()
     assert row.read_back_due_at is None

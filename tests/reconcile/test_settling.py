@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from recordings import control
 from recordings.choices import Attention, EventOutcome, Origin, RecordingStatus, Source
-from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
+from recordings.models import Account, Call, CallbackEvent, Recording, Transcription, upsert_recordings
 from recordings.reconcile import Settled, settle
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, due_at, listed_row, the_event
@@ -93,7 +93,7 @@ def test_a_sync_that_saw_the_recording_is_its_read_back(
     asked_for(account, recording_id=DOCUMENTED)
     deliver(client, KEY, ENDED, **UNSIGNED)
     later = _later()
-    Recording.objects.upsert(account, [listed()], now=later)
+    upsert_recordings(account, [listed()], now=later)
     assert settle(account, now=later) == Settled(settled=1, open=0)
     assert the_event().outcome == EventOutcome.APPLIED
     assert asked(world) == []

@@ -12,7 +12,7 @@ import pytest
 from recordings import sync
 from recordings.choices import SyncState
 from recordings.models import Account, Recording
-from recordings.models.recording_set import READ_AT_ONCE
+from recordings.models.recording.queryset import READ_AT_ONCE
 from recordings.sync import Scope
 from tests.admin.rows import a_recording
 from tests.ledger import asked

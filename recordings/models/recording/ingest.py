@@ -7,19 +7,18 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from recordings.choices import NOTHING_STARTED, Attention, Origin, RecordingStatus, Source
+from recordings.models.account import Account
 from recordings.models.call import Call, numbers
-from recordings.models.facts import DAILY, FACT_COLUMNS, Facts
+from recordings.models.recording.model import Recording
+from recordings.models.recording.provenance import DAILY, FACT_COLUMNS, Facts
+from recordings.models.recording.transitions import ARCHIVE_COLUMNS
 from recordings.vobiz.objects import RecordingObject
-
-if TYPE_CHECKING:
-    from recordings.models.account import Account
-    from recordings.models.recording import Recording
-    from recordings.models.recording_set import RecordingQuerySet
 
 ANSWER_TAKES = timedelta(seconds=60)  # and no read-back is put off for less
 WRITTEN = (
@@ -53,6 +52,44 @@ class UpsertReport:
     failed: list[FailedRow] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     adopted: set[int] = field(default_factory=set)
+
+
+def upsert_recordings(
+    account: Account,
+    objects: Iterable[RecordingObject],
+    *,
+    now: datetime,
+    origin: Origin = Origin.SYNC,
+    reserved_ids: Collection[int] = (),
+) -> UpsertReport:
+    """Store what the API says of recordings: one recording, one row; unchanged rows are not written.
+
+    An object is matched by `recording_id`; else, if its call has exactly one row without an id, asked for
+    before the object ended, that row takes the id; else it makes its own row. `reserved_ids`: primary keys
+    of rows without an id that must not take one. All in one transaction; two at once are safe.
+    """
+    listed = list(objects)
+    try:
+        with transaction.atomic():
+            return _Upsert(account, now, origin, reserved_ids).run(listed)
+    except IntegrityError:
+        # Another family has made a row of the same id at the same moment: the second look finds it.
+        with transaction.atomic():
+            return _Upsert(account, now, origin, reserved_ids).run(listed)
+
+
+def claim_recording_id(row: Recording, recording_id: str) -> bool:
+    """Give the row the id that an answer or a callback under its key names. False: that contradicts what is known.
+
+    Where another row has the id already (a sync or an account's callback was first), this one stays, takes
+    the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
+    """
+    try:
+        claimed = _claim(row, recording_id)
+    except IntegrityError:  # another family has made a row of this id at the same moment: it is there now
+        claimed = _claim(row, recording_id)
+    row.refresh_from_db()
+    return claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +139,13 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Upsert:
-    """One page of objects into rows, inside the transaction of `RecordingQuerySet.upsert`."""
+class _Upsert:
+    """One page of objects into rows, inside the transaction of `upsert_recordings`."""
 
-    rows: RecordingQuerySet
     account: Account
     now: datetime
     origin: Origin
-    spoken_for: Collection[int]
+    reserved_ids: Collection[int]
     report: UpsertReport = field(default_factory=UpsertReport)
     family: dict[str, Account] = field(init=False)
     outside: dict[str, Account] = field(init=False)
@@ -147,13 +183,14 @@ class Upsert:
 
     def _meet_family(self, objects: Iterable[RecordingObject]) -> None:
         """The account asked with its family, and accounts outside of it that the objects name."""
-        accounts = type(self.account).objects
         self.family = {member.auth_id: member for member in self.account.family()}
         named = {seen.owner_auth_id for seen in objects if seen.owner_auth_id} - self.family.keys()
-        self.outside = {one.auth_id: one for one in accounts.filter(auth_id__in=named)} if named else {}
+        self.outside = (
+            {one.auth_id: one for one in Account.objects.filter(auth_id__in=named)} if named else {}
+        )
 
     def _look_up(self, latest: Collection[str]) -> dict[str, _Known]:
-        found = self.rows.model.objects.filter(recording_id__in=list(latest))
+        found = Recording.objects.filter(recording_id__in=list(latest))
         return {rid: _Known(*rest) for rid, *rest in found.values_list("recording_id", *LOOKED_AT)}
 
     def _place(
@@ -212,19 +249,19 @@ class Upsert:
         for rid, one in sorted(listed.items()):
             row = held.get(rid)
             if row is None:
-                row = self.rows.model(origin=self.origin, status=RecordingStatus.ACTIVE, happened_at=self.now)
+                row = Recording(origin=self.origin, status=RecordingStatus.ACTIVE, happened_at=self.now)
                 made.append(row)
             else:
                 changed.append(row)
             self._set(row, one, calls[one.call_key])
-        rows = self.rows.model.objects
+        rows = Recording.objects
         rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=WRITTEN)
         rows.bulk_create(made)
         self.report.updated += len(changed)
         self.report.created += len(made)
 
     def _lock(self, pks: Collection[int]) -> dict[str, Recording]:
-        found = self.rows.model.objects.select_for_update().filter(pk__in=pks)
+        found = Recording.objects.select_for_update().filter(pk__in=pks)
         return {row.recording_id: row for row in found.order_by("pk")}
 
     def _set(self, row: Recording, one: _Listed, call: Call) -> None:
@@ -255,7 +292,7 @@ class Upsert:
         for pk, values in changes.items():
             alike[tuple(values.items())].append(pk)
         for said, pks in alike.items():
-            self.rows.model.objects.filter(pk__in=pks).update(**dict(said))
+            Recording.objects.filter(pk__in=pks).update(**dict(said))
 
     # Their calls, and the rows that were waiting for them
 
@@ -297,12 +334,12 @@ class Upsert:
         of_call: dict[str, list[_Listed]] = defaultdict(list)
         for one in new.values():
             of_call[one.call_uuid].append(one)
-        rows = self.rows.model.objects.select_for_update(of=("self",)).select_related("call")
+        rows = Recording.objects.select_for_update(of=("self",)).select_related("call")
         family = [member.pk for member in self.family.values()]
         rows = rows.filter(account__in=family, call__call_uuid__in=list(of_call), recording_id=None)
         waiting: dict[str, list[Recording]] = defaultdict(list)
         for row in rows.order_by("pk") if new else ():
-            if row.start_answer not in NOTHING_STARTED and row.pk not in self.spoken_for:
+            if row.start_answer not in NOTHING_STARTED and row.pk not in self.reserved_ids:
                 waiting[row.call.call_uuid].append(row)
         adopted: dict[str, Recording] = {}
         for call_uuid, (row, *others) in waiting.items():
@@ -340,3 +377,57 @@ def _end(seen: RecordingObject, now: datetime) -> datetime:
 def _distance(seen: RecordingObject, asked: datetime, now: datetime) -> tuple[float, str]:
     """How far a recording's start is from the moment one was asked for; the id decides between twins."""
     return abs(((seen.started_at or now) - asked).total_seconds()), seen.recording_id
+
+
+KEPT_COLUMNS = (
+    *ARCHIVE_COLUMNS, "provider_data", "content_hash", "synced_at", "read_back_due_at", "needs_attention",
+)  # fmt: skip
+
+
+def _claim(row: Recording, recording_id: str) -> bool:
+    rows = Recording.objects
+    with transaction.atomic():
+        row.account.lock_family()
+        held = rows.select_for_update().filter(Q(pk=row.pk) | Q(recording_id=recording_id))
+        by_pk = {one.pk: one for one in held.order_by("pk")}
+        mine = by_pk.pop(row.pk)
+        other = next(iter(by_pk.values()), None)
+        if mine.recording_id == recording_id:
+            return True
+        if mine.recording_id is not None or (other is not None and not _may_absorb(mine, other)):
+            mine.flag(Attention.ID_CONFLICT)
+            return False
+        if other is not None:
+            _absorb(mine, other)
+        rows.filter(pk=mine.pk).update(recording_id=recording_id)
+        return True
+
+
+def _may_absorb(row: Recording, other: Recording) -> bool:
+    """Only a row not asked for here, of the same call and account family, is the same recording."""
+    same_family = other.account.family().filter(pk=row.account_id).exists()
+    return other.requested_at is None and same_family and other.call.call_uuid == row.call.call_uuid
+
+
+def _absorb(row: Recording, other: Recording) -> None:
+    """Take the facts and belongings of `other` and delete it: the only deletion of a Recording there is."""
+    for source in (Source.CALLBACK, Source.ANSWER, Source.API):
+        Facts.of(other, source).merge_into(row, source)
+    for column in KEPT_COLUMNS:
+        if getattr(row, column) is None:
+            setattr(row, column, getattr(other, column))
+    row.account_id, row.call_id = other.account_id, other.call_id
+    row.happened_at = row.started_at or row.added_at or row.happened_at
+    row.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
+    other.events.update(recording=row)
+    if (transcript := getattr(other, "transcription", None)) is not None:
+        transcript.hand_over(row)
+    if (waveform := getattr(other, "waveform", None)) is not None:
+        waveform.hand_over(row)
+    known_as = other.status
+    other.delete()
+    if known_as == RecordingStatus.COMPLETED:
+        row.finish()
+    elif known_as == RecordingStatus.ACTIVE:
+        row.move((RecordingStatus.REQUESTED, RecordingStatus.FAILED), RecordingStatus.ACTIVE, error=None)
+        row.clear(Attention.MAY_BE_RECORDING)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -24,17 +25,15 @@ from recordings.choices import (
     StartAnswer,
 )
 from recordings.models.account import Account
-from recordings.models.archived import Archived
-from recordings.models.at_risk import KEPT_FROM
-from recordings.models.call import Call
-from recordings.models.constraints import never_empty
-from recordings.models.facts import NAME_LENGTH, TEXT_FACTS, URL_LENGTH, WORD_LENGTH, Facts
-from recordings.models.lease import Leased
-from recordings.models.merging import take_id
-from recordings.models.recording_set import ALMOST, RecordingQuerySet
+from recordings.models.call import Call, never_empty
+from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
+from recordings.models.recording.queryset import ALMOST, KEPT_FROM, RecordingQuerySet
+from recordings.models.recording.transitions import ArchivedCopy
 
 SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
 STOP_TAKES = timedelta(seconds=60)
+LONGEST_PART = 40  # characters
+_OTHER = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 
 class StopNote(NamedTuple):
@@ -44,7 +43,7 @@ class StopNote(NamedTuple):
     by_id: int | None
 
 
-class Recording(Archived, Leased):
+class Recording(ProviderFacts, ArchivedCopy):
     """One recording, started here or not; one row for one recording at Vobiz."""
 
     account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
@@ -55,9 +54,6 @@ class Recording(Archived, Leased):
     origin = models.CharField(_("origin"), max_length=16, choices=Origin)
     status = models.CharField(_("status"), max_length=16, choices=RecordingStatus)
     error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
-    needs_attention = models.CharField(  # noqa: DJ001
-        _("needs attention"), max_length=32, choices=Attention, null=True, blank=True
-    )
 
     # What was asked for here
     callback_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
@@ -90,27 +86,8 @@ class Recording(Archived, Leased):
         related_name="+",
     )
 
-    # What Vobiz says; `sources` names for each of these where it is from
-    api_id = models.CharField(_("api_id"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
-    recording_url = models.CharField(_("recording URL"), max_length=URL_LENGTH, null=True, blank=True)  # noqa: DJ001
-    kind = models.CharField(_("kind"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
-    file_format = models.CharField(_("format"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
-    conference_name = models.CharField(_("conference"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
-    added_at = models.DateTimeField(_("added at Vobiz"), null=True, blank=True)
-    started_at = models.DateTimeField(_("started"), null=True, blank=True)
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    times_approximate = models.BooleanField(_("times are approximate"), null=True, blank=True)
-    duration_ms = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Milliseconds."))
-    billed_seconds = models.BigIntegerField(_("billed seconds"), null=True, blank=True)
-    storage_days = models.BigIntegerField(_("days in storage"), null=True, blank=True)
-    storage_rate = models.DecimalField(
-        _("storage rate"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD a month.")
-    )
-    monthly_storage_amount = models.DecimalField(
-        _("storage this month"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD.")
-    )
+    # What Vobiz says as a whole
     provider_data = models.JSONField(_("as Vobiz said"), null=True, blank=True)
-    sources = models.JSONField(default=dict, blank=True)
     content_hash = models.BinaryField(max_length=32, null=True, editable=False)
     synced_at = models.DateTimeField(
         _("last changed by the API"),
@@ -295,9 +272,15 @@ class Recording(Archived, Leased):
             return True
         return self.stop_requested_at <= now - STOP_TAKES
 
-    def source_of(self, column: str) -> Source | None:
-        """Where a fact comes from; None for what was decided here or is not known."""
-        return Source(self.sources[column]) if column in self.sources else None
+    def file_name(self, extension: str, zone: tzinfo) -> str:
+        """`2025-11-06_19-19-10_918071387423_919624705678_<id>.mp3`: the time in `zone`, and only [A-Za-z0-9._-].
+
+        What Vobiz calls the numbers and the recording may be any text; other signs become hyphens.
+        """
+        at = self.happened_at.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S")
+        who = (self.call.from_number, self.call.to_number)
+        parts = [_safe(part or "unknown") for part in (*who, self.recording_id or str(self.pk))]
+        return f"{'_'.join([at, *parts])}.{_safe(extension)}"
 
     # Moves. Each is one conditional UPDATE; False means that another was first, which is normal.
 
@@ -373,6 +356,20 @@ class Recording(Archived, Leased):
         moved = Recording.objects.filter(pk=self.pk, status__in=before).update(status=after, **values)
         return bool(moved)
 
+    def forget_coming(self, by: str, name: str) -> bool:
+        """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
+
+        True where no row tells of `name` from now on, so that it may be deleted. Another worker that took the row may
+        have made it the archived copy meanwhile; a merge may have handed it to another row.
+        """
+        held = self._held(by).filter(coming_audio=name)
+        if held.update(coming_audio=None, coming_sha256=None):
+            return True
+        same = Recording.objects.filter(
+            recording_id=self.recording_id
+        )  # this one, or the one it was merged into
+        return not (same.filter(coming_audio=name).exists() or Recording.objects.filter(audio=name).exists())
+
     # Facts
 
     def fill(self, facts: Facts, source: Source) -> list[str]:
@@ -386,15 +383,6 @@ class Recording(Archived, Leased):
         self.refresh_from_db()
         return changed
 
-    def take_id(self, recording_id: str) -> bool:
-        """An answer or a callback under this row's key names its id. False: that contradicts what is known.
 
-        Where another row has the id already (a sync or an account's callback was first), this one stays, takes
-        the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
-        """
-        try:
-            taken = take_id(self, recording_id)
-        except IntegrityError:  # another family has made a row of this id at the same moment: it is there now
-            taken = take_id(self, recording_id)
-        self.refresh_from_db()
-        return taken
+def _safe(text: str) -> str:
+    return _OTHER.sub("-", text).strip("-")[:LONGEST_PART] or "unknown"

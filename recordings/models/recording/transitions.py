@@ -6,18 +6,17 @@ whose SHA-256 and size are in the row.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SEEN_LOST, SPOILT, ArchiveFlag, Attention
-from recordings.models.archiving import attention
 from recordings.models.lease import Leased
 
 SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
@@ -48,7 +47,7 @@ class Copy:
     flag: ArchiveFlag | None
 
 
-class Archived(Leased):
+class ArchivedCopy(Leased):
     """The columns of a Recording that tell of our copy, and the moves of whoever holds its lease."""
 
     audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
@@ -59,6 +58,9 @@ class Archived(Leased):
         _("true duration"), null=True, blank=True, help_text=_("Milliseconds, measured in our copy.")
     )
     audio_channels = models.PositiveSmallIntegerField(_("true channels"), null=True, blank=True)
+    needs_attention = models.CharField(  # noqa: DJ001
+        _("needs attention"), max_length=32, choices=Attention, null=True, blank=True
+    )
     archive_flag = models.CharField(  # noqa: DJ001
         _("flag"), max_length=16, choices=ArchiveFlag, null=True, blank=True
     )
@@ -93,9 +95,6 @@ class Archived(Leased):
     seen_note = models.TextField(_("note"), null=True, blank=True)  # noqa: DJ001
     seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)  # noqa: DJ001
 
-    if TYPE_CHECKING:
-        needs_attention: models.CharField[str | None, str | None]  # the Recording's
-
     class Meta:
         abstract = True
 
@@ -110,20 +109,6 @@ class Archived(Leased):
     def expect_copy(self, by: str, *, name: str, sha256: str) -> bool:
         """A file is about to be put into the archive: whoever comes next knows of it, should we be killed meanwhile."""
         return bool(self._held(by).update(coming_audio=name, coming_sha256=sha256))
-
-    def forget_coming(self, by: str, name: str) -> bool:
-        """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
-
-        True where no row tells of `name` from now on, so that it may be deleted. Another worker that took the row may
-        have made it the archived copy meanwhile; a merge may have handed it to another row.
-        """
-        held = self._held(by).filter(coming_audio=name)
-        if held.update(coming_audio=None, coming_sha256=None):
-            return True
-        recording: Any = self
-        rows: Any = type(self)._default_manager
-        same = rows.filter(recording_id=recording.recording_id)  # this one, or the one it was merged into
-        return not (same.filter(coming_audio=name).exists() or rows.filter(audio=name).exists())
 
     def keep_copy(self, by: str, copy: Copy, *, now: datetime) -> bool:
         """→ archived. The lease stays."""
@@ -226,3 +211,12 @@ def _unseen(reasons: tuple[str, ...]) -> dict[str, Case]:
     return {
         column: Case(When(seen_reason__in=reasons, then=None), default=F(column)) for column in SEEN_COLUMNS
     }
+
+
+def attention(*, cleared: Collection[Attention], asked: Attention | None) -> Case:
+    """What `needs_attention` becomes where those reasons are settled and `asked` is new; another reason stays."""
+    return Case(
+        When(Q(needs_attention=None) | Q(needs_attention__in=cleared), then=Value(asked)),
+        default=F("needs_attention"),
+        output_field=models.CharField(),
+    )

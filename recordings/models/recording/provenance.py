@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SOURCE_RANK, Source
 from recordings.vobiz.objects import RecordingObject, StartAnswer
-
-if TYPE_CHECKING:
-    from recordings.models.recording import Recording
 
 # Vobiz's daily changing fields: written by a narrow update, and not part of the hash.
 DAILY = ("storage_days", "monthly_storage_amount")
@@ -25,6 +25,37 @@ NAME_LENGTH = 256
 URL_LENGTH = 2048
 WORD_LENGTH = 32
 PLACES = Decimal("1e-8")
+
+
+class ProviderFacts(models.Model):
+    """The columns that Vobiz decides. `sources` names for each of them where its value is from."""
+
+    api_id = models.CharField(_("api_id"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
+    recording_url = models.CharField(_("recording URL"), max_length=URL_LENGTH, null=True, blank=True)  # noqa: DJ001
+    kind = models.CharField(_("kind"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
+    file_format = models.CharField(_("format"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
+    conference_name = models.CharField(_("conference"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
+    added_at = models.DateTimeField(_("added at Vobiz"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    times_approximate = models.BooleanField(_("times are approximate"), null=True, blank=True)
+    duration_ms = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Milliseconds."))
+    billed_seconds = models.BigIntegerField(_("billed seconds"), null=True, blank=True)
+    storage_days = models.BigIntegerField(_("days in storage"), null=True, blank=True)
+    storage_rate = models.DecimalField(
+        _("storage rate"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD a month.")
+    )
+    monthly_storage_amount = models.DecimalField(
+        _("storage this month"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD.")
+    )
+    sources = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def source_of(self, column: str) -> Source | None:
+        """Where a fact comes from; None for what was decided here or is not known."""
+        return Source(self.sources[column]) if column in self.sources else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +116,7 @@ class Facts:
         said += [repr(text) for text in beside]
         return hashlib.sha256("\x1f".join(said).encode()).digest()
 
-    def merge_into(self, row: Recording, source: Source) -> list[str]:
+    def merge_into(self, row: ProviderFacts, source: Source) -> list[str]:
         """Set on the (unsaved) `row` what these facts may change; the names of the columns changed."""
         changed = []
         rank = SOURCE_RANK[source]
@@ -110,7 +141,7 @@ class Facts:
         return changed
 
     @classmethod
-    def of(cls, row: Recording, source: Source) -> Facts:
+    def of(cls, row: ProviderFacts, source: Source) -> Facts:
         """The facts a row holds from one source, to hand them to another row."""
         held: Mapping[str, str] = row.sources
         values: dict[str, Any] = {

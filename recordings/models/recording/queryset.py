@@ -1,0 +1,288 @@
+"""Querysets of recordings: what is open, due for a copy, at risk, lost, or due for verification."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, Self
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Case, CharField, ExpressionWrapper, F, Func, Q, Value, When
+from django.db.models.functions import Coalesce
+
+from recordings.choices import (
+    NOTHING_STARTED,
+    OPEN_STATUSES,
+    SEEN_CLOSES,
+    SEEN_LOST,
+    EventKind,
+    Origin,
+    RecordingStatus,
+)
+from recordings.models.account import Account
+from recordings.models.lease import LeasedQuerySet
+
+KEPT_FROM = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
+DRAWN_WITHIN = timedelta(days=7)  # a crash that left a copy without its picture is made good for so long
+# As text in the query, as in the index of open rows: SQLite finds that index for no list of parameters.
+AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
+READ_AT_ONCE = 1_000  # rows
+ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
+# As Recording.was_cut. Every NULL is asked for by name, so that the opposite (~WAS_CUT) finds those rows.
+WAS_CUT = Q(
+    time_limit__isnull=False,
+    duration_ms__isnull=False,
+    stop_requested_at__isnull=True,
+    duration_ms__gte=F("time_limit") * 1_000 - ALMOST,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Rows that a list of Vobiz's does not show.
+
+    `rows`: primary key and recording id of each, oldest first. `young`: how many of them are younger than the
+    account's retention days, after which Vobiz is expected to delete; `known_young`: of how many such rows.
+    """
+
+    rows: tuple[tuple[int, str], ...]
+    young: int
+    known_young: int
+
+
+class RecordingQuerySet(LeasedQuerySet):
+    """Recordings, many at a time."""
+
+    def cut_short(self) -> Self:
+        """Those that ended at their time limit, maybe while the call went on."""
+        return self.filter(WAS_CUT, status=RecordingStatus.COMPLETED)
+
+    def not_cut(self) -> Self:
+        """Those that ended with their call or at a stop."""
+        return self.filter(~WAS_CUT, status=RecordingStatus.COMPLETED)
+
+    def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
+        """Finished rows of an account that the API has shown before `now` and that are not among the ids `listed`."""
+        rows = self.filter(
+            account=account,
+            recording_id__isnull=False,
+            status=RecordingStatus.COMPLETED,
+            gone_at_provider_at=None,
+            synced_at__lt=now,
+        )
+        young_after = now - timedelta(days=account.retention_days)
+        absent, young, known_young = [], 0, 0
+        found = rows.order_by("happened_at", "pk").values_list("pk", "recording_id", "happened_at")
+        for pk, recording_id, at in found.iterator(chunk_size=READ_AT_ONCE):  # there may be a million
+            known_young += at >= young_after
+            if recording_id not in listed:
+                young += at >= young_after
+                absent.append((pk, recording_id))
+        return Missing(tuple(absent), young, known_young)
+
+    def note_gone(self, now: datetime) -> int:
+        """Vobiz has them no longer; how many that is news of."""
+        return self.filter(gone_at_provider_at=None).update(gone_at_provider_at=now)
+
+    # Reconciliation
+
+    def open(self) -> Self:
+        """Those that run, or may run."""
+        return self.filter(status__in=AS_TEXT)
+
+    def to_read_back(self, now: datetime) -> Self:
+        """Those that the API is to be asked about by `now`, longest due first."""
+        return self.filter(read_back_due_at__lte=now, recording_id__isnull=False).order_by("read_back_due_at")
+
+    def unidentified(self) -> Self:
+        """Those asked for here that may run and whose id Vobiz never told."""
+        return self.open().filter(recording_id=None).exclude(start_answer__in=NOTHING_STARTED)
+
+    def to_look_for(self, now: datetime) -> Self:
+        """Of those, the ones whose turn it is to be looked for."""
+        rows = self.unidentified().filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now))
+        return rows.order_by("requested_at", "pk")
+
+    def unheard_of(self, account: Account, *, since: datetime) -> Self:
+        """Those started here since then for which Vobiz had an address and no callback came: so far, or ever."""
+        rows = self.filter(
+            account=account, callback_base__isnull=False, no_callback_at=None, happened_at__gte=since
+        ).exclude(status=RecordingStatus.FAILED)
+        return rows.exclude(start_answer__in=NOTHING_STARTED).exclude(events__kind=EventKind.RECORDING)
+
+    def without_callback(self) -> Self:
+        """Those found to have ended without their callback since somebody last said *seen*.
+
+        A start of which nothing became known is not among them: there may have been nothing to call back about.
+        """
+        unseen = Q(account__gap_seen_at=None) | Q(no_callback_at__gt=F("account__gap_seen_at"))
+        never_known = Q(recording_id=None, status__in=[RecordingStatus.REQUESTED, RecordingStatus.FAILED])
+        return self.filter(unseen, no_callback_at__isnull=False).exclude(never_known)
+
+    def note_silence(self, now: datetime) -> int:
+        """Their callbacks should have come by now."""
+        return self.filter(no_callback_at=None).update(no_callback_at=now)
+
+    def note_heard(self) -> int:
+        """A callback came all the same."""
+        return self.filter(no_callback_at__isnull=False).update(no_callback_at=None)
+
+    # Archiving
+
+    def to_fetch(self) -> Self:
+        """Finished ones that Vobiz still has as far as is known, and we have not."""
+        return self.filter(
+            status=RecordingStatus.COMPLETED,
+            archived_at__isnull=True,
+            gone_at_provider_at__isnull=True,
+            recording_id__isnull=False,
+        )
+
+    def awaiting_copy(self, accounts: Collection[Any]) -> Self:
+        """Those of these accounts that are to get a copy, now or at their next try: of itself, or as a person asked.
+
+        Each has `kept_from`: since when Vobiz has its audio.
+        """
+        active = [account for account in accounts if account.is_active]
+        automatic = [account.pk for account in active if account.archive_automatically]
+        # so that SQLite reads those without a copy, not the accounts
+        rows = self.to_fetch().annotate(kept_from=KEPT_FROM, whose=F("account_id") + 0)
+        if len(automatic) == len(active):
+            return rows.filter(whose__in=automatic)
+        rows = rows.filter(whose__in=[account.pk for account in active])
+        if not automatic:
+            asked = self.whole_table().filter(archive_asked_at__isnull=False)
+            return rows.filter(pk__in=asked.order_by().values("pk"))
+        return rows.filter(Q(whose__in=automatic) | Q(archive_asked_at__isnull=False))
+
+    def to_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
+        """Those of these accounts that are due for a copy by `now`, nearest to leaving Vobiz first."""
+        return self.to_fetch().due(now).filter(account__in=accounts).nearest_to_leaving(accounts)
+
+    def asked_for(self, now: datetime, accounts: Collection[Any]) -> Self:
+        """Those of these accounts that a person wants archived and that are due, longest asked for first."""
+        rows = self.to_fetch().due(now).filter(archive_asked_at__isnull=False)
+        rows = rows.annotate(
+            whose=F("account_id") + 0
+        )  # so that SQLite reads those asked for, not the account
+        return rows.filter(whose__in=[account.pk for account in accounts]).order_by("archive_asked_at", "pk")
+
+    def due(self, now: datetime) -> Self:
+        """Those whose next try is not still to come."""
+        return self.filter(Q(archive_next_at=None) | Q(archive_next_at__lte=now))
+
+    def nearest_to_leaving(self, accounts: Collection[Any]) -> Self:
+        """In the order in which Vobiz is said to delete them. `accounts`: all that the rows belong to."""
+        kept_days = sorted({account.retention_days for account in accounts})
+        if len(kept_days) <= 1:  # then it is the order of the index
+            return self.order_by(KEPT_FROM, "pk")
+        leaves = [
+            When(
+                account__retention_days=days,
+                then=ExpressionWrapper(
+                    KEPT_FROM + Value(timedelta(days=days)), output_field=models.DateTimeField()
+                ),
+            )
+            for days in kept_days
+        ]
+        return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
+
+    def to_draw(self, now: datetime) -> Self:
+        """Those with a copy and no picture of it: whoever made the copy was stopped before that."""
+        rows = self.free().filter(archived_at__gte=now - DRAWN_WITHIN)
+        return rows.filter(waveform=None).order_by("-archived_at")
+
+    def ask_for_archive(self, now: datetime) -> int:
+        """A person wants them archived now: those without a copy become due at once, and come first; how many."""
+        return self.to_fetch().update(archive_next_at=None, archive_asked_at=now)
+
+    # Verification
+
+    def once_copied(self) -> Self:
+        """Those whose row tells of a file that is no copy: it was found missing or altered."""
+        # the status is for the index of what has no copy
+        completed = self.filter(status=RecordingStatus.COMPLETED)
+        return completed.filter(audio__isnull=False, archived_at__isnull=True)
+
+    def to_verify(self, before: datetime, *, after: tuple[int, datetime] | None) -> Any:
+        """Copies that nobody has looked at since `before`, longest ago first, as (primary key, looked at).
+
+        `after`: those that come after this one.
+        """
+        rows = self.filter(archived_at__isnull=False, verified_at__lt=before)
+        if after is not None:
+            pk, at = after
+            rows = rows.filter(Q(verified_at__gt=at) | Q(verified_at=at, pk__gt=pk))
+        return rows.order_by("verified_at", "pk").values_list("pk", "verified_at")
+
+    # At risk and lost
+
+    def never_archived(self) -> Self:
+        """Finished ones of which the archive has nothing, gone at Vobiz or not; each with `kept_from`."""
+        rows = self.annotate(kept_from=KEPT_FROM)
+        return rows.filter(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
+
+    def at_risk(self, now: datetime, within: timedelta, *, kept_days: Collection[int]) -> Self:
+        """Those whose audio Vobiz is said to delete in the time `within` from now.
+
+        `kept_days`: every number of days that one of the accounts is kept for. Each row has its `leaves_at`.
+        """
+        soon, leaves = Q(pk=None), []
+        for days in sorted(set(kept_days)):
+            kept = timedelta(days=days)
+            soon |= Q(
+                account__retention_days=days, kept_from__gt=now - kept, kept_from__lte=now - kept + within
+            )
+            at = ExpressionWrapper(F("kept_from") + Value(kept), models.DateTimeField())
+            leaves.append(When(account__retention_days=days, then=at))
+        rows = self.never_archived().filter(soon, gone_at_provider_at__isnull=True)
+        return rows.annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
+
+    def lost(self, now: datetime, accounts: Iterable[Account]) -> Self:
+        """Those of the accounts that are gone at Vobiz, or past their date, and that nobody has marked as seen."""
+        parts = [_past(account, now) & ~_before(account) for account in accounts]
+        return self._gone(parts)
+
+    def lost_before(self, now: datetime, accounts: Iterable[Account]) -> Self:
+        """Those that were past their date already when their account was first synced completely."""
+        parts = [_past(account, now) & _before(account) for account in accounts]
+        return self._gone(parts)
+
+    def _gone(self, parts: list[Q]) -> Self:
+        return self.never_archived().filter(reduce(or_, parts, Q(pk=None))).exclude(seen_reason=SEEN_LOST)
+
+    def mark_seen(self, *, by: User, note: str, now: datetime, accounts: Collection[Account]) -> list[int]:
+        """Somebody has seen what cannot be cured: it leaves the overview and stays on the row. Those that were news.
+
+        A lost recording is marked so; of any other what asks for a person is closed, where a person can close it.
+        """
+        seen = {"seen_at": now, "seen_by": by, "seen_note": note or None}
+        closed = Case(When(needs_attention__in=SEEN_CLOSES, then=None), default=F("needs_attention"))
+        chosen = self.whole_table().filter(pk__in=list(self.values_list("pk", flat=True)))
+        # each UPDATE asks for itself what is lost or open: what was archived this moment is neither
+        gone = chosen.lost(now, accounts) | chosen.lost_before(now, accounts)
+        gone.update(**seen, seen_reason=SEEN_LOST, needs_attention=closed)
+        # what was seen as lost stays so
+        reason = Case(When(seen_reason=SEEN_LOST, then=Value(SEEN_LOST)), default=F("needs_attention"))
+        asking = chosen.filter(needs_attention__in=SEEN_CLOSES)
+        asking.update(**seen, seen_reason=reason, needs_attention=None)
+        marked = chosen.filter(seen_at=now, seen_by=by)
+        return sorted(marked.values_list("pk", flat=True))
+
+
+def _past(account: Account, now: datetime) -> Q:
+    """Of this account, and no longer at Vobiz, as far as is known."""
+    kept = timedelta(days=account.retention_days)
+    return Q(account=account) & (Q(kept_from__lte=now - kept) | Q(gone_at_provider_at__isnull=False))
+
+
+def _before(account: Account) -> Q:
+    """What a sync found, and was past its date when the first of them was complete; all, until there is one."""
+    found = Q(origin=Origin.SYNC)
+    if account.first_synced_at is None:
+        return found
+    return found & Q(kept_from__lte=account.first_synced_at - timedelta(days=account.retention_days))

@@ -21,14 +21,12 @@ from recordings.choices import (
     Attention,
     Origin,
     RecordingStatus,
-    Source,
     StartAnswer,
     TranscriptionStatus,
 )
-from recordings.models import Account, Call, Recording, Transcription, claim_recording_id
+from recordings.models import Account, Call, Recording, Transcription, record_start_accepted
 from recordings.models.account import new_callback_key
-from recordings.models.recording.model import StopNote
-from recordings.models.recording.provenance import Facts
+from recordings.models.recording.model import StopRequest
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
 from recordings.vobiz.client import WAITING, VobizClient
 from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable, VobizError
@@ -213,10 +211,7 @@ def _settle(recording: Recording, asked: Future[Answer], *, now: datetime) -> No
     except VobizError as error:
         _settle_refusal(recording, error, now=now)
         return
-    if answer.recording_id is not None:
-        claim_recording_id(recording, answer.recording_id)
-    recording.fill(Facts.from_answer(answer), Source.ANSWER)
-    recording.confirm()
+    record_start_accepted(recording, answer)
 
 
 def _callback_url(door: str, recording: Recording) -> str:
@@ -234,7 +229,7 @@ def _settle_refusal(recording: Recording, error: VobizError, *, now: datetime) -
     elif isinstance(error, Unreachable | NotConnected):
         recording.fail(words, StartAnswer.NOT_SENT)
     else:
-        recording.note_unknown(words)
+        recording.mark_unconfirmed(words)
         return
     Transcription.objects.filter(recording=recording, status=TranscriptionStatus.EXPECTED).update(
         status=TranscriptionStatus.MISSING
@@ -269,8 +264,8 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         return StopResult(StopOutcome.ALREADY_OVER)
     if not recording.recording_url:
         return StopResult(StopOutcome.NO_URL)
-    before = recording.stop_note
-    first = recording.note_stop(by, now=now)
+    before = recording.stop_request
+    first = recording.request_stop(by, now=now)
     recording.refresh_from_db()
     if not recording.is_open:
         return StopResult(StopOutcome.ALREADY_OVER)
@@ -282,7 +277,7 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
     except VobizError as error:
         asked = [(recording, before)] if first else []
         return _settle_stop([recording], recording.call, error, asked=asked, now=now)
-    recording.clear(Attention.STOP_UNCONFIRMED)
+    recording.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=1)
 
 
@@ -296,14 +291,14 @@ def stop_all(
     running: list[Recording] = list(call.open_recordings())
     if expected is not None and frozenset(row.pk for row in running) != expected:
         return StopResult(StopOutcome.SET_CHANGED)
-    asked = [(row, row.stop_note) for row in running if row.note_stop(by, now=now)]
+    asked = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
     try:
         with client_for(call.account, patience=WAITING) as client:
             client.stop_all_recordings(call.call_uuid)
     except VobizError as error:
         return _settle_stop(running, call, error, asked=asked, now=now)
     for row in running:
-        row.clear(Attention.STOP_UNCONFIRMED)
+        row.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=len(running))
 
 
@@ -312,7 +307,7 @@ def _settle_stop(
     call: Call,
     error: VobizError,
     *,
-    asked: list[tuple[Recording, StopNote]],
+    asked: list[tuple[Recording, StopRequest]],
     now: datetime,
 ) -> StopResult:
     """404: the call is over and so are its recordings. Not heard: it may be asked again. Lost: unconfirmed.
@@ -325,12 +320,12 @@ def _settle_stop(
         call.end(now)
         for row in rows:
             if row.recording_id is not None:
-                row.make_read_back_due(now)
+                row.schedule_read_back(now)
         return StopResult(StopOutcome.ALREADY_OVER)
     if isinstance(error, Refused | Unreachable | NotConnected):
         for row, before in asked:
             row.withdraw_stop(now, back_to=before)
         return StopResult(StopOutcome.FAILED, error=words)
     for row in rows:
-        row.flag(Attention.STOP_UNCONFIRMED)
+        row.flag_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.UNCONFIRMED, error=words)

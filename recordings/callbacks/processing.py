@@ -19,7 +19,7 @@ from recordings.callbacks.inbox import spend
 from recordings.callbacks.reading import Raw, read
 from recordings.callbacks.serializers import Said, understand
 from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
-from recordings.models import Account, CallbackEvent, Recording, SpentNonce, claim_recording_id
+from recordings.models import Account, CallbackEvent, Recording, SpentNonce, claim_recording_id, merge_facts
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
 from recordings.models.recording.provenance import Facts
 from recordings.models.transcription import receive
@@ -112,13 +112,14 @@ def _effect(event: CallbackEvent, *, due_at: datetime | None) -> tuple[EventOutc
     if said.kind == EventKind.RECORDING:
         Recording.objects.filter(pk=recording.pk).note_heard()
     if due_at is not None:
-        recording.make_read_back_due(due_at)
+        recording.schedule_read_back(due_at)
     if said.problem is not None:
         return EventOutcome.FAILED, said.problem
     words = _contradiction(recording, said)
     if event.trust == Trust.SIGNED:
         words = _complete(recording, said, words)
     if words is None and said.brings_transcript and not _keep_transcript(recording, said, event):
+        recording.flag_attention(Attention.TRANSCRIPT_REVISED)
         words = _("Another transcript came before; that one stands, this one is kept here.")
     if words is not None:
         return EventOutcome.CONFLICT, words
@@ -129,16 +130,16 @@ def _complete(recording: Recording, said: Said, contradiction: str | None) -> st
     """What a signed delivery may do to its recording; why not, in words."""
     if contradiction is not None:
         if said.recording_id and recording.recording_id:
-            recording.flag(Attention.ID_CONFLICT)
+            recording.flag_attention(Attention.ID_CONFLICT)
         return contradiction
     named = said.recording_id
     if named is not None and named != recording.recording_id and not claim_recording_id(recording, named):
         return _("%s is the id of another recording here.") % named
     facts = said.facts()
     if facts != Facts():
-        recording.fill(facts, Source.CALLBACK)
+        merge_facts(recording, facts, Source.CALLBACK)
     if said.ended:
-        recording.finish()
+        recording.complete()
     return None
 
 

@@ -9,9 +9,13 @@ from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.preference import Preference
 from recordings.models.recording import (
     FailedRow,
+    LockedRecording,
     Recording,
     UpsertReport,
+    change_locked,
     claim_recording_id,
+    merge_facts,
+    record_start_accepted,
     upsert_recordings,
 )
 from recordings.models.sync_run import SyncRun
@@ -25,6 +29,7 @@ __all__ = [
     "Call",
     "CallbackEvent",
     "FailedRow",
+    "LockedRecording",
     "Preference",
     "Recording",
     "SpentNonce",
@@ -33,6 +38,9 @@ __all__ = [
     "UpsertReport",
     "Waveform",
     "Worker",
+    "change_locked",
     "claim_recording_id",
+    "merge_facts",
+    "record_start_accepted",
     "upsert_recordings",
 ]

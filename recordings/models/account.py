@@ -311,10 +311,14 @@ class Account(Leased):
             logger.info("Archiving of %s goes on.", self.masked_auth_id)
         return bool(resumed)
 
+    @property
+    def root_id(self) -> int:
+        """The primary key of the family's main account."""
+        return self.parent_id or self.pk
+
     def family(self) -> AccountQuerySet:
-        """The main account and all its sub-accounts."""
-        root = self.parent_id or self.pk
-        return Account.objects.filter(Q(pk=root) | Q(parent_id=root))
+        """Return the main account and all its sub-accounts."""
+        return Account.objects.filter(Q(pk=self.root_id) | Q(parent_id=self.root_id))
 
     def lock_family(self) -> None:
         """Until this transaction ends, nobody else matches recordings of this family.
@@ -322,5 +326,5 @@ class Account(Leased):
         A page of a sync, an answer to a start and a callback may each hold one row of a recording and want another;
         who takes this first waits for none of them. Taken before any row is locked; only inside a transaction.
         """
-        root = Account.objects.order_by().filter(pk=self.parent_id or self.pk)
+        root = Account.objects.order_by().filter(pk=self.root_id)
         list(root.select_for_update(no_key=True).values_list("pk"))

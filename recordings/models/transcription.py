@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from recordings.choices import Attention, TranscriptionStatus, Trust
+from recordings.choices import TranscriptionStatus, Trust
 from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
 
@@ -74,18 +74,20 @@ class Transcription(models.Model):
     def __str__(self) -> str:
         return str(self.recording)
 
-    def hand_over(self, recording: Recording) -> None:
-        """Move to the row that its recording turned out to be; a signed text wins over an unsigned one."""
+    def reassign(self, recording: Recording) -> bool:
+        """Move to the row that its recording turned out to be. False: a different text stands there already.
+
+        A signed text wins over an unsigned one; otherwise the text that is there stands.
+        """
         rival = Transcription.objects.filter(recording=recording).first()
         if rival is not None and self.status in ARRIVED:
             if rival.status in ARRIVED and not (self.trust == Trust.SIGNED and rival.trust == Trust.UNSIGNED):
-                if rival.text != self.text:
-                    recording.flag(Attention.TRANSCRIPT_REVISED)
-                return
+                return rival.text == self.text
             rival.delete()
         elif rival is not None:
-            return
+            return True
         Transcription.objects.filter(pk=self.pk).update(recording=recording)
+        return True
 
 
 def receive(
@@ -99,7 +101,7 @@ def receive(
     trust: Trust,
     at: datetime,
 ) -> bool:
-    """Store what a transcription callback brought. False: a different text stands already, and was flagged.
+    """Store what a transcription callback brought. False: a different text stands already; the caller flags that.
 
     A signed delivery replaces an unsigned one; otherwise the first stands.
     """
@@ -122,7 +124,4 @@ def receive(
         if held.status not in ARRIVED or stronger or better:
             Transcription.objects.filter(pk=held.pk).update(**values)
             return True
-    if not same and status == TranscriptionStatus.COMPLETED:
-        recording.flag(Attention.TRANSCRIPT_REVISED)
-        return False
-    return True
+    return same or status != TranscriptionStatus.COMPLETED

@@ -27,6 +27,6 @@ class Waveform(models.Model):
         size = len(points) // self.channels
         return [points[at * size : (at + 1) * size] for at in range(self.channels)]
 
-    def hand_over(self, recording: Recording) -> None:
+    def reassign(self, recording: Recording) -> None:
         """Move to the row that its recording turned out to be, with the audio it is the picture of."""
         Waveform.objects.filter(pk=self.pk).update(recording=recording)

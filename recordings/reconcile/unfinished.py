@@ -70,7 +70,7 @@ class Unfinished:
             over = ended is not None and ended <= now
             over = over or (stopped is not None and stopped <= now - STOP_TAKES)
             if over and row.recording_id is not None and row.read_back_due_at is None:
-                row.put_off_read_back(now, until=now)
+                row.reschedule_read_back(now, until=now)
 
     def _read_back(self) -> None:
         """What the rows say is due."""
@@ -83,7 +83,7 @@ class Unfinished:
                 answered = read_back(recording, now=asked, client=self.client)
             except VobizError as error:
                 self.errand.note(error)
-                recording.put_off_read_back(asked, until=asked + LATER)
+                recording.reschedule_read_back(asked, until=asked + LATER)
                 continue
             self.errand.settled += answered
             if not answered and recording.is_open and self._is_overdue(recording):
@@ -112,7 +112,7 @@ class Unfinished:
         except VobizError as error:
             self.errand.note(error)
             for row in rows:
-                row.put_off_read_back(asked, until=asked + LATER)
+                row.reschedule_read_back(asked, until=asked + LATER)
             return
         if listed.complete:
             _tell_apart(call, now=asked, overdue=all(self._is_overdue(row) for row in rows))
@@ -123,7 +123,7 @@ class Unfinished:
             elif listed.complete and self._is_overdue(row):
                 self._give_up(row)
             elif row.recording_id is None:
-                row.put_off_read_back(asked, until=_looked_for_again(row, asked))
+                row.reschedule_read_back(asked, until=_looked_for_again(row, asked))
 
     def _is_overdue(self, row: Recording) -> bool:
         """It must have ended so long ago that Vobiz would list it by now."""
@@ -166,7 +166,7 @@ def _tell_apart(call: Call, *, now: datetime, overdue: bool) -> None:
         found = later[0] if as_many else min(later, key=partial(_distance, asked))
         free.remove(found)
         if claim_recording_id(row, str(found.recording_id)) and not row.is_open:
-            row.put_off_read_back(now, until=None)
+            row.reschedule_read_back(now, until=None)
 
 
 def _distance(asked: datetime, one: Recording) -> timedelta:

@@ -30,18 +30,18 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
             if error.route_missing:
                 raise
             is_gone = recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at
-            recording.put_off_read_back(
+            recording.reschedule_read_back(
                 now, until=None if is_gone else now + _wait(recording, now, first=SOON)
             )
             return False
     report = upsert_recordings(recording.account, [seen], now=now)
     if report.failed:  # the next answer will hardly differ, and others are to have their turn
         until, reason = now + _wait(recording, now, first=LATER), report.failed[0].reason
-        recording.put_off_read_back(now, until=until, error=reason)
+        recording.reschedule_read_back(now, until=until, error=reason)
         return False
     recording.refresh_from_db(fields=["status"])
     if recording.is_open:  # it should have ended, and Vobiz says that it runs on
-        recording.put_off_read_back(now, until=now + SOON)
+        recording.reschedule_read_back(now, until=now + SOON)
     return True
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from recordings.choices import EventOutcome, RecordingStatus, Source, Trust
-from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription
+from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription, merge_facts
 from recordings.models.recording.provenance import Facts
 from recordings.vobiz.wire import ID_SHAPE
 from tests.callbacks.mutants import Sent, mutant
@@ -52,7 +52,7 @@ class Ground:
             self.target, self.key = listed_row(account), account.callback_key
         else:
             self.target, self.key = asked_for(account), KEY
-        self.target.fill(Facts(started_at=STARTED_AT, duration_ms=9_000), Source.API)
+        merge_facts(self.target, Facts(started_at=STARTED_AT, duration_ms=9_000), Source.API)
         self.other = asked_for(account, "another-key-of-ours-0123456789ab", recording_id="another-recording")
         self.foreign = listed_row(stranger, "a-strangers-recording")
         Transcription.objects.create(

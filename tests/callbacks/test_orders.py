@@ -21,6 +21,7 @@ from recordings.models import (
     SpentNonce,
     Transcription,
     claim_recording_id,
+    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
@@ -57,7 +58,7 @@ class Story:
         """What `control.start` does with Vobiz's answer."""
         said = objects.StartAnswer.parse(self.reply)
         row = self.row
-        row.fill(Facts.from_answer(said), Source.ANSWER)
+        merge_facts(row, Facts.from_answer(said), Source.ANSWER)
         if said.recording_id is not None:
             claim_recording_id(row, said.recording_id)
         row.confirm()

@@ -15,7 +15,14 @@ from recordings.choices import (
     StartAnswer,
     TranscriptionStatus,
 )
-from recordings.models import Account, CallbackEvent, Recording, Transcription, claim_recording_id
+from recordings.models import (
+    Account,
+    CallbackEvent,
+    Recording,
+    Transcription,
+    claim_recording_id,
+    merge_facts,
+)
 from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import (
@@ -62,8 +69,8 @@ def test_a_signed_callback_fills_what_is_empty_and_says_where_it_is_from(
 
 def test_what_the_api_or_the_start_said_is_never_overwritten(client: Client, recording: Recording) -> None:
     claim_recording_id(recording, DOCUMENTED)
-    recording.fill(Facts(recording_url="https://media.vobiz.ai/a.mp3"), Source.ANSWER)
-    recording.fill(Facts(duration_ms=9_000, ended_at=STARTED_AT), Source.API)
+    merge_facts(recording, Facts(recording_url="https://media.vobiz.ai/a.mp3"), Source.ANSWER)
+    merge_facts(recording, Facts(duration_ms=9_000, ended_at=STARTED_AT), Source.API)
     deliver(client, KEY, ENDED)
     row = fresh(recording)
     assert (row.duration_ms, row.ended_at) == (9_000, STARTED_AT)
@@ -108,7 +115,9 @@ def test_a_callback_that_beats_the_answer_to_the_start_is_an_ordinary_case(
 ) -> None:
     deliver(client, KEY, ENDED)
     row = fresh(recording)
-    row.fill(Facts(api_id=ENDED["api_id"], recording_url="https://media.vobiz.ai/b.mp3"), Source.ANSWER)
+    merge_facts(
+        row, Facts(api_id=ENDED["api_id"], recording_url="https://media.vobiz.ai/b.mp3"), Source.ANSWER
+    )
     assert claim_recording_id(row, DOCUMENTED)
     row.confirm()
     assert (fresh(row).status, fresh(row).start_answer) == (RecordingStatus.COMPLETED, StartAnswer.ACCEPTED)

@@ -23,6 +23,7 @@ from recordings.models import (
     SpentNonce,
     Transcription,
     claim_recording_id,
+    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
@@ -118,7 +119,7 @@ def test_answer_callbacks_and_sync_at_once_make_one_recording(account: Account) 
         spoken = {**SPOKEN, "recording_id": rid, "call_uuid": call}
 
         def answer(row: Recording = row, rid: str = rid) -> None:
-            row.fill(Facts(api_id="an-api-id"), Source.ANSWER)
+            merge_facts(row, Facts(api_id="an-api-id"), Source.ANSWER)
             assert claim_recording_id(row, rid)
             row.confirm()
 

@@ -193,7 +193,7 @@ def test_a_callback_that_beat_the_answer_stays_the_last_word(start: Start, world
     """The recording ended, and its callback was taken, before the start's answer was written down."""
 
     def callback_first(_: World) -> None:
-        closing_connection(lambda: Recording.objects.get().finish())
+        closing_connection(lambda: Recording.objects.get().complete())
 
     world.faults.plan(Fault(on="record.start", then=callback_first))
     row = start()

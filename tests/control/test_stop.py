@@ -90,7 +90,7 @@ def test_one_that_still_runs_a_minute_later_may_be_stopped_again(
     row: Recording, world: World, now: datetime
 ) -> None:
     """The portal may have died between noting the stop and sending it."""
-    row.note_stop(None, now=now)
+    row.request_stop(None, now=now)
     assert stop(row, now + timedelta(seconds=59)).outcome == StopOutcome.ALREADY_ASKED
     assert stop(row, now + timedelta(seconds=60)).outcome == StopOutcome.SENT
     assert world.running() == []

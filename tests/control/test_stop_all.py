@@ -61,7 +61,7 @@ def test_where_others_run_than_the_person_was_shown_nothing_is_sent(
     first, second = start(), start()
     shown = {first} if more else {first, second}
     if not more:
-        second.finish()
+        second.complete()
     assert stop_all(call, now, shown).outcome == StopOutcome.SET_CHANGED
     assert asked(world, "record.stop") == []
     assert not Recording.objects.exclude(stop_requested_at=None).exists()

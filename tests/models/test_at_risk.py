@@ -215,7 +215,7 @@ def test_what_is_settled_while_it_is_marked_is_not_said_to_have_been_seen(
 ) -> None:
     row = aged(synced, now, 1, needs_attention=Attention.AUDIO_MISSING)
 
-    with before_statement(MARKED, lambda: row.clear(Attention.AUDIO_MISSING), nth=2):
+    with before_statement(MARKED, lambda: row.clear_attention(Attention.AUDIO_MISSING), nth=2):
         assert mark(now, asha, synced) == []
 
     row.refresh_from_db()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordings.choices import Source
-from recordings.models import Account, Recording
+from recordings.models import Account, Recording, merge_facts
 from recordings.models.recording.provenance import FACT_COLUMNS, Facts
 from tests.models.test_upsert_adoption import asked_for
 
@@ -25,7 +25,7 @@ SAID = {
 def test_every_order_of_the_sources_ends_in_the_same_facts(account: Account, order: list[Source]) -> None:
     row = asked_for(account)
     for source in order:
-        row.fill(SAID[source], source)
+        merge_facts(row, SAID[source], source)
 
     assert (row.recording_url, row.api_id, row.duration_ms, row.billed_seconds) == ("api", "answer", 1, 60)
     assert row.sources == {
@@ -40,29 +40,29 @@ def test_a_second_word_of_the_same_source_counts_only_from_the_api(
     account: Account, source: Source, stands: str
 ) -> None:
     row = asked_for(account)
-    row.fill(Facts(recording_url="first"), source)
-    row.fill(Facts(recording_url="second"), source)
+    merge_facts(row, Facts(recording_url="first"), source)
+    merge_facts(row, Facts(recording_url="second"), source)
     assert row.recording_url == stands
 
 
 def test_what_was_asked_for_is_no_source_so_any_replaces_it(account: Account) -> None:
     row = asked_for(account, file_format="wav")
     assert row.source_of("file_format") is None
-    row.fill(Facts(file_format="mp3"), Source.CALLBACK)
+    merge_facts(row, Facts(file_format="mp3"), Source.CALLBACK)
     assert (row.file_format, row.source_of("file_format")) == ("mp3", Source.CALLBACK)
 
 
 def test_a_value_confirmed_by_a_better_source_is_that_sources(account: Account) -> None:
     row = asked_for(account)
-    row.fill(Facts(duration_ms=10), Source.CALLBACK)
-    assert row.fill(Facts(duration_ms=10), Source.API) == ["sources"]
+    merge_facts(row, Facts(duration_ms=10), Source.CALLBACK)
+    assert merge_facts(row, Facts(duration_ms=10), Source.API) == ["sources"]
     assert row.source_of("duration_ms") == Source.API
 
 
 def test_filling_in_nothing_new_writes_nothing(account: Account) -> None:
     row = asked_for(account)
-    row.fill(SAID[Source.CALLBACK], Source.CALLBACK)
-    assert row.fill(SAID[Source.CALLBACK], Source.CALLBACK) == []
+    merge_facts(row, SAID[Source.CALLBACK], Source.CALLBACK)
+    assert merge_facts(row, SAID[Source.CALLBACK], Source.CALLBACK) == []
 
 
 def test_filling_one_row_leaves_what_another_writer_changed_meanwhile(
@@ -70,8 +70,8 @@ def test_filling_one_row_leaves_what_another_writer_changed_meanwhile(
 ) -> None:
     row = asked_for(account)
     remembered = Recording.objects.get(pk=row.pk)
-    row.note_stop(None, now=now)
-    remembered.fill(Facts(started_at=now), Source.CALLBACK)
+    row.request_stop(None, now=now)
+    merge_facts(remembered, Facts(started_at=now), Source.CALLBACK)
     row.refresh_from_db()
     assert (row.stop_requested_at, row.happened_at) == (now, now)
 

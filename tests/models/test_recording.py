@@ -28,11 +28,11 @@ def fail(row: Recording) -> bool:
 
 
 def finish(row: Recording) -> bool:
-    return row.finish()
+    return row.complete()
 
 
 def note_unknown(row: Recording) -> bool:
-    return row.note_unknown("the answer was lost")
+    return row.mark_unconfirmed("the answer was lost")
 
 
 MOVES: list[tuple[Move, dict[str, str]]] = [
@@ -70,7 +70,7 @@ def test_who_comes_second_looks_at_the_row_and_not_at_what_he_remembers(
 
 def test_a_confirmed_start_no_longer_says_that_it_may_be_recording(account: Account) -> None:
     row = asked_for(account)
-    row.note_unknown("the answer was lost")
+    row.mark_unconfirmed("the answer was lost")
     row.refresh_from_db()
     assert (row.start_answer, row.needs_attention) == (StartAnswer.UNKNOWN, Attention.MAY_BE_RECORDING)
     assert row.error == "the answer was lost"
@@ -100,8 +100,8 @@ def test_a_failure_that_comes_too_late_clears_nothing(account: Account) -> None:
 def test_only_the_first_asks_to_stop_and_the_row_keeps_who_it_was(account: Account, now: datetime) -> None:
     row = asked_for(account)
     first, second = User.objects.create(username="first"), User.objects.create(username="second")
-    assert row.note_stop(first, now=now)
-    assert not row.note_stop(second, now=now + timedelta(seconds=1))
+    assert row.request_stop(first, now=now)
+    assert not row.request_stop(second, now=now + timedelta(seconds=1))
     row.refresh_from_db()
     assert (row.stop_requested_by, row.stop_requested_at) == (first, now)
 
@@ -110,31 +110,31 @@ def test_what_still_runs_a_minute_after_its_stop_may_be_stopped_again(
     account: Account, now: datetime
 ) -> None:
     row = asked_for(account)
-    row.note_stop(None, now=now)
-    assert row.note_stop(None, now=now + STOP_TAKES)
+    row.request_stop(None, now=now)
+    assert row.request_stop(None, now=now + STOP_TAKES)
 
 
 @pytest.mark.parametrize("status", [COMPLETED, FAILED])
 def test_what_has_ended_cannot_be_asked_to_stop(account: Account, now: datetime, status: str) -> None:
-    assert not asked_for(account, status=status).note_stop(None, now=now)
+    assert not asked_for(account, status=status).request_stop(None, now=now)
 
 
 def test_a_reason_for_a_person_to_look_is_not_replaced_by_a_second(account: Account) -> None:
     row = asked_for(account)
-    row.flag(Attention.ID_CONFLICT)
-    row.flag(Attention.STOP_UNCONFIRMED)
-    row.clear(Attention.STOP_UNCONFIRMED)
+    row.flag_attention(Attention.ID_CONFLICT)
+    row.flag_attention(Attention.STOP_UNCONFIRMED)
+    row.clear_attention(Attention.STOP_UNCONFIRMED)
     row.refresh_from_db()
     assert row.needs_attention == Attention.ID_CONFLICT
 
 
 def test_what_is_heard_while_the_api_is_asked_has_it_asked_again(account: Account, now: datetime) -> None:
     row, heard = asked_for(account, recording_id="rec-1"), now + timedelta(seconds=1)
-    row.make_read_back_due(now)
-    row.make_read_back_due(heard)
-    row.put_off_read_back(now, until=None)
+    row.schedule_read_back(now)
+    row.schedule_read_back(heard)
+    row.reschedule_read_back(now, until=None)
     assert list(Recording.objects.to_read_back(heard)) == [row]
-    row.put_off_read_back(heard, until=None)
+    row.reschedule_read_back(heard, until=None)
     assert list(Recording.objects.to_read_back(heard)) == []
 
 

@@ -24,6 +24,7 @@ from recordings.models import (
     Recording,
     Transcription,
     claim_recording_id,
+    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
@@ -60,7 +61,9 @@ def test_the_same_id_again_is_no_news(mine: Recording) -> None:
 def test_the_row_asked_for_here_stays_and_takes_all_the_other_has(
     mine: Recording, account: Account, now: datetime
 ) -> None:
-    mine.fill(Facts(api_id="the start's", recording_url="https://media.vobiz.ai/answer"), Source.ANSWER)
+    merge_facts(
+        mine, Facts(api_id="the start's", recording_url="https://media.vobiz.ai/answer"), Source.ANSWER
+    )
     other = synced(account, now)
     Recording.objects.filter(pk=other.pk).update(
         audio="ab/cd.mp3", audio_sha256="0" * 64, audio_bytes=80_000, container="mp3", archived_at=now
@@ -105,8 +108,8 @@ def test_one_that_runs_according_to_the_list_runs(mine: Recording, account: Acco
 
 def test_what_was_due_or_needed_a_person_goes_along(mine: Recording, account: Account, now: datetime) -> None:
     other = synced(account, now)
-    other.make_read_back_due(now)
-    other.flag(Attention.TRANSCRIPT_REVISED)
+    other.schedule_read_back(now)
+    other.flag_attention(Attention.TRANSCRIPT_REVISED)
     claim_recording_id(mine, DOCUMENTED)
     assert (mine.read_back_due_at, mine.needs_attention) == (now, Attention.TRANSCRIPT_REVISED)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from recordings.choices import Attention, Origin, RecordingStatus, Source
-from recordings.models import Account, Call, Recording, upsert_recordings
+from recordings.models import Account, Call, Recording, merge_facts, upsert_recordings
 from recordings.models.recording.provenance import Facts
 from tests.models.listed import CALL, DOCUMENTED, listed, running
 
@@ -94,8 +94,10 @@ def test_null_never_overwrites_a_value(row: Recording, account: Account, now: da
 def test_the_apis_latest_word_replaces_every_earlier_one(
     row: Recording, account: Account, now: datetime
 ) -> None:
-    row.fill(Facts(duration_ms=1, recording_url="https://media.vobiz.ai/callback"), Source.CALLBACK)
-    row.fill(Facts(recording_url="https://media.vobiz.ai/answer", api_id="the start's"), Source.ANSWER)
+    merge_facts(row, Facts(duration_ms=1, recording_url="https://media.vobiz.ai/callback"), Source.CALLBACK)
+    merge_facts(
+        row, Facts(recording_url="https://media.vobiz.ai/answer", api_id="the start's"), Source.ANSWER
+    )
 
     upsert_recordings(account, [listed(recording_duration_ms=2)], now=now)
     upsert_recordings(account, [listed(recording_duration_ms=3)], now=now)
@@ -131,7 +133,7 @@ def test_a_read_back_that_was_due_is_done_when_the_list_shows_the_recording(
     row: Recording, account: Account, now: datetime
 ) -> None:
     upsert_recordings(account, [listed()], now=now)
-    row.make_read_back_due(now)
+    row.schedule_read_back(now)
 
     upsert_recordings(account, [listed()], now=now)
 

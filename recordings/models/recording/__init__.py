@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from recordings.models.recording.ingest import (
     FailedRow,
+    LockedRecording,
     UpsertReport,
+    change_locked,
     claim_recording_id,
+    merge_facts,
+    record_start_accepted,
     upsert_recordings,
 )
 from recordings.models.recording.model import Recording
 
-__all__ = ["FailedRow", "Recording", "UpsertReport", "claim_recording_id", "upsert_recordings"]
+__all__ = [
+    "FailedRow",
+    "LockedRecording",
+    "Recording",
+    "UpsertReport",
+    "change_locked",
+    "claim_recording_id",
+    "merge_facts",
+    "record_start_accepted",
+    "upsert_recordings",
+]

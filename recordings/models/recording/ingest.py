@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from recordings.choices import NOTHING_STARTED, Attention, Origin, RecordingStatus, Source
+from recordings.choices import NOTHING_STARTED, Attention, Origin, RecordingStatus, Source, StartAnswer
 from recordings.models.account import Account
 from recordings.models.call import Call, numbers
 from recordings.models.recording.model import Recording
 from recordings.models.recording.provenance import DAILY, FACT_COLUMNS, Facts
-from recordings.models.recording.transitions import ARCHIVE_COLUMNS
+from recordings.models.recording.transitions import (
+    ARCHIVE_COLUMNS,
+    COMPLETE,
+    CONFIRM,
+    RESUME,
+    AttentionChange,
+    Transition,
+    failure,
+    lost_answer,
+)
 from recordings.vobiz.objects import RecordingObject
+from recordings.vobiz.objects import StartAnswer as AcceptedStart
 
 ANSWER_TAKES = timedelta(seconds=60)  # and no read-back is put off for less
 WRITTEN = (
@@ -29,6 +40,13 @@ LOOKED_AT = (
     "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "listed_without_audio",
     "read_back_due_at", *DAILY,
 )  # fmt: skip
+
+# What a row takes of a row that it absorbs, where it has none of its own
+KEPT_COLUMNS = (
+    *ARCHIVE_COLUMNS, "provider_data", "content_hash", "synced_at", "read_back_due_at", "needs_attention",
+)  # fmt: skip
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +94,6 @@ def upsert_recordings(
         # Another family has made a row of the same id at the same moment: the second look finds it.
         with transaction.atomic():
             return _Upsert(account, now, origin, reserved_ids).run(listed)
-
-
-def claim_recording_id(row: Recording, recording_id: str) -> bool:
-    """Give the row the id that an answer or a callback under its key names. False: that contradicts what is known.
-
-    Where another row has the id already (a sync or an account's callback was first), this one stays, takes
-    the other's facts, events, transcript and archive, and the other is deleted: the only deletion there is.
-    """
-    try:
-        claimed = _claim(row, recording_id)
-    except IntegrityError:  # another family has made a row of this id at the same moment: it is there now
-        claimed = _claim(row, recording_id)
-    row.refresh_from_db()
-    return claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +270,9 @@ class _Upsert:
 
     def _set(self, row: Recording, one: _Listed, call: Call) -> None:
         """Set on `row` all that the API says; the caller writes it under the lock it holds."""
-        one.facts.merge_into(row, Source.API)
+        row.merge_facts(one.facts, Source.API)
         row.recording_id, row.account, row.call = one.seen.recording_id, one.owner, call
         row.content_hash, row.provider_data, row.synced_at = one.digest, dict(one.seen.data), self.now
-        row.happened_at = row.started_at or row.added_at or row.happened_at
         if not row.listed_without_audio:
             row.gone_at_provider_at = None
         heard = row.read_back_due_at
@@ -379,55 +382,198 @@ def _distance(seen: RecordingObject, asked: datetime, now: datetime) -> tuple[fl
     return abs(((seen.started_at or now) - asked).total_seconds()), seen.recording_id
 
 
-KEPT_COLUMNS = (
-    *ARCHIVE_COLUMNS, "provider_data", "content_hash", "synced_at", "read_back_due_at", "needs_attention",
-)  # fmt: skip
+# What an answer or a callback says of one recording
 
 
-def _claim(row: Recording, recording_id: str) -> bool:
-    rows = Recording.objects
-    with transaction.atomic():
-        row.account.lock_family()
-        held = rows.select_for_update().filter(Q(pk=row.pk) | Q(recording_id=recording_id))
-        by_pk = {one.pk: one for one in held.order_by("pk")}
-        mine = by_pk.pop(row.pk)
-        other = next(iter(by_pk.values()), None)
-        if mine.recording_id == recording_id:
+class LockedRecording:
+    """One recording under its row lock: read once, changed in memory, saved once.
+
+    For callers that hold a transaction open anyway, such as the processing of a callback:
+
+        with transaction.atomic():
+            account.lock_family()  # first of all locks, where an id may be claimed
+            locked = LockedRecording.lock(pk, recording_id=named)
+            locked.claim_recording_id(named)
+            locked.merge_facts(facts, Source.CALLBACK)
+            locked.complete()
+            locked.save()
+
+    Two statements on the row: a SELECT … FOR UPDATE and an UPDATE of the columns that changed. `row` is the instance;
+    read it, but change it only through these methods, which follow the same rules as the compare-and-set transitions
+    of Recording. IntegrityError from `save` means that another account family has made a row of the claimed id since
+    the lookup: begin the transaction again, and the lookup finds it.
+    """
+
+    def __init__(self, row: Recording, other: Recording | None = None) -> None:
+        self.row = row
+        self._other = other
+        self._changed: set[str] = set()
+
+    @classmethod
+    def lock(cls, pk: int, *, recording_id: str | None = None) -> LockedRecording:
+        """Lock and return the row, and with it the row that has `recording_id`, which it may be about to claim.
+
+        Both by one statement in the order of their keys, so that two callers cannot wait for each other. Raises
+        Recording.DoesNotExist where there is no row `pk`.
+        """
+        wanted = Q(pk=pk) if recording_id is None else Q(pk=pk) | Q(recording_id=recording_id)
+        rows = Recording.objects.select_for_update(of=("self",)).select_related("account__parent", "call")
+        by_pk = {row.pk: row for row in rows.filter(wanted).order_by("pk")}
+        if pk not in by_pk:
+            raise Recording.DoesNotExist
+        row = by_pk.pop(pk)
+        return cls(row, next(iter(by_pk.values()), None))
+
+    def save(self) -> None:
+        """Write the columns that changed, by one UPDATE; nothing where none did."""
+        if self._changed:
+            self.row.save(update_fields=sorted(self._changed))
+            self._changed.clear()
+
+    # Transitions
+
+    def confirm(self) -> bool:
+        """As `Recording.confirm`."""
+        return self._transition(CONFIRM)
+
+    def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
+        """As `Recording.fail`."""
+        return self._transition(failure(error, answer))
+
+    def mark_unconfirmed(self, error: str) -> bool:
+        """As `Recording.mark_unconfirmed`."""
+        return self._transition(lost_answer(error))
+
+    def complete(self) -> bool:
+        """As `Recording.complete`."""
+        return self._transition(COMPLETE)
+
+    def flag_attention(self, reason: Attention) -> None:
+        """As `Recording.flag_attention`."""
+        self._set({"needs_attention": AttentionChange(raised=reason)})
+
+    def schedule_read_back(self, at: datetime) -> None:
+        """As `Recording.schedule_read_back`."""
+        self._set({"read_back_due_at": at})
+
+    def record_delivery(self) -> None:
+        """Record that a callback about it was delivered, so that none is missing."""
+        self._set({"no_callback_at": None})
+
+    def merge_facts(self, facts: Facts, source: Source) -> list[str]:
+        """Take what `facts` may change by their rank; return the columns changed."""
+        changed = self.row.merge_facts(facts, source)
+        self._changed.update(changed)
+        return changed
+
+    def claim_recording_id(self, recording_id: str) -> bool:
+        """Take the id that an answer or a callback under this row's key names. False: that contradicts what is known.
+
+        Where another row has the id already (a sync or an account's callback was first), this row stays and absorbs
+        the other, which is deleted. The caller holds `Account.lock_family`, and gave the id to `lock`.
+        """
+        if self.row.recording_id == recording_id:
             return True
-        if mine.recording_id is not None or (other is not None and not _may_absorb(mine, other)):
-            mine.flag(Attention.ID_CONFLICT)
+        if self.row.recording_id is not None or (
+            self._other is not None and not self._may_absorb(self._other)
+        ):
+            self.flag_attention(Attention.ID_CONFLICT)
             return False
-        if other is not None:
-            _absorb(mine, other)
-        rows.filter(pk=mine.pk).update(recording_id=recording_id)
+        if self._other is not None:
+            self._absorb(self._other)
+            self._other = None
+        self._set({"recording_id": recording_id})
         return True
 
+    def _transition(self, rule: Transition) -> bool:
+        moved = self.row.status in rule.before
+        self._set({"status": rule.after, **rule.sets, **rule.always} if moved else rule.always)
+        return moved
 
-def _may_absorb(row: Recording, other: Recording) -> bool:
-    """Only a row not asked for here, of the same call and account family, is the same recording."""
-    same_family = other.account.family().filter(pk=row.account_id).exists()
-    return other.requested_at is None and same_family and other.call.call_uuid == row.call.call_uuid
+    def _set(self, values: Mapping[str, object]) -> None:
+        for name, value in values.items():
+            held = getattr(self.row, name)
+            new = value.applied_to(held) if isinstance(value, AttentionChange) else value
+            if new != held:
+                setattr(self.row, name, new)
+                self._changed.add(name)
+
+    # Merging: one recording, one row
+
+    def _may_absorb(self, other: Recording) -> bool:
+        """Only a row not asked for here, of the same call and account family, is the same recording."""
+        same_family = other.account.root_id == self.row.account.root_id
+        return other.requested_at is None and same_family and other.call.call_uuid == self.row.call.call_uuid
+
+    def _absorb(self, other: Recording) -> None:
+        """Take the facts and belongings of `other` and delete it: the only deletion of a Recording there is."""
+        # by rising rank, so that each fact ends up with the source it has in the row that ranks higher
+        for source in (Source.CALLBACK, Source.ANSWER, Source.API):
+            self.merge_facts(Facts.of(other, source), source)
+        self._set({name: getattr(other, name) for name in KEPT_COLUMNS if getattr(self.row, name) is None})
+        # a sub-account's recording may have been asked for under its parent: Vobiz's word on whose it is counts
+        self._set({"account": other.account, "call": other.call})
+        other.events.update(recording=self.row)
+        if (transcript := getattr(other, "transcription", None)) is not None and not transcript.reassign(
+            self.row
+        ):
+            self.flag_attention(Attention.TRANSCRIPT_REVISED)
+        if (waveform := getattr(other, "waveform", None)) is not None:
+            waveform.reassign(self.row)
+        status = other.status
+        other.delete()  # before the row is saved: the id is unique
+        if status == RecordingStatus.COMPLETED:
+            self.complete()
+        elif status == RecordingStatus.ACTIVE:
+            self._transition(RESUME)
 
 
-def _absorb(row: Recording, other: Recording) -> None:
-    """Take the facts and belongings of `other` and delete it: the only deletion of a Recording there is."""
-    for source in (Source.CALLBACK, Source.ANSWER, Source.API):
-        Facts.of(other, source).merge_into(row, source)
-    for column in KEPT_COLUMNS:
-        if getattr(row, column) is None:
-            setattr(row, column, getattr(other, column))
-    row.account_id, row.call_id = other.account_id, other.call_id
-    row.happened_at = row.started_at or row.added_at or row.happened_at
-    row.save(update_fields=["account", "call", "happened_at", "sources", *FACT_COLUMNS, *KEPT_COLUMNS])
-    other.events.update(recording=row)
-    if (transcript := getattr(other, "transcription", None)) is not None:
-        transcript.hand_over(row)
-    if (waveform := getattr(other, "waveform", None)) is not None:
-        waveform.hand_over(row)
-    known_as = other.status
-    other.delete()
-    if known_as == RecordingStatus.COMPLETED:
-        row.finish()
-    elif known_as == RecordingStatus.ACTIVE:
-        row.move((RecordingStatus.REQUESTED, RecordingStatus.FAILED), RecordingStatus.ACTIVE, error=None)
-        row.clear(Attention.MAY_BE_RECORDING)
+def change_locked(
+    recording: Recording, change: Callable[[LockedRecording], Result], *, recording_id: str | None = None
+) -> Result:
+    """Lock the row, let `change` change it, save it, and refresh `recording`; return what `change` returned.
+
+    For callers that hold no lock. `recording_id`: an id that `change` may claim.
+    """
+
+    def once() -> Result:
+        with transaction.atomic():
+            if recording_id is not None:
+                recording.account.lock_family()
+            locked = LockedRecording.lock(recording.pk, recording_id=recording_id)
+            result = change(locked)
+            locked.save()
+        for column in recording._meta.concrete_fields:
+            setattr(recording, column.attname, getattr(locked.row, column.attname))
+        return result
+
+    try:
+        return once()
+    except IntegrityError:
+        if recording_id is None:
+            raise
+        return once()  # another family has made a row of this id at the same moment: it is there now
+
+
+def claim_recording_id(recording: Recording, recording_id: str) -> bool:
+    """Give the row its id, as `LockedRecording.claim_recording_id`. False: that contradicts what is known."""
+    return change_locked(
+        recording, lambda locked: locked.claim_recording_id(recording_id), recording_id=recording_id
+    )
+
+
+def merge_facts(recording: Recording, facts: Facts, source: Source) -> list[str]:
+    """Store what `facts` may change by their rank; return the columns changed."""
+    return change_locked(recording, lambda locked: locked.merge_facts(facts, source))
+
+
+def record_start_accepted(recording: Recording, answer: AcceptedStart) -> None:
+    """Store Vobiz's answer to an accepted start: the id, the facts and the status, by one UPDATE."""
+
+    def change(locked: LockedRecording) -> None:
+        if answer.recording_id is not None:
+            locked.claim_recording_id(answer.recording_id)
+        locked.merge_facts(Facts.from_answer(answer), Source.ANSWER)
+        locked.confirm()
+
+    change_locked(recording, change, recording_id=answer.recording_id)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -28,15 +28,22 @@ from recordings.models.account import Account
 from recordings.models.call import Call, never_empty
 from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
 from recordings.models.recording.queryset import ALMOST, KEPT_FROM, RecordingQuerySet
-from recordings.models.recording.transitions import ArchivedCopy
+from recordings.models.recording.transitions import (
+    COMPLETE,
+    CONFIRM,
+    ArchivedCopy,
+    Transition,
+    as_update,
+    failure,
+    lost_answer,
+)
 
-SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
 STOP_TAKES = timedelta(seconds=60)
 LONGEST_PART = 40  # characters
 _OTHER = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 
-class StopNote(NamedTuple):
+class StopRequest(NamedTuple):
     """When a stop was asked for last, and the key of the user who asked (None: at the command line)."""
 
     at: datetime | None
@@ -262,9 +269,9 @@ class Recording(ProviderFacts, ArchivedCopy):
         return (self.added_at or self.happened_at) + timedelta(days=self.account.retention_days)
 
     @property
-    def stop_note(self) -> StopNote:
+    def stop_request(self) -> StopRequest:
         """Who asked last to stop it, and when."""
-        return StopNote(self.stop_requested_at, self.stop_requested_by_id)
+        return StopRequest(self.stop_requested_at, self.stop_requested_by_id)
 
     def may_ask_stop(self, now: datetime) -> bool:
         """Nobody asked to stop it; or somebody did and it runs all the same, so that may never have arrived."""
@@ -282,42 +289,36 @@ class Recording(ProviderFacts, ArchivedCopy):
         parts = [_safe(part or "unknown") for part in (*who, self.recording_id or str(self.pk))]
         return f"{'_'.join([at, *parts])}.{_safe(extension)}"
 
-    # Moves. Each is one conditional UPDATE; False means that another was first, which is normal.
+    # Transitions without a lock. Each is one conditional UPDATE (compare-and-set); False means that another was
+    # first, which is normal. Whoever holds the row's lock uses LockedRecording instead, by the same rules.
 
     def confirm(self) -> bool:
-        """Vobiz accepted the start: requested → active. One that has ended already stays what it is."""
-        moved = self.move((RecordingStatus.REQUESTED,), RecordingStatus.ACTIVE, error=None)
-        Recording.objects.filter(pk=self.pk).update(start_answer=StartAnswer.ACCEPTED)
-        self.clear(Attention.MAY_BE_RECORDING)
-        return moved
+        """Record that Vobiz accepted the start: requested → active. A row that has ended stays what it is."""
+        return self._transition(CONFIRM)
 
     def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
-        """It did not happen, or Vobiz has no trace of it: requested or active → failed."""
-        values: dict[str, object] = {} if answer is None else {"start_answer": answer}
-        moved = self.move(
-            OPEN_STATUSES, RecordingStatus.FAILED, error=error, read_back_due_at=None, **values
-        )  # fmt: skip
-        if moved:
-            self.clear(*SETTLED_BY_THE_END)
-        return moved
+        """Record that it did not happen, or that Vobiz has no trace of it: requested or active → failed."""
+        return self._transition(failure(error, answer))
 
-    def note_unknown(self, error: str) -> bool:
-        """The answer to the start was lost: still requested, and says that it may be recording."""
-        return self.move(
-            (RecordingStatus.REQUESTED,),
-            RecordingStatus.REQUESTED,
-            start_answer=StartAnswer.UNKNOWN,
-            error=error,
-            needs_attention=Attention.MAY_BE_RECORDING,
+    def mark_unconfirmed(self, error: str) -> bool:
+        """Record that the answer to the start was lost: still requested, and may be recording."""
+        return self._transition(lost_answer(error))
+
+    def complete(self) -> bool:
+        """Record that Vobiz says it exists and has ended: any status → completed."""
+        return self._transition(COMPLETE)
+
+    def _transition(self, rule: Transition) -> bool:
+        """Apply `rule` by one UPDATE; by a second one, without the status, where the first found another status."""
+        rows = Recording.objects.filter(pk=self.pk)
+        moved = rows.filter(status__in=rule.before).update(
+            status=rule.after, **as_update({**rule.sets, **rule.always})
         )
+        if not moved and rule.always:
+            rows.update(**as_update(rule.always))
+        return bool(moved)
 
-    def finish(self) -> bool:
-        """Vobiz says it exists and has ended: any state → completed."""
-        moved = self.move((*OPEN_STATUSES, RecordingStatus.FAILED), RecordingStatus.COMPLETED, error=None)
-        self.clear(*SETTLED_BY_THE_END)
-        return moved
-
-    def note_stop(self, by: User | None, *, now: datetime) -> bool:
+    def request_stop(self, by: User | None, *, now: datetime) -> bool:
         """`by` (None: at the command line) asks to stop it. False: somebody asked just before, or it has ended.
 
         One that still runs a minute after it was asked to stop may be asked again: the first may never have left.
@@ -329,32 +330,29 @@ class Recording(ProviderFacts, ArchivedCopy):
         )
         return bool(waiting.update(stop_requested_at=now, stop_requested_by=by))
 
-    def withdraw_stop(self, noted_at: datetime, *, back_to: StopNote) -> None:
+    def withdraw_stop(self, noted_at: datetime, *, back_to: StopRequest) -> None:
         """The stop noted at `noted_at` was not heard at all: who asked before that stands as before."""
         mine = Recording.objects.filter(pk=self.pk, stop_requested_at=noted_at)
         mine.update(stop_requested_at=back_to.at, stop_requested_by=back_to.by_id)
 
-    def make_read_back_due(self, at: datetime) -> None:
+    def schedule_read_back(self, at: datetime) -> None:
         """The API is to be asked about it at `at`: what it was asked before does not count."""
         Recording.objects.filter(pk=self.pk).update(read_back_due_at=at)
 
-    def put_off_read_back(self, now: datetime, *, until: datetime | None, error: str | None = None) -> None:
+    def reschedule_read_back(
+        self, now: datetime, *, until: datetime | None, error: str | None = None
+    ) -> None:
         """Asked at `now`, the API did not settle it: unless more was heard since, it is asked again at `until`."""
         due = Recording.objects.filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now), pk=self.pk)
         due.update(read_back_due_at=until, **({} if error is None else {"error": error}))
 
-    def flag(self, attention: Attention) -> None:
+    def flag_attention(self, attention: Attention) -> None:
         """Ask for a person, unless something asked before."""
         Recording.objects.filter(pk=self.pk, needs_attention=None).update(needs_attention=attention)
 
-    def clear(self, *reasons: Attention) -> None:
+    def clear_attention(self, *reasons: Attention) -> None:
         """What these reasons asked for is settled."""
         Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)
-
-    def move(self, before: tuple[str, ...], after: RecordingStatus, **values: object) -> bool:
-        """Any of `before` → `after`, with these values; False: it was none of them. The other moves are by name."""
-        moved = Recording.objects.filter(pk=self.pk, status__in=before).update(status=after, **values)
-        return bool(moved)
 
     def forget_coming(self, by: str, name: str) -> bool:
         """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
@@ -370,17 +368,13 @@ class Recording(ProviderFacts, ArchivedCopy):
         )  # this one, or the one it was merged into
         return not (same.filter(coming_audio=name).exists() or Recording.objects.filter(audio=name).exists())
 
-    # Facts
-
-    def fill(self, facts: Facts, source: Source) -> list[str]:
-        """Take what `facts` may change by its rank; the columns changed. `self` shows the row afterwards."""
-        with transaction.atomic():
-            row = Recording.objects.select_for_update().get(pk=self.pk)
-            changed = facts.merge_into(row, source)
-            if changed:
-                row.happened_at = row.started_at or row.added_at or row.happened_at
-                row.save(update_fields=[*changed, "happened_at"])
-        self.refresh_from_db()
+    def merge_facts(self, facts: Facts, source: Source) -> list[str]:
+        """Set on this instance, unsaved, what `facts` may change by their rank; return the columns changed."""
+        changed = facts.merge_into(self, source)
+        happened_at = self.started_at or self.added_at or self.happened_at
+        if happened_at != self.happened_at:
+            self.happened_at = happened_at
+            changed.append("happened_at")
         return changed
 
 

@@ -6,9 +6,10 @@ whose SHA-256 and size are in the row.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -16,7 +17,15 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from recordings.choices import SEEN_LOST, SPOILT, ArchiveFlag, Attention
+from recordings.choices import (
+    OPEN_STATUSES,
+    SEEN_LOST,
+    SPOILT,
+    ArchiveFlag,
+    Attention,
+    RecordingStatus,
+    StartAnswer,
+)
 from recordings.models.lease import Leased
 
 SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
@@ -32,6 +41,102 @@ FLAG_ASKS = {
     ArchiveFlag.CUT_BY_VOBIZ: Attention.CUT_BY_VOBIZ,
 }
 CURED = (Attention.NOT_ARCHIVED, Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED, *FLAG_ASKS.values())
+
+SETTLED_BY_THE_END = (Attention.MAY_BE_RECORDING, Attention.STOP_UNCONFIRMED)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionChange:
+    """What becomes of `needs_attention`: `settled` reasons are cleared and `raised` is set; any other reason stays."""
+
+    settled: Collection[Attention] = ()
+    raised: Attention | None = None
+
+    def as_sql(self) -> Case:
+        """Return the new value as an expression for an UPDATE."""
+        replaced = Q(needs_attention=None) | Q(needs_attention__in=self.settled)
+        return Case(
+            When(replaced, then=Value(self.raised)),
+            default=F("needs_attention"),
+            output_field=models.CharField(),
+        )
+
+    def applied_to(self, current: str | None) -> str | None:
+        """Return the new value of a locked row."""
+        return self.raised if current is None or current in self.settled else current
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of a recording's status: the rule that `Recording` applies in SQL and `LockedRecording` in memory.
+
+    `sets` are columns set with the status, only where it was one of `before`; `always` are columns set in any case.
+    A value may be an AttentionChange.
+    """
+
+    before: tuple[RecordingStatus, ...]
+    after: RecordingStatus
+    sets: Mapping[str, object] = field(default_factory=dict)
+    always: Mapping[str, object] = field(default_factory=dict)
+
+
+# Vobiz accepted the start. A recording that has ended already stays what it is.
+CONFIRM = Transition(
+    before=(RecordingStatus.REQUESTED,),
+    after=RecordingStatus.ACTIVE,
+    sets={"error": None},
+    always={
+        "start_answer": StartAnswer.ACCEPTED,
+        "needs_attention": AttentionChange((Attention.MAY_BE_RECORDING,)),
+    },
+)
+# Vobiz lists it as running, though nobody had confirmed its start.
+RESUME = Transition(
+    before=(RecordingStatus.REQUESTED, RecordingStatus.FAILED),
+    after=RecordingStatus.ACTIVE,
+    sets={"error": None},
+    always={"needs_attention": AttentionChange((Attention.MAY_BE_RECORDING,))},
+)
+# Vobiz says that it exists and has ended, which is true whatever was believed here.
+COMPLETE = Transition(
+    before=(*OPEN_STATUSES, RecordingStatus.FAILED),
+    after=RecordingStatus.COMPLETED,
+    sets={"error": None},
+    always={"needs_attention": AttentionChange(SETTLED_BY_THE_END)},
+)
+
+
+def failure(error: str, answer: StartAnswer | None = None) -> Transition:
+    """Return the transition of a recording that did not happen, or of which Vobiz has no trace."""
+    sets: dict[str, object] = {
+        "error": error,
+        "read_back_due_at": None,
+        "needs_attention": AttentionChange(SETTLED_BY_THE_END),
+    }
+    if answer is not None:
+        sets["start_answer"] = answer
+    return Transition(before=OPEN_STATUSES, after=RecordingStatus.FAILED, sets=sets)
+
+
+def lost_answer(error: str) -> Transition:
+    """Return the transition of a start whose answer was lost: still requested, and it may be recording."""
+    return Transition(
+        before=(RecordingStatus.REQUESTED,),
+        after=RecordingStatus.REQUESTED,
+        sets={
+            "start_answer": StartAnswer.UNKNOWN,
+            "error": error,
+            "needs_attention": Attention.MAY_BE_RECORDING,
+        },
+    )
+
+
+def as_update(values: Mapping[str, object]) -> dict[str, Any]:
+    """Return the values for `QuerySet.update`."""
+    return {
+        name: value.as_sql() if isinstance(value, AttentionChange) else value
+        for name, value in values.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +233,7 @@ class ArchivedCopy(Leased):
             archive_error=None,
             archive_next_at=None,
             archive_asked_at=None,
-            needs_attention=attention(cleared=CURED, asked=asked),
+            needs_attention=AttentionChange(CURED, asked).as_sql(),
             **_unseen((SEEN_LOST, *CURED)),
         )
         return bool(kept)
@@ -141,7 +246,7 @@ class ArchivedCopy(Leased):
             archive_error=error,
             archive_next_at=None,
             archive_asked_at=None,
-            needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=None),
+            needs_attention=AttentionChange((Attention.NOT_ARCHIVED,)).as_sql(),
         )
         return bool(gone)
 
@@ -164,7 +269,7 @@ class ArchivedCopy(Leased):
                 archive_error=error,
                 archive_body_sha256=body,
                 archive_same_bodies=same_bodies,
-                needs_attention=attention(cleared=[Attention.NOT_ARCHIVED], asked=asked),
+                needs_attention=AttentionChange((Attention.NOT_ARCHIVED,), asked).as_sql(),
             )
         )
         return bool(failed)
@@ -177,7 +282,7 @@ class ArchivedCopy(Leased):
             archived_at=Coalesce("archived_at", Value(now)),
             archive_error=None,
             archive_next_at=None,
-            needs_attention=attention(cleared=SPOILT, asked=None),
+            needs_attention=AttentionChange(SPOILT).as_sql(),
             **_unseen((SEEN_LOST, *SPOILT)),
         )
         return bool(verified)
@@ -211,12 +316,3 @@ def _unseen(reasons: tuple[str, ...]) -> dict[str, Case]:
     return {
         column: Case(When(seen_reason__in=reasons, then=None), default=F(column)) for column in SEEN_COLUMNS
     }
-
-
-def attention(*, cleared: Collection[Attention], asked: Attention | None) -> Case:
-    """What `needs_attention` becomes where those reasons are settled and `asked` is new; another reason stays."""
-    return Case(
-        When(Q(needs_attention=None) | Q(needs_attention__in=cleared), then=Value(asked)),
-        default=F("needs_attention"),
-        output_field=models.CharField(),
-    )

@@ -17,26 +17,24 @@ from django.db.migrations.executor import MigrationExecutor
 
 from recordings.roles import APP, ROLES, SEE, label_of
 
-MIGRATION = import_module("recordings.migrations.0002_roles")
-LATER = import_module("recordings.migrations.0006_archive_roles")
+MIGRATION = import_module("recordings.migrations.0001_release")
 NAMES = ["Viewer", "Listener", "Operator", "Auditor", "Account admin"]
 
 pytestmark = pytest.mark.django_db
 
 
-def then(name: str = "0002_roles") -> Any:
+def then(name: str = "0001_release") -> Any:
     """The apps as they are at the time of a migration."""
     return MigrationExecutor(connection).loader.project_state((APP, name)).apps
 
 
 def forwards() -> None:
     """As far as the roles go, from nothing to today."""
-    MIGRATION.forwards(then(), SimpleNamespace(connection=connection))
-    LATER.give_to_roles(then("0006_archive_roles"), SimpleNamespace(connection=connection))
+    MIGRATION.create_roles(then(), SimpleNamespace(connection=connection))
 
 
 def backwards() -> None:
-    MIGRATION.backwards(then(), SimpleNamespace(connection=connection))
+    MIGRATION.delete_unused_roles(then(), SimpleNamespace(connection=connection))
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.db import connection, models
-from django.utils import timezone
 
-from recordings.models import AccessEvent, Account, Call, CallbackEvent, Recording, SyncRun
-from tests.admin.rows import a_call, a_recording
+from recordings.models import AccessEvent, Call, CallbackEvent, Recording, SyncRun
 
 LISTED: tuple[type[models.Model], ...] = (Recording, Call, CallbackEvent, SyncRun, AccessEvent)
 
@@ -31,19 +25,3 @@ def test_the_newest_of_all_are_read_by_an_index_and_not_sorted(model: type[model
     assert "index" in plan
     assert "sort" not in plan
     assert "temp b-tree" not in plan
-
-
-def test_calls_known_before_are_of_when_the_lists_said_they_were(account: Account) -> None:
-    now = timezone.now()
-    started, recorded, only_known = (a_call(account) for _each in range(3))
-    Call.objects.filter(pk=started.pk).update(started_at=now - timedelta(days=1))
-    for hours in (3, 5):
-        a_recording(account, call=recorded, happened_at=now - timedelta(hours=hours))
-        a_recording(account, call=started, happened_at=now - timedelta(hours=hours))
-    Call.objects.update(created_at=now - timedelta(hours=1), happened_at=now)
-
-    import_module("recordings.migrations.0009_newest_first").say_when(apps, None)
-
-    at = dict(Call.objects.values_list("pk", "happened_at"))
-    ago = {pk: (now - when).total_seconds() / 3_600 for pk, when in at.items()}
-    assert ago == {started.pk: 24, recorded.pk: 5, only_known.pk: 1}

@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from recordings import control, sync
@@ -46,6 +47,15 @@ def test_a_start_that_vobiz_takes_is_active_with_its_id_and_url(
     assert (row.call, row.account, row.requested_at) == (call, call.account, now)
     assert row.cuts_at == now + timedelta(seconds=600)
     assert row.error is None
+
+
+def test_a_start_is_at_most_six_statements_on_its_row(call: Call, now: datetime) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        control.start(
+            call, StartOptions.of(call.account), by=None, now=now, intent=uuid4(), expected=frozenset()
+        )
+    on_the_row = [one["sql"] for one in captured if '"recordings_recording"' in one["sql"]]
+    assert len(on_the_row) <= 6, on_the_row
 
 
 def test_everything_is_said_to_vobiz_and_the_limit_always(start: Start, world: World) -> None:

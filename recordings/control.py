@@ -221,7 +221,7 @@ def _callback_url(door: str, recording: Recording) -> str:
 def _settle_refusal(recording: Recording, error: VobizError, *, now: datetime) -> None:
     """Vobiz said no, was not reached, or nobody knows."""
     words = explain(error, recording.account)
-    if isinstance(error, NotFound) and not error.route_missing:
+    if isinstance(error, NotFound):
         recording.call.end(now)
         recording.fail(_("The call is over, so nothing was recorded."), StartAnswer.REFUSED)
     elif isinstance(error, Refused):
@@ -316,7 +316,7 @@ def _settle_stop(
     same.
     """
     words = explain(error, call.account)
-    if isinstance(error, NotFound) and not error.route_missing:
+    if isinstance(error, NotFound):
         call.end(now)
         for row in rows:
             if row.recording_id is not None:

@@ -130,7 +130,7 @@ def _tell(looks: list[_Look], *, seconds: float) -> None:
         try:
             look.seen.append(future.result())
         except VobizError as error:
-            if isinstance(error, NotFound) and not error.route_missing:
+            if isinstance(error, NotFound):
                 look.over.add(call_uuid)
             else:
                 logger.info("A live call is shown without details: %s", error)

@@ -21,10 +21,11 @@ ABOVE = (
     ("recordings.reconcile",),
 )  # fmt: skip
 BELOW = (
+    ("recordings.mirror",),
     ("recordings.provider", "recordings.storage"),
     ("recordings.models",),
     ("recordings.choices", "recordings.numbers", "recordings.encryption", "recordings.roles", "recordings.checks",
-     "recordings.audio"),
+     "recordings.audio", "recordings.clock"),
     ("recordings.vobiz",),
 )  # fmt: skip
 NOT_VERBS = {package for packages in ABOVE + BELOW for package in packages}

@@ -12,10 +12,8 @@ from typing import BinaryIO, cast
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.archive.clock import Clock
 from recordings.archive.fetching import Fetched, check_space, fetch, look
 from recordings.archive.outcomes import (
-    LISTED_WITHIN,
     Failed,
     Gone,
     NotReady,
@@ -28,26 +26,18 @@ from recordings.archive.outcomes import (
 )
 from recordings.archive.pictures import draw
 from recordings.choices import RecordingStatus
-from recordings.models import Recording, upsert_recordings
+from recordings.clock import Clock
+from recordings.mirror import ACCOUNT_ERRORS, FetchStatus, fetch_recording
+from recordings.models import Recording
 from recordings.models.lease_renewal import KEEPER, Hold
 from recordings.models.recording.transitions import Copy
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Unreachable,
-    VobizError,
-)
+from recordings.vobiz.errors import NotConnected, RateLimited, VobizError
 from recordings.vobiz.objects import RecordingObject
 
 logger = logging.getLogger(__name__)
 
-# Asking about another recording would end the same way.
-HOPELESS = (AuthenticationFailed, NotConnected, PaymentRequired, RateLimited, Unreachable)
 JUST_PAUSED = timedelta(seconds=30)  # those taken with the one that met it are no probes
 ASIDE = timedelta(minutes=2)  # so that the next probe is of another recording
 
@@ -234,33 +224,27 @@ class _Copying:
         if recording.recording_id is None:
             raise NotReady(_("Vobiz has not told its id yet."))
         try:
-            seen = client.retrieve_recording(recording.recording_id)
-        except NotFound as error:
-            if error.route_missing:
-                raise Paused(explain(error, account), may_be_its_own=True) from error
-            raise self._not_found() from error
-        except HOPELESS as error:
+            result = fetch_recording(
+                account, recording.recording_id, client=client, now=self.clock.now(), known=recording
+            )
+        except ACCOUNT_ERRORS as error:
             its_own = not isinstance(error, RateLimited)  # such as a 500 for this one, again and again
             raise Paused(explain(error, account), may_be_its_own=its_own) from error
         except VobizError as error:
             raise Failed(explain(error, account)) from error
-        report = upsert_recordings(account, [seen], now=self.clock.now())
-        if report.failed:
-            raise Failed(report.failed[0].reason)
+        if result.status == FetchStatus.NOT_YET:
+            raise NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
+        if result.seen is None:
+            raise Gone(_("Vobiz has it no more."), is_listed=False)
+        if result.failure is not None:
+            raise Failed(result.failure)
         try:
             recording.refresh_from_db()
         except Recording.DoesNotExist:
             raise Taken from None
         if recording.status != RecordingStatus.COMPLETED:
             raise NotReady(_("It has not ended yet, by what Vobiz's API says."))
-        return seen
-
-    def _not_found(self) -> Exception:
-        recording = self.recording
-        young = self.clock.now() - (recording.ended_at or recording.happened_at) < LISTED_WITHIN
-        if recording.synced_at is None and young:
-            return NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
-        return Gone(_("Vobiz has it no more."), is_listed=False)
+        return result.seen
 
 
 def _copy_of(name: str, found: Fetched) -> Copy:

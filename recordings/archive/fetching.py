@@ -24,6 +24,7 @@ from recordings.vobiz.errors import (
     AuthenticationFailed,
     NotFound,
     RateLimited,
+    RouteMissingError,
     Unreachable,
     VobizError,
 )
@@ -160,7 +161,7 @@ def _broke_off(error: VobizError) -> bool:
 def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
     """Whose fault it is that no file came."""
     account: Account = recording.account
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound | RouteMissingError):  # at a file's address either says that it has no file
         ended_at = recording.ended_at or recording.happened_at
         if now >= recording.leaves_vobiz_at:
             words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")

@@ -13,8 +13,6 @@ LONGEST_WAIT = timedelta(hours=6)
 LAST_DAYS, IN_LAST_DAYS = timedelta(days=3), timedelta(hours=1)
 # How long after its end a recording may be without its file, before that counts as a failure.
 READY_WITHIN = timedelta(hours=1)
-# How long a recording may be known to a callback alone, before the API's "not found" means that it is gone.
-LISTED_WITHIN = timedelta(days=1)
 
 
 class Result(StrEnum):

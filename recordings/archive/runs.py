@@ -13,11 +13,11 @@ from typing import Any
 from django.db import close_old_connections, connection
 
 from recordings import storage
-from recordings.archive.clock import Clock
 from recordings.archive.copying import archive_leased
 from recordings.archive.fetching import check_space
 from recordings.archive.outcomes import Outcome, Result, Taken
 from recordings.archive.pictures import draw_missing
+from recordings.clock import Clock
 from recordings.models import Account, Recording
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient

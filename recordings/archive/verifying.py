@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import storage
-from recordings.archive.clock import Clock
 from recordings.choices import SPOILT, Attention
+from recordings.clock import Clock
 from recordings.models import Account, Recording
 from recordings.models.lease_renewal import KEEPER, Hold
 

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 
 from recordings.callbacks import processing
 from recordings.choices import EventOutcome, Origin
-from recordings.models import CallbackEvent, Recording, claim_recording_id, upsert_recordings
+from recordings.mirror import FetchStatus, fetch_recording
+from recordings.models import CallbackEvent, Recording, claim_recording_id
 from recordings.models.callback_event import MAX_ATTEMPTS
 from recordings.reconcile.errand import AT_ONCE, Errand
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotFound, VobizError
+from recordings.vobiz.errors import VobizError
 
 FIRST_WAIT = timedelta(seconds=60)  # after the first time Vobiz does not know a recording; it doubles
 
@@ -72,19 +73,23 @@ class Announced:
         """Ask for one recording and make or complete its row; what stands in the way is noted on the events."""
         asked = self.errand.now()
         try:
-            seen = self.client.retrieve_recording(recording_id)
-        except NotFound as error:
-            if error.route_missing:
-                raise
-            return _put_off(events, _("Vobiz does not know recording %s, or not yet.") % recording_id)
+            result = fetch_recording(
+                self.errand.account,
+                recording_id,
+                client=self.client,
+                now=asked,
+                call_uuid=claimed_by.call.call_uuid if claimed_by is not None else None,
+                origin=Origin.CALLBACK,
+            )
         except VobizError as error:
             return _put_off(events, self.errand.note(error))
         another = _("Vobiz has %s as another recording than this one.") % recording_id
-        if claimed_by is not None and seen.call_uuid != claimed_by.call.call_uuid:
+        if result.status == FetchStatus.OTHER_CALL:
             return _put_off(events, another, EventOutcome.CONFLICT)
-        report = upsert_recordings(self.errand.account, [seen], now=asked, origin=Origin.CALLBACK)
-        if report.failed:
-            return _put_off(events, report.failed[0].reason, EventOutcome.FAILED)
+        if result.status != FetchStatus.FOUND:
+            return _put_off(events, _("Vobiz does not know recording %s, or not yet.") % recording_id)
+        if result.failure is not None:
+            return _put_off(events, result.failure, EventOutcome.FAILED)
         if claimed_by is not None and not claim_recording_id(claimed_by, recording_id):
             return _put_off(events, another, EventOutcome.CONFLICT)
         return True

@@ -6,21 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from recordings.clock import Clock
+from recordings.mirror import ACCOUNT_ERRORS
 from recordings.models import Account
 from recordings.provider import explain
-from recordings.sync import Clock
-from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    PaymentRequired,
-    RateLimited,
-    Unreachable,
-    VobizError,
-)
+from recordings.vobiz.errors import VobizError
 
 AT_ONCE = 200  # recordings asked about, and events applied, in one go
-# Asking about the next recording would end the same way.
-HOPELESS = (AuthenticationFailed, NotConnected, PaymentRequired, RateLimited, Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +45,7 @@ class Errand:
 
     def note(self, error: VobizError) -> str:
         """Keep what went wrong, in words; raised again where asking on would end the same way."""
-        if isinstance(error, HOPELESS):
+        if isinstance(error, ACCOUNT_ERRORS):
             raise error
         self.errors.append(explain(error, self.account))
         return self.errors[-1]

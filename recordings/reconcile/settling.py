@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from recordings.clock import Clock
+from recordings.mirror import ACCOUNT_ERRORS
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.provider import client_for, explain
 from recordings.reconcile import silence
 from recordings.reconcile.announced import Announced, apply_again
-from recordings.reconcile.errand import HOPELESS, Errand, Settled
+from recordings.reconcile.errand import Errand, Settled
 from recordings.reconcile.unfinished import Unfinished
-from recordings.sync import Clock
 from recordings.vobiz.client import BACKGROUND, Patience
 
 
@@ -29,7 +30,7 @@ def settle(
         with client_for(account, patience=patience) as client:
             Announced(errand, client).find()
             Unfinished(errand, client).settle()
-    except HOPELESS as error:
+    except ACCOUNT_ERRORS as error:
         errand.errors.append(explain(error, account))
     silence.note_missing_callbacks(account, now=now)
     silence.note_missing_transcripts(account, now=now)

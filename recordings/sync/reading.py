@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from recordings.models import Recording, upsert_recordings
+from recordings.mirror import FetchStatus, fetch_recording
+from recordings.models import Recording
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotFound
 
 SOON = timedelta(seconds=60)
 LATER = timedelta(hours=1)
@@ -24,20 +24,19 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
     if recording.recording_id is None:
         return False
     with nullcontext(client) if client is not None else client_for(recording.account) as asking:
-        try:
-            seen = asking.retrieve_recording(recording.recording_id)
-        except NotFound as error:
-            if error.route_missing:
-                raise
-            is_gone = recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at
-            recording.reschedule_read_back(
-                now, until=None if is_gone else now + _wait(recording, now, first=SOON)
-            )
-            return False
-    report = upsert_recordings(recording.account, [seen], now=now)
-    if report.failed:  # the next answer will hardly differ, and others are to have their turn
-        until, reason = now + _wait(recording, now, first=LATER), report.failed[0].reason
-        recording.reschedule_read_back(now, until=until, error=reason)
+        result = fetch_recording(
+            recording.account, recording.recording_id, client=asking, now=now, known=recording
+        )
+    if result.status != FetchStatus.FOUND:
+        # Whatever the mirror makes of the 404: as long as Vobiz keeps audio, the recording may still be listed.
+        is_over = recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at
+        recording.reschedule_read_back(
+            now, until=None if is_over else now + _wait(recording, now, first=SOON)
+        )
+        return False
+    if result.failure is not None:  # the next answer will hardly differ, and others are to have their turn
+        until = now + _wait(recording, now, first=LATER)
+        recording.reschedule_read_back(now, until=until, error=result.failure)
         return False
     recording.refresh_from_db(fields=["status"])
     if recording.is_open:  # it should have ended, and Vobiz says that it runs on

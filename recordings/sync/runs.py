@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from recordings.choices import Origin, SyncState
-from recordings.models import Account, FailedRow, Recording, SyncRun, UpsertReport, upsert_recordings
+from recordings.choices import SyncState
+from recordings.clock import Clock
+from recordings.mirror import FetchStatus, fetch_recording, store_recordings
+from recordings.models import Account, Recording, SyncRun, UpsertReport
 from recordings.provider import client_for, explain
 from recordings.sync.pages import Pages
 from recordings.sync.scope import Scope, Tally
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotFound, VobizError
+from recordings.vobiz.errors import VobizError
 from recordings.vobiz.objects import BadRow, RecordingObject, RecordingPage
 
 GONE_CHECKS = 500  # rows asked for one by one in a run
@@ -72,17 +72,6 @@ def read_call(
     return tally
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The moment the work was given, moving on with real time: a run may take an hour."""
-
-    began: datetime
-    started: float = field(default_factory=time.monotonic)
-
-    def now(self) -> datetime:
-        return self.began + timedelta(seconds=time.monotonic() - self.started)
-
-
 @dataclass(slots=True)
 class _Run:
     account: Account
@@ -112,15 +101,22 @@ class _Run:
             self.tally.state = self.tally.state_when_broken
 
     def _read_one(self, recording_id: str) -> None:
-        asked = self.clock.now()
-        try:
-            seen = self.client.retrieve_recording(recording_id)
-        except NotFound as error:
-            if error.route_missing:
-                raise
+        if not self._fetch(recording_id):
             self.tally.fail(recording_id, _("Vobiz has no recording with this id."))
-        else:
-            self._apply([seen], asked)
+
+    def _fetch(self, recording_id: str) -> bool:
+        """Ask for one recording and count what became of it; False where Vobiz has none with this id."""
+        result = fetch_recording(
+            self.account,
+            recording_id,
+            client=self.client,
+            now=self.clock.now(),
+            dry_run=self.scope.dry_run,
+            reserved_ids=self.adopted,
+        )
+        if result.report is not None:
+            self._count(result.report)
+        return result.status == FetchStatus.FOUND
 
     def _read_pages(self) -> str | None:
         """Every page; in words, why not all of what was asked for."""
@@ -168,31 +164,23 @@ class _Run:
         self._report()
 
     def _apply(self, objects: list[RecordingObject], asked: datetime) -> None:
-        """One page, asked for at `asked`, into rows. A dry run's transaction is rolled back at once."""
-        if objects:
-            try:
-                self.tally.add(self._upsert(objects, asked))
-            except (DataError, IntegrityError):
-                for seen in objects:  # one row the database refuses must not cost the others
-                    self._apply_alone(seen, asked)
-        self._report()
-
-    def _apply_alone(self, seen: RecordingObject, asked: datetime) -> None:
-        try:
-            self.tally.add(self._upsert([seen], asked))
-        except (DataError, IntegrityError) as error:
-            refused = FailedRow(seen.recording_id, _("The database refused it: %s") % error)
-            self.tally.add(UpsertReport(failed=[refused]))
-
-    def _upsert(self, objects: Iterable[RecordingObject], asked: datetime) -> UpsertReport:
-        with transaction.atomic():
-            report: UpsertReport = upsert_recordings(
-                self.account, objects, now=asked, origin=Origin.SYNC, reserved_ids=self.adopted
+        """Store one page, asked for at `asked`, and report progress."""
+        if not objects:
+            self._report()
+            return
+        self._count(
+            store_recordings(
+                self.account, objects, now=asked, dry_run=self.scope.dry_run, reserved_ids=self.adopted
             )
-            if self.scope.dry_run:
-                transaction.set_rollback(True)
-                self.adopted |= report.adopted  # the next page finds these rows still without an id
-        return report
+        )
+
+    def _count(self, report: UpsertReport) -> None:
+        self.tally.add(report)
+        if self.scope.dry_run:
+            self.adopted |= (
+                report.adopted
+            )  # rolled back, these rows still have no id for the next page to find
+        self._report()
 
     def _report(self) -> None:
         """Say how far it is, and that it is alive."""
@@ -221,15 +209,9 @@ class _Run:
         return None
 
     def _check_gone(self, pk: int, recording_id: str) -> None:
-        asked = self.clock.now()
-        try:
-            seen = self.client.retrieve_recording(recording_id)
-        except NotFound as error:
-            if error.route_missing:
-                raise
-            if not self.scope.dry_run:
-                Recording.objects.filter(pk=pk).note_gone(self.clock.now())
-            self.tally.gone += 1
-            self._report()
-        else:
-            self._apply([seen], asked)
+        if self._fetch(recording_id):
+            return
+        if not self.scope.dry_run:
+            Recording.objects.filter(pk=pk).note_gone(self.clock.now())
+        self.tally.gone += 1
+        self._report()

@@ -6,6 +6,7 @@
     │  ├─ AuthenticationFailed  401: the credentials, or the path
     │  ├─ PaymentRequired       402: the balance
     │  ├─ NotFound              404
+    │  ├─ RouteMissingError     404 from the gateway: the path, not the call or recording
     │  └─ RateLimited           429, with `retry_after`
     ├─ Unreachable        nothing got through: it did not happen; show what was last known
     ├─ OutcomeUnknown     a write left and its answer was lost: it may have happened; never repeat a start
@@ -65,15 +66,15 @@ class PaymentRequired(Refused):
 
 
 class NotFound(Refused):
-    """404: no such call or recording (any more).
+    """404: no such call or recording (any more)."""
 
-    `route_missing`: the gateway answered that the *route* does not exist (`{"message": "Not Found"}`), so
-    it says nothing about the call or recording.
+
+class RouteMissingError(Refused):
+    """404 from Vobiz's gateway (`{"message": "Not Found"}`): it does not know the path.
+
+    It says nothing about the call or recording, so nobody may take either for ended or deleted. For that reason
+    this is no NotFound.
     """
-
-    def __init__(self, message: str, *, route_missing: bool = False, **where: Unpack[Where]) -> None:
-        super().__init__(message, **where)
-        self.route_missing = route_missing
 
 
 class RateLimited(Refused):

@@ -22,6 +22,7 @@ from recordings.vobiz.errors import (
     PaymentRequired,
     RateLimited,
     Refused,
+    RouteMissingError,
     Where,
 )
 from recordings.vobiz.wire import BadShape, clean, one_line, text
@@ -140,10 +141,10 @@ def refusal(reply: Reply, doing: str, where: Where) -> Refused:
                 f"Vobiz refused to {doing} (402){tail} The account's balance may be used up.", **where
             )
         case 404:
-            missing = _is_gateway(reply.mapping())
-            if missing:
-                tail += f" Vobiz knows no such route: {where.get('path')}."
-            return NotFound(f"Vobiz could not {doing} (404){tail}", route_missing=missing, **where)
+            words = f"Vobiz could not {doing} (404){tail}"
+            if _is_gateway(reply.mapping()):
+                return RouteMissingError(f"{words} Vobiz knows no such route: {where.get('path')}.", **where)
+            return NotFound(words, **where)
         case 429:
             wait = retry_after(reply)
             if wait is not None:

@@ -21,8 +21,8 @@ from pytest_django import Settings
 
 from recordings import archive
 from recordings.archive import Outcome, Result
-from recordings.archive.clock import Clock
 from recordings.archive.copying import archive_leased
+from recordings.clock import Clock
 from recordings.models import Account, Recording
 from recordings.vobiz.client import Credentials, Download, VobizClient
 from tests.archive.conftest import Known, after, at_vobiz, files, holds

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from recordings import archive, storage, sync
 from recordings.archive import Outcome, Result
-from recordings.archive.clock import Clock
 from recordings.archive.copying import archive_leased
 from recordings.audio.peaks import Peaks, peaks_of
 from recordings.choices import Attention
+from recordings.clock import Clock
 from recordings.models import Account, Recording, Waveform
 from recordings.sync import Scope
 from tests.archive.conftest import Known, Run, at_vobiz, files, sha256

@@ -71,6 +71,15 @@ class UpsertReport:
     seen: set[str] = field(default_factory=set)
     adopted: set[int] = field(default_factory=set)
 
+    def add(self, other: UpsertReport) -> None:
+        """Count in what became of other objects."""
+        self.created += other.created
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+        self.failed += other.failed
+        self.seen |= other.seen
+        self.adopted |= other.adopted
+
 
 def upsert_recordings(
     account: Account,

@@ -1,4 +1,4 @@
-"""What time it is for a piece of work that was given its moment."""
+"""The clock of one long-running job."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The moment the work was given, moving on with real time: a download may take half an hour."""
+    """The moment at which a job began, advanced by the monotonic clock.
+
+    A sync or a download may take an hour, so one fixed `now` would date its last row an hour too early. Tests give
+    the first moment and need no other clock.
+    """
 
     began: datetime
     started: float = field(default_factory=time.monotonic)
 
     def now(self) -> datetime:
-        """By this clock."""
+        """Return the current moment by this clock."""
         return self.began + timedelta(seconds=time.monotonic() - self.started)

@@ -17,5 +17,8 @@ class RecordingsConfig(AppConfig):
     def ready(self) -> None:
         from recordings import checks  # noqa: F401 - registers the system checks
         from recordings.models.access_event import after_migrate
+        from recordings.search import index, lookups
 
+        lookups.register()
         post_migrate.connect(after_migrate, sender=self)
+        post_migrate.connect(index.after_migrate, sender=self)

@@ -24,8 +24,8 @@ BELOW = (
     ("recordings.mirror",),
     ("recordings.provider", "recordings.storage"),
     ("recordings.models",),
-    ("recordings.choices", "recordings.numbers", "recordings.encryption", "recordings.roles", "recordings.checks",
-     "recordings.audio", "recordings.clock"),
+    ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
+     "recordings.checks", "recordings.audio", "recordings.clock"),
     ("recordings.vobiz",),
 )  # fmt: skip
 NOT_VERBS = {package for packages in ABOVE + BELOW for package in packages}

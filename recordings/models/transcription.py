@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Q
@@ -12,8 +13,28 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import TranscriptionStatus, Trust
 from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
+from recordings.tokens import tokens_text
 
 ARRIVED = (TranscriptionStatus.COMPLETED, TranscriptionStatus.FAILED)
+
+
+class TokensField(models.TextField[Any, Any]):
+    """The tokens of another text field, for the search index. Set by every save; an `update()` sets it itself."""
+
+    def __init__(self, *args: Any, of: str, **kwargs: Any) -> None:
+        self.of = of
+        super().__init__(*args, **{"null": True, "editable": False, **kwargs})
+
+    def deconstruct(self) -> Any:
+        """Add the name of the other field."""
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "of": self.of}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:  # noqa: FBT001 - Django's signature
+        """Return the tokens of the text as it is about to be saved."""
+        tokens = tokens_text(getattr(model_instance, self.of))
+        setattr(model_instance, self.attname, tokens)
+        return tokens
 
 
 class TranscriptionQuerySet(VisibleQuerySet):
@@ -32,6 +53,7 @@ class Transcription(models.Model):
         _("status"), max_length=16, choices=TranscriptionStatus, default=TranscriptionStatus.EXPECTED
     )
     text = models.TextField(_("text"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    tokens = TokensField(of="text")
     error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
     charge = models.DecimalField(
         _("charge"),
@@ -64,6 +86,12 @@ class Transcription(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="completed") | Q(text__isnull=False),
                 name="transcription_completed_has_text",
+            ),
+            # whoever writes a text without its tokens hides it from the search
+            models.CheckConstraint(
+                condition=Q(text__isnull=True, tokens__isnull=True)
+                | Q(text__isnull=False, tokens__isnull=False),
+                name="transcription_text_has_tokens",
             ),
         ]
         indexes = [
@@ -110,6 +138,7 @@ def receive(
         "status": status, "text": text if status == TranscriptionStatus.FAILED else text or "", "error": error,
         "charge": charge, "rate": rate, "duration": duration, "trust": trust, "received_at": at,
     }  # fmt: skip
+    values["tokens"] = tokens_text(values["text"])
     with transaction.atomic():
         held, _made = Transcription.objects.select_for_update().get_or_create(recording=recording)
         same = (

@@ -1,6 +1,6 @@
 """Finding one call among many: by number, id, name, or the words of its transcript.
 
-`parse_query` reads the box; `find_recordings` and its siblings give the rows. First the ids by one index, then the rows.
+`parse_query` reads the box; `find_recordings` and `find_calls` give the rows, by one index first.
 """
 
 from recordings.search.index import after_migrate, rebuild

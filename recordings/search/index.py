@@ -2,8 +2,8 @@
 
 | | SQLite | PostgreSQL |
 |---|---|---|
-| digits of both numbers, SIP names | FTS5 table with the trigram tokenizer | GIN with `gin_trgm_ops` (extension `pg_trgm`) |
-| conference names | FTS5 table with the trigram tokenizer | GIN with `gin_trgm_ops` |
+| digits of both numbers, SIP names | FTS5 table, trigram tokenizer | GIN with `gin_trgm_ops` (`pg_trgm`) |
+| conference names | FTS5 table, trigram tokenizer | GIN with `gin_trgm_ops` |
 | words of transcripts | FTS5 table over `transcription.tokens` | GIN over a generated `tsvector` column |
 
 Triggers keep the FTS5 tables in step with their rows; PostgreSQL's indexes keep themselves. SQLite's migrations remake
@@ -23,7 +23,11 @@ from django.db import ProgrammingError, connections, transaction
 from recordings.models import Call, Recording, Transcription
 
 CALLS, RECORDINGS, TRANSCRIPTIONS = (model._meta.db_table for model in (Call, Recording, Transcription))
-NUMBERS, CONFERENCES, WORDS = "recordings_search_numbers", "recordings_search_conferences", "recordings_search_words"
+NUMBERS, CONFERENCES, WORDS = (
+    "recordings_search_numbers",
+    "recordings_search_conferences",
+    "recordings_search_words",
+)
 VECTOR = "search_vector"  # PostgreSQL's generated column of the transcriptions
 TO_VECTOR = "recordings_tokens_to_tsvector"
 # Words keep letters with their marks (FTS5's default splits Hindi at vowel signs) and are cut by our own tokenizer.
@@ -81,7 +85,9 @@ class FullTextTable:
 
     def _insert(self, row: str, *, where: bool = False) -> str:
         condition = f" WHERE {self._present(row)}" if where else ""
-        return f"INSERT INTO {self.name}(rowid, {', '.join(self.columns)}) SELECT {self._values(row)}{condition}"
+        return (
+            f"INSERT INTO {self.name}(rowid, {', '.join(self.columns)}) SELECT {self._values(row)}{condition}"
+        )
 
 
 # A number with a letter in it is a SIP address or a name: indexed as text beside its digits.
@@ -113,17 +119,25 @@ POSTGRESQL = (
         SELECT coalesce(string_agg(quote_literal(token) || ':' || least(position, 16383), ' '), '')::tsvector
         FROM unnest(string_to_array(tokens, ' ')) WITH ORDINALITY AS t(token, position)
     $$""",
-    f"ALTER TABLE {TRANSCRIPTIONS} ADD COLUMN IF NOT EXISTS {VECTOR} tsvector "
-    f"GENERATED ALWAYS AS ({TO_VECTOR}(tokens)) STORED",
+    (
+        f"ALTER TABLE {TRANSCRIPTIONS} ADD COLUMN IF NOT EXISTS {VECTOR} tsvector "
+        f"GENERATED ALWAYS AS ({TO_VECTOR}(tokens)) STORED"
+    ),
     f"CREATE INDEX IF NOT EXISTS {WORDS} ON {TRANSCRIPTIONS} USING gin ({VECTOR})",
     f"CREATE INDEX IF NOT EXISTS {NUMBERS}_from ON {CALLS} USING gin (from_digits gin_trgm_ops)",
     f"CREATE INDEX IF NOT EXISTS {NUMBERS}_to ON {CALLS} USING gin (to_digits gin_trgm_ops)",
-    f"CREATE INDEX IF NOT EXISTS {NUMBERS}_from_name ON {CALLS} USING gin (lower(from_number) gin_trgm_ops) "
-    "WHERE from_number ~ '[A-Za-z]'",
-    f"CREATE INDEX IF NOT EXISTS {NUMBERS}_to_name ON {CALLS} USING gin (lower(to_number) gin_trgm_ops) "
-    "WHERE to_number ~ '[A-Za-z]'",
-    f"CREATE INDEX IF NOT EXISTS {CONFERENCES} ON {RECORDINGS} USING gin (lower(conference_name) gin_trgm_ops) "
-    "WHERE conference_name IS NOT NULL",
+    (
+        f"CREATE INDEX IF NOT EXISTS {NUMBERS}_from_name ON {CALLS} USING gin (lower(from_number) gin_trgm_ops) "
+        "WHERE from_number ~ '[A-Za-z]'"
+    ),
+    (
+        f"CREATE INDEX IF NOT EXISTS {NUMBERS}_to_name ON {CALLS} USING gin (lower(to_number) gin_trgm_ops) "
+        "WHERE to_number ~ '[A-Za-z]'"
+    ),
+    (
+        f"CREATE INDEX IF NOT EXISTS {CONFERENCES} ON {RECORDINGS} USING gin (lower(conference_name) gin_trgm_ops) "
+        "WHERE conference_name IS NOT NULL"
+    ),
     # Django makes such an index for a unique column alone.
     f"CREATE INDEX IF NOT EXISTS {NUMBERS}_uuid ON {CALLS} (call_uuid varchar_pattern_ops)",
 )
@@ -149,7 +163,14 @@ def rebuild(*, using: str = "default") -> Iterator[tuple[str, int, int]]:
     """Rebuild every index from its rows. Yields the index's name, the rows done and the rows in all."""
     connection: Any = connections[using]
     if connection.vendor == "postgresql":
-        names = (WORDS, f"{NUMBERS}_from", f"{NUMBERS}_to", f"{NUMBERS}_from_name", f"{NUMBERS}_to_name", CONFERENCES)
+        names = (
+            WORDS,
+            f"{NUMBERS}_from",
+            f"{NUMBERS}_to",
+            f"{NUMBERS}_from_name",
+            f"{NUMBERS}_to_name",
+            CONFERENCES,
+        )
         _make_on_postgresql(connection)
         for done, name in enumerate(names, 1):
             with connection.cursor() as cursor:

@@ -54,7 +54,8 @@ class Words:
     def tsquery(self) -> str:
         """Return the query in PostgreSQL's language, for a cast that passes its parser by."""
         phrases = [" <-> ".join(f"'{token}'" for token in phrase) for phrase in self.phrases]
-        return " & ".join(f"({phrase})" for phrase in phrases[:-1] + [phrases[-1] + (":*" if self.prefix else "")])
+        phrases[-1] += ":*" if self.prefix else ""
+        return " & ".join(f"({phrase})" for phrase in phrases)
 
 
 class _IndexLookup(Lookup[Any]):

@@ -117,5 +117,3 @@ def _begins(column: str, query: Query) -> Q:
 
 def _ids(rows: QuerySet[Any], column: str) -> list[int]:
     return list(rows.order_by().values_list(column, flat=True)[:MOST_IDS])
-
-

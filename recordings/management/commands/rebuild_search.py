@@ -1,0 +1,25 @@
+"""Rebuild the search indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recordings import search
+from recordings.management.portal_command import PortalCommand
+
+
+class Command(PortalCommand):
+    """The indexes follow every write by themselves; this is for a restored or repaired database."""
+
+    help = (
+        "Rebuild the indexes behind the search box from their rows. They follow every write by themselves; run this "
+        "after a restore or a repair of the database. Example: rebuild_search"
+    )
+
+    def act(self, **options: Any) -> None:
+        rebuilt: dict[str, int] = {}
+        for name, done, total in search.rebuild():
+            rebuilt[name] = done
+            self.progress(f"{name}: {done:,} of {total:,}")
+        self.progress_end()
+        self.report({"indexes": sorted(rebuilt)}, f"Rebuilt {len(rebuilt)} search indexes.")

@@ -1,0 +1,55 @@
+"""What was typed in the search box, and how it can be read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recordings.search.query import Reading, parse_query
+
+NUMBER, ID, WORDS, NAME = Reading.NUMBER, Reading.ID, Reading.WORDS, Reading.NAME
+
+
+@pytest.mark.parametrize(
+    ("typed", "readings"),
+    [
+        ("+91 80713 87423", (NUMBER, WORDS)),
+        ("08071387423", (NUMBER, WORDS, ID)),
+        ("387423", (NUMBER, WORDS, ID)),
+        ("74", (WORDS,)),
+        ("from:+918071387423", (NUMBER,)),
+        ("parcel", (WORDS, NAME, ID)),
+        ("lost parcel", (WORDS, NAME)),
+        ("9d80c70a-aeab-4db5", (ID, WORDS, NAME)),
+        ("०८०७१३८७४२३", (NUMBER, WORDS)),
+        ("sip:lobby@trunk", (WORDS, NAME)),
+        ("?!", ()),
+        ("", ()),
+    ],
+)
+def test_the_likeliest_reading_comes_first(typed: str, readings: tuple[Reading, ...]) -> None:
+    assert parse_query(typed).readings == readings
+
+
+@pytest.mark.parametrize("typed", ["+91 80713 87423", "08071387423", "80713-87423", "०८०७१३८७४२३"])
+def test_every_spelling_of_a_number_looks_for_digits_that_its_row_has(typed: str) -> None:
+    assert all(digits in "918071387423" for digits in parse_query(typed).digits)
+
+
+def test_a_side_is_asked_for_in_front() -> None:
+    query = parse_query("To: 387423")
+    assert (query.side, query.digits) == ("to", ("387423",))
+
+
+def test_quotes_make_a_phrase_and_a_star_a_prefix() -> None:
+    query = parse_query('"lost parcel" re-send refun*')
+    assert query.phrases == (("lost", "parcel"), ("re", "send"), ("refun",))
+    assert query.prefix
+
+
+@given(st.text(max_size=400))
+def test_whatever_is_typed_can_be_read(typed: str) -> None:
+    query = parse_query(typed)
+    assert len(query.text) <= 200
+    assert all(digits.isascii() and digits.isdigit() for digits in query.digits)

@@ -1,0 +1,135 @@
+"""The same rows on both databases, whatever script, spelling or punctuation."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recordings.choices import Origin, RecordingStatus
+from recordings.models import Account, Call, Recording, Transcription
+from recordings.models.call import numbers
+from recordings.search import Reading, find_calls, find_recordings, parse_query
+
+START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+LIBRARY = {
+    # recording id: (from, to, conference, transcript)
+    "rec-0001": ("+918071387423", "+919624705678", None, "Where is my parcel? The lost parcel was re-sent."),
+    "rec-0002": (
+        "+919862742851",
+        "08071387423",
+        None,
+        "Your parcel was lost; ₹1,500 refunded to priya.rao@example.in.",
+    ),
+    "rec-0003": ("sip:lobby7@pbx.example", "+442071838750", None, "नमस्ते, क्या आपका पार्सल आ गया?"),
+    "rec-0004": ("+14155550132", "+918045123400", "Weekly Sales 'A'", "வணக்கம் parcels 3.14"),
+    "rec-0005": (None, None, None, "السلام عليكم، أين الطرد"),
+    "rec-0006": ("+912261234567", "+917992231329", None, None),
+}
+
+
+@pytest.fixture
+def library(account: Account) -> Account:
+    for at, (recording_id, (from_number, to_number, conference, text)) in enumerate(LIBRARY.items()):
+        moment = START + timedelta(minutes=at)
+        call = Call.objects.create(
+            account=account, call_uuid=f"0f{at}e-call-of-{recording_id}", happened_at=moment,
+            **numbers(from_number, to_number),
+        )  # fmt: skip
+        recording = Recording.objects.create(
+            account=account, call=call, recording_id=recording_id, origin=Origin.SYNC,
+            status=RecordingStatus.COMPLETED, happened_at=moment, conference_name=conference,
+        )  # fmt: skip
+        if text is not None:
+            Transcription.objects.create(recording=recording, status="completed", text=text)
+    return account
+
+
+def found(typed: str, reading: Reading | None = None) -> list[str]:
+    query = parse_query(typed)
+    result = find_recordings(Recording.objects.all(), query, reading or (query.readings or (None,))[0])
+    return list(result.rows.order_by(*result.order).values_list("recording_id", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("+91 80713 87423", [2, 1]),
+        ("08071387423", [2, 1]),
+        ("387423", [2, 1]),
+        ("from: 387423", [1]),
+        ("to: 08071387423", [2]),
+        ("०८०७१३८७४२३", [2, 1]),
+        ("5550132", [4]),
+        ("99999999", []),
+        ("rec-0003", [3]),
+        ("REC-0003", [3]),
+        ("0f4e-call", [5]),
+        ("0F4E-CALL", [5]),
+    ],
+)
+@pytest.mark.usefixtures("library")
+def test_a_number_or_an_id_finds_its_recordings_newest_first(typed: str, ids: list[int]) -> None:
+    assert found(typed) == [f"rec-{number:04}" for number in ids]
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [
+        ("parcel", [2, 1]),
+        ("parcel*", [4, 2, 1]),
+        ('"lost parcel"', [1]),
+        ("lost parcel", [2, 1]),
+        ("re-sent", [1]),
+        ("sent re", [1]),
+        ("priya.rao@example.in", [2]),
+        ("₹1,500", [2]),
+        ("3.14", [4]),
+        ("पार्सल", [3]),
+        ("पार", []),
+        ("पार*", [3]),
+        ("வணக்கம்", [4]),
+        ("الطرد", [5]),
+        ("it's", []),
+        ("nowhere", []),
+    ],
+)
+@pytest.mark.usefixtures("library")
+def test_words_find_the_recordings_in_which_they_were_said(typed: str, ids: list[int]) -> None:
+    assert found(typed, Reading.WORDS) == [f"rec-{number:04}" for number in ids]
+
+
+@pytest.mark.parametrize(
+    ("typed", "ids"),
+    [("lobby7", [3]), ("LOBBY", [3]), ("to: lobby", []), ("weekly sales", [4]), ("'a'", [4]), ("100%_", [])],
+)
+@pytest.mark.usefixtures("library")
+def test_a_name_finds_sip_addresses_and_conferences(typed: str, ids: list[int]) -> None:
+    assert found(typed, Reading.NAME) == [f"rec-{number:04}" for number in ids]
+
+
+@pytest.mark.usefixtures("library")
+def test_a_call_is_found_by_its_own_facts_and_by_those_of_its_recordings() -> None:
+    for typed, reading in (
+        ("5550132", Reading.NUMBER),
+        ("rec-0004", Reading.ID),
+        ("weekly", Reading.NAME),
+        ("3.14", Reading.WORDS),
+    ):
+        result = find_calls(Call.objects.all(), parse_query(typed), reading)
+        assert [call.call_uuid for call in result.rows.order_by(*result.order)] == ["0f3e-call-of-rec-0004"]
+
+
+@pytest.mark.usefixtures("library")
+def test_the_index_follows_every_write() -> None:
+    Call.objects.filter(from_digits="14155550132").update(**numbers("+14155559999", None))
+    assert found("5550132") == []
+    assert found("5559999") == ["rec-0004"]
+    held = Transcription.objects.get(recording__recording_id="rec-0001")
+    held.text = "Nothing of the kind."
+    held.save()
+    assert found("parcel", Reading.WORDS) == ["rec-0002"]
+    held.delete()
+    assert found("kind", Reading.WORDS) == []
+    Recording.objects.filter(recording_id="rec-0006").update(conference_name="Board")
+    assert found("board", Reading.NAME) == ["rec-0006"]

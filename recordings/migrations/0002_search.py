@@ -25,7 +25,7 @@ def tokenize_all(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("recordings", "0013_listed_without_audio")]
+    dependencies = [("recordings", "0001_release")]
 
     operations = [
         migrations.AddField(

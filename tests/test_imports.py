@@ -25,6 +25,7 @@ BELOW = (
     ("recordings.provider", "recordings.storage"),
     ("recordings.models",),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
+    ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock"),
     ("recordings.vobiz",),
 )  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import ProgrammingError, connections, transaction
+from django.utils.translation import gettext as _
 
 from recordings.models import Call, Recording, Transcription
 
@@ -228,8 +229,11 @@ def _make_on_postgresql(connection: Any) -> None:
                     cursor.execute(EXTENSION)
             except ProgrammingError as error:
                 raise CommandError(
-                    "Search needs PostgreSQL's extension pg_trgm, and this user may not create it. "
-                    f"Run this as the database's owner, then migrate again: {EXTENSION};"
+                    _(
+                        "Search needs PostgreSQL's extension pg_trgm, and this user may not create it. Run this as "
+                        "the database's owner, then run migrate again: %s;"
+                    )
+                    % EXTENSION
                 ) from error
         for statement in POSTGRESQL:
             cursor.execute(statement)

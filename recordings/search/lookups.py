@@ -101,8 +101,8 @@ class HasDigits(_IndexLookup):
     def postgresql(self) -> tuple[str, list[Any]]:
         """Return calls by either trigram index."""
         sides = [self.rhs.side] if self.rhs.side else SIDES
-        sql = " OR ".join(f"{side}_digits LIKE %s" for side in sides)
-        return f"SELECT id FROM {CALLS} WHERE {sql}", [f"%{self.rhs.digits}%"] * len(sides)
+        by_side = [f"SELECT id FROM {CALLS} WHERE {side}_digits LIKE %s" for side in sides]
+        return " UNION ".join(by_side), [f"%{self.rhs.digits}%"] * len(sides)
 
 
 class HasName(_IndexLookup):
@@ -118,8 +118,11 @@ class HasName(_IndexLookup):
     def postgresql(self) -> tuple[str, list[Any]]:
         """Return calls by either trigram index of names."""
         sides = [self.rhs.side] if self.rhs.side else SIDES
-        sql = " OR ".join(f"(lower({s}_number) LIKE %s AND {s}_number ~ '[A-Za-z]')" for s in sides)
-        return f"SELECT id FROM {CALLS} WHERE {sql}", [_like(self.rhs.text)] * len(sides)
+        by_side = [
+            f"SELECT id FROM {CALLS} WHERE lower({side}_number) LIKE %s AND {side}_number ~ '[A-Za-z]'"
+            for side in sides
+        ]
+        return " UNION ".join(by_side), [_like(self.rhs.text)] * len(sides)
 
 
 class InConference(_IndexLookup):

@@ -25,7 +25,6 @@ BELOW = (
     ("recordings.provider", "recordings.storage"),
     ("recordings.models",),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
-    ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock"),
     ("recordings.vobiz",),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
 from recordings.encryption import MINIMUM_SECRET
-from recordings.vobiz.addresses import BadAddress, checked_api_url, is_loopback
+from recordings.vobiz.addresses import InvalidAddressError, checked_api_url, is_loopback
 
 DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 SMALLEST_PAGE, LARGEST_PAGE = 10, 100
@@ -72,7 +72,7 @@ def check_vobiz(**_kwargs: Any) -> Iterable[CheckMessage]:
     """E005, E008, E009, E011: the API, the hosts of audio, deadlines, page size, region."""
     try:
         checked_api_url(settings.VOBIZ_API_URL, local=settings.LOCAL_MODE)
-    except BadAddress as problem:
+    except InvalidAddressError as problem:
         yield Error(
             f"VOBIZ_API_URL cannot be used. {problem}",
             hint="Remove it: https://api.vobiz.ai/api/v1 is the default.",

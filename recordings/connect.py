@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from recordings.models import Account
 from recordings.provider import client_with
 from recordings.vobiz.client import WAITING, Credentials
-from recordings.vobiz.errors import UnexpectedReply
+from recordings.vobiz.errors import UnexpectedReplyError
 from recordings.vobiz.objects import AccountObject
 from recordings.vobiz.wire import checked_id
 
@@ -23,7 +23,7 @@ def check(auth_id: str, token: str) -> AccountObject:
     with client_with(credentials, patience=WAITING) as client:
         answer = client.check()
     if answer.auth_id is not None and answer.auth_id != auth_id:
-        raise UnexpectedReply(
+        raise UnexpectedReplyError(
             _("Vobiz answered for %(answered)s, not for %(asked)s.")
             % {"answered": answer.auth_id, "asked": auth_id},
             path="/api/v1/auth/me",

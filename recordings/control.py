@@ -29,7 +29,13 @@ from recordings.models.account import new_callback_key
 from recordings.models.recording.model import StopRequest
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
 from recordings.vobiz.client import WAITING, VobizClient
-from recordings.vobiz.errors import NotConnected, NotFound, Refused, Unreachable, VobizError
+from recordings.vobiz.errors import (
+    NotConnectedError,
+    NotFoundError,
+    RefusedError,
+    UnreachableError,
+    VobizError,
+)
 from recordings.vobiz.objects import StartAnswer as Answer
 
 STARTS_AT_ONCE = 10
@@ -221,12 +227,12 @@ def _callback_url(door: str, recording: Recording) -> str:
 def _settle_refusal(recording: Recording, error: VobizError, *, now: datetime) -> None:
     """Vobiz said no, was not reached, or nobody knows."""
     words = explain(error, recording.account)
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFoundError):
         recording.call.end(now)
         recording.fail(_("The call is over, so nothing was recorded."), StartAnswer.REFUSED)
-    elif isinstance(error, Refused):
+    elif isinstance(error, RefusedError):
         recording.fail(words, StartAnswer.REFUSED)
-    elif isinstance(error, Unreachable | NotConnected):
+    elif isinstance(error, UnreachableError | NotConnectedError):
         recording.fail(words, StartAnswer.NOT_SENT)
     else:
         recording.mark_unconfirmed(words)
@@ -316,13 +322,13 @@ def _settle_stop(
     same.
     """
     words = explain(error, call.account)
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFoundError):
         call.end(now)
         for row in rows:
             if row.recording_id is not None:
                 row.schedule_read_back(now)
         return StopResult(StopOutcome.ALREADY_OVER)
-    if isinstance(error, Refused | Unreachable | NotConnected):
+    if isinstance(error, RefusedError | UnreachableError | NotConnectedError):
         for row, before in asked:
             row.withdraw_stop(now, back_to=before)
         return StopResult(StopOutcome.FAILED, error=words)

@@ -19,7 +19,7 @@ from recordings.choices import CallState
 from recordings.models import Account, Call, Recording
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import WAITING, VobizClient
-from recordings.vobiz.errors import NotFound, VobizError
+from recordings.vobiz.errors import NotFoundError, VobizError
 from recordings.vobiz.objects import LiveCall, LiveCallList
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ def _tell(looks: list[_Look], *, seconds: float) -> None:
         try:
             look.seen.append(future.result())
         except VobizError as error:
-            if isinstance(error, NotFound):
+            if isinstance(error, NotFoundError):
                 look.over.add(call_uuid)
             else:
                 logger.info("A live call is shown without details: %s", error)

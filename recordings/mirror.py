@@ -19,19 +19,19 @@ from recordings.choices import Origin
 from recordings.models import Account, FailedRow, Recording, UpsertReport, upsert_recordings
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
+    AuthenticationError,
+    NotConnectedError,
+    NotFoundError,
+    PaymentRequiredError,
+    RateLimitError,
     RouteMissingError,
-    Unreachable,
+    UnreachableError,
 )
 from recordings.vobiz.objects import RecordingObject
 
 # Errors of the account or of the connection: the request for the next recording would fail in the same way.
 ACCOUNT_ERRORS = (
-    AuthenticationFailed, NotConnected, PaymentRequired, RateLimited, RouteMissingError, Unreachable,
+    AuthenticationError, NotConnectedError, PaymentRequiredError, RateLimitError, RouteMissingError, UnreachableError,
 )  # fmt: skip
 LISTED_WITHIN = timedelta(
     days=1
@@ -86,7 +86,7 @@ def fetch_recording(
     """
     try:
         seen = client.retrieve_recording(recording_id)
-    except NotFound:
+    except NotFoundError:
         return FetchResult(_absence(known, now))
     if call_uuid is not None and seen.call_uuid != call_uuid:
         return FetchResult(FetchStatus.OTHER_CALL, seen)

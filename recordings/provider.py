@@ -14,19 +14,19 @@ from recordings.models import Account
 from recordings.vobiz.addresses import is_loopback
 from recordings.vobiz.client import BACKGROUND, Credentials, Patience, VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    PaymentRequired,
-    RateLimited,
-    Unreachable,
+    AuthenticationError,
+    NotConnectedError,
+    PaymentRequiredError,
+    RateLimitError,
+    UnreachableError,
     VobizError,
 )
 
 
 def client_for(account: Account, *, patience: Patience = BACKGROUND) -> VobizClient:
-    """A client with the account's credentials. Raises NotConnected where it has none that can be used."""
+    """A client with the account's credentials. Raises NotConnectedError where it has none that can be used."""
     if not account.is_active:
-        raise NotConnected(_("%s is switched off: switch it on on its page.") % account.auth_id)
+        raise NotConnectedError(_("%s is switched off: switch it on on its page.") % account.auth_id)
     return client_with(Credentials(account.auth_id, account.token), account, patience=patience)
 
 
@@ -60,7 +60,7 @@ def callback_urls_possible() -> bool:
 
 def explain(error: VobizError, account: Account | None = None) -> str:
     """What happened and what to do, for the person who asked. Never a token."""
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, AuthenticationError):
         return _(
             "Vobiz refused Auth ID %(auth_id)s with the token ending …%(ending)s: was it rotated, or is it a "
             "sub-account's? (A wrong path is answered the same way: %(method)s %(path)s.)"
@@ -70,9 +70,9 @@ def explain(error: VobizError, account: Account | None = None) -> str:
             "method": error.method or "?",
             "path": _without_ids(error.path),
         }
-    if isinstance(error, PaymentRequired):
+    if isinstance(error, PaymentRequiredError):
         return _("%s Top it up in Vobiz's console.") % error
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimitError):
         if error.retry_after is None:
             return _("Vobiz asks for fewer requests: wait a minute and try again.")
         seconds = ceil(error.retry_after)
@@ -84,7 +84,7 @@ def explain(error: VobizError, account: Account | None = None) -> str:
             )
             % seconds
         )
-    if isinstance(error, Unreachable):
+    if isinstance(error, UnreachableError):
         return _("Vobiz could not be reached. %s") % error
     return str(error)
 

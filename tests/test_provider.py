@@ -12,15 +12,15 @@ from recordings.models import Account
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
 from recordings.vobiz.client import WAITING
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    NotFound,
-    OutcomeUnknown,
-    PaymentRequired,
-    RateLimited,
-    Refused,
-    UnexpectedReply,
-    Unreachable,
+    AuthenticationError,
+    NotConnectedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    RateLimitError,
+    RefusedError,
+    UnexpectedReplyError,
+    UnreachableError,
     VobizError,
 )
 
@@ -40,17 +40,17 @@ def account() -> Account:
 
 @pytest.mark.parametrize("said", [
     Said(
-        AuthenticationFailed("no", method="GET", path="/api/v1/Account/MA_PU0XU668/Call/6e558798-499c/Record/"),
+        AuthenticationError("no", method="GET", path="/api/v1/Account/MA_PU0XU668/Call/6e558798-499c/Record/"),
         "Vobiz refused Auth ID MA_…668 with the token ending …4711: was it rotated, or is it a sub-account's? "
         "(A wrong path is answered the same way: GET /api/v1/Account/…/Call/…/Record/.)",
     ),
-    Said(PaymentRequired("Balance used up."), "Balance used up. Top it up in Vobiz's console."),
-    Said(RateLimited("slow"), "Vobiz asks for fewer requests: wait a minute and try again."),
-    Said(RateLimited("slow", retry_after=6.2), "Vobiz asks for fewer requests: wait 7 seconds and try again."),
-    Said(RateLimited("slow", retry_after=0.5), "Vobiz asks for fewer requests: wait 1 second and try again."),
-    Said(Unreachable("No answer."), "Vobiz could not be reached. No answer."),
+    Said(PaymentRequiredError("Balance used up."), "Balance used up. Top it up in Vobiz's console."),
+    Said(RateLimitError("slow"), "Vobiz asks for fewer requests: wait a minute and try again."),
+    Said(RateLimitError("slow", retry_after=6.2), "Vobiz asks for fewer requests: wait 7 seconds and try again."),
+    Said(RateLimitError("slow", retry_after=0.5), "Vobiz asks for fewer requests: wait 1 second and try again."),
+    Said(UnreachableError("No answer."), "Vobiz could not be reached. No answer."),
     *[Said(kind("As it is said."), "As it is said.")
-      for kind in (NotConnected, NotFound, Refused, OutcomeUnknown, UnexpectedReply)],
+      for kind in (NotConnectedError, NotFoundError, RefusedError, OutcomeUnknownError, UnexpectedReplyError)],
 ])  # fmt: skip
 def test_an_error_says_what_happened_and_what_to_do(account: Account, said: Said) -> None:
     words = explain(said.error, account)
@@ -59,7 +59,7 @@ def test_an_error_says_what_happened_and_what_to_do(account: Account, said: Said
 
 
 def test_without_an_account_or_its_token_the_words_hold_no_ids() -> None:
-    refused = AuthenticationFailed("no")
+    refused = AuthenticationError("no")
     assert "Auth ID ? with the token ending …?" in explain(refused)
     assert "MA_…668 with the token ending …?" in explain(refused, Account(auth_id="MA_PU0XU668"))
 
@@ -83,7 +83,7 @@ def test_an_account_that_cannot_ask_gets_no_client(
 ) -> None:
     for name, value in fields.items():
         setattr(account, name, value)
-    with pytest.raises(NotConnected, match=words):
+    with pytest.raises(NotConnectedError, match=words):
         client_for(account)
 
 

@@ -11,7 +11,7 @@ from recordings.encryption import encrypt
 from recordings.forms import TokenTrial
 from recordings.models import Account
 from recordings.provider import explain
-from recordings.vobiz.errors import RateLimited, Unreachable, VobizError
+from recordings.vobiz.errors import RateLimitError, UnreachableError, VobizError
 from recordings.vobiz.wire import BadId
 
 NAME_LENGTH = 200
@@ -25,7 +25,7 @@ def try_token(auth_id: str, token: str) -> TokenTrial:
         answer = connect.check(auth_id, token)
     except BadId:
         return TokenTrial(refused=_("Vobiz was not asked, because that is no Auth ID."))
-    except (Unreachable, RateLimited) as error:
+    except (UnreachableError, RateLimitError) as error:
         return TokenTrial(unreached=explain(error, tried))
     except VobizError as error:
         return TokenTrial(refused=explain(error, tried))

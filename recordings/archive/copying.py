@@ -33,7 +33,7 @@ from recordings.models.lease_renewal import KEEPER, Hold
 from recordings.models.recording.transitions import Copy
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotConnected, RateLimited, VobizError
+from recordings.vobiz.errors import NotConnectedError, RateLimitError, VobizError
 from recordings.vobiz.objects import RecordingObject
 
 logger = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ class _Copying:
     def _asking(self, client: VobizClient | None) -> Iterator[VobizClient]:
         try:
             opened = nullcontext(client) if client is not None else client_for(self.recording.account)
-        except NotConnected as error:
+        except NotConnectedError as error:
             raise Paused(explain(error, self.recording.account)) from error
         with opened as asking:
             yield asking
@@ -228,7 +228,7 @@ class _Copying:
                 account, recording.recording_id, client=client, now=self.clock.now(), known=recording
             )
         except ACCOUNT_ERRORS as error:
-            its_own = not isinstance(error, RateLimited)  # such as a 500 for this one, again and again
+            its_own = not isinstance(error, RateLimitError)  # such as a 500 for this one, again and again
             raise Paused(explain(error, account), may_be_its_own=its_own) from error
         except VobizError as error:
             raise Failed(explain(error, account)) from error

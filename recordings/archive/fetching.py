@@ -21,11 +21,11 @@ from recordings.models import Account, Recording
 from recordings.provider import explain
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotFound,
-    RateLimited,
+    AuthenticationError,
+    NotFoundError,
+    RateLimitError,
     RouteMissingError,
-    Unreachable,
+    UnreachableError,
     VobizError,
 )
 from recordings.vobiz.objects import RecordingObject
@@ -155,13 +155,15 @@ def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: st
 
 def _broke_off(error: VobizError) -> bool:
     """Whether the file itself came, but not to its end."""
-    return isinstance(error, Unreachable) and error.status == 200
+    return isinstance(error, UnreachableError) and error.status == 200
 
 
 def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
     """Whose fault it is that no file came."""
     account: Account = recording.account
-    if isinstance(error, NotFound | RouteMissingError):  # at a file's address either says that it has no file
+    if isinstance(
+        error, NotFoundError | RouteMissingError
+    ):  # at a file's address either says that it has no file
         ended_at = recording.ended_at or recording.happened_at
         if now >= recording.leaves_vobiz_at:
             words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")
@@ -169,11 +171,11 @@ def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
         if now - ended_at < READY_WITHIN:
             return NotReady(_("Vobiz does not have its file ready yet."))
         return Failed(_("Vobiz lists it and does not have its file (404)."))
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimitError):
         return Paused(explain(error, account))
-    if isinstance(error, AuthenticationFailed):
+    if isinstance(error, AuthenticationError):
         return Paused(explain(error, account), may_be_its_own=True)
-    if isinstance(error, Unreachable) and error.status in (None, *AWAY):
+    if isinstance(error, UnreachableError) and error.status in (None, *AWAY):
         return Paused(explain(error, account), may_be_its_own=True)
     return Failed(explain(error, account))
 

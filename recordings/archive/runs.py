@@ -21,7 +21,7 @@ from recordings.clock import Clock
 from recordings.models import Account, Recording
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotConnected
+from recordings.vobiz.errors import NotConnectedError
 
 DRAWN_AT_ONCE = 20  # copies that a crash left without their picture
 
@@ -259,7 +259,7 @@ class _Run:
             if account.pk not in self._clients:
                 try:
                     client = client_for(account)
-                except NotConnected:
+                except NotConnectedError:
                     return None
                 self._clients[account.pk] = self._open.enter_context(client)
             return self._clients[account.pk]

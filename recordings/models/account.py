@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
 from recordings.encryption import Undecipherable, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
-from recordings.vobiz.errors import NotConnected
+from recordings.vobiz.errors import NotConnectedError
 
 logger = logging.getLogger(__name__)
 
@@ -211,16 +211,16 @@ class Account(Leased):
 
     @property
     def token(self) -> str:
-        """The current token; NotConnected, with the cure, where there is none or no key opens it."""
+        """The current token; NotConnectedError, with the cure, where there is none or no key opens it."""
         if not self.encrypted_token:
-            raise NotConnected(
+            raise NotConnectedError(
                 _("%s has no token yet: enter it on the account's page or run connect_account.")
                 % self.auth_id
             )
         try:
             return decrypt(self.encrypted_token)
         except Undecipherable as error:
-            raise NotConnected(
+            raise NotConnectedError(
                 _(
                     "The stored token of %s opens with none of TOKEN_ENCRYPTION_KEYS: put the former secret back at "
                     "the end of that setting, or enter the token again."
@@ -233,7 +233,7 @@ class Account(Leased):
         """The token's last four characters, or None where there is none to show."""
         try:
             return self.token[-4:]
-        except NotConnected:
+        except NotConnectedError:
             return None
 
     def set_token(self, token: str, *, now: datetime, keep_former: timedelta = FORMER_TOKEN_LIFE) -> None:

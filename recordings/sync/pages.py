@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from recordings.provider import explain
 from recordings.sync.scope import Scope
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotConnected, Refused, VobizError
+from recordings.vobiz.errors import NotConnectedError, RefusedError, VobizError
 from recordings.vobiz.objects import RecordingPage
 
 OVERLAP = 5  # rows read twice; fewer may vanish between two pages without a trace
@@ -85,7 +85,7 @@ class Pages:
                 recording_type=self.scope.kind,
             )
         except VobizError as error:
-            refused = isinstance(error, Refused | NotConnected)
+            refused = isinstance(error, RefusedError | NotConnectedError)
             if refused or (self.read == 0 and error.status is None):
                 raise  # the next page would not fare better
             self.broken = explain(error)

@@ -29,7 +29,7 @@ _NOT_PUBLIC = tuple(
 )
 
 
-class BadAddress(ValueError):
+class InvalidAddressError(ValueError):
     """A URL that must not be asked. `str()` is a sentence for people."""
 
 
@@ -56,14 +56,14 @@ class Address:
 
 
 def plain_address(url: str) -> Address:
-    """The parts of a plain http or https URL; BadAddress for any other."""
+    """The parts of a plain http or https URL; InvalidAddressError for any other."""
     match = _URL.fullmatch(url) if _PRINTABLE.fullmatch(url) else None
     if match is None:
-        raise BadAddress("This is not a plain web address.")
+        raise InvalidAddressError("This is not a plain web address.")
     scheme = match["scheme"].lower()
     port = int(match["port"]) if match["port"] else _USUAL_PORTS[scheme]
     if not 0 < port < 65536:
-        raise BadAddress("This address names a port that does not exist.")
+        raise InvalidAddressError("This address names a port that does not exist.")
     return Address(
         scheme,
         match["host"].lower(),
@@ -77,14 +77,14 @@ def plain_address(url: str) -> Address:
 def checked_api_url(url: str, *, local: bool = False) -> str:
     """The API's address without a final slash: https, no query and no fragment.
 
-    `local` allows http too, but to this machine only. BadAddress for anything else.
+    `local` allows http too, but to this machine only. InvalidAddressError for anything else.
     """
     address = plain_address(url)
     if address.scheme != "https" and not (local and is_loopback(address.host)):
-        raise BadAddress("The API's address must begin with https://.")
+        raise InvalidAddressError("The API's address must begin with https://.")
     path = address.path.rstrip("/")
     if address.query or address.fragment or not _API_PATH.fullmatch(path):
-        raise BadAddress("The API's address must be a host and a plain path, without a query.")
+        raise InvalidAddressError("The API's address must be a host and a plain path, without a query.")
     return f"{address.scheme}://{address.authority}{path}"
 
 

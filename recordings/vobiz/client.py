@@ -13,7 +13,7 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from recordings.vobiz.errors import NotFound, Where
+from recordings.vobiz.errors import NotFoundError, Where
 from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media, MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
@@ -25,7 +25,7 @@ from recordings.vobiz.objects import (
     StartAnswer,
 )
 from recordings.vobiz.transport import BACKGROUND, WAITING, Credentials, Patience, Route, Transport
-from recordings.vobiz.wire import BadShape, checked_id, text
+from recordings.vobiz.wire import InvalidShapeError, checked_id, text
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -56,7 +56,7 @@ class VobizClient:
         patience: Patience = BACKGROUND,
         zone: tzinfo = UTC,
     ) -> None:
-        """NotConnected if the credentials or the API's address cannot be used at all."""
+        """NotConnectedError if the credentials or the API's address cannot be used at all."""
         self._transport = Transport(
             credentials,
             api_url=api_url,
@@ -80,7 +80,7 @@ class VobizClient:
         self._transport.close()
 
     def check(self) -> AccountObject:
-        """The account that the credentials open; AuthenticationFailed if they open none."""
+        """The account that the credentials open; AuthenticationError if they open none."""
         return self._transport.read(Route.ACCOUNT, AccountObject.parse)
 
     def list_live_calls(self) -> LiveCallList:
@@ -88,7 +88,7 @@ class VobizClient:
         return self._transport.read(Route.LIVE_CALLS, LiveCallList.parse, query={"status": "live"})
 
     def retrieve_live_call(self, call_uuid: str) -> LiveCall:
-        """One call under way; NotFound if it has ended."""
+        """One call under way; NotFoundError if it has ended."""
         # Without `status` the route answers with the finished call's billing record.
         return self._transport.read(
             Route.LIVE_CALL,
@@ -112,8 +112,8 @@ class VobizClient:
         `time_limit` in seconds is always sent, because Vobiz cuts at 60 without one. `file_format`: mp3 or
         wav; `channels`: mono or stereo. A transcript is asked for exactly if there is an address for it.
 
-        Refused (NotFound: the call is over) and Unreachable: it did not happen. OutcomeUnknown: it may
-        have. The answer may lack a `recording_id`; it is a start all the same.
+        RefusedError (NotFoundError: the call is over) and UnreachableError: it did not happen.
+        OutcomeUnknownError: it may have. The answer may lack a `recording_id`; it is a start all the same.
         """
         body: dict[str, Any] = {
             "time_limit": time_limit,
@@ -130,7 +130,7 @@ class VobizClient:
         """Stop the one recording that has this `url`, the one its start was answered with.
 
         ValueError, and nothing sent, without a url: Vobiz would stop every recording of the call. Vobiz
-        answers alike if nothing was running. NotFound: the call is over. Tried 3 times, which does no harm.
+        answers alike if nothing was running. NotFoundError: the call is over. Tried 3 times, which does no harm.
         """
         if not url.strip():
             raise ValueError("Without its url a single recording cannot be stopped.")
@@ -166,7 +166,7 @@ class VobizClient:
         return replace(page, objects=narrowed)
 
     def retrieve_recording(self, recording_id: str) -> RecordingObject:
-        """One recording; NotFound if Vobiz has none of this id."""
+        """One recording; NotFoundError if Vobiz has none of this id."""
         found = self._transport.read(
             Route.RECORDING,
             partial(RecordingObject.parse_sole, asked=recording_id, zone=self._zone),
@@ -174,7 +174,7 @@ class VobizClient:
         )
         if found is None:  # an empty list's envelope
             where: Where = {"status": 200, "method": Route.RECORDING.method}
-            raise NotFound("Vobiz has no recording of this id.", **where)
+            raise NotFoundError("Vobiz has no recording of this id.", **where)
         return found
 
     def download(
@@ -183,8 +183,8 @@ class VobizClient:
         """Write the audio at a recording's `recording_url` into `into`, which must write whole pieces.
 
         `total`: seconds for all of it. What was written before an error is no audio file: throw it away.
-        MediaRefused: not an address to fetch from, nothing was sent there. NotFound: not ready yet, or
-        deleted. Unreachable: no answer, or it broke off. UnexpectedReply: too large, or not a plain 200.
+        MediaRefusedError: not an address to fetch from, nothing was sent there. NotFoundError: not ready yet, or
+        deleted. UnreachableError: no answer, or it broke off. UnexpectedReplyError: too large, or not a plain 200.
         """
         return self._media.download(url, into, max_bytes=max_bytes, total=total)
 
@@ -194,7 +194,7 @@ class VobizClient:
         """The audio at a recording's `recording_url`, as it comes; with every guard of `download`.
 
         `wanted`: a Range header with one range of ours, `bytes=0-99`; Vobiz may give the whole file all the same.
-        `total`: seconds until its last byte. Raises as `download`; reading the pieces may raise Unreachable too.
+        `total`: seconds until its last byte. Raises as `download`; reading the pieces may raise UnreachableError too.
         """
         return self._media.open(url, wanted, max_bytes=max_bytes, total=total)
 
@@ -202,7 +202,7 @@ class VobizClient:
 def _live_call(document: Any, *, asked: str) -> LiveCall:
     call = LiveCall.parse(document)
     if call.call_uuid.lower() != asked.lower():
-        raise BadShape("The answer is about another call than the one asked for.")
+        raise InvalidShapeError("The answer is about another call than the one asked for.")
     return call
 
 

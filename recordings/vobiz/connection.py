@@ -36,7 +36,7 @@ _CHUNK = 262_144
 _FRAMING = 1024 * 1024
 
 
-class ExchangeFailed(Exception):
+class ExchangeError(Exception):
     """No complete answer came. `why` is a clause for people: "the name x could not be found".
 
     `sent`: whether any byte of the request left. `again`: whether trying again may help.
@@ -49,19 +49,19 @@ class ExchangeFailed(Exception):
         self.again = again
 
 
-class AddressRefused(ExchangeFailed):
+class AddressRefused(ExchangeError):
     """The host's name points to an address that is not on the public internet. Nothing was sent."""
 
 
-class AnswerTooLarge(ExchangeFailed):
+class AnswerTooLarge(ExchangeError):
     """The answer was cut off at the byte cap."""
 
 
-class _Late(Exception):
+class _DeadlineExceededError(Exception):
     """The deadline passed, perhaps in the middle of a read."""
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     """The byte cap was reached."""
 
 
@@ -83,10 +83,10 @@ class Exchange:
     trouble: BaseException | None = None
 
     def left(self) -> float:
-        """Seconds until the deadline; _Late when there are none."""
+        """Seconds until the deadline; _DeadlineExceededError when there are none."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
-            raise _Late
+            raise _DeadlineExceededError
         return seconds
 
     def read(self, sock: socket.socket, into: Callable[..., int], *args: Any) -> int:
@@ -100,7 +100,7 @@ class Exchange:
             raise
         self.received += count
         if self.received > 2 * self.body_cap + _FRAMING:
-            raise _TooLarge
+            raise _TooLargeError
         return count
 
 
@@ -174,7 +174,7 @@ class GuardedAdapter(HTTPAdapter):
     def exchange(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
         """Send and wait for the headers of the answer; its body is still to be read, by `body_of`.
 
-        Raises ExchangeFailed. Whatever happened, `exchange.sent` says whether anything left.
+        Raises ExchangeError. Whatever happened, `exchange.sent` says whether anything left.
         """
         token = _current.set(exchange)
         try:
@@ -187,7 +187,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, None, None]:
-    """The body in pieces, as it was sent. Raises ExchangeFailed when it breaks off, drags or is too large.
+    """The body in pieces, as it was sent. Raises ExchangeError when it breaks off, drags or is too large.
 
     An end before the promised Content-Length is a break. A body without any promised length ends where the
     connection does.
@@ -197,7 +197,7 @@ def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, N
         for chunk in _as_it_comes(answer.raw):
             size += len(chunk)
             if size > exchange.body_cap:
-                raise _TooLarge
+                raise _TooLargeError
             yield chunk
     except _TROUBLES as trouble:
         raise _failure(exchange, trouble, _host_of(answer.request)) from None
@@ -215,8 +215,8 @@ def _as_it_comes(raw: Any) -> Iterator[bytes]:
 
 
 _TROUBLES = (
-    _Late,
-    _TooLarge,
+    _DeadlineExceededError,
+    _TooLargeError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
@@ -262,7 +262,7 @@ def _dial(host: str, port: int, options: Any) -> socket.socket:
         except OSError as refusal:
             sock.close()
             trouble = refusal
-        except _Late:
+        except _DeadlineExceededError:
             sock.close()
             raise
         else:
@@ -296,15 +296,15 @@ def _host_of(request: requests.PreparedRequest) -> str:
     return urlsplit(request.url or "").hostname or "the server"
 
 
-def _failure(exchange: Exchange, trouble: BaseException, host: str) -> ExchangeFailed:
+def _failure(exchange: Exchange, trouble: BaseException, host: str) -> ExchangeError:
     sent = exchange.sent
-    if isinstance(trouble, ExchangeFailed):
+    if isinstance(trouble, ExchangeError):
         return trouble
     cause = trouble if sent else (exchange.trouble or trouble)
-    if isinstance(cause, _TooLarge):
+    if isinstance(cause, _TooLargeError):
         return AnswerTooLarge("the answer was larger than allowed", sent=sent, again=False)
-    if isinstance(cause, _Late):
-        return ExchangeFailed("the answer was not complete within the time allowed", sent=sent, again=False)
+    if isinstance(cause, _DeadlineExceededError):
+        return ExchangeError("the answer was not complete within the time allowed", sent=sent, again=False)
     if sent and isinstance(cause, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)):
         why = f"{host} did not answer within {exchange.read_timeout:g} s"
     elif sent:
@@ -320,4 +320,4 @@ def _failure(exchange: Exchange, trouble: BaseException, host: str) -> ExchangeF
         why = f"{host} refused the connection"
     else:
         why = f"no connection to {host} could be made"
-    return ExchangeFailed(why, sent=sent)
+    return ExchangeError(why, sent=sent)

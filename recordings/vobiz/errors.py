@@ -1,17 +1,17 @@
 """What can go wrong with Vobiz, sorted by what the caller may do next.
 
     VobizError
-    ├─ NotConnected       no usable account, token or address: a setting or a page cures it
-    ├─ Refused            Vobiz said no: it did not happen
-    │  ├─ AuthenticationFailed  401: the credentials, or the path
-    │  ├─ PaymentRequired       402: the balance
-    │  ├─ NotFound              404
+    ├─ NotConnectedError        no usable account, token or address: a setting or a page cures it
+    ├─ RefusedError             Vobiz said no: it did not happen
+    │  ├─ AuthenticationError   401: the credentials, or the path
+    │  ├─ PaymentRequiredError  402: the balance
+    │  ├─ NotFoundError         404
     │  ├─ RouteMissingError     404 from the gateway: the path, not the call or recording
-    │  └─ RateLimited           429, with `retry_after`
-    ├─ Unreachable        nothing got through: it did not happen; show what was last known
-    ├─ OutcomeUnknown     a write left and its answer was lost: it may have happened; never repeat a start
-    └─ UnexpectedReply    an answer of another shape than documented; not worth repeating
-       └─ MediaRefused    audio at an address from which it must not be fetched
+    │  └─ RateLimitError        429, with `retry_after`
+    ├─ UnreachableError         nothing got through: it did not happen; show what was last known
+    ├─ OutcomeUnknownError      a write left and its answer was lost: it may have happened; never repeat a start
+    └─ UnexpectedReplyError     an answer of another shape than documented; not worth repeating
+       └─ MediaRefusedError     audio at an address from which it must not be fetched
 
 `str(error)` is a sentence for people. It never holds a token or a header.
 """
@@ -49,35 +49,35 @@ class VobizError(Exception):
         self.reply = where.get("reply")
 
 
-class NotConnected(VobizError):
+class NotConnectedError(VobizError):
     """There is nothing to ask Vobiz with: no account, no token, or no usable address."""
 
 
-class Refused(VobizError):
+class RefusedError(VobizError):
     """Vobiz understood and said no (4xx, or a 200 that holds an error): it did not happen."""
 
 
-class AuthenticationFailed(Refused):
+class AuthenticationError(RefusedError):
     """401. Wrong or rotated credentials, or a path Vobiz does not know: the two answer alike."""
 
 
-class PaymentRequired(Refused):
+class PaymentRequiredError(RefusedError):
     """402: the account's balance does not allow it."""
 
 
-class NotFound(Refused):
+class NotFoundError(RefusedError):
     """404: no such call or recording (any more)."""
 
 
-class RouteMissingError(Refused):
+class RouteMissingError(RefusedError):
     """404 from Vobiz's gateway (`{"message": "Not Found"}`): it does not know the path.
 
     It says nothing about the call or recording, so nobody may take either for ended or deleted. For that reason
-    this is no NotFound.
+    this is no NotFoundError.
     """
 
 
-class RateLimited(Refused):
+class RateLimitError(RefusedError):
     """429: too many requests. `retry_after`: seconds to wait, where Vobiz said so."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, **where: Unpack[Where]) -> None:
@@ -85,17 +85,17 @@ class RateLimited(Refused):
         self.retry_after = retry_after
 
 
-class Unreachable(VobizError):
+class UnreachableError(VobizError):
     """Nothing got through: a read after all its tries, or a write of which nothing was sent."""
 
 
-class OutcomeUnknown(VobizError):
+class OutcomeUnknownError(VobizError):
     """A write left this machine and no usable answer came back: it may have happened."""
 
 
-class UnexpectedReply(VobizError):
+class UnexpectedReplyError(VobizError):
     """Vobiz answered a read, but not in a documented shape. Asking again would bring the same."""
 
 
-class MediaRefused(UnexpectedReply):
+class MediaRefusedError(UnexpectedReplyError):
     """Vobiz named an address from which audio must not be fetched. Nothing was sent there."""

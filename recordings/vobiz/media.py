@@ -18,16 +18,23 @@ from urllib.parse import urljoin
 
 import requests
 
-from recordings.vobiz.addresses import Address, BadAddress, is_loopback, plain_address
+from recordings.vobiz.addresses import Address, InvalidAddressError, is_loopback, plain_address
 from recordings.vobiz.connection import (
     AddressRefused,
     AnswerTooLarge,
     Exchange,
-    ExchangeFailed,
+    ExchangeError,
     GuardedAdapter,
     body_of,
 )
-from recordings.vobiz.errors import MediaRefused, Refused, UnexpectedReply, Unreachable, VobizError, Where
+from recordings.vobiz.errors import (
+    MediaRefusedError,
+    RefusedError,
+    UnexpectedReplyError,
+    UnreachableError,
+    VobizError,
+    Where,
+)
 from recordings.vobiz.replies import Reply, named, refusal, retry_after
 from recordings.vobiz.transport import USER_AGENT, Transport, worth_repeating
 from recordings.vobiz.wire import one_line
@@ -111,17 +118,19 @@ class MediaHosts:
         return _bare(address.host) in self.trusted
 
     def checked(self, url: str, previous: Address | None = None) -> Address:
-        """Where `url` leads, if audio may be fetched from there; else MediaRefused, before anything is sent.
+        """Where `url` leads, if audio may be fetched from there; else MediaRefusedError, before anything is sent.
 
         `previous`: the address that redirected to it.
         """
         came = "Vobiz gave" if previous is None else "Vobiz redirected to"
         if not url:
-            raise MediaRefused("Vobiz has given no address for this audio.")
+            raise MediaRefusedError("Vobiz has given no address for this audio.")
         try:
             address = plain_address(url)
-        except BadAddress:
-            raise MediaRefused(f"{came} an address for this audio that is not a plain web address.") from None
+        except InvalidAddressError:
+            raise MediaRefusedError(
+                f"{came} an address for this audio that is not a plain web address."
+            ) from None
         problem: str | None = None
         if _bare(address.host) not in self.listed:
             problem = f"on {address.host}, which is not one of the hosts that audio may be fetched from"
@@ -132,7 +141,7 @@ class MediaHosts:
         elif not self.local and address.port != 443:
             problem = "on an unusual port"
         if problem is not None:
-            raise MediaRefused(f"{came} an address for this audio {problem}.", path=address.path)
+            raise MediaRefusedError(f"{came} an address for this audio {problem}.", path=address.path)
         return address
 
 
@@ -174,7 +183,7 @@ class Media:
             asked_for: float | None = None
             try:
                 hop = self._follow(adapter, url, deadline, max_bytes, wanted)
-            except _Failed as failed:
+            except _FetchError as failed:
                 error, again = failed.error, failed.again
             else:
                 if hop.answer.status_code in good:
@@ -201,13 +210,15 @@ class Media:
             location = hop.answer.headers.get("Location", "")
             hop.answer.close()
             if not location:
-                raise MediaRefused("The audio's address redirects to nowhere.", **hop.where())
+                raise MediaRefusedError("The audio's address redirects to nowhere.", **hop.where())
             try:
                 url = urljoin(url, location)
             except ValueError:
                 url = location  # not to be joined, and not to be asked either
             previous = address
-        raise MediaRefused(f"The audio's address redirects more than {MAX_REDIRECTS} times.", **hop.where())
+        raise MediaRefusedError(
+            f"The audio's address redirects more than {MAX_REDIRECTS} times.", **hop.where()
+        )
 
     def _ask(
         self, adapter: GuardedAdapter, url: str, address: Address, exchange: Exchange, wanted: str | None
@@ -220,15 +231,18 @@ class Media:
             headers |= self._transport.secret_headers()
         request = requests.Request("GET", url, headers=headers).prepare()
         if plain_address(request.url or "").origin != address.origin:
-            raise MediaRefused("The audio's address is read in two ways, so it is not asked.")
+            raise MediaRefusedError("The audio's address is read in two ways, so it is not asked.")
         where: Where = {"method": "GET", "path": address.path}
         try:
             answer = adapter.exchange(request, exchange)
         except AddressRefused as refused:
-            raise MediaRefused(f"The audio's address must not be asked: {refused.why}.", **where) from None
-        except ExchangeFailed as failure:
-            raise _Failed(
-                Unreachable(f"The audio could not be fetched: {failure.why}.", **where), again=failure.again
+            raise MediaRefusedError(
+                f"The audio's address must not be asked: {refused.why}.", **where
+            ) from None
+        except ExchangeError as failure:
+            raise _FetchError(
+                UnreachableError(f"The audio could not be fetched: {failure.why}.", **where),
+                again=failure.again,
             ) from None
         return _Hop(address, trusted, answer, exchange)
 
@@ -246,7 +260,7 @@ class _Hop:
         return {"status": self.answer.status_code, "method": "GET", "path": self.address.path}
 
 
-class _Failed(Exception):
+class _FetchError(Exception):
     """No answer came; `again`: another try may bring one."""
 
     def __init__(self, error: VobizError, *, again: bool) -> None:
@@ -270,7 +284,7 @@ def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
 
 
 def _claimed(hop: _Hop, max_bytes: int) -> int | None:
-    """The length that the answer promises, if it does; UnexpectedReply for one that is not to be read at all."""
+    """The length that the answer promises, if it does; UnexpectedReplyError for one that is not to be read at all."""
     headers = hop.answer.headers
     length = headers.get("Content-Length", "").strip()
     claimed = int(length) if _LENGTH.fullmatch(length) else None
@@ -281,7 +295,7 @@ def _claimed(hop: _Hop, max_bytes: int) -> int | None:
         trouble = f"The audio is larger than {max_bytes} bytes."
     if trouble is not None:
         hop.answer.close()
-        raise UnexpectedReply(trouble, **hop.where())
+        raise UnexpectedReplyError(trouble, **hop.where())
     return claimed
 
 
@@ -294,9 +308,11 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
                 size += len(chunk)
                 yield chunk
     except AnswerTooLarge:
-        raise UnexpectedReply(f"The audio is larger than {max_bytes} bytes.", **hop.where()) from None
-    except ExchangeFailed as failure:
-        raise Unreachable(f"The audio broke off after {size} bytes: {failure.why}.", **hop.where()) from None
+        raise UnexpectedReplyError(f"The audio is larger than {max_bytes} bytes.", **hop.where()) from None
+    except ExchangeError as failure:
+        raise UnreachableError(
+            f"The audio broke off after {size} bytes: {failure.why}.", **hop.where()
+        ) from None
 
 
 def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:
@@ -312,11 +328,11 @@ def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:
         return AudioStream(0, 0, size, _nothing(), hop.answer, adapter, unsatisfiable=True)
     if found is None or size is None or found[1] is None or not int(found[1]) <= int(found[2]) < size:
         hop.answer.close()
-        raise UnexpectedReply("A part of the audio came without saying which part it is.", **hop.where())
+        raise UnexpectedReplyError("A part of the audio came without saying which part it is.", **hop.where())
     start, stop = int(found[1]), int(found[2]) + 1
     if claimed is not None and claimed != stop - start:
         hop.answer.close()
-        raise UnexpectedReply("A part of the audio came that is not as long as it says.", **hop.where())
+        raise UnexpectedReplyError("A part of the audio came that is not as long as it says.", **hop.where())
     return AudioStream(start, stop, size, _pieces(hop, max_bytes), hop.answer, adapter)
 
 
@@ -329,7 +345,7 @@ def _error_reply(hop: _Hop, secret: str) -> Reply:
     hop.exchange.body_cap = _ERROR_BODY_CAP
     headers = {name.lower(): value for name, value in hop.answer.headers.items()}
     body: bytes | None = None
-    with suppress(ExchangeFailed):  # the status says enough
+    with suppress(ExchangeError):  # the status says enough
         body = b"".join(body_of(hop.answer, hop.exchange))
     return Reply(hop.answer.status_code, headers, body, secrets=(secret,))
 
@@ -338,7 +354,7 @@ def _declined(hop: _Hop, reply: Reply) -> VobizError:
     where, status = hop.where(), reply.status
     where["api_id"] = reply.api_id()
     if status in (401, 403) and not hop.trusted:
-        return Refused(
+        return RefusedError(
             f"{hop.address.host} refused the audio ({named(status)}). It was asked without the account's "
             "credentials, because it is not one of Vobiz's own hosts.",
             **where,
@@ -346,8 +362,8 @@ def _declined(hop: _Hop, reply: Reply) -> VobizError:
     if 400 <= status < 500 and status != 408:
         return refusal(reply, _DOING, where)
     if status == 408 or status >= 500:
-        return Unreachable(f"The audio could not be fetched: the answer was {named(status)}.", **where)
-    return UnexpectedReply(f"The audio could not be fetched: the answer was {named(status)}.", **where)
+        return UnreachableError(f"The audio could not be fetched: the answer was {named(status)}.", **where)
+    return UnexpectedReplyError(f"The audio could not be fetched: the answer was {named(status)}.", **where)
 
 
 def _bare(host: str) -> str:

@@ -1,6 +1,6 @@
 """What Vobiz says, as frozen values. Unknown fields are ignored; the original is kept in `data`.
 
-`parse` raises BadShape, with a sentence for people, where an answer is not one that Vobiz documents. A row
+`parse` raises InvalidShapeError, with a sentence for people, where an answer is not one that Vobiz documents. A row
 of a list that cannot be used becomes a BadRow instead: it is counted and shown, never dropped.
 Texts are as Vobiz wrote them (numbers come with and without `+`), "" and null are None alike.
 """
@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any, Self
 
 from recordings.vobiz.wire import (
-    BadShape,
     Instant,
+    InvalidShapeError,
     checked_id,
     clean,
     epoch_ms,
@@ -79,7 +79,7 @@ class RecordingObject:
 
     @classmethod
     def parse(cls, data: object, *, zone: tzinfo) -> Self:
-        """One object; BadShape without a usable `recording_id`, or with an unusable `call_uuid`.
+        """One object; InvalidShapeError without a usable `recording_id`, or with an unusable `call_uuid`.
 
         `zone` reads an `add_time` that names none.
         """
@@ -111,7 +111,7 @@ class RecordingObject:
     def parse_sole(cls, data: object, *, asked: str, zone: tzinfo) -> Self | None:
         """The one recording a retrieve answers with, flat or in a list's envelope; None if it is empty.
 
-        The documents show both shapes. An answer about another recording than `asked` is BadShape.
+        The documents show both shapes. An answer about another recording than `asked` is InvalidShapeError.
         """
         answer = _object(data, "a recording")
         rows = answer.get("objects")
@@ -123,8 +123,8 @@ class RecordingObject:
             if isinstance(row, Mapping) and str(row.get("recording_id")).lower() == asked.lower():
                 return cls.parse(row, zone=zone)
         if not any(isinstance(row, Mapping) and "recording_id" in row for row in rows):
-            raise BadShape("The answer holds no recording_id.")
-        raise BadShape("The answer is about another recording than the one asked for.")
+            raise InvalidShapeError("The answer holds no recording_id.")
+        raise InvalidShapeError("The answer is about another recording than the one asked for.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +158,11 @@ class RecordingPage:
             rows = []
         if not isinstance(rows, list):
             if isinstance(answer.get("recordings"), list):
-                raise BadShape(
+                raise InvalidShapeError(
                     "This is the list of Vobiz's former API (“recordings” instead of “objects”): "
                     "is the API address an old one?"
                 )
-            raise BadShape("The answer holds no list of “objects”.")
+            raise InvalidShapeError("The answer holds no list of “objects”.")
         objects = tuple(_row(row, zone) for row in rows)
         return cls(
             objects=objects,
@@ -218,13 +218,13 @@ class LiveCallList:
         if calls is None and "calls" in answer:
             calls = []
         if not isinstance(calls, list):
-            raise BadShape("The answer holds no list of “calls”.")
+            raise InvalidShapeError("The answer holds no list of “calls”.")
         found: dict[str, None] = {}
         bad: list[BadRow] = []
         for entry in calls:
             try:
                 found[checked_id(entry.get("call_uuid") if isinstance(entry, Mapping) else entry)] = None
-            except BadShape as problem:
+            except InvalidShapeError as problem:
                 bad.append(BadRow(str(problem), _kept(entry), None))
         return cls(tuple(found), tuple(bad))
 
@@ -241,7 +241,7 @@ class StartAnswer:
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """The answer to a start; BadShape if nothing in it says that one was made.
+        """The answer to a start; InvalidShapeError if nothing in it says that one was made.
 
         An id that is not shaped like one is left out here and kept in `data`.
         """
@@ -249,7 +249,7 @@ class StartAnswer:
         given = answer.get("recording_id")
         try:
             recording_id = None if text(given) is None else checked_id(given)
-        except BadShape:
+        except InvalidShapeError:
             recording_id = None
         start = cls(
             api_id=text(answer.get("api_id"), ID_LENGTH),
@@ -259,7 +259,7 @@ class StartAnswer:
             data=clean(answer),
         )
         if text(given) is None and start.url is None and start.api_id is None:
-            raise BadShape("The answer names neither a recording nor a request.")
+            raise InvalidShapeError("The answer names neither a recording nor a request.")
         return start
 
 
@@ -276,7 +276,7 @@ class AccountObject:
         """The account object; a sub-account carries its Auth ID as `id`."""
         row = _object(data, "an account")
         if not row:
-            raise BadShape("The answer is empty.")
+            raise InvalidShapeError("The answer is empty.")
         given = (text(row.get(key)) for key in ("auth_id", "id"))
         return cls(
             auth_id=next((id_ for id_ in given if id_ and _ACCOUNT_ID.fullmatch(id_)), None),
@@ -287,14 +287,14 @@ class AccountObject:
 
 def _object(data: object, what: str) -> Mapping[str, Any]:
     if not isinstance(data, Mapping):
-        raise BadShape(f"Expected {what}, got something that is not a JSON object.")
+        raise InvalidShapeError(f"Expected {what}, got something that is not a JSON object.")
     return data
 
 
 def _row(row: object, zone: tzinfo) -> RecordingObject | BadRow:
     try:
         return RecordingObject.parse(row, zone=zone)
-    except BadShape as problem:
+    except InvalidShapeError as problem:
         given = row.get("recording_id") if isinstance(row, Mapping) else None
         return BadRow(str(problem), _kept(row), text(given, NAME_LENGTH))
 

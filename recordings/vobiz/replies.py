@@ -17,15 +17,15 @@ from http import HTTPStatus
 from typing import Any
 
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Refused,
+    AuthenticationError,
+    NotFoundError,
+    PaymentRequiredError,
+    RateLimitError,
+    RefusedError,
     RouteMissingError,
     Where,
 )
-from recordings.vobiz.wire import BadShape, clean, one_line, text
+from recordings.vobiz.wire import InvalidShapeError, clean, one_line, text
 
 _SAID_LENGTH = 300  # of what Vobiz says, in a sentence of ours
 _FIELDS_SHOWN = 5
@@ -55,28 +55,28 @@ class Reply:
         return 200 <= self.status < 300
 
     def document(self) -> Any:
-        """The JSON document as it came. BadShape if the body is none, is broken, or is nested without end.
+        """The JSON document as it came. InvalidShapeError if the body is none, is broken, or is nested without end.
 
         A byte that is not UTF-8 costs one character, not the page. NaN and Infinity are no JSON.
         """
         if self.body is None:
-            raise BadShape(f"The answer could not be used: {self.trouble or 'it is not there'}.")
+            raise InvalidShapeError(f"The answer could not be used: {self.trouble or 'it is not there'}.")
         written = self.body.decode("utf-8-sig", "replace")
         if not written.strip():
-            raise BadShape("The answer is empty.")
+            raise InvalidShapeError("The answer is empty.")
         try:
             return json.loads(written, parse_constant=_no_constant)
         except (ValueError, RecursionError) as problem:
             kind = "HTML" if _looks_like_html(written) else "something that is not JSON"
             if isinstance(problem, RecursionError):
                 kind = "JSON nested too deeply"
-            raise BadShape(f"The answer is {kind}.") from None
+            raise InvalidShapeError(f"The answer is {kind}.") from None
 
     def mapping(self) -> dict[str, Any]:
         """The document, cleaned, if it is a JSON object; else an empty one. Never raises."""
         try:
             document = clean(self.document())
-        except BadShape:
+        except InvalidShapeError:
             return {}
         return document if isinstance(document, dict) else {}
 
@@ -90,7 +90,7 @@ class Reply:
         """What Vobiz says in the body, in whichever error shape, as one line of at most 300 characters."""
         try:
             document = clean(self.document())
-        except BadShape:
+        except InvalidShapeError:
             return self._said_without_json()
         words = list(dict.fromkeys(_words(document)))
         return self._fit(": ".join(words), _SAID_LENGTH)
@@ -125,34 +125,34 @@ def holds_error(document: Any) -> bool:
     return document.get("status") in ("failure", "error") and "recording_id" not in document
 
 
-def refusal(reply: Reply, doing: str, where: Where) -> Refused:
+def refusal(reply: Reply, doing: str, where: Where) -> RefusedError:
     """The error for an answer that says no. `doing` completes "Vobiz refused to …" and "could not …"."""
     said = reply.said()
     tail = f": {said.rstrip('.')}." if said else "."
     match reply.status:
         case 401:
-            return AuthenticationFailed(
+            return AuthenticationError(
                 f"Vobiz refused the credentials when asked to {doing} (401){tail} Either the Auth ID or the "
                 f"token is wrong or was rotated, or the path {where.get('path')} is not one Vobiz knows.",
                 **where,
             )
         case 402:
-            return PaymentRequired(
+            return PaymentRequiredError(
                 f"Vobiz refused to {doing} (402){tail} The account's balance may be used up.", **where
             )
         case 404:
             words = f"Vobiz could not {doing} (404){tail}"
             if _is_gateway(reply.mapping()):
                 return RouteMissingError(f"{words} Vobiz knows no such route: {where.get('path')}.", **where)
-            return NotFound(words, **where)
+            return NotFoundError(words, **where)
         case 429:
             wait = retry_after(reply)
             if wait is not None:
                 tail += f" Try again in {wait:.0f} s."
-            return RateLimited(
+            return RateLimitError(
                 f"Vobiz had too many requests to {doing} (429){tail}", retry_after=wait, **where
             )
-    return Refused(f"Vobiz refused to {doing} ({reply.status}){tail}", **where)
+    return RefusedError(f"Vobiz refused to {doing} ({reply.status}){tail}", **where)
 
 
 def retry_after(reply: Reply) -> float | None:

@@ -20,18 +20,18 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
-from recordings.vobiz.addresses import BadAddress, checked_api_url
-from recordings.vobiz.connection import AnswerTooLarge, Exchange, ExchangeFailed, GuardedAdapter, body_of
+from recordings.vobiz.addresses import InvalidAddressError, checked_api_url
+from recordings.vobiz.connection import AnswerTooLarge, Exchange, ExchangeError, GuardedAdapter, body_of
 from recordings.vobiz.errors import (
-    NotConnected,
-    OutcomeUnknown,
-    UnexpectedReply,
-    Unreachable,
+    NotConnectedError,
+    OutcomeUnknownError,
+    UnexpectedReplyError,
+    UnreachableError,
     VobizError,
     Where,
 )
 from recordings.vobiz.replies import Reply, holds_error, named, refusal, retry_after
-from recordings.vobiz.wire import BadId, BadShape, checked_id, one_line
+from recordings.vobiz.wire import BadId, InvalidShapeError, checked_id, one_line
 
 USER_AGENT = "vobiz-portal"
 API_BODY_CAP = 5 * 1024 * 1024
@@ -119,16 +119,18 @@ class Transport:
         read_timeout: float,
         patience: Patience,
     ) -> None:
-        """Times in seconds. NotConnected if the credentials or the address cannot be used at all."""
+        """Times in seconds. NotConnectedError if the credentials or the address cannot be used at all."""
         try:
             self.api_url = checked_api_url(api_url, local=local)
             checked_id(credentials.auth_id)
-        except BadAddress as problem:
-            raise NotConnected(f"There is no usable API address. {problem}") from None
+        except InvalidAddressError as problem:
+            raise NotConnectedError(f"There is no usable API address. {problem}") from None
         except BadId as problem:
-            raise NotConnected(f"There is no usable Auth ID. {problem}") from None
+            raise NotConnectedError(f"There is no usable Auth ID. {problem}") from None
         if not _HEADER_VALUE.fullmatch(credentials.auth_token):
-            raise NotConnected("There is no usable auth token: it is empty or holds characters no token has.")
+            raise NotConnectedError(
+                "There is no usable auth token: it is empty or holds characters no token has."
+            )
         self.credentials = credentials
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
@@ -159,7 +161,7 @@ class Transport:
             if holds_error(document):
                 raise refusal(reply, route.doing, asked.where(reply))
             return parse(document)
-        except BadShape as problem:
+        except InvalidShapeError as problem:
             raise _not_understood(asked, reply, str(problem)) from None
 
     def write(
@@ -184,7 +186,7 @@ class Transport:
             if holds_error(document) and not (isinstance(document, dict) and document.get("recording_id")):
                 raise refusal(reply, route.doing, asked.where(reply))
             return parse(document)
-        except BadShape as problem:
+        except InvalidShapeError as problem:
             raise _in_doubt(asked, f"the answer was not understood. {problem}", reply) from None
 
     def _asked(
@@ -207,7 +209,7 @@ class Transport:
         data = None if body is None else json.dumps(body).encode("ascii")
         request = requests.Request(route.method, url, headers=headers, data=data).prepare()
         if request.url != url:
-            raise NotConnected("The API's address is not sent as it is written.")
+            raise NotConnectedError("The API's address is not sent as it is written.")
         return _Asked(route, request, urlsplit(url).path, (self.credentials.auth_token,))
 
     def _make(self, asked: _Asked, adapter: GuardedAdapter, tries: int) -> Reply:
@@ -221,14 +223,14 @@ class Transport:
             asked_for: float | None = None
             try:
                 reply = self._exchange(asked, adapter, deadline)
-            except ExchangeFailed as failure:
+            except ExchangeError as failure:
                 error, again = _unanswered(asked, failure, in_doubt=doubt), failure.again
             else:
                 if reply.succeeded:
                     return reply
                 error, again = _declined(asked, reply, in_doubt=doubt), worth_repeating(reply.status)
                 asked_for = retry_after(reply) if again else None
-            doubt = doubt or isinstance(error, OutcomeUnknown)
+            doubt = doubt or isinstance(error, OutcomeUnknownError)
             if not again or tried >= tries or not self.patience.wait(tried, deadline, asked_for):
                 raise error
 
@@ -237,7 +239,7 @@ class Transport:
         return Exchange(deadline, self.connect_timeout, self.read_timeout, body_cap, public_only)
 
     def _exchange(self, asked: _Asked, adapter: GuardedAdapter, deadline: float) -> Reply:
-        """One request and its answer. ExchangeFailed if there is no status, or a success without its body."""
+        """One request and its answer. ExchangeError if there is no status, or a success without its body."""
         exchange = self.exchange_until(deadline, body_cap=API_BODY_CAP)
         answer = adapter.exchange(asked.request, exchange)
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -250,7 +252,7 @@ class Transport:
         else:
             try:
                 body = b"".join(body_of(answer, exchange))
-            except ExchangeFailed as failure:
+            except ExchangeError as failure:
                 if 200 <= answer.status_code < 300 and not isinstance(failure, AnswerTooLarge):
                     raise
                 trouble = failure.why
@@ -279,17 +281,17 @@ class _Asked:
         return where
 
 
-def _unanswered(asked: _Asked, failure: ExchangeFailed, *, in_doubt: bool) -> VobizError:
+def _unanswered(asked: _Asked, failure: ExchangeError, *, in_doubt: bool) -> VobizError:
     """No answer: for a write, what matters is whether anything of it left."""
     if isinstance(failure, AnswerTooLarge) and not asked.writes:
         return _not_understood(asked, None, f"{failure.why[0].upper()}{failure.why[1:]}.")
     if not asked.writes:
-        return Unreachable(
+        return UnreachableError(
             f"Vobiz could not be asked to {asked.route.doing}: {failure.why}.", **asked.where()
         )
     if failure.sent or in_doubt:
         return _in_doubt(asked, failure.why, None)
-    return Unreachable(
+    return UnreachableError(
         f"Vobiz could not be asked to {asked.route.doing}: {failure.why}. Nothing was sent.", **asked.where()
     )
 
@@ -309,18 +311,20 @@ def _declined(asked: _Asked, reply: Reply, *, in_doubt: bool) -> VobizError:
         return _not_understood(
             asked, reply, f"It was {told}; where an answer points elsewhere it is never followed."
         )
-    return Unreachable(f"Vobiz could not {asked.route.doing}: its answer was {told}.", **asked.where(reply))
+    return UnreachableError(
+        f"Vobiz could not {asked.route.doing}: its answer was {told}.", **asked.where(reply)
+    )
 
 
-def _in_doubt(asked: _Asked, why: str, reply: Reply | None) -> OutcomeUnknown:
+def _in_doubt(asked: _Asked, why: str, reply: Reply | None) -> OutcomeUnknownError:
     end = "" if why.endswith(".") else "."
-    return OutcomeUnknown(
+    return OutcomeUnknownError(
         f"Vobiz was asked to {asked.route.doing}, but {why}{end} It may have happened.", **asked.where(reply)
     )
 
 
-def _not_understood(asked: _Asked, reply: Reply | None, problem: str) -> UnexpectedReply:
-    return UnexpectedReply(
+def _not_understood(asked: _Asked, reply: Reply | None, problem: str) -> UnexpectedReplyError:
+    return UnexpectedReplyError(
         f"Vobiz was asked to {asked.route.doing}, and its answer was not understood. {problem}",
         **asked.where(reply),
     )

@@ -43,11 +43,11 @@ _MAX_DEPTH = 40
 _LARGEST_INTEGER = 2**63
 
 
-class BadShape(ValueError):
+class InvalidShapeError(ValueError):
     """A value or an answer that is not what Vobiz documents. `str()` is a sentence for people."""
 
 
-class BadId(BadShape):
+class BadId(InvalidShapeError):
     """Not an id that Vobiz could have given, so it may not enter a path or a query."""
 
 

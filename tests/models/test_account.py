@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from recordings.encryption import Undecipherable
 from recordings.models import Account
-from recordings.vobiz.errors import NotConnected
+from recordings.vobiz.errors import NotConnectedError
 from tests.conftest import MAIN, OTHER, SUB, TOKENS
 
 DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ def test_a_token_that_is_not_there_or_cannot_be_opened_is_not_connected_with_its
     account: Account, stored: str | None
 ) -> None:
     account.encrypted_token = stored
-    with pytest.raises(NotConnected, match=r"enter (it|the token)"):
+    with pytest.raises(NotConnectedError, match=r"enter (it|the token)"):
         account.token  # noqa: B018
     assert account.token_ending is None
 
@@ -43,7 +43,7 @@ def test_a_token_under_a_key_that_is_gone_says_which_setting_cures_it(
     account: Account, settings: Settings
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
-    with pytest.raises(NotConnected, match="TOKEN_ENCRYPTION_KEYS"):
+    with pytest.raises(NotConnectedError, match="TOKEN_ENCRYPTION_KEYS"):
         account.token  # noqa: B018
 
 

@@ -9,7 +9,7 @@ import pytest
 from recordings.choices import RecordingStatus
 from recordings.models import Account, Recording
 from recordings.sync import LATER, read_back
-from recordings.vobiz.errors import NotFound, VobizError
+from recordings.vobiz.errors import NotFoundError, VobizError
 from tests.conftest import OTHER
 from tests.ledger import asked
 from tests.models.test_upsert_adoption import asked_for
@@ -47,7 +47,7 @@ def test_an_answer_that_says_nothing_of_it_changes_nothing(
     world.faults.plan(Fault(on="recording.retrieve", **fault))  # type: ignore[arg-type]
     with pytest.raises(VobizError) as error:
         read_back(row, now=now)
-    assert not isinstance(error.value, NotFound)
+    assert not isinstance(error.value, NotFoundError)
     row.refresh_from_db()
     assert row.read_back_due_at == now
 

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.vobiz.addresses import BadAddress, checked_api_url, is_loopback, is_public, plain_address
+from recordings.vobiz.addresses import (
+    InvalidAddressError,
+    checked_api_url,
+    is_loopback,
+    is_public,
+    plain_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def test_a_plain_address_is_read_in_the_one_way_there_is(url: str, origin: tuple
     ],
 )
 def test_an_address_that_could_be_read_in_two_ways_is_none(url: str) -> None:
-    with pytest.raises(BadAddress):
+    with pytest.raises(InvalidAddressError):
         plain_address(url)
 
 
@@ -92,7 +98,7 @@ def test_the_apis_address_is_https_and_loses_its_final_slash(url: str, base: str
     ],
 )
 def test_any_other_address_for_the_api_is_refused(url: str) -> None:
-    with pytest.raises(BadAddress):
+    with pytest.raises(InvalidAddressError):
         checked_api_url(url)
 
 
@@ -105,7 +111,7 @@ def test_local_mode_allows_http_to_this_machine_and_to_no_other() -> None:
         "http://192.168.1.5/",
         "http://0.0.0.0/",
     ):
-        with pytest.raises(BadAddress):
+        with pytest.raises(InvalidAddressError):
             checked_api_url(url, local=True)
 
 
@@ -160,7 +166,7 @@ def test_an_address_inside_some_network_or_embedding_one_is_not_public(ip: str) 
 def test_whatever_passes_has_a_host_of_plain_letters(rest: str) -> None:
     try:
         address = plain_address("https://" + rest)
-    except BadAddress:
+    except InvalidAddressError:
         return
     assert not set(address.host) & set("@\\%/?# \t")
     assert 0 < address.port < 65536

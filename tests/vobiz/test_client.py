@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotFound, OutcomeUnknown, Refused, UnexpectedReply
+from recordings.vobiz.errors import NotFoundError, OutcomeUnknownError, RefusedError, UnexpectedReplyError
 from recordings.vobiz.objects import BadRow, RecordingObject
 from tests.vobiz.conftest import client_of
 from tests.vobiz.payloads import payload
@@ -50,13 +50,13 @@ def test_live_calls_are_listed_and_looked_at_with_their_status(
 
 def test_a_call_that_has_ended_is_not_found(server: WireServer, client: VobizClient) -> None:
     server.answers(says({"api_id": "a", "error": "call not found"}, 404))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.retrieve_live_call(CALL)
 
 
 def test_an_answer_about_another_call_is_not_taken(server: WireServer, client: VobizClient) -> None:
     server.answers(says(payload("live_call__outbound")))
-    with pytest.raises(UnexpectedReply, match="another call"):
+    with pytest.raises(UnexpectedReplyError, match="another call"):
         client.retrieve_live_call(CALL)
 
 
@@ -160,9 +160,9 @@ def test_a_stop_after_the_call_is_not_found_and_one_with_an_error_is_refused(
     server: WireServer, client: VobizClient
 ) -> None:
     server.answers(says({"error": "call not found"}, 404), says({"error": "failed"}))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.stop_all_recordings(CALL)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusedError):
         client.stop_all_recordings(CALL)
 
 
@@ -222,7 +222,7 @@ def test_a_recording_is_read_back_flat_or_enveloped(
 )
 def test_a_recording_that_is_gone_is_not_found(server: WireServer, client: VobizClient, answer: Any) -> None:
     server.answers(answer)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.retrieve_recording(RECORDING)
 
 
@@ -231,13 +231,13 @@ def test_a_recording_without_its_id_or_with_another_is_not_taken(
 ) -> None:
     for answer in (row(recording_id="other-one"), {"api_id": "a"}, row(call_uuid="../x")):
         server.answers(says(answer))
-        with pytest.raises(UnexpectedReply):
+        with pytest.raises(UnexpectedReplyError):
             client.retrieve_recording(RECORDING)
 
 
 def test_the_former_apis_list_is_recognised_in_words(server: WireServer, client: VobizClient) -> None:
     server.answers(says(payload("recordings__former_api")))
-    with pytest.raises(UnexpectedReply, match="former API"):
+    with pytest.raises(UnexpectedReplyError, match="former API"):
         client.list_recordings(limit=20, offset=0)
 
 
@@ -252,7 +252,7 @@ def test_a_time_without_a_zone_is_read_in_the_clients(server: WireServer) -> Non
 
 def test_a_start_answered_with_an_error_page_is_in_doubt(server: WireServer, client: VobizClient) -> None:
     server.answers(says("<html>welcome to the hotel's network</html>"))
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         client.start_recording(
             CALL, time_limit=60, file_format="mp3", channels="mono", callback_url=None, transcription_url=None
         )

@@ -13,7 +13,7 @@ from recordings.vobiz.connection import (
     AddressRefused,
     AnswerTooLarge,
     Exchange,
-    ExchangeFailed,
+    ExchangeError,
     GuardedAdapter,
     body_of,
 )
@@ -39,8 +39,8 @@ def fetch(adapter: GuardedAdapter, url: str, exchange: Exchange) -> bytes:
     return b"".join(body_of(adapter.exchange(request, exchange), exchange))
 
 
-def failure(adapter: GuardedAdapter, url: str, exchange: Exchange) -> ExchangeFailed:
-    with pytest.raises(ExchangeFailed) as failed:
+def failure(adapter: GuardedAdapter, url: str, exchange: Exchange) -> ExchangeError:
+    with pytest.raises(ExchangeError) as failed:
         fetch(adapter, url, exchange)
     return failed.value
 

@@ -10,13 +10,13 @@ import pytest
 
 from recordings.vobiz.client import Download, Patience, VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    MediaRefused,
-    NotFound,
-    RateLimited,
-    Refused,
-    UnexpectedReply,
-    Unreachable,
+    AuthenticationError,
+    MediaRefusedError,
+    NotFoundError,
+    RateLimitError,
+    RefusedError,
+    UnexpectedReplyError,
+    UnreachableError,
 )
 from recordings.vobiz.media import Media, MediaHosts
 from recordings.vobiz.transport import Credentials, Transport
@@ -96,7 +96,7 @@ def test_audio_that_drips_is_given_up_at_the_total(
     server: WireServer, client: VobizClient, answer: Any
 ) -> None:
     server.answers(answer)
-    with pytest.raises(Unreachable, match="within the time allowed"):
+    with pytest.raises(UnreachableError, match="within the time allowed"):
         fetch(client, f"{server.url}/a.mp3", total=0.4)
 
 
@@ -111,7 +111,7 @@ def test_audio_that_breaks_off_is_said_to_be_and_not_asked_for_twice(
     server: WireServer, client: VobizClient, answer: Any
 ) -> None:
     server.answers(answer)
-    with pytest.raises(Unreachable, match="broke off after"):
+    with pytest.raises(UnreachableError, match="broke off after"):
         fetch(client, f"{server.url}/a.mp3")
     assert len(server.asked) == 1
 
@@ -126,27 +126,27 @@ def test_audio_that_breaks_off_is_said_to_be_and_not_asked_for_twice(
 )
 def test_audio_beyond_the_cap_is_refused(server: WireServer, client: VobizClient, answer: Any) -> None:
     server.answers(answer)
-    with pytest.raises(UnexpectedReply, match="larger than 1000 bytes"):
+    with pytest.raises(UnexpectedReplyError, match="larger than 1000 bytes"):
         fetch(client, f"{server.url}/a.mp3", max_bytes=1000)
 
 
 def test_audio_that_comes_compressed_is_refused(server: WireServer, client: VobizClient) -> None:
     server.answers(says(b"\x1f\x8b" + b"x" * 50, headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(UnexpectedReply, match="compressed"):
+    with pytest.raises(UnexpectedReplyError, match="compressed"):
         fetch(client, f"{server.url}/a.mp3")
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (says({"error": "unauthorized"}, 401), AuthenticationFailed),
-        (says("", 403), Refused),
-        (says({"api_id": "a-7", "error": "not ready"}, 404), NotFound),
-        (says("", 416), Refused),
-        (says(AUDIO, 206), UnexpectedReply),
-        (says("", 204), UnexpectedReply),
-        (says("", 304), UnexpectedReply),
-        (redirects(""), MediaRefused),
+        (says({"error": "unauthorized"}, 401), AuthenticationError),
+        (says("", 403), RefusedError),
+        (says({"api_id": "a-7", "error": "not ready"}, 404), NotFoundError),
+        (says("", 416), RefusedError),
+        (says(AUDIO, 206), UnexpectedReplyError),
+        (says("", 204), UnexpectedReplyError),
+        (says("", 304), UnexpectedReplyError),
+        (redirects(""), MediaRefusedError),
     ],
 )
 def test_an_answer_that_is_no_audio_is_told_apart_and_nothing_is_written(
@@ -171,16 +171,19 @@ def test_the_opening_is_tried_again_since_nothing_was_written(
 
 def test_an_opening_that_fails_for_good_says_why(server: WireServer, client: VobizClient) -> None:
     server.answers(says("", 503))
-    with pytest.raises(Unreachable, match="503 Service Unavailable"):
+    with pytest.raises(UnreachableError, match="503 Service Unavailable"):
         fetch(client, f"{server.url}/a.mp3")
     server.answers(says({}, 429, {"Retry-After": "99"}))
-    with pytest.raises(RateLimited) as limited:
+    with pytest.raises(RateLimitError) as limited:
         fetch(client, f"{server.url}/a.mp3")
     assert limited.value.retry_after == 99
-    with pytest.raises(Unreachable, match="refused the connection"):
+    with pytest.raises(UnreachableError, match="refused the connection"):
         fetch(client, f"http://127.0.0.1:{free_ports()}/a.mp3")
     server.answers(hangs)
-    with client_of(server.url, read_timeout=0.2) as hasty, pytest.raises(Unreachable, match="did not answer"):
+    with (
+        client_of(server.url, read_timeout=0.2) as hasty,
+        pytest.raises(UnreachableError, match="did not answer"),
+    ):
         fetch(hasty, f"{server.url}/a.mp3")
 
 
@@ -210,14 +213,14 @@ def test_an_opening_that_fails_for_good_says_why(server: WireServer, client: Vob
     ],
 )
 def test_an_address_that_is_not_listed_or_not_plain_is_not_asked(url: str) -> None:
-    with production_client() as client, pytest.raises(MediaRefused):
+    with production_client() as client, pytest.raises(MediaRefusedError):
         fetch(client, url)
 
 
 def test_a_listed_name_that_leads_into_a_private_network_is_not_asked() -> None:
     with (
         production_client(media_hosts=["localhost", "127.0.0.1"]) as client,
-        pytest.raises(MediaRefused, match="not on the public internet"),
+        pytest.raises(MediaRefusedError, match="not on the public internet"),
     ):
         fetch(client, "https://localhost/a.mp3")
 
@@ -249,7 +252,7 @@ def test_the_list_is_of_exact_names_in_any_case(server: WireServer) -> None:
             if allowed:
                 assert fetch(client, f"{server.url}/a.mp3")[0] == AUDIO
             else:
-                with pytest.raises(MediaRefused, match=r"127\.0\.0\.1, which is not one of the hosts"):
+                with pytest.raises(MediaRefusedError, match=r"127\.0\.0\.1, which is not one of the hosts"):
                     fetch(client, f"{server.url}/a.mp3")
     assert len(server.asked) == 1
 
@@ -257,7 +260,7 @@ def test_the_list_is_of_exact_names_in_any_case(server: WireServer) -> None:
 def test_local_mode_has_http_for_this_machine_only() -> None:
     with (
         client_of("http://127.0.0.1:9", media_hosts=["media.vobiz.ai"]) as client,
-        pytest.raises(MediaRefused, match="not https"),
+        pytest.raises(MediaRefusedError, match="not https"),
     ):
         fetch(client, "http://media.vobiz.ai/a.mp3")
 
@@ -270,7 +273,7 @@ def test_a_redirect_is_followed_twice_and_no_further(server: WireServer, client:
     assert fetch(client, f"{server.url}/a.mp3")[0] == AUDIO
     assert [asked.target for asked in server.asked] == ["/a.mp3", "/b.mp3", "/c.mp3?sig=1"]
     server.answers(redirects("/again.mp3"))
-    with pytest.raises(MediaRefused, match="more than 2 times"):
+    with pytest.raises(MediaRefusedError, match="more than 2 times"):
         fetch(client, f"{server.url}/a.mp3")
     assert len(server.asked) == 6
 
@@ -297,7 +300,7 @@ def test_a_redirect_is_looked_at_as_closely_as_the_first_address(
 ) -> None:
     server.answers(redirects(target.format(port=elsewhere.port)))
     elsewhere.answers(says(AUDIO))
-    with pytest.raises(MediaRefused):
+    with pytest.raises(MediaRefusedError):
         fetch(client, f"{server.url}/a.mp3")
     assert len(server.asked) == 1
     assert elsewhere.asked == []
@@ -306,7 +309,7 @@ def test_a_redirect_is_looked_at_as_closely_as_the_first_address(
 def test_a_redirect_from_https_to_http_is_refused_even_to_this_machine() -> None:
     hosts = MediaHosts.of(["127.0.0.1"], api_url="https://api.vobiz.ai", local=True)
     secure = hosts.checked("https://127.0.0.1:8443/a.mp3")
-    with pytest.raises(MediaRefused, match="from one that was https"):
+    with pytest.raises(MediaRefusedError, match="from one that was https"):
         hosts.checked("http://127.0.0.1:8000/a.mp3", secure)
     assert hosts.checked("https://127.0.0.1:9/a.mp3", secure)
 
@@ -331,7 +334,7 @@ def test_a_host_that_is_not_trusted_is_asked_without_the_credentials(
     assert into.getvalue() == AUDIO
     assert server.last.headers["x-auth-token"] == TOKEN
     assert set(elsewhere.last.headers) == {"host", "user-agent", "accept", "accept-encoding"}
-    with pytest.raises(Refused, match="asked without the account's credentials") as refused:
+    with pytest.raises(RefusedError, match="asked without the account's credentials") as refused:
         media.download(f"http://localhost:{elsewhere.port}/a.mp3", into, max_bytes=10**6, total=5.0)
-    assert not isinstance(refused.value, AuthenticationFailed)
+    assert not isinstance(refused.value, AuthenticationError)
     assert "x-auth-token" not in elsewhere.last.headers

@@ -17,7 +17,7 @@ import pytest
 
 from recordings.vobiz.client import Patience, VobizClient
 from recordings.vobiz.connection import GuardedAdapter
-from recordings.vobiz.errors import MediaRefused, UnexpectedReply, VobizError
+from recordings.vobiz.errors import MediaRefusedError, UnexpectedReplyError, VobizError
 from recordings.vobiz.media import Media, MediaHosts
 from recordings.vobiz.transport import Credentials, Transport
 from tests.vobiz.conftest import TOKEN, client_of
@@ -70,7 +70,7 @@ def test_a_gzip_bomb_is_refused_before_a_byte_of_it_is_unpacked(
     into = io.BytesIO()
     assert peak_of(client, f"{server.url}/a.mp3", into) < WRITTEN_AT_ONCE
     assert into.getvalue() == b""
-    with pytest.raises(UnexpectedReply, match="compressed"):
+    with pytest.raises(UnexpectedReplyError, match="compressed"):
         client.download(f"{server.url}/a.mp3", into)
 
 
@@ -134,7 +134,7 @@ def test_another_address_that_is_not_listed_is_not_asked(
     server.answers(redirects(f"{other_address.url}/a.mp3"))
     other_address.answers(says(b"RIFF"))
     for url in (f"{server.url}/a.mp3", f"{other_address.url}/a.mp3"):
-        with pytest.raises(MediaRefused, match=r"127\.0\.0\.2, which is not one of the hosts"):
+        with pytest.raises(MediaRefusedError, match=r"127\.0\.0\.2, which is not one of the hosts"):
             client.download(url, io.BytesIO())
     assert other_address.asked == []
 
@@ -144,7 +144,7 @@ def test_a_loop_between_two_addresses_ends_and_shows_the_credentials_to_one_of_t
 ) -> None:
     server.answers(redirects(f"{other_address.url}/a.mp3"))
     other_address.answers(redirects(f"{server.url}/a.mp3"))
-    with pytest.raises(MediaRefused, match="more than 2 times"):
+    with pytest.raises(MediaRefusedError, match="more than 2 times"):
         media.download(f"{server.url}/a.mp3", io.BytesIO(), max_bytes=1000, total=5.0)
     assert (len(server.asked), len(other_address.asked)) == (2, 1)
     assert TOKEN not in str(other_address.last.headers)
@@ -159,7 +159,7 @@ def test_a_redirect_from_https_to_http_is_not_followed_even_on_this_machine(
     tls_server.answers(redirects(f"{server.url}/a.mp3"))
     with closing(GuardedAdapter()) as adapter:
         adapter.tls.load_verify_locations(certificate)
-        with pytest.raises(MediaRefused, match="from one that was https"):
+        with pytest.raises(MediaRefusedError, match="from one that was https"):
             media._open(adapter, f"https://localhost:{tls_server.port}/a.mp3", time.monotonic() + 5.0, 1000)
     assert len(tls_server.asked) == 1
     assert server.asked == []
@@ -186,10 +186,10 @@ def test_an_address_that_two_readers_read_in_two_ways_is_not_asked_nor_led_to(
     hosts = ["127.0.0.1", "media.vobiz.ai", "evil.example"]
     one_try = Patience(1, 2.0)
     with client_of(server.url, media_hosts=hosts, patience=one_try, connect_timeout=0.5) as client:
-        with pytest.raises(MediaRefused):
+        with pytest.raises(MediaRefusedError):
             client.download(url, io.BytesIO())
         assert server.asked == []
         server.answers(redirects(url.replace("\n", "%0A")))
-        with pytest.raises(MediaRefused):
+        with pytest.raises(MediaRefusedError):
             client.download(f"{server.url}/a.mp3", io.BytesIO())
     assert len(server.asked) == 1

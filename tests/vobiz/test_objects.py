@@ -22,7 +22,7 @@ from recordings.vobiz.objects import (
     RecordingPage,
     StartAnswer,
 )
-from recordings.vobiz.wire import BadId, BadShape, Instant
+from recordings.vobiz.wire import BadId, Instant, InvalidShapeError
 from tests.vobiz.payloads import payload
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -182,18 +182,18 @@ def test_a_page_with_wrong_counts_says_what_it_was_told() -> None:
 def test_no_recordings_may_be_written_as_null_only_where_the_count_says_so() -> None:
     assert RecordingPage.parse(payload("recordings__none"), zone=UTC).received == 0
     assert RecordingPage.parse({"objects": None, "meta": {"total_count": 0}}, zone=UTC).received == 0
-    with pytest.raises(BadShape):
+    with pytest.raises(InvalidShapeError):
         RecordingPage.parse({"objects": None}, zone=UTC)
 
 
 def test_the_former_api_is_recognised_by_name() -> None:
-    with pytest.raises(BadShape, match="former API"):
+    with pytest.raises(InvalidShapeError, match="former API"):
         RecordingPage.parse(payload("recordings__former_api"), zone=UTC)
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 5, {}, {"objects": {}}, {"objects": "x"}])
 def test_what_is_no_list_of_recordings_is_refused(document: object) -> None:
-    with pytest.raises(BadShape):
+    with pytest.raises(InvalidShapeError):
         RecordingPage.parse(document, zone=UTC)
 
 
@@ -221,13 +221,13 @@ def test_the_recording_asked_for_is_taken_from_among_several() -> None:
     "document", [{"recording_id": "other-one"}, {"objects": [{"recording_id": "other-one"}]}]
 )
 def test_an_answer_about_another_recording_is_refused(document: dict[str, Any]) -> None:
-    with pytest.raises(BadShape, match="another recording"):
+    with pytest.raises(InvalidShapeError, match="another recording"):
         RecordingObject.parse_sole(document, asked=DOCUMENTED, zone=UTC)
 
 
 @pytest.mark.parametrize("document", [{}, {"api_id": "x"}, {"objects": "x"}, {"objects": ["x"]}, []])
 def test_an_answer_about_no_recording_is_refused(document: object) -> None:
-    with pytest.raises(BadShape):
+    with pytest.raises(InvalidShapeError):
         RecordingObject.parse_sole(document, asked=DOCUMENTED, zone=UTC)
 
 
@@ -246,7 +246,7 @@ def test_no_live_calls_may_be_an_empty_list_or_null_but_not_silence() -> None:
     assert LiveCallList.parse({"calls": None}) == LiveCallList((), ())
     documents: list[object] = [{}, {"calls": "x"}, [], None]
     for document in documents:
-        with pytest.raises(BadShape):
+        with pytest.raises(InvalidShapeError):
             LiveCallList.parse(document)
 
 
@@ -274,7 +274,7 @@ def test_a_start_with_an_id_of_no_shape_is_a_start_without_an_id() -> None:
 
 @pytest.mark.parametrize("document", [None, [], {}, {"message": "Not Found"}, "recording started"])
 def test_an_answer_that_names_nothing_is_no_start(document: object) -> None:
-    with pytest.raises(BadShape):
+    with pytest.raises(InvalidShapeError):
         StartAnswer.parse(document)
 
 
@@ -292,7 +292,7 @@ def test_an_account_is_named_and_its_secrets_are_not_kept(name: str, auth_id: st
 def test_an_answer_without_an_account_is_refused() -> None:
     documents: list[object] = [None, [], {}, "account"]
     for document in documents:
-        with pytest.raises(BadShape):
+        with pytest.raises(InvalidShapeError):
             AccountObject.parse(document)
 
 
@@ -318,5 +318,5 @@ def test_a_page_with_any_value_in_any_field_is_read_or_kept_as_bad(
 @given(values)
 def test_any_document_is_parsed_or_refused(document: Any) -> None:
     for parse in (LiveCall.parse, LiveCallList.parse, StartAnswer.parse, AccountObject.parse):
-        with suppress(BadShape):
+        with suppress(InvalidShapeError):
             assert parse(document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import MediaRefused, NotFound, UnexpectedReply, Unreachable
+from recordings.vobiz.errors import MediaRefusedError, NotFoundError, UnexpectedReplyError, UnreachableError
 from recordings.vobiz.media import AudioStream
 from tests.vobiz.conftest import TOKEN
 from tests.vobiz.test_media import MEDIA_HOSTS, production_client
@@ -80,20 +80,20 @@ def test_a_part_that_does_not_say_rightly_which_it_is_is_not_taken(
     server: WireServer, client: VobizClient, claims: str
 ) -> None:
     server.answers(sends(part(100, 300, claims=claims)))
-    with pytest.raises(UnexpectedReply):
+    with pytest.raises(UnexpectedReplyError):
         client.open_audio(f"{server.url}/a.mp3", "bytes=100-299")
 
 
 def test_a_part_that_was_not_asked_for_is_not_taken(server: WireServer, client: VobizClient) -> None:
     server.answers(sends(part(0, 300)))
-    with pytest.raises(UnexpectedReply):
+    with pytest.raises(UnexpectedReplyError):
         client.open_audio(f"{server.url}/a.mp3")
 
 
 def test_a_stream_that_breaks_off_says_so(server: WireServer, client: VobizClient) -> None:
     server.answers(sends(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", AUDIO[:300]))
     stream = client.open_audio(f"{server.url}/a.mp3")
-    with pytest.raises(Unreachable, match="broke off after"):
+    with pytest.raises(UnreachableError, match="broke off after"):
         read(stream)
 
 
@@ -101,7 +101,7 @@ def test_a_stream_without_a_length_is_cut_at_the_cap(server: WireServer, client:
     server.answers(sends(b"HTTP/1.1 200 OK\r\n\r\n", AUDIO * 20))
     stream = client.open_audio(f"{server.url}/a.mp3", max_bytes=100_000)
     assert stream.size is None
-    with pytest.raises(UnexpectedReply, match="larger than 100000"):
+    with pytest.raises(UnexpectedReplyError, match="larger than 100000"):
         read(stream)
 
 
@@ -112,7 +112,7 @@ def test_what_is_too_large_or_compressed_is_not_begun(
     server: WireServer, client: VobizClient, head: str
 ) -> None:
     server.answers(sends(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode(), b"abcde"))
-    with pytest.raises(UnexpectedReply):
+    with pytest.raises(UnexpectedReplyError):
         client.open_audio(f"{server.url}/a.mp3", max_bytes=100_000)
 
 
@@ -129,7 +129,7 @@ def test_what_is_too_large_or_compressed_is_not_begun(
     ],
 )
 def test_no_address_is_asked_that_a_download_would_not_ask(url: str) -> None:
-    with production_client(media_hosts=MEDIA_HOSTS) as client, pytest.raises(MediaRefused):
+    with production_client(media_hosts=MEDIA_HOSTS) as client, pytest.raises(MediaRefusedError):
         client.open_audio(url, "bytes=0-99")
 
 
@@ -137,7 +137,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_the_range_goes_along_to_
     server: WireServer, client: VobizClient
 ) -> None:
     server.answers(redirects("https://evil.example/a.mp3"))
-    with pytest.raises(MediaRefused):
+    with pytest.raises(MediaRefusedError):
         client.open_audio(f"{server.url}/a.mp3", "bytes=0-99")
     server.answers(redirects(f"{server.url}/b.mp3"), sends(part(0, 100)))
     stream = client.open_audio(f"{server.url}/a.mp3", "bytes=0-99")
@@ -147,7 +147,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_the_range_goes_along_to_
 
 def test_what_is_not_there_is_said_at_once(server: WireServer, client: VobizClient) -> None:
     server.answers(says({"error": "file not found"}, 404))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.open_audio(f"{server.url}/a.mp3", "bytes=0-99")
 
 

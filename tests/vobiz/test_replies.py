@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotFound,
-    PaymentRequired,
-    RateLimited,
-    Refused,
+    AuthenticationError,
+    NotFoundError,
+    PaymentRequiredError,
+    RateLimitError,
+    RefusedError,
     RouteMissingError,
 )
 from recordings.vobiz.replies import Reply, holds_error, refusal, retry_after
-from recordings.vobiz.wire import BadShape
+from recordings.vobiz.wire import InvalidShapeError
 
 SECRET = "a-secret-token-0123456789"
 
@@ -98,18 +98,18 @@ def test_however_long_or_deep_an_error_is_it_stays_one_short_line(body: object) 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (400, Refused),
-        (401, AuthenticationFailed),
-        (402, PaymentRequired),
-        (403, Refused),
-        (404, NotFound),
-        (409, Refused),
-        (422, Refused),
-        (429, RateLimited),
-        (499, Refused),
+        (400, RefusedError),
+        (401, AuthenticationError),
+        (402, PaymentRequiredError),
+        (403, RefusedError),
+        (404, NotFoundError),
+        (409, RefusedError),
+        (422, RefusedError),
+        (429, RateLimitError),
+        (499, RefusedError),
     ],
 )
-def test_each_refusal_is_a_sentence_that_names_what_was_asked(status: int, kind: type[Refused]) -> None:
+def test_each_refusal_is_a_sentence_that_names_what_was_asked(status: int, kind: type[RefusedError]) -> None:
     where = {"status": status, "method": "GET", "path": "/api/v1/x/"}
     error = refusal(reply({"error": "no."}, status), "list the recordings", where)  # type: ignore[arg-type]
     assert type(error) is kind
@@ -129,8 +129,12 @@ def test_a_missing_route_and_a_missing_recording_are_told_apart() -> None:
     gateway = refusal(reply({"message": "Not Found"}, 404), "read the recording", {})
     missing = refusal(reply({"api_id": "a", "error": "Recording not found"}, 404), "read the recording", {})
     empty = refusal(reply(b"", 404), "read the recording", {})
-    assert [type(error) for error in (gateway, missing, empty)] == [RouteMissingError, NotFound, NotFound]
-    assert not isinstance(gateway, NotFound)
+    assert [type(error) for error in (gateway, missing, empty)] == [
+        RouteMissingError,
+        NotFoundError,
+        NotFoundError,
+    ]
+    assert not isinstance(gateway, NotFoundError)
 
 
 def test_the_time_to_wait_is_read_from_header_date_and_body() -> None:
@@ -167,7 +171,7 @@ def test_a_time_to_wait_that_makes_no_sense_is_none(value: str) -> None:
     ids=range(11),
 )
 def test_a_body_that_is_no_json_is_refused_in_words(body: bytes) -> None:
-    with pytest.raises(BadShape) as refused:
+    with pytest.raises(InvalidShapeError) as refused:
         reply(body, 200).document()
     assert str(refused.value).endswith(".")
 
@@ -177,7 +181,7 @@ def test_a_body_with_a_byte_order_mark_or_a_broken_character_is_read() -> None:
 
 
 def test_a_body_that_was_not_taken_says_why() -> None:
-    with pytest.raises(BadShape, match="it is compressed"):
+    with pytest.raises(InvalidShapeError, match="it is compressed"):
         Reply(200, {}, None, "it is compressed, which was not asked for").document()
 
 

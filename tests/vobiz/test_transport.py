@@ -10,15 +10,15 @@ import pytest
 
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotConnected,
-    NotFound,
-    OutcomeUnknown,
-    PaymentRequired,
-    RateLimited,
-    Refused,
-    UnexpectedReply,
-    Unreachable,
+    AuthenticationError,
+    NotConnectedError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    RateLimitError,
+    RefusedError,
+    UnexpectedReplyError,
+    UnreachableError,
     VobizError,
 )
 from recordings.vobiz.transport import Credentials, Patience, Route
@@ -120,9 +120,9 @@ def test_a_redirect_is_never_followed(
 ) -> None:
     server.answers(redirects(elsewhere.url, status))
     elsewhere.answers(says(LIVE))
-    with pytest.raises(UnexpectedReply):
+    with pytest.raises(UnexpectedReplyError):
         client.list_live_calls()
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         start(client)
     assert elsewhere.asked == []
     assert len(server.asked) == 2
@@ -140,7 +140,7 @@ def test_a_redirect_is_never_followed(
     ],
 )
 def test_an_unusable_api_address_is_said_before_anything_is_asked(url: str) -> None:
-    with pytest.raises(NotConnected, match="API address"):
+    with pytest.raises(NotConnectedError, match="API address"):
         VobizClient(Credentials("MA_X1", TOKEN), api_url=url, media_hosts=[], local=True)
 
 
@@ -156,7 +156,7 @@ def test_an_unusable_api_address_is_said_before_anything_is_asked(url: str) -> N
     ],
 )
 def test_unusable_credentials_are_said_before_anything_is_asked(auth_id: str, token: str) -> None:
-    with pytest.raises(NotConnected) as refused:
+    with pytest.raises(NotConnectedError) as refused:
         VobizClient(Credentials(auth_id, token), api_url="https://api.vobiz.ai/api/v1", media_hosts=[])
     assert not token or token not in str(refused.value)
 
@@ -180,12 +180,12 @@ def test_a_read_is_tried_again_and_its_success_is_all_the_caller_sees(
 @pytest.mark.parametrize(
     ("trouble", "kind", "words"),
     [
-        (drops, Unreachable, "broke before the answer was complete"),
-        (says("", 500), Unreachable, "500 Internal Server Error"),
-        (says(HTML, 502), Unreachable, "502 Bad Gateway (a web page, “502 Bad Gateway”)"),
-        (says({}, 408), Unreachable, "408 Request Timeout"),
-        (says({"error": "slow down"}, 429), RateLimited, "slow down"),
-        (sends(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), Unreachable, "broke before"),
+        (drops, UnreachableError, "broke before the answer was complete"),
+        (says("", 500), UnreachableError, "500 Internal Server Error"),
+        (says(HTML, 502), UnreachableError, "502 Bad Gateway (a web page, “502 Bad Gateway”)"),
+        (says({}, 408), UnreachableError, "408 Request Timeout"),
+        (says({"error": "slow down"}, 429), RateLimitError, "slow down"),
+        (sends(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"), UnreachableError, "broke before"),
     ],
 )
 def test_a_read_ends_after_its_tries_in_the_error_that_came_last(
@@ -203,7 +203,7 @@ def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> N
     server.answers(hangs)
     with (
         client_of(server.url, read_timeout=0.2, patience=Patience(100, 1.5, 0.01)) as client,
-        pytest.raises(Unreachable),
+        pytest.raises(UnreachableError),
     ):
         client.list_live_calls()
     assert 1 < len(server.asked) < 10
@@ -211,13 +211,13 @@ def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> N
 
 def test_a_read_that_drips_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(drips(b"HTTP/1.1 200 OK\r\n\r\n"))
-    with client_of(server.url, patience=Patience(5, 0.5)) as client, pytest.raises(Unreachable):
+    with client_of(server.url, patience=Patience(5, 0.5)) as client, pytest.raises(UnreachableError):
         client.list_live_calls()
     assert len(server.asked) == 1
 
 
 def test_a_read_without_anybody_there_is_unreachable_in_words() -> None:
-    with client_of(f"http://127.0.0.1:{free_ports()}") as client, pytest.raises(Unreachable) as failed:
+    with client_of(f"http://127.0.0.1:{free_ports()}") as client, pytest.raises(UnreachableError) as failed:
         client.list_live_calls()
     assert (
         str(failed.value)
@@ -228,7 +228,13 @@ def test_a_read_without_anybody_there_is_unreachable_in_words() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (401, AuthenticationFailed), (402, PaymentRequired), (403, Refused), (404, NotFound)],
+    [
+        (400, RefusedError),
+        (401, AuthenticationError),
+        (402, PaymentRequiredError),
+        (403, RefusedError),
+        (404, NotFoundError),
+    ],
 )
 def test_a_refused_read_is_not_tried_again(
     server: WireServer, client: VobizClient, status: int, kind: type[VobizError]
@@ -254,7 +260,7 @@ def test_a_wait_of_more_than_half_a_minute_or_than_is_left_is_not_made(
     server.answers(says({}, 429, {"Retry-After": seconds}))
     with (
         client_of(server.url, patience=Patience(5, total)) as client,
-        pytest.raises(RateLimited, match=f"Try again in {seconds} s") as refused,
+        pytest.raises(RateLimitError, match=f"Try again in {seconds} s") as refused,
     ):
         client.list_live_calls()
     assert refused.value.retry_after == float(seconds)
@@ -281,7 +287,7 @@ def test_a_read_answered_in_no_documented_shape_is_not_repeated(
     server: WireServer, client: VobizClient, answer: Any, words: str
 ) -> None:
     server.answers(answer)
-    with pytest.raises(UnexpectedReply, match=words):
+    with pytest.raises(UnexpectedReplyError, match=words):
         client.list_live_calls()
     assert len(server.asked) == 1
 
@@ -290,7 +296,7 @@ def test_an_answer_that_was_not_understood_is_kept_for_the_operator(
     server: WireServer, client: VobizClient
 ) -> None:
     server.answers(says(f"<html><body>hello {TOKEN} " + "x" * 10_000))
-    with pytest.raises(UnexpectedReply) as failed:
+    with pytest.raises(UnexpectedReplyError) as failed:
         client.list_live_calls()
     assert failed.value.reply is not None
     assert failed.value.reply.startswith("<html><body>hello … xxx")
@@ -299,14 +305,14 @@ def test_an_answer_that_was_not_understood_is_kept_for_the_operator(
 
 def test_what_the_account_route_answers_is_never_kept(server: WireServer, client: VobizClient) -> None:
     server.answers(says(b'{"auth_secret": "in clear", broken'))
-    with pytest.raises(UnexpectedReply) as failed:
+    with pytest.raises(UnexpectedReplyError) as failed:
         client.check()
     assert failed.value.reply is None
 
 
 def test_a_success_that_holds_an_error_is_a_refusal(server: WireServer, client: VobizClient) -> None:
     server.answers(says({"error": "failed"}))
-    with pytest.raises(Refused, match=r"\(200\): failed\.") as refused:
+    with pytest.raises(RefusedError, match=r"\(200\): failed\.") as refused:
         client.list_live_calls()
     assert refused.value.status == 200
 

@@ -8,13 +8,13 @@ import pytest
 
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
-    AuthenticationFailed,
-    NotFound,
-    OutcomeUnknown,
-    PaymentRequired,
-    RateLimited,
-    Refused,
-    Unreachable,
+    AuthenticationError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PaymentRequiredError,
+    RateLimitError,
+    RefusedError,
+    UnreachableError,
     VobizError,
 )
 from recordings.vobiz.transport import Patience
@@ -50,12 +50,12 @@ def start(client: VobizClient) -> Any:
 def test_a_start_of_which_nothing_was_sent_did_not_happen() -> None:
     with (
         client_of(f"http://127.0.0.1:{free_ports()}") as client,
-        pytest.raises(Unreachable, match="Nothing was sent"),
+        pytest.raises(UnreachableError, match="Nothing was sent"),
     ):
         start(client)
     with (
         client_of("https://no-such-host.invalid") as client,
-        pytest.raises(Unreachable, match="could not be found"),
+        pytest.raises(UnreachableError, match="could not be found"),
     ):
         start(client)
 
@@ -64,7 +64,7 @@ def test_a_start_that_fails_in_the_tls_handshake_did_not_happen(server: WireServ
     server.answers(says({}))
     with (
         client_of(server.url.replace("http:", "https:")) as client,
-        pytest.raises(Unreachable, match="no secure connection"),
+        pytest.raises(UnreachableError, match="no secure connection"),
     ):
         start(client)
 
@@ -100,7 +100,7 @@ def test_a_start_whose_answer_is_lost_or_unreadable_may_have_happened_and_is_nev
     server.answers(answer)
     with (
         client_of(server.url, read_timeout=0.2, patience=Patience(5, 0.5, 0.01)) as client,
-        pytest.raises(OutcomeUnknown, match=r"It may have happened\.$") as failed,
+        pytest.raises(OutcomeUnknownError, match=r"It may have happened\.$") as failed,
     ):
         start(client)
     assert len(server.asked) == 1
@@ -110,16 +110,16 @@ def test_a_start_whose_answer_is_lost_or_unreadable_may_have_happened_and_is_nev
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (says({"error": "bad"}, 400), Refused),
-        (says({"error": "unauthorized"}, 401), AuthenticationFailed),
-        (says({"error": "no balance"}, 402), PaymentRequired),
-        (says({"error": "not live"}, 404), NotFound),
-        (says({}, 408), Refused),
-        (says({}, 422), Refused),
-        (says({"retryAfter": 0.01}, 429), RateLimited),
-        (says({"error": "not active"}), Refused),
-        (says({"api_id": "a", "status": "failure", "message": "no"}), Refused),
-        (sends(b"HTTP/1.1 404 Not Found\r\nContent-Length: 50\r\n\r\n{"), NotFound),
+        (says({"error": "bad"}, 400), RefusedError),
+        (says({"error": "unauthorized"}, 401), AuthenticationError),
+        (says({"error": "no balance"}, 402), PaymentRequiredError),
+        (says({"error": "not live"}, 404), NotFoundError),
+        (says({}, 408), RefusedError),
+        (says({}, 422), RefusedError),
+        (says({"retryAfter": 0.01}, 429), RateLimitError),
+        (says({"error": "not active"}), RefusedError),
+        (says({"api_id": "a", "status": "failure", "message": "no"}), RefusedError),
+        (sends(b"HTTP/1.1 404 Not Found\r\nContent-Length: 50\r\n\r\n{"), NotFoundError),
     ],
 )
 def test_a_refused_start_did_not_happen_and_is_never_repeated(
@@ -150,7 +150,7 @@ def test_a_stop_is_tried_three_times(server: WireServer, client: VobizClient, tr
 @pytest.mark.parametrize("trouble", [drops, says("", 503), hangs])
 def test_a_stop_whose_answers_are_lost_may_have_happened(server: WireServer, trouble: Any) -> None:
     server.answers(trouble)
-    with client_of(server.url, read_timeout=0.2) as client, pytest.raises(OutcomeUnknown):
+    with client_of(server.url, read_timeout=0.2) as client, pytest.raises(OutcomeUnknownError):
         client.stop_all_recordings(CALL)
     assert len(server.asked) == 3
 
@@ -159,23 +159,23 @@ def test_a_stop_is_in_doubt_if_only_an_earlier_try_may_have_arrived(
     server: WireServer, client: VobizClient
 ) -> None:
     server.answers(drops, says({}, 429))
-    with pytest.raises(OutcomeUnknown, match="429 Too Many Requests"):
+    with pytest.raises(OutcomeUnknownError, match="429 Too Many Requests"):
         client.stop_all_recordings(CALL)
     server.answers(drops, says({"error": "no such call"}, 404))
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         client.stop_all_recordings(CALL)
 
 
 def test_a_stop_is_in_doubt_though_the_last_try_found_nobody(server: WireServer, client: VobizClient) -> None:
     server.answers(drops_and_goes)
-    with pytest.raises(OutcomeUnknown, match="refused the connection"):
+    with pytest.raises(OutcomeUnknownError, match="refused the connection"):
         client.stop_all_recordings(CALL)
 
 
 def test_a_stop_of_which_nothing_was_sent_did_not_happen() -> None:
     with (
         client_of(f"http://127.0.0.1:{free_ports()}") as client,
-        pytest.raises(Unreachable, match="Nothing was sent"),
+        pytest.raises(UnreachableError, match="Nothing was sent"),
     ):
         client.stop_all_recordings(CALL)
 
@@ -185,5 +185,5 @@ def test_a_stop_answered_by_something_else_than_vobiz_is_in_doubt(
     server: WireServer, client: VobizClient, answer: Any
 ) -> None:
     server.answers(answer)
-    with pytest.raises(OutcomeUnknown):
+    with pytest.raises(OutcomeUnknownError):
         client.stop_all_recordings(CALL)

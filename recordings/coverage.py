@@ -97,7 +97,7 @@ def lane_of(recording: Recording, call: Call, *, now: datetime) -> Lane:
     if recording.is_open:
         # of a call that is over: it goes no further than the call, which was last seen to go on then
         over = (call.seen_live_at or call.ended_at) if call.state == CallState.ENDED else None
-        last = min(filter(None, (now, over, recording.cuts_at)))
+        last = min(filter(None, (now, over, recording.time_limit_ends_at)))
         return Lane(
             recording,
             Span(begins, max(begins, last)),

@@ -17,7 +17,7 @@ from django.conf import settings
 MINIMUM_SECRET = 32
 
 
-class Undecipherable(Exception):
+class UndecipherableError(Exception):
     """A stored token that no key opens."""
 
 
@@ -27,17 +27,17 @@ def encrypt(token: str) -> str:
 
 
 def decrypt(stored: str) -> str:
-    """The token; raises Undecipherable, never returns what it could not open."""
+    """The token; raises UndecipherableError, never returns what it could not open."""
     try:
         return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS)).decrypt(stored.encode("ascii")).decode()
     except (InvalidToken, UnicodeError) as error:
-        raise Undecipherable from error
+        raise UndecipherableError from error
 
 
 @lru_cache(maxsize=8)
 def _fernet(secrets: tuple[str, ...]) -> MultiFernet:
     if not secrets or any(len(secret) < MINIMUM_SECRET for secret in secrets):
-        raise Undecipherable("TOKEN_ENCRYPTION_KEYS is empty, or one of its secrets is too short")
+        raise UndecipherableError("TOKEN_ENCRYPTION_KEYS is empty, or one of its secrets is too short")
     return MultiFernet([Fernet(_key(secret)) for secret in secrets])
 
 

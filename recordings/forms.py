@@ -378,6 +378,6 @@ class SyncForm(forms.Form):
 
     def __init__(self, data: Any = None, *, viewer: User | AnonymousUser) -> None:
         super().__init__(data, auto_id="sync_%s")
-        accounts = Account.objects.visible_to(viewer).switched_on()
+        accounts = Account.objects.visible_to(viewer).active()
         self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
         self.fields["account"].label_from_instance = _account  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from django.conf import settings
 DIGITS = re.compile(r"[0-9]+")
 
 
-def digits_of(number: str | None) -> str | None:
+def normalize_number(number: str | None) -> str | None:
     """The number as E.164 digits without `+` where it is one, else its own digits, else None.
 
     `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`. Vobiz leaves out
@@ -35,9 +35,9 @@ def digits_of(number: str | None) -> str | None:
     return bare
 
 
-def grouped(number: str | None) -> str:
+def format_number(number: str | None) -> str:
     """The number the way its country writes it (`+91 96247 05678`); as given where it is not one."""
-    digits = digits_of(number)
+    digits = normalize_number(number)
     if not number or not digits:
         return number or ""
     try:

@@ -26,7 +26,7 @@ from django_tasks import task
 from recordings import archive, reconcile, sync
 from recordings.archive import verifying
 from recordings.models import Account, Recording, SyncRun, Worker
-from recordings.models.lease_renewal import KEEPER
+from recordings.models.lease_renewal import LEASE_RENEWER
 from recordings.reconcile import Settled
 from recordings.vobiz.client import BACKGROUND, WAITING
 
@@ -75,11 +75,11 @@ def settle(account: Account, *, within: float | None = None) -> Settled | None:
         return None
     account.refresh_from_db()
     try:
-        with KEEPER.keep(partial(account.renew, holder)) as hold:
+        with LEASE_RENEWER.renewing(partial(account.renew, holder)) as lease:
 
             def may_go_on() -> bool:
                 in_time = deadline is None or time.monotonic() < deadline
-                return in_time and not hold.lost and not STOPPING.is_set()
+                return in_time and not lease.lost and not STOPPING.is_set()
 
             patience = BACKGROUND if within is None else WAITING
             settled = reconcile.settle(account, now=began, may_go_on=may_go_on, patience=patience)
@@ -144,9 +144,9 @@ def archive_now(pks: list[int]) -> None:
     """
     chosen, now = Recording.objects.filter(pk__in=pks), timezone.now()
     left: list[int] = []
-    chosen.ask_for_archive(now)
+    chosen.request_archive(now)
     for account in Account.objects.filter(recording__in=chosen).distinct():
-        account.probe_archive_now(now=now)
+        account.schedule_archive_probe(now=now)
         if not wake(archive_account, account.pk):
             left += chosen.filter(account=account).values_list("pk", flat=True)
     if left:
@@ -166,7 +166,7 @@ def _archive_in_thread(pks: list[int]) -> None:
 
 def archive_these(pks: list[int]) -> archive.Report:
     """Archive these, due or not; one that another has in hand is left to it."""
-    accounts = list(Account.objects.switched_on().filter(recording__in=pks).distinct())
+    accounts = list(Account.objects.active().filter(recording__in=pks).distinct())
     holder = f"{HOLDER}/{next(_takes)}"
     return archive.run(
         accounts, limit=None, workers=1, by=holder, now=timezone.now(), only=pks, stop=STOPPING
@@ -215,7 +215,7 @@ def _carry_out(
     if run is None:
         tally = sync.run(account, scope, now=now, sync_run=None, progress=progress)
     else:
-        with KEEPER.keep(run.note):
+        with LEASE_RENEWER.renewing(run.record_progress):
             tally = sync.run(account, scope, now=now, sync_run=run, progress=progress)
     settled = settle(account) if not scope.dry_run and tally.pages else None
     return Synced(tally, run, settled)
@@ -236,7 +236,7 @@ def settle_account(account_pk: int) -> None:
 def carry_out_sync(run_pk: int) -> None:
     """A person asked for this sync, and its run is begun."""
     run = SyncRun.objects.running().filter(pk=run_pk).select_related("account__parent").first()
-    if run is not None and run.note():
+    if run is not None and run.record_progress():
         _carry_out(run.account, sync.Scope.from_json(run.scope), run, stop_when_asked)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from recordings.encryption import Undecipherable, decrypt, encrypt
+from recordings.encryption import UndecipherableError, decrypt, encrypt
 
 FIRST, SECOND = "first-key-0123456789abcdef0123456789", "second-key-0123456789abcdef012345678"
 
@@ -27,7 +27,7 @@ def test_after_a_new_key_in_front_the_old_tokens_open_and_new_ones_are_under_the
     assert decrypt(old) == "token"
     settings.TOKEN_ENCRYPTION_KEYS = [SECOND]
     assert decrypt(new) == "token"
-    with pytest.raises(Undecipherable):
+    with pytest.raises(UndecipherableError):
         decrypt(old)
 
 
@@ -36,16 +36,16 @@ def test_without_good_keys_nothing_is_encrypted_or_opened(settings: Settings, ke
     settings.TOKEN_ENCRYPTION_KEYS = [FIRST]
     stored = encrypt("token")
     settings.TOKEN_ENCRYPTION_KEYS = keys
-    with pytest.raises(Undecipherable):
+    with pytest.raises(UndecipherableError):
         encrypt("token")
-    with pytest.raises(Undecipherable):
+    with pytest.raises(UndecipherableError):
         decrypt(stored)
 
 
 @pytest.mark.parametrize("stored", ["", "junk", "ünot-ascii", "token"])
 def test_what_was_not_encrypted_here_is_not_returned(settings: Settings, stored: str) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [FIRST]
-    with pytest.raises(Undecipherable):
+    with pytest.raises(UndecipherableError):
         decrypt(stored)
 
 

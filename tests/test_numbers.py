@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.numbers import digits_of, grouped
+from recordings.numbers import format_number, normalize_number
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from recordings.numbers import digits_of, grouped
     ],
 )
 def test_a_spelling_has_these_digits(spelling: str | None, digits: str | None) -> None:
-    assert digits_of(spelling) == digits
+    assert normalize_number(spelling) == digits
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_a_spelling_has_these_digits(spelling: str | None, digits: str | None) -
     ],
 )
 def test_a_number_is_shown_the_way_its_country_writes_it(spelling: str | None, shown: str) -> None:
-    assert grouped(spelling) == shown
+    assert format_number(spelling) == shown
 
 
 @given(st.text(max_size=200))
 def test_whatever_comes_is_some_digits_or_none(text: str) -> None:
-    digits = digits_of(text)
+    digits = normalize_number(text)
     assert digits is None or (digits.isascii() and digits.isdigit() and 1 <= len(digits) <= 32)
-    grouped(text)
+    format_number(text)

@@ -39,7 +39,7 @@ OUR_NAMES = re.compile(r"&\w+;|Vobiz Portal|SHA-256|XML|UTC|MA-V[23]")
 GETTEXT = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
 FOR_DEVELOPERS = {
     "ImproperlyConfigured", "RuntimeError", "TypeError", "AssertionError", "ValueError", "KeyError",
-    "NotImplementedError", "Undecipherable",
+    "NotImplementedError", "UndecipherableError",
 }  # fmt: skip
 LOGGED = {"debug", "info", "warning", "error", "exception", "critical"}
 SHOWN_BY_NAME = {

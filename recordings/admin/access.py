@@ -13,7 +13,7 @@ from recordings.models import AccessEvent, Recording
 def note_access(request: HttpRequest, action: AccessAction, recording: Recording | None, **said: Any) -> None:
     """Write down what the reader did, for `AccessEvent.objects.note`; a HEAD brings nobody anything to hear or read."""
     if request.method != "HEAD":
-        AccessEvent.objects.note(
+        AccessEvent.objects.record(
             request.user, action, recording=recording, address=address_of(request), **said
         )
 

@@ -32,7 +32,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         "may_sync": may(request, "sync_now"),
         "may_process": may(request, "process_callbackevent"),
         "vobiz_can_call": callback_urls_possible(),
-        "last_sync": SyncRun.objects.whole().filter(account=account).first(),
+        "last_sync": SyncRun.objects.complete().filter(account=account).first(),
         "running_sync": SyncRun.objects.running().filter(account=account, lease_until__gte=now).first(),
     }
     if may(request, "view_recording") and account.first_synced_at is not None:

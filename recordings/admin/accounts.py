@@ -57,7 +57,7 @@ class AccountAdmin(SettlingPages):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With when each was last synced completely, and whether its parent is the reader's to see."""
-        complete = SyncRun.objects.whole().filter(account=OuterRef("pk")).order_by("-started_at")
+        complete = SyncRun.objects.complete().filter(account=OuterRef("pk")).order_by("-started_at")
         at = Subquery(complete.values("started_at")[:1])
         parent = Account.objects.visible_to(request.user).filter(pk=OuterRef("parent"))
         rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at, sees_parent=Exists(parent))

@@ -48,7 +48,7 @@ class ArchivePages(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Archive now"), permissions=["archive"])
     def archive_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Each of the selection that can be fetched."""
-        rows = list(Recording.objects.filter(pk__in=queryset.values("pk")).to_fetch()[:AT_ONCE])
+        rows = list(Recording.objects.filter(pk__in=queryset.values("pk")).available_to_archive()[:AT_ONCE])
         left_out = queryset.count() - len(rows)
         if rows:
             tasks.archive_now([row.pk for row in rows])

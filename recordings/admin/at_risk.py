@@ -91,7 +91,7 @@ class AtRiskPages(ReadOnlyAdmin):
         rows = _chosen(request, _at_risk(request, now).order_by("leaves_at"))
         asked = 0
         for batch in in_batches(rows, without=("provider_data",)):
-            asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).ask_for_archive(now)
+            asked += Recording.objects.filter(pk__in=[row.pk for row in batch]).request_archive(now)
             self.log_each(request, batch, _("Asked for it to be archived."))
         level, words = _asked_words(asked, has_worker=Worker.objects.alive().exists())
         self.say_how_many(request, asked, words, level)
@@ -186,7 +186,7 @@ def _shown(rows: QuerySet[Any]) -> list[Any]:
 
 def _row(recording: Any, now: datetime) -> Row:
     gone = recording.gone_at_provider_at
-    until = gone or recording.leaves_vobiz_at
+    until = gone or recording.retention_ends_at
     left = _("Vobiz has it no more") if gone else cells.time_left(until, now)
     waits = recording.archive_next_at is not None and recording.archive_next_at > now
     return Row(

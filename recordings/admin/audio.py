@@ -171,7 +171,7 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
 
 def can_be_heard(recording: Recording) -> bool:
     """It has ended, and we or Vobiz have its audio."""
-    kept = recording.archived_at is not None and not recording.has_spoilt_copy
+    kept = recording.archived_at is not None and not recording.has_corrupt_copy
     at_vobiz = recording.gone_at_provider_at is None and recording.recording_id is not None
     return recording.status == RecordingStatus.COMPLETED and (kept or at_vobiz)
 

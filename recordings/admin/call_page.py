@@ -234,7 +234,7 @@ def _kind(lane: Lane) -> str:
         return "maybe"
     if lane.is_running:
         return "running"
-    return "cut" if lane.recording.was_cut else "done"
+    return "cut" if lane.recording.was_cut_short else "done"
 
 
 def _place(span: Span, call: Span, *, about: bool) -> str:

@@ -286,7 +286,7 @@ def _outcome_words(event: CallbackEvent) -> str:
     """What became of it, and what to do."""
     if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
         return str(UNSIGNED_REFUSED)
-    if event.outcome == EventOutcome.UNMATCHED and event.account.is_unasked:
+    if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:
         return str(UNASKED)
     if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:
         return _("There is nothing in it for this portal.")

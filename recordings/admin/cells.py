@@ -90,7 +90,7 @@ def length(recording: Recording) -> str | SafeString:
     if recording.duration_ms is None:
         return NOTHING
     words = shown.length(recording.duration_ms / 1_000)
-    if not recording.was_cut:
+    if not recording.was_cut_short:
         return words
     return format_html("{} {}", words, shown.flag(_("cut"), title=_("ended at its time limit")))
 
@@ -116,7 +116,7 @@ def _kept(recording: Recording, now: datetime) -> SafeString:
         return format_html('<span title="{}">{}</span>', _("verified %s") % day, badge)
     if recording.gone_at_provider_at is not None:
         return format_html("{}", shown.badge("gone", _("gone at Vobiz"), role="bad"))
-    until = recording.leaves_vobiz_at
+    until = recording.retention_ends_at
     words = time_left(until, now)
     if until - now > soon():
         return format_html("{}", words)

@@ -127,7 +127,7 @@ class KeptFilter(admin.SimpleListFilter):
             case "archived":
                 found = rows.filter(archived_at__isnull=False)
             case "not_yet":
-                found = rows.to_fetch()
+                found = rows.available_to_archive()
             case "gone":
                 found = rows.filter(gone_at_provider_at__isnull=False)
             case "at_risk":
@@ -135,7 +135,7 @@ class KeptFilter(admin.SimpleListFilter):
                 at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
                 found = at_risk.annotate(list_order=F("leaves_at"))
             case "due":
-                found = rows.awaiting_copy(accounts).annotate(list_order=F("kept_from"))
+                found = rows.waiting_to_be_archived(accounts).annotate(list_order=F("kept_from"))
             case "lost":
                 found = rows.lost(now, accounts)
             case "lost_before":
@@ -235,7 +235,7 @@ class BrokenFilter(LinkedFilter):
     title = _("since the last complete one")
     parameter_name = "broken"
     words = _("did not complete")
-    rows = "broken_since_whole"
+    rows = "failed_since_last_complete"
 
 
 class EndedFilter(admin.SimpleListFilter):
@@ -253,7 +253,7 @@ class EndedFilter(admin.SimpleListFilter):
         rows: Any = queryset
         match self.value():
             case "completed":
-                rows = rows.not_cut()
+                rows = rows.not_cut_short()
             case "cut":
                 rows = rows.cut_short()
             case "failed":

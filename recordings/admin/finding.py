@@ -6,7 +6,7 @@ import re
 
 from django.db.models import Q
 
-from recordings.numbers import DIGITS, digits_of
+from recordings.numbers import DIGITS, normalize_number
 
 DIALLED = re.compile(r"[\s\d+().\-/]+")  # what people write a number with
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}", re.ASCII)
@@ -36,7 +36,7 @@ def _digits(term: str) -> set[str]:
 
     A national number's leading zeros are not among those kept.
     """
-    digits = digits_of(term) if DIALLED.fullmatch(term) else None
+    digits = normalize_number(term) if DIALLED.fullmatch(term) else None
     if digits is None:
         return set()
     given = "".join(DIGITS.findall(term))

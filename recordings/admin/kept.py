@@ -11,27 +11,27 @@ from django.utils.translation import ngettext
 
 from recordings.admin import shown
 from recordings.admin.facts import Fact, Section
-from recordings.choices import SPOILT, RecordingStatus
+from recordings.choices import CORRUPT_COPY_REASONS, RecordingStatus
 from recordings.models import Recording
 from recordings.overview import soon
 
 
 def chip(recording: Recording, now: datetime) -> SafeString | None:
     """In the strip: archived when, and until when Vobiz has it, or that it is gone. None: nothing to keep yet."""
-    if recording.has_spoilt_copy:
+    if recording.has_corrupt_copy:
         return _spoilt_chip(recording, now)
     if recording.archived_at is not None:
         badge = shown.badge("archived", _("archived"), role="good")
         held = format_html("{} {}", badge, shown.moment(recording.archived_at))
-        if recording.gone_at_provider_at is not None or recording.leaves_vobiz_at <= now:
+        if recording.gone_at_provider_at is not None or recording.retention_ends_at <= now:
             return held
-        return format_html("{} · {} {}", held, _("at Vobiz until"), shown.moment(recording.leaves_vobiz_at))
+        return format_html("{} · {} {}", held, _("at Vobiz until"), shown.moment(recording.retention_ends_at))
     if recording.gone_at_provider_at is not None:
         words = shown.badge("gone", _("gone at Vobiz since"), role="quiet")
         return format_html("{} {}", words, shown.moment(recording.gone_at_provider_at))
     if recording.status != RecordingStatus.COMPLETED:
         return None
-    leaves = recording.leaves_vobiz_at
+    leaves = recording.retention_ends_at
     left = shown.days_left(leaves, now)
     if leaves <= now:
         return format_html("{}", shown.badge("past", _("Vobiz is said to have deleted it"), role="attention"))
@@ -45,14 +45,14 @@ def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
     if recording.gone_at_provider_at is not None:
         at = shown.moment(recording.gone_at_provider_at)
         return format_html("{} · {} {}", badge, _("gone at Vobiz since"), at)
-    if recording.leaves_vobiz_at <= now:
+    if recording.retention_ends_at <= now:
         return format_html("{} · {}", badge, _("Vobiz is said to have deleted it"))
-    return format_html("{} · {} {}", badge, _("at Vobiz until"), shown.moment(recording.leaves_vobiz_at))
+    return format_html("{} · {} {}", badge, _("at Vobiz until"), shown.moment(recording.retention_ends_at))
 
 
 def section(recording: Recording, now: datetime) -> Section:
     """Every fact of it."""
-    if recording.has_spoilt_copy:
+    if recording.has_corrupt_copy:
         facts = _spoilt_copy(recording, now)
     else:
         facts = _copy(recording) if recording.archived_at is not None else _no_copy(recording, now)
@@ -101,7 +101,7 @@ def _flag(recording: Recording) -> str:
 
 def _spoilt(recording: Recording) -> str:
     """`our copy is missing`; which of the two it was is forgotten when a person has seen it."""
-    if recording.needs_attention in SPOILT:
+    if recording.needs_attention in CORRUPT_COPY_REASONS:
         return recording.get_needs_attention_display()
     return _("our copy is missing or was altered")
 
@@ -125,7 +125,7 @@ def _again(recording: Recording, now: datetime) -> str:
     """Whether Vobiz still has it."""
     if not may_be_archived(recording):
         return _("Vobiz no longer has it, so it must come back from a backup")
-    if recording.leaves_vobiz_at <= now:
+    if recording.retention_ends_at <= now:
         return _("Vobiz is said to have deleted it, but has not been found without it yet")
     return _("Vobiz still has it, so it can be fetched again")
 
@@ -169,7 +169,7 @@ def _at_vobiz(recording: Recording, now: datetime) -> Fact:
         return Fact(
             _("Gone at Vobiz"), shown.moment(recording.gone_at_provider_at), hint=_("its row stays here")
         )
-    leaves = recording.leaves_vobiz_at
+    leaves = recording.retention_ends_at
     hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
         "left": shown.days_left(leaves, now), "days": recording.account.retention_days,
     }  # fmt: skip

@@ -40,7 +40,7 @@ class LivePages(StartPages):
         With the header HX-Request only what changes: counts, warnings, rows. `q` and `recording` narrow the rows;
         `shown` holds the calls that a page shows already, and the answer says which of them are over.
         """
-        accounts = list(Account.objects.visible_to(request.user).switched_on().select_related("parent"))
+        accounts = list(Account.objects.visible_to(request.user).active().select_related("parent"))
         live.refresh_all(accounts, now=timezone.now())
         is_fragment = request.headers.get("HX-Request") == "true"
         context = self._live_context(request, accounts, timezone.now())

@@ -138,9 +138,9 @@ def _left(recording: Recording, now: datetime) -> str:
     """`stops in 55:48`; nothing of what stopped with its call, if it ever began."""
     if shown.may_have_been(recording):
         return ""
-    if recording.cuts_at is None:
+    if recording.time_limit_ends_at is None:
         return _("stops with the call")
-    seconds = (recording.cuts_at - now).total_seconds()
+    seconds = (recording.time_limit_ends_at - now).total_seconds()
     if seconds <= 0:
         return _("past its time limit")
     word = _("would stop in %s") if recording.status == RecordingStatus.REQUESTED else _("stops in %s")

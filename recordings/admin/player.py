@@ -43,7 +43,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     if recording.status != RecordingStatus.COMPLETED:
         return Player(_("There is nothing to hear: it never began."))
     if not can_be_heard(recording):
-        if recording.has_spoilt_copy:
+        if recording.has_corrupt_copy:
             return Player(
                 _(
                     "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "

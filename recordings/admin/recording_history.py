@@ -50,11 +50,15 @@ def strip(recording: Recording, held: Transcription | None, now: datetime) -> li
     found = [Chip(_("Status"), shown.status(recording))]
     if recording.duration_ms is not None:
         found.append(Chip(_("Length"), shown.length(recording.duration_ms / 1_000)))
-    if recording.was_cut:
+    if recording.was_cut_short:
         words = _("cut after %s") % span(recording.time_limit or 0)
         found.append(Chip(_("Limit"), shown.flag(words)))
-    elif recording.is_open and recording.cuts_at is not None and not shown.may_have_been(recording):
-        found.append(Chip(_("Limit"), format_html("{} {}", _("cuts at"), shown.moment(recording.cuts_at))))
+    elif (
+        recording.is_open and recording.time_limit_ends_at is not None and not shown.may_have_been(recording)
+    ):
+        found.append(
+            Chip(_("Limit"), format_html("{} {}", _("cuts at"), shown.moment(recording.time_limit_ends_at)))
+        )
     if (audio := kept.chip(recording, now)) is not None:
         found.append(Chip(_("Audio"), audio))
     badge = shown.badge(held.status, held.get_status_display()) if held is not None else _("none")

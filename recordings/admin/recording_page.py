@@ -59,7 +59,7 @@ def asked_for(recording: Recording) -> Section:
         Fact(_("Asked for"), shown.moment(recording.requested_at)),
         Fact(_("Vobiz's answer"), answer),
         Fact(_("Time limit"), span(recording.time_limit or 0), hint=_cut_hint(recording)),
-        Fact(_("Would be cut at"), shown.moment(recording.cuts_at)),
+        Fact(_("Would be cut at"), shown.moment(recording.time_limit_ends_at)),
         Fact(_("Channels"), recording.get_channels_display() if recording.channels else shown.NONE),
         Fact(_("Transcribe"), _("yes") if recording.transcribe else _("no")),
         Fact(_("Callback address given to Vobiz"), _callback_address(recording), hint=silence(recording)),
@@ -73,7 +73,7 @@ def asked_for(recording: Recording) -> Section:
 
 
 def _cut_hint(recording: Recording) -> str:
-    return _("it ended at this limit, maybe while the call went on") if recording.was_cut else ""
+    return _("it ended at this limit, maybe while the call went on") if recording.was_cut_short else ""
 
 
 def silence(recording: Recording) -> str:

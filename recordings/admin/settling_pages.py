@@ -43,7 +43,7 @@ class SettlingPages(PortalAdmin):
     @page("<path:object_id>/gap-seen/", name="gap_seen", permission="recordings.mark_seen", methods=WRITE)
     def gap_seen(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Close the overview's line about callbacks that never came, until another one does not."""
-        account.note_gap_seen(timezone.now())
+        account.acknowledge_missing_callbacks(timezone.now())
         words = _("Marked as seen: the recordings themselves go on saying that no callback came.")
         log = _("Saw that callbacks had not come.")
         return self.conclude(request, account, words=words, log=log, to=self.to_index())

@@ -32,7 +32,7 @@ from recordings.choices import (
     Trust,
 )
 from recordings.models import Call, CallbackEvent, Recording
-from recordings.numbers import grouped
+from recordings.numbers import format_number
 
 NONE = "–"
 UNSEEN = gettext_lazy("not yours to see")  # a row of an account that the reader does not belong to
@@ -177,7 +177,7 @@ def number(value: str | None) -> str | SafeString:
 
 def number_words(value: str) -> tuple[str, str]:
     """A number as it is written, and what to say of it on hover, if anything."""
-    words = plain(grouped(value))
+    words = plain(format_number(value))
     if len(words) <= LONG_NUMBER and NOT_DIGITS.sub("", words) == NOT_DIGITS.sub("", value):
         return words, ""
     return words, _("Vobiz says: %s") % plain(value)
@@ -227,7 +227,7 @@ def status(recording: Recording) -> SafeString:
         shown = format_html("{} {}", shown, flag(attention(recording)))
     elif recording.is_open and recording.stop_requested_at:
         shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
-    if recording.was_cut:
+    if recording.was_cut_short:
         shown = format_html("{} {}", shown, flag(_("cut at its limit")))
     return format_html("{}", shown)
 

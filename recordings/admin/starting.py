@@ -51,9 +51,9 @@ def began_words(recording: Recording, *, now: datetime) -> str:
     }
     if recording.start_answer == StartAnswer.UNKNOWN:
         return _("%(who)s started one at %(when)s, and Vobiz's answer was lost: it may be recording.") % said
-    if recording.cuts_at is None:
+    if recording.time_limit_ends_at is None:
         return _("%(who)s started one at %(when)s; it ends with the call.") % said
-    until = shown.clock(recording.cuts_at, now=now)
+    until = shown.clock(recording.time_limit_ends_at, now=now)
     return _("%(who)s started one at %(when)s; it is cut at %(until)s.") % {**said, "until": until}
 
 
@@ -84,7 +84,7 @@ def _refused_words(recording: Recording) -> str:
 
 
 def _until(recording: Recording, now: datetime) -> str:
-    if recording.cuts_at is None:
+    if recording.time_limit_ends_at is None:
         return _("ends with the call.")
-    at = shown.clock(recording.cuts_at, now=now)
+    at = shown.clock(recording.time_limit_ends_at, now=now)
     return _("will be cut at %s unless it is stopped or the call ends first.") % at

@@ -46,9 +46,9 @@ def asked_before(recording: Recording, now: datetime) -> str:
 
 def until_words(recording: Recording, now: datetime) -> str:
     """When its time limit ends it."""
-    if recording.cuts_at is None:
+    if recording.time_limit_ends_at is None:
         return _("it ends with its call.")
-    return _("its time limit ends it at %s.") % shown.clock(recording.cuts_at, now=now)
+    return _("its time limit ends it at %s.") % shown.clock(recording.time_limit_ends_at, now=now)
 
 
 def no_url_words() -> str:

@@ -29,8 +29,8 @@ from recordings.choices import RecordingStatus
 from recordings.clock import Clock
 from recordings.mirror import ACCOUNT_ERRORS, FetchStatus, fetch_recording
 from recordings.models import Recording
-from recordings.models.lease_renewal import KEEPER, Hold
-from recordings.models.recording.transitions import Copy
+from recordings.models.lease_renewal import LEASE_RENEWER, Lease
+from recordings.models.recording.transitions import ArchivedFile
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotConnectedError, RateLimitError, VobizError
@@ -67,15 +67,15 @@ def archive_leased(
     if recording is None:
         return Outcome(Result.TAKEN)
     try:
-        with KEEPER.keep(lambda: recording.renew(by)) as hold:
-            return _Copying(recording, by, clock, _unless_lost(hold, may_go_on)).run(client)
+        with LEASE_RENEWER.renewing(lambda: recording.renew(by)) as lease:
+            return _Copying(recording, by, clock, _unless_lost(lease, may_go_on)).run(client)
     finally:
         recording.release(by)
 
 
-def _unless_lost(hold: Hold, may_go_on: Callable[[], None]) -> Callable[[], None]:
+def _unless_lost(lease: Lease, may_go_on: Callable[[], None]) -> Callable[[], None]:
     def check() -> None:
-        if hold.lost:
+        if lease.lost:
             raise Taken
         may_go_on()
 
@@ -102,11 +102,11 @@ class _Copying:
         except Taken:
             return Outcome(Result.TAKEN)
         except Gone as gone:
-            known = recording.note_gone_at_provider(by, now=now(), error=str(gone), is_listed=gone.is_listed)
+            known = recording.mark_deleted_at_vobiz(by, now=now(), error=str(gone), is_listed=gone.is_listed)
             return Outcome(Result.GONE if known else Result.TAKEN, str(gone))
         except NotReady as early:
             ended_at = recording.ended_at or recording.happened_at
-            recording.put_off_archive(by, until=when_ready(now=now(), ended_at=ended_at), error=str(early))
+            recording.reschedule_archive(by, until=when_ready(now=now(), ended_at=ended_at), error=str(early))
             return Outcome(Result.NOT_READY, str(early))
         except Failed as failed:
             return self._failed(failed)
@@ -120,8 +120,8 @@ class _Copying:
 
     def _failed(self, failed: Failed) -> Outcome:
         recording, now = self.recording, self.clock.now()
-        until = after_failing(recording.archive_tries + 1, now=now, leaves_at=recording.leaves_vobiz_at)
-        recording.fail_archive(
+        until = after_failing(recording.archive_tries + 1, now=now, leaves_at=recording.retention_ends_at)
+        recording.record_archive_failure(
             self.by, until=until, error=str(failed), body=failed.body, same_bodies=failed.same_bodies
         )
         return Outcome(Result.FAILED, str(failed))
@@ -134,8 +134,8 @@ class _Copying:
                 return self._failed(Failed(words))
             # the first time it may be anything; a probe that fails gives way to another recording
             until = now + ASIDE if self.is_probe else now
-            recording.put_off_archive(self.by, until=until, error=words)
-        recording.account.pause_archive(words, now=now)
+            recording.reschedule_archive(self.by, until=until, error=words)
+        recording.account.open_archive_circuit(words, now=now)
         return Outcome(Result.PAUSED, words)
 
     def _archive(self, client: VobizClient | None) -> Outcome:
@@ -149,7 +149,7 @@ class _Copying:
             )
             copy = _copy_of(storage.new_name(found.audio.container), found)
             self.may_go_on()
-            if not self.recording.expect_copy(self.by, name=copy.name, sha256=copy.sha256):
+            if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
                 raise Taken
             with self._nobodys_where_refused(copy.name):
                 storage.keep(part, copy.name)
@@ -192,7 +192,7 @@ class _Copying:
 
     def _delete(self, name: str) -> None:
         """Unless a row tells of it: whoever took this one may have found the file and called it archived."""
-        if self.recording.forget_coming(self.by, name):
+        if self.recording.abandon_upload(self.by, name):
             storage.delete(name)
 
     def _draw(self, file: BinaryIO) -> None:
@@ -202,11 +202,11 @@ class _Copying:
         except Exception:
             logger.exception("Recording %s is archived and has no picture yet", self.recording.pk)
 
-    def _keep(self, copy: Copy) -> None:
-        if not self.recording.keep_copy(self.by, copy, now=self.clock.now()):
+    def _keep(self, copy: ArchivedFile) -> None:
+        if not self.recording.mark_archived(self.by, copy, now=self.clock.now()):
             raise Taken
         if self.was_paused:  # what began before a pause says nothing of it
-            self.recording.account.resume_archive()
+            self.recording.account.close_archive_circuit()
 
     @contextmanager
     def _asking(self, client: VobizClient | None) -> Iterator[VobizClient]:
@@ -247,14 +247,14 @@ class _Copying:
         return result.seen
 
 
-def _copy_of(name: str, found: Fetched) -> Copy:
+def _copy_of(name: str, found: Fetched) -> ArchivedFile:
     audio = found.audio
-    return Copy(
+    return ArchivedFile(
         name, found.sha256, found.size, audio.container, audio.duration_ms, audio.channels, found.flag
     )
 
 
-def _verify(copy: Copy) -> None:
+def _verify(copy: ArchivedFile) -> None:
     """Read it back, for what is written is not always what is read."""
     digest, size = hashlib.sha256(), storage.size(copy.name)
     for block in storage.read_range(copy.name, 0, size):

@@ -165,7 +165,7 @@ def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
         error, NotFoundError | RouteMissingError
     ):  # at a file's address either says that it has no file
         ended_at = recording.ended_at or recording.happened_at
-        if now >= recording.leaves_vobiz_at:
+        if now >= recording.retention_ends_at:
             words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")
             return Gone(words, is_listed=True)
         if now - ended_at < READY_WITHIN:

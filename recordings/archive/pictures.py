@@ -23,7 +23,7 @@ from recordings import storage
 from recordings.audio import peaks
 from recordings.audio.peaks import Peaks, Undecodable, peaks_of
 from recordings.models import Recording, Waveform
-from recordings.models.lease_renewal import KEEPER
+from recordings.models.lease_renewal import LEASE_RENEWER
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def draw_missing(now: datetime, *, limit: int, by: str, stop: threading.Event | 
     looked_at: list[int] = []
     drawn = 0
     while len(looked_at) < limit and not (stop is not None and stop.is_set()):
-        taken = Recording.objects.to_draw(now).exclude(pk__in=looked_at).lease(by, limit=1)
+        taken = Recording.objects.without_waveform(now).exclude(pk__in=looked_at).lease(by, limit=1)
         if not taken:
             break
         looked_at += taken
@@ -55,7 +55,7 @@ def draw_missing(now: datetime, *, limit: int, by: str, stop: threading.Event | 
         if recording is None:  # it has just become part of another row
             continue
         try:
-            with KEEPER.keep(partial(recording.renew, by)):
+            with LEASE_RENEWER.renewing(partial(recording.renew, by)):
                 _keep(recording, _drawn_alone(recording))
             drawn += 1
         except storage.StorageError as error:

@@ -225,16 +225,16 @@ class _Run:
     def _lease(self, by: str) -> int | None:
         now = self.clock.now()
         known = {account.pk: account for account in self.accounts}
-        paused = Account.objects.switched_on().filter(pk__in=known, archive_pause__isnull=False)
+        paused = Account.objects.active().filter(pk__in=known, archive_pause__isnull=False)
         for account in paused:
             self.report.accounts[account.auth_id].stopped = account.archive_pause
-            if not account.take_archive_probe(now=now):
+            if not account.claim_archive_probe(now=now):
                 continue
             if (pk := self._first(by, [account], now)) is not None:
                 return pk
-            left = Recording.objects.to_fetch().filter(account=account)
-            if left.nearest_to_leaving([account]).first() is None:
-                account.resume_archive()  # nothing is left that it could stop
+            left = Recording.objects.available_to_archive().filter(account=account)
+            if left.by_expiry([account]).first() is None:
+                account.close_archive_circuit()  # nothing is left that it could stop
                 self.report.accounts[account.auth_id].stopped = None
         free = [
             known[pk] for pk in Account.objects.archiving().filter(pk__in=known).values_list("pk", flat=True)
@@ -245,11 +245,11 @@ class _Run:
         if self.only is None:
             by_turn = [account for account in accounts if account.pk in self.by_turn]
             rows = Recording.objects
-            taken = rows.asked_for(now, accounts).lease(by, limit=1)
-            taken = taken or rows.to_archive(now, by_turn).lease(by, limit=1)
+            taken = rows.archive_requested(now, accounts).lease(by, limit=1)
+            taken = taken or rows.due_for_archive(now, by_turn).lease(by, limit=1)
         else:
             chosen = Recording.objects.filter(pk__in=self.only, account__in=accounts)
-            taken = chosen.to_fetch().nearest_to_leaving(accounts).lease(by, limit=1)
+            taken = chosen.available_to_archive().by_expiry(accounts).lease(by, limit=1)
             self.only.difference_update(taken)
         return taken[0] if taken else None
 
@@ -267,7 +267,9 @@ class _Run:
     def _note(self, account: Account, outcome: Outcome) -> None:
         with self._lock:
             if account.archive_pause is not None and outcome.result not in (Result.ARCHIVED, Result.PAUSED):
-                account.probe_archive_now(now=self.clock.now())  # this one could not tell; the next one may
+                account.schedule_archive_probe(
+                    now=self.clock.now()
+                )  # this one could not tell; the next one may
             # a recording may have turned out to be a sub-account's, which the run was not asked for
             self.report.accounts.setdefault(account.auth_id, Tally()).note(outcome)
             if self.progress is not None:
@@ -276,5 +278,5 @@ class _Run:
     def _pause_all(self, error: storage.StorageError) -> None:
         """What is wrong with the storage is wrong for all of them."""
         for account in self.accounts:
-            account.pause_archive(str(error), now=self.clock.now())
+            account.open_archive_circuit(str(error), now=self.clock.now())
             self.report.accounts[account.auth_id].stopped = str(error)

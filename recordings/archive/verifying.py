@@ -20,10 +20,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import storage
-from recordings.choices import SPOILT, Attention
+from recordings.choices import CORRUPT_COPY_REASONS, Attention
 from recordings.clock import Clock
 from recordings.models import Account, Recording
-from recordings.models.lease_renewal import KEEPER, Hold
+from recordings.models.lease_renewal import LEASE_RENEWER, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -164,14 +164,14 @@ class _Verifying:
         Which few it is changes from day to day, so that each has its turn.
         """
         rows = Recording.objects.filter(account__in=self.accounts)
-        spoilt = list(rows.once_copied().order_by("pk").values_list("pk", flat=True))
+        spoilt = list(rows.with_corrupt_copy().order_by("pk").values_list("pk", flat=True))
         few = len(spoilt) if limit is None else min(max(1, limit // SPOILT_SHARE), limit - 1)
         spoilt = _turned(spoilt, self.clock.began.toordinal() * few)
         yield from spoilt[:few]
         never = rows.filter(archived_at__isnull=False, verified_at=None)
         yield from list(never.order_by().values_list("pk", flat=True))
         after: tuple[int, datetime] | None = None
-        while batch := list(rows.to_verify(self.clock.began, after=after)[:AT_ONCE]):
+        while batch := list(rows.due_for_verification(self.clock.began, after=after)[:AT_ONCE]):
             yield from (pk for pk, _checked_at in batch)
             after = batch[-1]
         yield from spoilt[few:]
@@ -180,9 +180,9 @@ class _Verifying:
         with self._leased(pk) as found:
             if found is None:
                 return
-            recording, hold = found
+            recording, lease = found
             try:
-                state = self._state(recording, hold)
+                state = self._state(recording, lease)
             except storage.StorageError as error:
                 self.report.unread += 1
                 self._unread_in_a_row += 1
@@ -190,16 +190,16 @@ class _Verifying:
                 logger.warning("%s could not be read: %s", recording.audio, error)
                 return
             self._unread_in_a_row = 0
-            if hold.lost:
+            if lease.lost:
                 return
             self._note(recording, state)
 
     def _note(self, recording: Recording, state: Attention | None) -> None:
         account = recording.account
         if state is None:
-            if recording.note_verified(self.by, now=self.clock.now()):
+            if recording.mark_verified(self.by, now=self.clock.now()):
                 self.report.count(account, "verified")
-        elif recording.archived_at is None and recording.needs_attention not in SPOILT:
+        elif recording.archived_at is None and recording.needs_attention not in CORRUPT_COPY_REASONS:
             return  # a person has seen it, or its copy was never finished
         elif state == Attention.AUDIO_MISSING:
             self.report.count(account, "missing")
@@ -210,11 +210,11 @@ class _Verifying:
             self._spoilt(recording, state)
 
     def _spoilt(self, recording: Recording, state: Attention) -> None:
-        if recording.archived_at is not None and recording.note_spoilt(self.by, state, why=str(WHY[state])):
+        if recording.archived_at is not None and recording.mark_corrupt(self.by, state, why=str(WHY[state])):
             logger.error("Recording %s: %s (%s)", recording.recording_id, WHY[state], recording.audio)
 
     @contextmanager
-    def _leased(self, pk: int) -> Iterator[tuple[Recording, Hold] | None]:
+    def _leased(self, pk: int) -> Iterator[tuple[Recording, Lease] | None]:
         """The row for as long as it is ours; None where another has it, or it has no copy any more."""
         copied = Recording.objects.filter(pk=pk, audio__isnull=False)
         if not copied.lease(self.by, limit=1):
@@ -225,12 +225,12 @@ class _Verifying:
             yield None
             return
         try:
-            with KEEPER.keep(lambda: recording.renew(self.by)) as hold:
-                yield recording, hold
+            with LEASE_RENEWER.renewing(lambda: recording.renew(self.by)) as lease:
+                yield recording, lease
         finally:
             recording.release(self.by)
 
-    def _state(self, recording: Recording, hold: Hold) -> Attention | None:
+    def _state(self, recording: Recording, lease: Lease) -> Attention | None:
         """What is wrong with its copy. StorageError where that cannot be told."""
         name, size = str(recording.audio), recording.audio_bytes or 0
         digest = hashlib.sha256()
@@ -240,7 +240,7 @@ class _Verifying:
             for block in storage.read_range(name, 0, size):
                 digest.update(block)
                 self.report.bytes += len(block)
-                if hold.lost:
+                if lease.lost:
                     break
         except storage.AudioMissing:
             return Attention.AUDIO_MISSING

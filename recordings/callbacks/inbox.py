@@ -190,7 +190,7 @@ def _count(event: CallbackEvent, arrival: Arrival, *, reopen: bool) -> None:
     event.nonces = list(dict.fromkeys([*event.nonces, *arrival.verdict.nonces]))[:KEPT_NONCES]
     changed: dict[str, Any] = {"deliveries": F("deliveries") + 1, "nonces": event.nonces}
     if reopen and event.outcome in _OPENED_AGAIN:
-        event.turn(EventOutcome.RECEIVED if event.raw_body is None else EventOutcome.UNPARSED)
+        event.set_outcome(EventOutcome.RECEIVED if event.raw_body is None else EventOutcome.UNPARSED)
         changed |= {column: getattr(event, column) for column in OUTCOME}
         changed |= {"error": None, "scheme": arrival.verdict.scheme}
     if event.outcome == EventOutcome.REFUSED:

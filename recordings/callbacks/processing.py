@@ -110,7 +110,7 @@ def _effect(event: CallbackEvent, *, due_at: datetime | None) -> tuple[EventOutc
     if recording is None:
         return EventOutcome.FAILED, _("The recording its address belongs to is not there any more.")
     if said.kind == EventKind.RECORDING:
-        Recording.objects.filter(pk=recording.pk).note_heard()
+        Recording.objects.filter(pk=recording.pk).record_delivery()
     if due_at is not None:
         recording.schedule_read_back(due_at)
     if said.problem is not None:
@@ -194,7 +194,7 @@ def _locked(event: CallbackEvent) -> CallbackEvent:
 def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, now: datetime) -> None:
     """Write down what became of it. `processed_at` says since when it has had all the effect it may have."""
     if outcome != EventOutcome.UNMATCHED or event.outcome != outcome:  # unmatched as before is no news
-        event.turn(outcome)
+        event.set_outcome(outcome)
     event.error = error
     event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
     event.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
@@ -203,7 +203,7 @@ def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, n
 def _note_failure(event: CallbackEvent, error: Exception) -> EventOutcome:
     logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
     try:
-        event.put_off(_words_for(error))
+        event.reschedule(_words_for(error))
     except (DatabaseError, InterfaceError, CallbackEvent.DoesNotExist) as worse:
         # it is written down as not applied, and that is what is tried again
         logger.error("nor could that be noted on callback event %s: %s", event.pk, type(worse).__name__)  # noqa: TRY400
@@ -234,7 +234,7 @@ def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
             return _admit_as_signed(held, verified)
         held.expected_base = door.without_key(door.bases[0])
         if held.trust == Trust.UNSIGNED and not door.account.require_signed:
-            held.turn(_unapplied(held))
+            held.set_outcome(_unapplied(held))
             held.error = None
         held.save(update_fields=[*OUTCOME, "error", "expected_base"])
     return held
@@ -245,14 +245,14 @@ def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackE
     nonces = tuple(dict.fromkeys(nonce for verdict in verified for nonce in verdict.nonces))
     clear = spend(event.key_digest, nonces, event.content_digest)
     event.scheme, event.error, event.attempts = verified[0].scheme, None, 0
-    event.turn(_unapplied(event) if clear else EventOutcome.CONFLICT)
+    event.set_outcome(_unapplied(event) if clear else EventOutcome.CONFLICT)
     if not clear:
         event.error = _(
             "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
         )
     standing = _become(event, trust=Trust.SIGNED)
     if standing.pk != event.pk and clear and standing.outcome == EventOutcome.CONFLICT:
-        standing.turn(_unapplied(standing))  # there it was a replay, here it has a nonce of its own
+        standing.set_outcome(_unapplied(standing))  # there it was a replay, here it has a nonce of its own
         standing.save(update_fields=OUTCOME)
     return standing
 
@@ -278,7 +278,7 @@ def _read_again(event: CallbackEvent) -> CallbackEvent:
             content_digest=content.digest
         )
         held.payload, held.kind = dict(content.fields), understand(content.fields).kind
-        held.turn(EventOutcome.RECEIVED)
+        held.set_outcome(EventOutcome.RECEIVED)
         held.error = None
         held.raw_body = held.raw_form = None
         return _become(held, content_digest=content.digest)
@@ -294,7 +294,7 @@ def _open_conflict(event: CallbackEvent) -> CallbackEvent:
             .exists()
         )
         if held.outcome == EventOutcome.CONFLICT and not replayed:
-            held.turn(_unapplied(held))
+            held.set_outcome(_unapplied(held))
             held.save(update_fields=OUTCOME)
     return held
 
@@ -318,7 +318,7 @@ def _become(event: CallbackEvent, **identity: str) -> CallbackEvent:
         )
         for name, value in before.items():
             setattr(event, name, value)
-        event.turn(EventOutcome.APPLIED)
+        event.set_outcome(EventOutcome.APPLIED)
         event.error = _("The same content came signed, as callback event %s.") % twin.pk
         event.processed_at = twin.processed_at
         event.save(update_fields=[*OUTCOME, "error", "processed_at"])

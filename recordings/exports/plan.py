@@ -93,7 +93,7 @@ def _lacks(recording: Recording) -> str:
     if recording.status != RecordingStatus.COMPLETED:
         return _("it has not ended yet")
     is_gone = recording.gone_at_provider_at is not None or recording.recording_id is None
-    if recording.has_spoilt_copy and is_gone:
+    if recording.has_corrupt_copy and is_gone:
         return _("the archive's copy is missing or damaged, and Vobiz has it no more")
     if recording.archived_at is None and is_gone:
         return _("Vobiz has it no more, and it was never archived")

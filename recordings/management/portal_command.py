@@ -81,7 +81,7 @@ def add_account(parser: ArgumentParser) -> None:
 
 def accounts_asked(auth_id: str | None) -> list[Account]:
     """The account named, or every one that is switched on; usage error where there is none."""
-    accounts = list(Account.objects.switched_on().select_related("parent"))
+    accounts = list(Account.objects.active().select_related("parent"))
     if auth_id is not None:
         accounts = [account for account in accounts if account.auth_id == auth_id]
         if not accounts:

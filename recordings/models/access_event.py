@@ -40,7 +40,7 @@ class AccessEventQuerySet(VisibleQuerySet):
         of_row = Q(recording_pk=recording_pk)
         return self.filter(of_row | Q(recording_id=recording_id) if recording_id else of_row)
 
-    def note(
+    def record(
         self,
         user: Any,
         action: AccessAction,

@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
-from recordings.encryption import Undecipherable, decrypt, encrypt
+from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import NotConnectedError
 
@@ -42,21 +42,21 @@ class AccountQuerySet(LeasedQuerySet):
 
     account_path = "pk"
 
-    def switched_on(self) -> AccountQuerySet:
+    def active(self) -> AccountQuerySet:
         """The accounts that commands and pages work with."""
         return self.filter(is_active=True)
 
-    def unasked(self) -> AccountQuerySet:
+    def without_access(self) -> AccountQuerySet:
         """Those for which Vobiz is asked nothing, until somebody switches them on or gives them a token."""
         return self.filter(Q(is_active=False) | Q(encrypted_token=None))
 
     def archived_automatically(self) -> AccountQuerySet:
         """Those whose recordings are archived without anybody asking for it."""
-        return self.switched_on().filter(archive_automatically=True)
+        return self.active().filter(archive_automatically=True)
 
     def archiving(self) -> AccountQuerySet:
         """Those of whose recordings nothing stands in the way of archiving, as far as is known."""
-        return self.switched_on().filter(archive_pause=None)
+        return self.active().filter(archive_pause=None)
 
 
 class Account(Leased):
@@ -205,7 +205,7 @@ class Account(Leased):
         return f"{self.auth_id[:3]}…{self.auth_id[-3:]}"
 
     @property
-    def is_unasked(self) -> bool:
+    def cannot_sync(self) -> bool:
         """As `AccountQuerySet.unasked`."""
         return not self.is_active or self.encrypted_token is None
 
@@ -219,7 +219,7 @@ class Account(Leased):
             )
         try:
             return decrypt(self.encrypted_token)
-        except Undecipherable as error:
+        except UndecipherableError as error:
             raise NotConnectedError(
                 _(
                     "The stored token of %s opens with none of TOKEN_ENCRYPTION_KEYS: put the former secret back at "
@@ -242,7 +242,7 @@ class Account(Leased):
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
             try:
                 changed = held.encrypted_token is not None and decrypt(held.encrypted_token) != token
-            except Undecipherable:
+            except UndecipherableError:
                 changed = False  # a former token that cannot be opened can verify nothing
             if changed:
                 kept = keep_former > timedelta(0)
@@ -250,16 +250,16 @@ class Account(Leased):
                 held.former_token_until = now + keep_former if kept else None
             held.encrypted_token = encrypt(token)
             held.save(update_fields=TOKEN_COLUMNS)
-        self.probe_archive_now(now=now)  # it may be what archiving waits for
+        self.schedule_archive_probe(now=now)  # it may be what archiving waits for
         for column in TOKEN_COLUMNS:
             setattr(self, column, getattr(held, column))
 
-    def note_gap_seen(self, now: datetime) -> None:
+    def acknowledge_missing_callbacks(self, now: datetime) -> None:
         """A person knows of the callbacks that had not come by now."""
         Account.objects.filter(pk=self.pk).update(gap_seen_at=now)
 
     def reencrypt(self) -> None:
-        """Rewrite both tokens under the first key; Undecipherable if one opens with none."""
+        """Rewrite both tokens under the first key; UndecipherableError if one opens with none."""
         with transaction.atomic():
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
             for column in ("encrypted_token", "former_encrypted_token"):
@@ -278,11 +278,11 @@ class Account(Leased):
             for text in filter(None, stored):
                 try:
                     found.append(decrypt(text))
-                except Undecipherable:
+                except UndecipherableError:
                     continue  # the account's page says so; nothing verifies under it
         return tuple(found)
 
-    def pause_archive(self, reason: str, *, now: datetime) -> None:
+    def open_archive_circuit(self, reason: str, *, now: datetime) -> None:
         """What stands in the way is no recording's own fault: none is tried, but one every minute, until one succeeds.
 
         The first reason's time stays, its words give way to the latest.
@@ -292,18 +292,18 @@ class Account(Leased):
             logger.warning("Archiving of %s pauses: %s", self.masked_auth_id, reason)
         mine.update(archive_pause=reason, archive_probe_at=now + ARCHIVE_PROBED_EVERY)
 
-    def take_archive_probe(self, *, now: datetime) -> bool:
+    def claim_archive_probe(self, *, now: datetime) -> bool:
         """Whether the caller is the one to try, now, if archiving may go on."""
-        due = Account.objects.switched_on().filter(
+        due = Account.objects.active().filter(
             pk=self.pk, archive_pause__isnull=False, archive_probe_at__lte=now
         )
         return bool(due.update(archive_probe_at=now + ARCHIVE_PROBED_EVERY))
 
-    def probe_archive_now(self, *, now: datetime) -> None:
+    def schedule_archive_probe(self, *, now: datetime) -> None:
         """A person asks whether archiving may go on."""
         Account.objects.filter(pk=self.pk, archive_pause__isnull=False).update(archive_probe_at=now)
 
-    def resume_archive(self) -> bool:
+    def close_archive_circuit(self) -> bool:
         """Something was archived; False if archiving was not paused."""
         paused = Account.objects.filter(pk=self.pk, archive_pause__isnull=False)
         resumed = paused.update(archive_pause=None, archive_paused_at=None, archive_probe_at=None)

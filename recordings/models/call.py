@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account
 from recordings.models.visibility import VisibleQuerySet
-from recordings.numbers import digits_of, grouped
+from recordings.numbers import format_number, normalize_number
 from recordings.vobiz.objects import LiveCall
 
 NUMBER_LENGTH = 255
@@ -133,7 +133,7 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         if self.from_number or self.to_number:
-            return f"{grouped(self.from_number) or '?'} → {grouped(self.to_number) or '?'}"
+            return f"{format_number(self.from_number) or '?'} → {format_number(self.to_number) or '?'}"
         return self.call_uuid
 
     @classmethod
@@ -170,6 +170,6 @@ def numbers(from_number: str | None, to_number: str | None) -> dict[str, str | N
     return {
         "from_number": (from_number or "")[:NUMBER_LENGTH] or None,
         "to_number": (to_number or "")[:NUMBER_LENGTH] or None,
-        "from_digits": digits_of(from_number),
-        "to_digits": digits_of(to_number),
+        "from_digits": normalize_number(from_number),
+        "to_digits": normalize_number(to_number),
     }

@@ -60,7 +60,7 @@ class CallbackEventQuerySet(VisibleQuerySet):
 
     def closable(self) -> CallbackEventQuerySet:
         """Those that will have no effect by themselves, and that nobody has marked as seen; see `is_closable`."""
-        nobody_asks = Q(outcome=EventOutcome.UNMATCHED, account__in=Account.objects.unasked())
+        nobody_asks = Q(outcome=EventOutcome.UNMATCHED, account__in=Account.objects.without_access())
         return self.filter(Q(outcome__in=NO_EFFECT) | nobody_asks, seen_at=None)
 
     def mark_seen(self, *, by: User, now: datetime) -> list[int]:
@@ -174,10 +174,10 @@ class CallbackEvent(models.Model):
 
         An unmatched one waits for Vobiz to be asked, which nobody does where the account is off or has no token.
         """
-        waits_for_ever = self.outcome == EventOutcome.UNMATCHED and self.account.is_unasked
+        waits_for_ever = self.outcome == EventOutcome.UNMATCHED and self.account.cannot_sync
         return self.seen_at is None and (self.outcome in NO_EFFECT or waits_for_ever)
 
-    def turn(self, outcome: EventOutcome) -> None:
+    def set_outcome(self, outcome: EventOutcome) -> None:
         """Another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""
         self.outcome = outcome
         self.seen_at = self.seen_by = None
@@ -187,7 +187,7 @@ class CallbackEvent(models.Model):
         """It had its effect, and is applied once the API was asked: so it is with unsigned ones."""
         return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
 
-    def put_off(self, error: str, outcome: EventOutcome | None = None) -> None:
+    def reschedule(self, error: str, outcome: EventOutcome | None = None) -> None:
         """Vobiz could not settle it: counted as a try. After 8 of them, or with an `outcome` of its own, it rests."""
         last = When(attempts__gte=MAX_ATTEMPTS - 1, then=Value(EventOutcome.FAILED))
         CallbackEvent.objects.filter(pk=self.pk, outcome__in=NOT_APPLIED).update(

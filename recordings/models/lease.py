@@ -15,15 +15,15 @@ from django.db.models.functions import Now
 
 from recordings.models.visibility import VisibleQuerySet
 
-LEASE = timedelta(seconds=30)
+LEASE_DURATION = timedelta(seconds=30)
 RENEWED_EVERY = timedelta(seconds=10)
 # Without a renewal for so long, a holder stops by itself: what it has in hand then ends before another may begin it.
-HELD_FOR = LEASE - timedelta(seconds=5)
+HELD_FOR = LEASE_DURATION - timedelta(seconds=5)
 
 
 def end_of_lease() -> ExpressionWrapper[Any]:
-    """LEASE from now, by the database's clock."""
-    return ExpressionWrapper(Now() + Value(LEASE), output_field=models.DateTimeField())
+    """LEASE_DURATION from now, by the database's clock."""
+    return ExpressionWrapper(Now() + Value(LEASE_DURATION), output_field=models.DateTimeField())
 
 
 class LeasedQuerySet(VisibleQuerySet):

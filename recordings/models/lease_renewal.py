@@ -1,4 +1,4 @@
-"""Keeping leases while the work on their rows goes on: one thread for all that this process holds."""
+"""Keeping leases while the work on their rows goes on: one thread for all that this process leases."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from recordings.models.lease import HELD_FOR, RENEWED_EVERY
 
 logger = logging.getLogger(__name__)
 
-LONGEST_WAIT = timedelta(seconds=2)  # for a row that another has locked: all other holds wait meanwhile
+LONGEST_WAIT = timedelta(seconds=2)  # for a row that another has locked: all other leases wait meanwhile
 
 
-class Hold:
+class Lease:
     """One lease that is being kept, for `lasts` after the last renewal was sent."""
 
     def __init__(
@@ -70,35 +70,35 @@ def _not_waiting_for_long() -> Iterator[None]:
         yield
 
 
-class Keeper:
-    """Renews every hold each `every`. Its thread lives for as long as something is held."""
+class LeaseRenewer:
+    """Renews every lease each `every`. Its thread lives for as long as something is held."""
 
     def __init__(self, every: timedelta = RENEWED_EVERY, *, lasts: timedelta = HELD_FOR) -> None:
         self._every = every.total_seconds()
         self._lasts = lasts
         self._changed = threading.Condition()
-        self._holds: list[Hold] = []
+        self._leases: list[Lease] = []
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def keep(self, renew: Callable[[], bool]) -> Iterator[Hold]:
+    def renewing(self, renew: Callable[[], bool]) -> Iterator[Lease]:
         """Have `renew` called again and again until the block ends; it answers False where the lease is lost."""
-        hold = Hold(renew, lasts=self._lasts)
+        lease = Lease(renew, lasts=self._lasts)
         with self._changed:
-            self._holds.append(hold)
+            self._leases.append(lease)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="lease-renewer", daemon=True)
                 self._thread.start()
         try:
-            yield hold
+            yield lease
         finally:
-            self._let_go(hold)
+            self._let_go(lease)
 
-    def _let_go(self, hold: Hold) -> None:
+    def _let_go(self, lease: Lease) -> None:
         with self._changed:
-            self._holds.remove(hold)
+            self._leases.remove(lease)
             idle = None
-            if not self._holds:
+            if not self._leases:
                 idle, self._thread = self._thread, None
                 self._changed.notify_all()
         if idle is not None:
@@ -114,11 +114,11 @@ class Keeper:
                     wait = turn - time.monotonic()
                     if self._changed.wait_for(lambda: self._thread is not me, timeout=wait):
                         return
-                    holds = list(self._holds)
-                for hold in holds:
-                    hold.renew()
+                    leases = list(self._leases)
+                for lease in leases:
+                    lease.renew()
         finally:
             connection.close()
 
 
-KEEPER = Keeper()
+LEASE_RENEWER = LeaseRenewer()

@@ -17,7 +17,7 @@ from recordings.models.account import Account
 from recordings.models.lease import end_of_lease
 from recordings.models.visibility import VisibleQuerySet
 
-BROKEN = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
+INCOMPLETE = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
 NARROW = (
     "call",
     "recording",
@@ -33,31 +33,31 @@ class SyncRunQuerySet(VisibleQuerySet):
         """Those that have not ended, or not said so."""
         return self.filter(state=SyncState.RUNNING)
 
-    def wide(self) -> Self:
+    def unfiltered(self) -> Self:
         """Those that were asked for the whole list, or all of it since a date."""
         return self.exclude(scope__has_any_keys=list(NARROW))
 
-    def whole(self) -> Self:
+    def complete(self) -> Self:
         """Those after which the mirror was whole."""
-        return self.wide().filter(complete=True)
+        return self.unfiltered().filter(complete=True)
 
-    def unbroken(self) -> Self:
+    def without_gap(self) -> Self:
         """Of those, the ones that left no gap: all was read, or all that was new since one of these."""
-        return self.whole().exclude(scope__has_key="since")
+        return self.complete().exclude(scope__has_key="since")
 
-    def uneventful(self) -> Self:
+    def routine_unchanged(self) -> Self:
         """Those that looked at the newest pages by themselves and found nothing to write down."""
         quiet = self.filter(complete=True, scope__has_key="newest", requested_by=None)
         return quiet.filter(created=0, updated=0, gone=0, failed=0)
 
-    def broken(self) -> Self:
+    def incomplete(self) -> Self:
         """Those that should have made the mirror whole and did not."""
-        return self.wide().filter(state__in=BROKEN)
+        return self.unfiltered().filter(state__in=INCOMPLETE)
 
-    def broken_since_whole(self) -> Self:
+    def failed_since_last_complete(self) -> Self:
         """Those that broke after the last whole one of their account."""
-        whole = SyncRun.objects.whole().filter(account=OuterRef("account")).order_by("-started_at")
-        rows = self.broken().annotate(whole_at=Subquery(whole.values("started_at")[:1]))
+        whole = SyncRun.objects.complete().filter(account=OuterRef("account")).order_by("-started_at")
+        rows = self.incomplete().annotate(whole_at=Subquery(whole.values("started_at")[:1]))
         return rows.filter(Q(whole_at=None) | Q(started_at__gt=F("whole_at")))
 
     def begin(
@@ -73,7 +73,7 @@ class SyncRunQuerySet(VisibleQuerySet):
 
         `after`: the newest run the caller knew of when it decided; None too where there was another since.
         """
-        self.filter(account=account).end_dead(now)
+        self.filter(account=account).mark_stale_interrupted(now)
         try:
             with transaction.atomic():
                 run: SyncRun = self.create(
@@ -88,7 +88,7 @@ class SyncRunQuerySet(VisibleQuerySet):
         run.refresh_from_db(fields=["lease_until"])
         return run
 
-    def end_dead(self, now: datetime) -> int:
+    def mark_stale_interrupted(self, now: datetime) -> int:
         """running → interrupted, for those not heard of since their lease ran out; how many."""
         dead = self.running().filter(lease_until__lt=Now())
         return dead.update(
@@ -161,7 +161,7 @@ class SyncRun(models.Model):
     def __str__(self) -> str:
         return f"{self.account.auth_id} {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
-    def note(self, **counts: object) -> bool:
+    def record_progress(self, **counts: object) -> bool:
         """Write progress and renew the lease; False: the run was ended by another, so stop."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         return bool(mine.update(lease_until=end_of_lease(), **counts))
@@ -171,7 +171,7 @@ class SyncRun(models.Model):
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         moved = mine.update(state=state, complete=state == SyncState.COMPLETE, ended_at=now, **counts)
         self.refresh_from_db()
-        if SyncRun.objects.whole().filter(pk=self.pk).exists():
+        if SyncRun.objects.complete().filter(pk=self.pk).exists():
             first = Account.objects.filter(pk=self.account_id, first_synced_at=None)
             first.update(first_synced_at=self.started_at)
         return bool(moved)

@@ -20,11 +20,11 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Those that were heard of a moment ago and have not said that they stop."""
         return self.filter(ALIVE)
 
-    def silent_for(self, time: timedelta) -> WorkerQuerySet:
+    def stale(self, time: timedelta) -> WorkerQuerySet:
         """Those not heard of for so long."""
         return self.filter(heard_at__lt=Now() - Value(time))
 
-    def hear(self, name: str) -> None:
+    def heartbeat(self, name: str) -> None:
         """This one is alive; its row is made where there is none."""
         self.update_or_create(
             name=name, defaults={"heard_at": Now()}, create_defaults={"heard_at": Now(), "started_at": Now()}

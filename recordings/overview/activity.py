@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Sub
 
 from recordings.choices import OPEN_STATUSES, CallState, RecordingStatus, StartAnswer, Trust
 from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
-from recordings.models.recording.queryset import WAS_CUT
+from recordings.models.recording.queryset import WAS_CUT_SHORT
 from recordings.overview.counting import MOST, Counted, Viewer, counted
 
 MOST_ACCOUNTS = 200
@@ -56,7 +56,7 @@ def accounts(user: Viewer, now: datetime) -> list[Any]:
     of_account = SyncRun.objects.filter(account=OuterRef("pk"))
     events = CallbackEvent.objects.filter(account=OuterRef("pk"))
     rows = Account.objects.visible_to(user).annotate(
-        whole_at=Subquery(of_account.whole().order_by("-started_at").values("started_at")[:1]),
+        whole_at=Subquery(of_account.complete().order_by("-started_at").values("started_at")[:1]),
         is_syncing=Exists(of_account.running().filter(lease_until__gte=now)),
         heard_at=Subquery(events.order_by("-received_at").values("received_at")[:1]),
         signed_since=Subquery(
@@ -104,7 +104,7 @@ def _ended_by(recording: Recording, at: datetime) -> bool:
     call = recording.call
     if call.state == CallState.ENDED and call.ended_at is not None and call.ended_at <= at:
         return True
-    return recording.cuts_at is not None and recording.cuts_at <= at
+    return recording.time_limit_ends_at is not None and recording.time_limit_ends_at <= at
 
 
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -129,8 +129,8 @@ def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
         happened_at__gte=bounds[0][0], happened_at__lt=bounds[-1][1],
         status__in=(RecordingStatus.COMPLETED, RecordingStatus.FAILED),
     )  # fmt: skip
-    was_cut = Case(When(WAS_CUT, then=Value(1)), default=Value(0), output_field=IntegerField())
-    grouped = rows.order_by().annotate(place=place, cut=was_cut).values("place", "status", "cut")
+    was_cut_short = Case(When(WAS_CUT_SHORT, then=Value(1)), default=Value(0), output_field=IntegerField())
+    grouped = rows.order_by().annotate(place=place, cut=was_cut_short).values("place", "status", "cut")
     sums: Counter[tuple[int, str]] = Counter()
     for group in grouped.annotate(n=Count("pk")):
         kind = (

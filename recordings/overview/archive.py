@@ -108,7 +108,7 @@ def archiving(user: Viewer, now: datetime, seen: Collection[Any]) -> Archiving:
     since = ("kept_from", "ended_at", "call__created_at", "asked_at")
     # where archiving goes by itself, that somebody asks for it makes nothing due that was not
     asked_at = Case(When(account__archive_automatically=False, then="archive_asked_at"))
-    rows = mine.awaiting_copy(seen).annotate(asked_at=asked_at).order_by("kept_from")
+    rows = mine.waiting_to_be_archived(seen).annotate(asked_at=asked_at).order_by("kept_from")
     found = list(rows.values_list(*sizes, *since)[: MOST + 1])
     sums = Recording.objects.filter(archived_at__gte=now - RATE_OVER).aggregate(sum=Sum("audio_bytes"))
     room, error = space()

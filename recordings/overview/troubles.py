@@ -30,7 +30,7 @@ def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
         if account.is_active:
             later = Q(started_at__gt=account.whole_at) if account.whole_at is not None else Q()
             since |= Q(account_id=account.pk) & later
-    rows = SyncRun.objects.visible_to(user).broken().filter(since).order_by("-started_at", "-pk")
+    rows = SyncRun.objects.visible_to(user).incomplete().filter(since).order_by("-started_at", "-pk")
     found = rows.annotate(said=Left("error", 300)).values_list("account_id", "started_at", "pk", "said")
     return troubles(found[: MOST + 1])
 

@@ -86,7 +86,7 @@ def open_audio(recording: Recording, wanted: Wanted) -> Audio:
     if recording.status != RecordingStatus.COMPLETED:
         raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
     lost, status = _("Vobiz no longer has this audio, and it was never archived."), 410
-    if recording.has_spoilt_copy:
+    if recording.has_corrupt_copy:
         lost = _(
             "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
         )

@@ -105,5 +105,5 @@ def _due(now: datetime) -> Q:
 
 def _put_off(events: list[CallbackEvent], words: str, outcome: EventOutcome | None = None) -> bool:
     for event in events:
-        event.put_off(words, outcome)
+        event.reschedule(words, outcome)
     return False

@@ -22,14 +22,14 @@ def note_missing_callbacks(account: Account, *, now: datetime) -> None:
     if account.settled_at is not None:
         since = max(since, account.settled_at - LONGEST)  # what ended before that was noticed then
     silent = []
-    for row in Recording.objects.unheard_of(account, since=since).select_related("call"):
+    for row in Recording.objects.awaiting_callback(account, since=since).select_related("call"):
         ended = row.must_have_ended_at
         if ended is None and row.status == RecordingStatus.COMPLETED:
             ended = row.happened_at
         if ended is not None and ended <= now - CALLBACK_TAKES:
             silent.append(row.pk)
     if silent:
-        Recording.objects.filter(pk__in=silent).note_silence(now)
+        Recording.objects.filter(pk__in=silent).mark_callback_missing(now)
 
 
 def note_missing_transcripts(account: Account, *, now: datetime) -> int:

@@ -74,7 +74,7 @@ class Unfinished:
 
     def _read_back(self) -> None:
         """What the rows say is due."""
-        rows = Recording.objects.to_read_back(self.errand.now()).filter(account=self.errand.account)
+        rows = Recording.objects.due_for_read_back(self.errand.now()).filter(account=self.errand.account)
         for recording in rows.select_related("account", "call")[:AT_ONCE]:
             if not self.errand.may_go_on():
                 return
@@ -94,7 +94,7 @@ class Unfinished:
     def _look_for_starts(self) -> None:
         """Starts whose id is not known, and recordings that Vobiz knows no more: each call's list is read once."""
         now, by_call = self.errand.now(), defaultdict(list)
-        lost = Recording.objects.to_look_for(now).filter(account=self.errand.account)
+        lost = Recording.objects.due_for_lookup(now).filter(account=self.errand.account)
         for row in [*lost.select_related("call", "account")[:AT_ONCE], *self._unknown]:
             if now - (row.requested_at or row.happened_at) >= FIRST_LOOKS[0]:
                 by_call[row.call].append(row)
@@ -153,7 +153,7 @@ def _tell_apart(call: Call, *, now: datetime, overdue: bool) -> None:
     """
     family = call.account.family()
     of_call = Recording.objects.filter(account__in=family, call__call_uuid=call.call_uuid)
-    waiting = list(of_call.unidentified().order_by("requested_at", "pk"))
+    waiting = list(of_call.without_recording_id().order_by("requested_at", "pk"))
     free = list(of_call.filter(requested_at=None, recording_id__isnull=False).order_by("happened_at", "pk"))
     as_many = len(waiting) == len(free)
     if not as_many and not overdue:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from recordings.numbers import digits_of
+from recordings.numbers import normalize_number
 from recordings.search.lookups import SHORTEST, Side
 from recordings.tokens import tokenize
 
@@ -89,7 +89,7 @@ def _digits(text: str) -> tuple[str, ...]:
     if len(typed) < SHORTEST_NUMBER:
         return ()
     given = typed.lstrip("0") or typed
-    whole = digits_of(text) or given
+    whole = normalize_number(text) or given
     # A national number stands in its international one, so the shorter of the two finds both.
     return (given,) if given in whole else (whole, given)
 

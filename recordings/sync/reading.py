@@ -29,7 +29,7 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
         )
     if result.status != FetchStatus.FOUND:
         # Whatever the mirror makes of the 404: as long as Vobiz keeps audio, the recording may still be listed.
-        is_over = recording.gone_at_provider_at is not None or now >= recording.leaves_vobiz_at
+        is_over = recording.gone_at_provider_at is not None or now >= recording.retention_ends_at
         recording.reschedule_read_back(
             now, until=None if is_over else now + _wait(recording, now, first=SOON)
         )

@@ -184,7 +184,7 @@ class _Run:
 
     def _report(self) -> None:
         """Say how far it is, and that it is alive."""
-        if self.sync_run is not None and not self.sync_run.note(**self.tally.counts()):
+        if self.sync_run is not None and not self.sync_run.record_progress(**self.tally.counts()):
             raise Superseded(_("Another run took over: this one had not been heard of for too long."))
         if self.progress is not None:
             self.progress(self.tally)
@@ -212,6 +212,6 @@ class _Run:
         if self._fetch(recording_id):
             return
         if not self.scope.dry_run:
-            Recording.objects.filter(pk=pk).note_gone(self.clock.now())
+            Recording.objects.filter(pk=pk).mark_deleted_at_vobiz(self.clock.now())
         self.tally.gone += 1
         self._report()

@@ -38,7 +38,7 @@ class Chores:
         alive = list(Worker.objects.alive().order_by("started_at", "pk").values_list("name", flat=True))
         for queue in self._queues:
             queue.clean(alive=alive, now=now)
-        Worker.objects.silent_for(KEPT_WORKERS).delete()
+        Worker.objects.stale(KEPT_WORKERS).delete()
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSED_EVERY.total_seconds()
             _analyse()
@@ -61,7 +61,7 @@ def by_night() -> None:
     Worker.objects.filter(name=tasks.HOLDER).update(nightly_at=now)
     pruned = history.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
-    SyncRun.objects.uneventful().filter(started_at__lt=now - KEPT_RUNS).delete()
+    SyncRun.objects.routine_unchanged().filter(started_at__lt=now - KEPT_RUNS).delete()
     verified = tasks.verify_slice(now)
     found = (verified.looked_at, verified.total("missing"), verified.total("altered"), verified.unread)
     logger.info("Read %d archived files again: %d missing, %d altered, %d unread.", *found)
@@ -71,6 +71,6 @@ def by_night() -> None:
 
 def _is_night(now: datetime) -> bool:
     """The nightly chores were done by nobody since the last night began."""
-    account = Account.objects.switched_on().first() or Account.objects.first()
+    account = Account.objects.active().first() or Account.objects.first()
     zone = account.zone if account is not None else UTC  # what is kept grows old without any account, too
     return not Worker.objects.filter(nightly_at__gte=night_of(now, zone)).exists()

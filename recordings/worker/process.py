@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from recordings import tasks
 from recordings.models import Worker
-from recordings.models.lease_renewal import KEEPER
+from recordings.models.lease_renewal import LEASE_RENEWER
 from recordings.worker.chores import Chores, by_night
 from recordings.worker.queue import open_queue
 from recordings.worker.rounds import SettleRound, archive_round, sync_round
@@ -100,7 +100,7 @@ class WorkerProcess:
         """Work until `stop` is called, then finish what is in hand, as far as it ends in time."""
         _heartbeat()
         logger.info("Worker %s: every %s s it looks at what is due.", tasks.HOLDER, settings.SWEEP_SECONDS)
-        with KEEPER.keep(_heartbeat):
+        with LEASE_RENEWER.renewing(_heartbeat):
             for hand in self._hands:
                 hand.start()
             while not tasks.STOPPING.wait(POLL):  # a signal may reach another thread, which wakes nobody
@@ -121,5 +121,5 @@ class WorkerProcess:
 
 def _heartbeat() -> bool:
     """This process is alive."""
-    Worker.objects.hear(tasks.HOLDER)
+    Worker.objects.heartbeat(tasks.HOLDER)
     return True

@@ -31,7 +31,7 @@ def to_settle(now: datetime) -> QuerySet[Account]:
         | Exists(waiting.exclude(outcome=EventOutcome.APPLIED))
     )
     late = Q(settled_at=None) | Q(settled_at__lt=now - SETTLED_EVERY)
-    accounts = Account.objects.switched_on().free().filter(open_now | late)
+    accounts = Account.objects.active().free().filter(open_now | late)
     return accounts.order_by("settled_at", "pk")
 
 
@@ -58,8 +58,8 @@ class SettleRound:
 def sync_round() -> None:
     """The syncs that are due by themselves, and those that were interrupted."""
     now = timezone.now()
-    SyncRun.objects.end_dead(now)
-    for account in Account.objects.switched_on().exclude(encrypted_token=None).select_related("parent"):
+    SyncRun.objects.mark_stale_interrupted(now)
+    for account in Account.objects.active().exclude(encrypted_token=None).select_related("parent"):
         if tasks.STOPPING.is_set():
             return
         of_account = SyncRun.objects.filter(account=account).order_by("-pk")
@@ -73,7 +73,7 @@ def sync_round() -> None:
 def archive_round() -> None:
     """What is due to be archived, nearest to leaving Vobiz first, until nothing is."""
     while not tasks.STOPPING.is_set():
-        accounts = list(Account.objects.switched_on().select_related("parent"))
+        accounts = list(Account.objects.active().select_related("parent"))
         report = tasks.archive_accounts(accounts, limit=tasks.ARCHIVED_IN_A_ROUND)
         if report.tried < tasks.ARCHIVED_IN_A_ROUND:
             return

@@ -39,9 +39,9 @@ def due_sync(account: Account, now: datetime) -> DueSync | None:
         return DueSync(Scope.from_json(last[0].scope), last[0].requested_by)
     if _full_is_due(account, now):
         return DueSync(Scope(full=True))
-    if of_account.wide().filter(started_at__gt=now - EVERY).exists():
+    if of_account.unfiltered().filter(started_at__gt=now - EVERY).exists():
         return None
-    whole = of_account.unbroken().order_by("-started_at").first()
+    whole = of_account.without_gap().order_by("-started_at").first()
     return DueSync(Scope(newest=whole.started_at - MARGIN) if whole is not None else Scope())
 
 
@@ -54,7 +54,7 @@ def night_of(now: datetime, zone: tzinfo) -> datetime:
 def _full_is_due(account: Account, now: datetime) -> bool:
     """Not done in the last night, and it is night; or it was missed for too long. Once everything was read before."""
     began = night_of(now, account.zone)
-    full = SyncRun.objects.filter(account=account, scope__full=True).wide()
+    full = SyncRun.objects.filter(account=account, scope__full=True).unfiltered()
     if account.first_synced_at is None or full.filter(started_at__gte=began, complete=True).exists():
         return False
     if full.filter(started_at__gt=now - AGAIN).exists():

@@ -116,7 +116,7 @@ def test_after_the_first_complete_sync_the_page_says_what_there_is_and_how_archi
     Account.objects.filter(pk=account.pk).update(archive_automatically=False)
     assert "! only what somebody asks for" in boss.get(page).content.decode()
 
-    account.pause_archive("Vobiz refused <its> token.", now=now)
+    account.open_archive_circuit("Vobiz refused <its> token.", now=now)
     paused = boss.get(page).content.decode()
     assert "× stopped" in paused
     assert "Vobiz refused &lt;its&gt; token." in paused

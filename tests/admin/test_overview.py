@@ -291,8 +291,8 @@ def test_what_was_stopped_at_its_limit_or_has_no_length_was_not_cut(account: Acc
     a_recording(account, duration_ms=None)
 
     for row in Recording.objects.all():
-        assert Recording.objects.cut_short().filter(pk=row.pk).exists() == row.was_cut
-        assert Recording.objects.not_cut().filter(pk=row.pk).exists() != row.was_cut
+        assert Recording.objects.cut_short().filter(pk=row.pk).exists() == row.was_cut_short
+        assert Recording.objects.not_cut_short().filter(pk=row.pk).exists() != row.was_cut_short
     assert Recording.objects.cut_short().count() == 1
 
 

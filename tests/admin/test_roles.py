@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from recordings.models import AccessEvent, Account
-from recordings.numbers import grouped
+from recordings.numbers import format_number
 from tests.admin.rows import FROM, a_recording, an_event
 from tests.admin.scene import STAFF_KINDS, Scene, a_scene
 from tests.admin.test_account_tokens import FORM
@@ -152,7 +152,7 @@ def sub(scene: Scene) -> Account:
 def test_a_callback_about_a_sub_accounts_recording_does_not_tell_which(scene: Scene, sub: Account) -> None:
     recording = a_recording(sub)
     event = an_event(scene.mine["recordings.account"], recording)
-    client, number = scene.people["Account admin"], grouped(FROM)
+    client, number = scene.people["Account admin"], format_number(FROM)
     scene.mine["recordings.callbackevent"].delete()
 
     listed = client.get("/admin/recordings/callbackevent/").content.decode()

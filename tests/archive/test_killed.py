@@ -178,7 +178,7 @@ def put_there(world: World, account: Account, now: datetime) -> tuple[Recording,
     with storage.incoming() as part:
         part.file.write(body)
         assert Recording.objects.filter(pk=row.pk).lease("killed", limit=1)
-        assert row.expect_copy("killed", name=name, sha256=sha256(body))
+        assert row.begin_upload("killed", name=name, sha256=sha256(body))
         storage.keep(part, name)
     row.release("killed")
     row.refresh_from_db()

@@ -132,7 +132,7 @@ def test_the_tries_come_ever_more_rarely_and_never_end(
         attention = Attention.NOT_ARCHIVED if len(waits) >= MANY_TRIES else None
         assert row.needs_attention == attention
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]
-    last = row.leaves_vobiz_at - timedelta(days=2)
+    last = row.retention_ends_at - timedelta(days=2)
     archive_it(row, last)
     assert round(after(row.archive_next_at, last).total_seconds() / 60) == 60
     world.faults.clear()

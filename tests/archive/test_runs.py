@@ -67,7 +67,7 @@ def test_what_a_person_asked_for_comes_first_also_of_an_account_that_is_not_arch
     theirs = Recording.objects.filter(account=subaccount).first()
     assert theirs is not None
     rows = Recording.objects.filter(pk__in=[asked_for.pk, theirs.pk])
-    assert rows.ask_for_archive(now) == 2
+    assert rows.request_archive(now) == 2
     assert run_now(accounts=[account, subaccount], automatic=True).archived == 3
     assert fetched(world) == [asked_for.recording_id, theirs.recording_id, oldest.recording_id]
     assert not Recording.objects.filter(archive_asked_at__isnull=False).exists()
@@ -177,7 +177,7 @@ def test_after_a_pause_those_that_are_gone_keep_the_others_waiting_no_longer(
     for _ in range(3):
         world.delete_recording(str(known(age_days=20.0).recording_id))
     good = known()
-    account.pause_archive("the token was refused", now=now - timedelta(minutes=5))
+    account.open_archive_circuit("the token was refused", now=now - timedelta(minutes=5))
     report = run_now()
     assert (report.archived, sum(tally.gone for tally in report.accounts.values()), report.stopped) == (
         1,
@@ -193,7 +193,10 @@ def test_what_was_begun_before_a_pause_does_not_end_it(known: Known, account: Ac
     row = known()
     assert Recording.objects.filter(pk=row.pk).lease("tester", limit=1)
     outcome = archive_leased(
-        row.pk, by="tester", clock=Clock(now), may_go_on=lambda: account.pause_archive("refused", now=now)
+        row.pk,
+        by="tester",
+        clock=Clock(now),
+        may_go_on=lambda: account.open_archive_circuit("refused", now=now),
     )
     account.refresh_from_db()
     assert (outcome.result, account.archive_pause) == (Result.ARCHIVED, "refused")
@@ -204,7 +207,7 @@ def test_a_pause_ends_where_nothing_is_left_that_it_could_stop(
     known: Known, account: Account, world: World, now: datetime, run_now: Run
 ) -> None:
     world.delete_recording(str(known().recording_id))
-    account.pause_archive("the token was refused", now=now - timedelta(minutes=5))
+    account.open_archive_circuit("the token was refused", now=now - timedelta(minutes=5))
     assert run_now().stopped == {}
     account.refresh_from_db()
     assert account.archive_pause is None
@@ -274,7 +277,7 @@ def test_a_copy_that_becomes_part_of_another_row_while_it_is_taken_keeps_no_othe
         archive_it(row)
     Waveform.objects.all().delete()
     Recording.objects.update(archived_at=timezone.now())
-    merged = Recording.objects.to_draw(timezone.now())[0]
+    merged = Recording.objects.without_waveform(timezone.now())[0]
     taken = 'UPDATE "recordings_recording" SET "leased_by"'
     with before_statement(taken, lambda: Recording.objects.filter(pk=merged.pk).delete()):
         assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 1

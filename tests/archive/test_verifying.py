@@ -87,7 +87,7 @@ def test_a_copy_that_is_none_any_more_is_due_again_and_what_was_known_of_it_stay
     assert (now_is.audio, now_is.audio_sha256, now_is.audio_bytes) == (
         before.audio, before.audio_sha256, before.audio_bytes,
     )  # fmt: skip
-    assert list(Recording.objects.to_archive(now, [account])) == [now_is]
+    assert list(Recording.objects.due_for_archive(now, [account])) == [now_is]
     assert list(Recording.objects.never_archived()) == [now_is]
     assert Recording.objects.get(pk=other.pk).archived_at == now
 

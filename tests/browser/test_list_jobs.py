@@ -144,7 +144,7 @@ def test_an_account_is_connected_tested_synced_and_given_a_new_token(
     assert len(asked(lively_world)) == before + 1
     hands.press(page.get_by_role("button", name="Sync now"))
     page.wait_for_url("**/syncrun/*/change/")
-    eventually(lambda: SyncRun.objects.whole().filter(account=account, seen=1).exists())
+    eventually(lambda: SyncRun.objects.complete().filter(account=account, seen=1).exists())
 
     lively_world.accounts[AUTH_ID].token = NEW_TOKEN
     page.goto(reverse("admin:recordings_account_change", args=[account.pk]))

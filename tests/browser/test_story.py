@@ -114,7 +114,7 @@ def read_the_transcript(page: Page, recording: Recording) -> None:
     page.get_by_role("button", name="Read the transcript").click()
     recording.refresh_from_db()
     expect(page.locator(".portal-transcript")).to_have_text(recording.transcription.text or "-")
-    assert recording.was_cut
+    assert recording.was_cut_short
     expect(page.locator("#content")).to_contain_text("ended at its time limit")
     assert AccessEvent.objects.get().action == "transcript"
 

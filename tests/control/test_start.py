@@ -45,7 +45,7 @@ def test_a_start_that_vobiz_takes_is_active_with_its_id_and_url(
     assert (row.recording_id, row.recording_url) == (running.recording_id, world.url_of(running))
     assert (row.api_id, row.source_of("api_id")) == (running.api_id, Source.ANSWER)
     assert (row.call, row.account, row.requested_at) == (call, call.account, now)
-    assert row.cuts_at == now + timedelta(seconds=600)
+    assert row.time_limit_ends_at == now + timedelta(seconds=600)
     assert row.error is None
 
 

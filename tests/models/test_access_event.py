@@ -30,7 +30,7 @@ def recording(account: Account) -> Recording:
 def test_an_event_names_who_what_when_and_from_where_by_value(
     asha: User, recording: Recording, now: datetime
 ) -> None:
-    AccessEvent.objects.note(asha, AccessAction.PLAY, recording=recording, address="203.0.113.9", now=now)
+    AccessEvent.objects.record(asha, AccessAction.PLAY, recording=recording, address="203.0.113.9", now=now)
     User.objects.filter(pk=asha.pk).update(username="renamed")
 
     event = AccessEvent.objects.get()
@@ -41,7 +41,7 @@ def test_an_event_names_who_what_when_and_from_where_by_value(
 
 
 def test_an_event_about_an_account_names_no_recording(asha: User, account: Account) -> None:
-    AccessEvent.objects.note(asha, AccessAction.EXPORT, account=account, detail="12 rows")
+    AccessEvent.objects.record(asha, AccessAction.EXPORT, account=account, detail="12 rows")
 
     event = AccessEvent.objects.get()
     assert (event.account_auth_id, event.recording_pk, event.recording_id) == (account.auth_id, None, None)
@@ -52,7 +52,7 @@ def test_a_superuser_is_known_as_one_whatever_the_roles(account: Account) -> Non
     boss = User.objects.create_superuser("boss")
     boss.groups.add(Group.objects.get_or_create(name="Viewer")[0])
 
-    assert AccessEvent.objects.note(boss, AccessAction.PLAY).roles == "superuser, Viewer"
+    assert AccessEvent.objects.record(boss, AccessAction.PLAY).roles == "superuser, Viewer"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_superuser_is_known_as_one_whatever_the_roles(account: Account) -> Non
     ],
 )
 def test_what_is_no_address_is_left_out(asha: User, said: str | None, kept: str | None) -> None:
-    AccessEvent.objects.note(asha, AccessAction.PLAY, address=said)
+    AccessEvent.objects.record(asha, AccessAction.PLAY, address=said)
 
     assert AccessEvent.objects.get().address == kept
 
@@ -75,7 +75,7 @@ def test_one_play_is_one_event_and_a_request_without_a_play_is_its_own(
     asha: User, recording: Recording
 ) -> None:
     first, again, other, third, fourth = (
-        AccessEvent.objects.note(asha, AccessAction.PLAY, recording=recording, play_id=play_id)
+        AccessEvent.objects.record(asha, AccessAction.PLAY, recording=recording, play_id=play_id)
         for play_id in ("one", "one", "two", None, None)
     )
 
@@ -88,7 +88,7 @@ def test_two_first_requests_of_one_play_at_one_moment_are_one_event(account: Acc
     user, recording = User.objects.create_user("asha"), a_recording(account)
 
     def note() -> AccessEvent:
-        return AccessEvent.objects.note(user, AccessAction.PLAY, recording=recording, play_id="one")
+        return AccessEvent.objects.record(user, AccessAction.PLAY, recording=recording, play_id="one")
 
     first, second = together(note, note)
 
@@ -97,6 +97,6 @@ def test_two_first_requests_of_one_play_at_one_moment_are_one_event(account: Acc
 
 def test_a_refusal_and_a_failure_say_so(asha: User, recording: Recording) -> None:
     for result in (AccessResult.REFUSED, AccessResult.FAILED):
-        AccessEvent.objects.note(asha, AccessAction.DOWNLOAD, recording=recording, result=result)
+        AccessEvent.objects.record(asha, AccessAction.DOWNLOAD, recording=recording, result=result)
 
     assert set(AccessEvent.objects.values_list("result", flat=True)) == {"refused", "failed"}

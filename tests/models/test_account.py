@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
-from recordings.encryption import Undecipherable
+from recordings.encryption import UndecipherableError
 from recordings.models import Account
 from recordings.vobiz.errors import NotConnectedError
 from tests.conftest import MAIN, OTHER, SUB, TOKENS
@@ -98,7 +98,7 @@ def test_reencryption_of_a_token_no_key_opens_fails_and_leaves_it(
 ) -> None:
     before = account.encrypted_token
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
-    with pytest.raises(Undecipherable):
+    with pytest.raises(UndecipherableError):
         account.reencrypt()
     assert Account.objects.get().encrypted_token == before
 
@@ -143,7 +143,7 @@ def test_what_a_person_enters_is_checked(account: Account, field: str, value: st
 
 
 def test_a_token_that_is_entered_has_paused_archiving_tried_at_once(account: Account, now: datetime) -> None:
-    account.pause_archive("the token was refused", now=now)
-    assert not account.take_archive_probe(now=now)
+    account.open_archive_circuit("the token was refused", now=now)
+    assert not account.claim_archive_probe(now=now)
     account.set_token("another-token-of-some-length", now=now)
-    assert account.take_archive_probe(now=now)
+    assert account.claim_archive_probe(now=now)

@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 
 from recordings.choices import SEEN_CLOSES, Attention
 from recordings.models import Account, Recording
-from recordings.models.recording.transitions import Copy
+from recordings.models.recording.transitions import ArchivedFile
 from tests.admin.rows import a_recording, a_running
 from tests.meanwhile import before_statement
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 MARKED = 'UPDATE "recordings_recording" SET "seen_at"'
-COPY = Copy("a", "b", 1, container="mp3", duration_ms=None, channels=None, flag=None)
+COPY = ArchivedFile("a", "b", 1, container="mp3", duration_ms=None, channels=None, flag=None)
 ARCHIVED = {"audio": "a", "audio_sha256": "b", "audio_bytes": 1, "container": "mp3"}
 
 
@@ -55,7 +55,7 @@ def test_at_risk_is_what_leaves_within_the_days_and_is_not_archived(synced: Acco
 
     rows = Recording.objects.at_risk(now, WEEK, kept_days=[30])
 
-    assert [(row.pk, row.leaves_at) for row in rows] == [(soon.pk, soon.leaves_vobiz_at)]
+    assert [(row.pk, row.leaves_at) for row in rows] == [(soon.pk, soon.retention_ends_at)]
 
 
 def test_lost_is_what_is_gone_or_past_its_date_and_was_never_archived(synced: Account, now: datetime) -> None:
@@ -169,14 +169,14 @@ def test_what_was_seen_as_lost_and_is_archived_after_all_is_news_if_it_is_lost_a
     Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
 
     if way == "fetched":
-        assert row.keep_copy("worker", COPY, now=now)
+        assert row.mark_archived("worker", COPY, now=now)
     else:
-        assert row.note_verified("worker", now=now)
+        assert row.mark_verified("worker", now=now)
 
     row.refresh_from_db()
     assert row.archived_at == now
     assert (row.seen_at, row.seen_by, row.seen_note, row.seen_reason) == (None, None, None, None)
-    assert row.note_spoilt("worker", Attention.AUDIO_MISSING, why="It is gone.")
+    assert row.mark_corrupt("worker", Attention.AUDIO_MISSING, why="It is gone.")
     assert lost(now, synced) == {row}
 
 
@@ -189,9 +189,9 @@ def test_what_was_seen_and_has_nothing_to_do_with_the_audio_stays_seen(
     Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
 
     if way == "fetched":
-        assert row.keep_copy("worker", COPY, now=now)
+        assert row.mark_archived("worker", COPY, now=now)
     else:
-        assert row.note_verified("worker", now=now)
+        assert row.mark_verified("worker", now=now)
 
     row.refresh_from_db()
     assert (row.seen_at, row.seen_by, row.seen_note) == (now, asha, "the first is right")
@@ -203,7 +203,7 @@ def test_what_is_archived_while_it_is_marked_is_not_seen_as_lost(
     row, other = aged(synced, now, 31), aged(synced, now, 32)
     Recording.objects.filter(pk=row.pk).lease("worker", limit=1)
 
-    with before_statement(MARKED, lambda: row.keep_copy("worker", COPY, now=now)):
+    with before_statement(MARKED, lambda: row.mark_archived("worker", COPY, now=now)):
         assert mark(now, asha, synced) == [other.pk]
 
     row.refresh_from_db()

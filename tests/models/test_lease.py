@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from recordings.models import Account
-from recordings.models.lease import LEASE
+from recordings.models.lease import LEASE_DURATION
 from tests.conftest import OTHER
 
 
@@ -30,7 +30,7 @@ def test_what_one_has_taken_nobody_else_gets(account: Account) -> None:
     assert holder(account) == "one"
     until = Account.objects.get(pk=account.pk).leased_until
     assert until is not None
-    assert abs(until - timezone.now() - LEASE) < timedelta(seconds=5)
+    assert abs(until - timezone.now() - LEASE_DURATION) < timedelta(seconds=5)
 
 
 def test_no_more_are_taken_than_asked_for_and_in_their_order(account: Account) -> None:

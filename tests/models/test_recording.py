@@ -133,9 +133,9 @@ def test_what_is_heard_while_the_api_is_asked_has_it_asked_again(account: Accoun
     row.schedule_read_back(now)
     row.schedule_read_back(heard)
     row.reschedule_read_back(now, until=None)
-    assert list(Recording.objects.to_read_back(heard)) == [row]
+    assert list(Recording.objects.due_for_read_back(heard)) == [row]
     row.reschedule_read_back(heard, until=None)
-    assert list(Recording.objects.to_read_back(heard)) == []
+    assert list(Recording.objects.due_for_read_back(heard)) == []
 
 
 @pytest.mark.parametrize(("duration_ms", "stopped", "cut"), [
@@ -146,14 +146,14 @@ def test_a_recording_that_hit_its_limit_was_cut(
     account: Account, now: datetime, duration_ms: int | None, stopped: bool, cut: bool
 ) -> None:
     row = asked_for(account, duration_ms=duration_ms, stop_requested_at=now if stopped else None)
-    assert row.was_cut is cut
+    assert row.was_cut_short is cut
 
 
 def test_the_moment_it_cuts_counts_from_its_start_once_that_is_known(account: Account, now: datetime) -> None:
     row = asked_for(account, at=now)
-    assert row.cuts_at == now + timedelta(seconds=60)
+    assert row.time_limit_ends_at == now + timedelta(seconds=60)
     row.started_at = now + timedelta(seconds=2)
-    assert row.cuts_at == now + timedelta(seconds=62)
+    assert row.time_limit_ends_at == now + timedelta(seconds=62)
 
 
 def test_one_not_started_here_has_no_limit_and_leaves_vobiz_by_the_accounts_days(
@@ -161,10 +161,10 @@ def test_one_not_started_here_has_no_limit_and_leaves_vobiz_by_the_accounts_days
 ) -> None:
     upsert_recordings(account, [listed()], now=now)
     row = Recording.objects.get()
-    assert row.cuts_at is None
-    assert not row.was_cut
+    assert row.time_limit_ends_at is None
+    assert not row.was_cut_short
     assert row.added_at is not None
-    assert row.leaves_vobiz_at == row.added_at + timedelta(days=30)
+    assert row.retention_ends_at == row.added_at + timedelta(days=30)
 
 
 def test_one_that_vobiz_has_not_named_yet_is_called_by_the_minute_it_was_asked_for_and_its_zone() -> None:

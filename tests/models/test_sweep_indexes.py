@@ -16,10 +16,10 @@ SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL kn
 def test_open_rows_and_those_asked_for_are_not_looked_for_among_all(account: Account) -> None:
     now, rows = timezone.now(), Recording.objects
     assert "recording_open" in rows.open().filter(account=account).order_by().explain()
-    assert "recording_archive_asked" in rows.asked_for(now, [account]).explain()
-    assert "recording_not_archived" in rows.awaiting_copy([account]).order_by("kept_from").explain()
+    assert "recording_archive_asked" in rows.archive_requested(now, [account]).explain()
+    assert "recording_not_archived" in rows.waiting_to_be_archived([account]).order_by("kept_from").explain()
     account.archive_automatically = False
-    assert "recording_archive_asked" in rows.awaiting_copy([account]).order_by("kept_from").explain()
+    assert "recording_archive_asked" in rows.waiting_to_be_archived([account]).order_by("kept_from").explain()
     plan = to_settle(now).explain()
     assert "recording_open" in plan
     assert "recording_read_back_due" in plan

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from recordings.choices import SyncState
 from recordings.models import Account, SyncRun
-from recordings.models.lease import LEASE
+from recordings.models.lease import LEASE_DURATION
 from tests.models.together import together
 
 SECOND = timedelta(seconds=1)
@@ -57,7 +57,7 @@ def test_a_run_that_says_nothing_for_its_lease_is_taken_over(account: Account, n
 
     dead.refresh_from_db()
     assert (dead.state, dead.error) == (SyncState.INTERRUPTED, "It stopped without saying so.")
-    assert not dead.note(pages=9)
+    assert not dead.record_progress(pages=9)
     assert not dead.end(SyncState.COMPLETE, now=now + SECOND)
     assert dead.state == SyncState.INTERRUPTED
 
@@ -65,7 +65,7 @@ def test_a_run_that_says_nothing_for_its_lease_is_taken_over(account: Account, n
 def test_a_run_that_says_how_far_it_is_lives_on(account: Account, now: datetime) -> None:
     run = begun(account, now)
     let_it_run_out(run)
-    assert run.note(pages=3)
+    assert run.record_progress(pages=3)
     assert begin(account, now + SECOND) is None
     run.refresh_from_db()
     assert run.pages == 3
@@ -92,4 +92,4 @@ def test_it_keeps_who_asked_for_what(account: Account, now: datetime) -> None:
     SyncRun.objects.begin(account, now=now, scope={"full": True}, by=user)
     run = SyncRun.objects.get()
     assert (run.requested_by, run.scope) == (user, {"full": True})
-    assert abs(run.lease_until - timezone.now() - LEASE) < timedelta(seconds=5)
+    assert abs(run.lease_until - timezone.now() - LEASE_DURATION) < timedelta(seconds=5)

@@ -31,9 +31,9 @@ def test_a_worker_whose_clock_is_wrong_is_alive_for_all_others(
 ) -> None:
     with monkeypatch.context() as there:
         set_clock(there, off)
-        Worker.objects.hear(tasks.HOLDER)
+        Worker.objects.heartbeat(tasks.HOLDER)
         Chores()()
-        Worker.objects.hear(tasks.HOLDER)
+        Worker.objects.heartbeat(tasks.HOLDER)
         assert Worker.objects.alive().count() == 1
 
     worker = Worker.objects.alive().get()

@@ -346,7 +346,7 @@ def test_a_whole_story_start_callback_transcript_and_settling(
     world.advance(600)
     assert sandbox.outbox.deliver_now() == [200, 200]
     row.refresh_from_db()
-    assert (row.status, row.duration_ms, row.was_cut) == (RecordingStatus.COMPLETED, 60_000, True)
+    assert (row.status, row.duration_ms, row.was_cut_short) == (RecordingStatus.COMPLETED, 60_000, True)
     assert row.transcription.status == "completed"
     assert row.transcription.text
     assert set(CallbackEvent.objects.values_list("trust", "outcome")) == {("signed", EventOutcome.APPLIED)}

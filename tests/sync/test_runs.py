@@ -173,7 +173,7 @@ def test_a_recording_started_here_is_the_same_row_when_the_list_shows_it(
 
     assert (tally.created, tally.updated, Recording.objects.count()) == (0, 1, 1)
     row.refresh_from_db()
-    assert (row.status, row.duration_ms, row.was_cut) == ("completed", 60_000, True)
+    assert (row.status, row.duration_ms, row.was_cut_short) == ("completed", 60_000, True)
 
 
 def test_an_account_without_a_token_fails_with_the_cure(account: Account) -> None:

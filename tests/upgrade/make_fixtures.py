@@ -164,5 +164,5 @@ SyncRun.objects.create(
     state=SyncState.COMPLETE,
     complete=True,
 )
-AccessEvent.objects.note(user, AccessAction.PLAY, recording=archived)
+AccessEvent.objects.record(user, AccessAction.PLAY, recording=archived)
 Worker.objects.create(name="upgraded:1", started_at=START, heard_at=START)

@@ -18,7 +18,13 @@ from recordings.sync import Scope
 from tests.conftest import MAIN
 from tests.ledger import asked
 from tests.waiting import eventually
-from tests.worker.test_processes import OPTIONS, all_completed, nothing_to_sync, times_asked, to_read_back
+from tests.worker.test_processes import (
+    OPTIONS,
+    all_completed,
+    due_for_read_back,
+    nothing_to_sync,
+    times_asked,
+)
 from tests.workers import Begin
 from vobiz_portal.sandbox.facts import Call as CallAtVobiz
 from vobiz_portal.sandbox.faults import Fault
@@ -74,7 +80,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_once_another_is_there(
     sync.run(account, Scope(full=True), now=now, sync_run=None)
     nothing_to_sync(account)
     Account.objects.update(archive_automatically=True)
-    read_back = to_read_back(account, world, 2)
+    read_back = due_for_read_back(account, world, 2)
     settling, archiving = threading.Event(), threading.Event()
     world.faults.plan(
         Fault(on="recording.retrieve", path=f"*{read_back[0].recording_id}*", first=lambda _: settling.set(),

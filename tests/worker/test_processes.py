@@ -25,7 +25,7 @@ from vobiz_portal.sandbox.world import World
 OPTIONS = control.StartOptions(time_limit=600, file_format="mp3", channels="stereo")
 
 
-def to_read_back(account: Account, world: World, count: int) -> list[Recording]:
+def due_for_read_back(account: Account, world: World, count: int) -> list[Recording]:
     """Recordings that ended at Vobiz, known here by their ids alone, and due to be read back."""
     rows = []
     for _ in range(count):
@@ -61,7 +61,7 @@ def test_two_workers_never_do_one_thing_twice(account: Account, world: World, be
     begin()
     begin()
     for _ in range(6):  # so that both come to it again and again
-        to_read_back(account, world, 5)
+        due_for_read_back(account, world, 5)
         eventually(all_completed, within=20)
     counts = times_asked(world)
     assert (len(counts), set(counts.values())) == (30, {1})
@@ -127,7 +127,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_again_once_its_lease_is_over(
     held = threading.Event()
     world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=30))
     killed = begin()
-    to_read_back(account, world, 3)
+    due_for_read_back(account, world, 3)
     assert held.wait(20)
     killed.send(signal.SIGKILL)
     assert killed.ended() == -signal.SIGKILL
@@ -166,7 +166,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
     held = threading.Event()
     world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=1.0))
     worker = begin()
-    to_read_back(account, world, 20)
+    due_for_read_back(account, world, 20)
     assert held.wait(20)
     worker.send(signal.SIGTERM)
     assert worker.ended() == 0

@@ -29,7 +29,7 @@ from tests.commands.shell import manage
 from tests.conftest import MAIN
 from tests.ports import free_ports
 from tests.waiting import eventually
-from tests.worker.test_processes import nothing_to_sync, to_read_back
+from tests.worker.test_processes import due_for_read_back, nothing_to_sync
 from tests.workers import Begin
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
@@ -81,13 +81,13 @@ def test_a_task_has_a_worker_look_at_once(account: Account, world: World, begin:
     nothing_to_sync(account)
     begin(looks=False, TASKS_BACKEND=queue)  # by itself it looks once, and then after a minute
     eventually(lambda: Account.objects.filter(settled_at__isnull=False).exists(), within=20)
-    to_read_back(account, world, 1)
+    due_for_read_back(account, world, 1)
     assert wake(queue, "settle_account", account.pk) == "True"
     eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=30)
     assert wake(queue, "settle_account", account.pk) == "True"  # nothing is due any more: it does nothing
     row = Recording.objects.get()
     assert row.archived_at is None  # by itself nothing of this account is archived
-    Recording.objects.filter(pk=row.pk).ask_for_archive(timezone.now())
+    Recording.objects.filter(pk=row.pk).request_archive(timezone.now())
     assert wake(queue, "archive_account", account.pk) == "True"
     eventually(lambda: Recording.objects.filter(archived_at__isnull=False).exists(), within=30)
 
@@ -115,7 +115,7 @@ def test_where_the_queue_is_away_the_rows_are_enough(account: Account, world: Wo
     nothing_to_sync(account)
     away = "redis://127.0.0.1:9/1"
     begin(TASKS_BACKEND=away)
-    to_read_back(account, world, 2)
+    due_for_read_back(account, world, 2)
     eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).count() == 2, within=20)
     assert wake(away, "settle_account", account.pk) == "False"
 
@@ -154,7 +154,7 @@ def test_a_task_that_a_killed_worker_left_running_is_cleaned_away(
     eventually(lambda: Account.objects.filter(settled_at__isnull=False).exists(), within=20)
     held = threading.Event()
     world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=30))
-    to_read_back(account, world, 1)
+    due_for_read_back(account, world, 1)
     assert wake("database", "settle_account", account.pk) == "True"
     assert held.wait(30)
     killed.send(signal.SIGKILL)

@@ -49,9 +49,9 @@ class Command(PortalCommand):
             raise CommandError(f"--workers must be 1 to {MOST_WORKERS}.", returncode=USAGE)
         accounts, now = accounts_asked(options["account"]), timezone.now()
         for account in accounts:
-            account.probe_archive_now(now=now)
+            account.schedule_archive_probe(now=now)
         lost_before = _lost(accounts, now)
-        self.due = min(Recording.objects.to_archive(now, accounts).count(), limit or 10**9)
+        self.due = min(Recording.objects.due_for_archive(now, accounts).count(), limit or 10**9)
         self.began = time.monotonic()
         report = archive.run(
             accounts,
@@ -111,7 +111,7 @@ def _entry(account: Account, tally: Tally, now: datetime) -> dict[str, Any]:
         "archived": tally.archived,
         "failed": tally.failed,
         "bytes": tally.bytes,
-        "due": mine.to_fetch().count(),
+        "due": mine.available_to_archive().count(),
         "at_risk": mine.at_risk(now, within, kept_days=[account.retention_days]).count(),
         "lost": _lost([account], now),
         "stopped": tally.stopped,

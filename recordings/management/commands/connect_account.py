@@ -19,7 +19,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from recordings import connect
-from recordings.encryption import Undecipherable, encrypt
+from recordings.encryption import UndecipherableError, encrypt
 from recordings.management.portal_command import FAILED, USAGE, PortalCommand
 from recordings.models import Account
 from recordings.provider import explain
@@ -97,7 +97,7 @@ class Command(PortalCommand):
             try:
                 account.reencrypt()
                 done += 1
-            except Undecipherable:
+            except UndecipherableError:
                 unopened.append(account.auth_id)
         failed = f"No key opens the token of {', '.join(unopened)}: enter it again." if unopened else None
         self.report(

@@ -37,7 +37,7 @@ class Command(PortalCommand):
             "id": recording.pk,
             "status": recording.status,
             "recording_id": recording.recording_id,
-            "cuts_at": recording.cuts_at,
+            "cuts_at": recording.time_limit_ends_at,
         }
         failed = None
         if recording.status == RecordingStatus.FAILED:
@@ -46,7 +46,9 @@ class Command(PortalCommand):
             failed = f"{recording.error} It may be recording; starting again would make a second recording."
         sentence = f"Recording {recording.recording_id or '(id not known yet)'}: {recording.status}."
         if recording.status == RecordingStatus.ACTIVE:
-            sentence += f" It is cut at {recording.cuts_at:%Y-%m-%d %H:%M:%S} UTC, unless it ends before."
+            sentence += (
+                f" It is cut at {recording.time_limit_ends_at:%Y-%m-%d %H:%M:%S} UTC, unless it ends before."
+            )
         self.report(document, sentence, failed=failed)
 
     @staticmethod

@@ -27,7 +27,7 @@ from recordings.choices import (
 from recordings.models.account import Account
 from recordings.models.call import Call, never_empty
 from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
-from recordings.models.recording.queryset import ALMOST, KEPT_FROM, RecordingQuerySet
+from recordings.models.recording.queryset import ALMOST, AVAILABLE_SINCE, RecordingQuerySet
 from recordings.models.recording.transitions import (
     COMPLETE,
     CONFIRM,
@@ -191,13 +191,13 @@ class Recording(ProviderFacts, ArchivedCopy):
             ),
             # the overview: whose audio leaves Vobiz soon, what needs a person, whose callbacks came
             models.Index(
-                KEPT_FROM,
+                AVAILABLE_SINCE,
                 condition=Q(status="completed", gone_at_provider_at__isnull=True, archived_at__isnull=True),
                 name="recording_leaving",
             ),
             # what has no copy, gone or not: due to be archived, at risk, lost
             models.Index(
-                KEPT_FROM,
+                AVAILABLE_SINCE,
                 condition=Q(status="completed", archived_at__isnull=True),
                 name="recording_not_archived",
             ),
@@ -245,7 +245,7 @@ class Recording(ProviderFacts, ArchivedCopy):
         return self.status in OPEN_STATUSES
 
     @property
-    def cuts_at(self) -> datetime | None:
+    def time_limit_ends_at(self) -> datetime | None:
         """When Vobiz will cut it at its time limit; None for recordings not started here."""
         begun = self.started_at or self.requested_at
         return begun + timedelta(seconds=self.time_limit) if begun and self.time_limit else None
@@ -254,17 +254,17 @@ class Recording(ProviderFacts, ArchivedCopy):
     def must_have_ended_at(self) -> datetime | None:
         """When it ended; of one that nobody reported, when its call or its time limit must have ended it."""
         over = self.call.ended_at if self.call.state == CallState.ENDED else None
-        return self.ended_at or min(filter(None, (over, self.cuts_at)), default=None)
+        return self.ended_at or min(filter(None, (over, self.time_limit_ends_at)), default=None)
 
     @property
-    def was_cut(self) -> bool:
+    def was_cut_short(self) -> bool:
         """It ended at its time limit rather than with the call or at a stop."""
         if not self.time_limit or self.duration_ms is None or self.stop_requested_at is not None:
             return False
         return self.duration_ms >= self.time_limit * 1_000 - ALMOST
 
     @property
-    def leaves_vobiz_at(self) -> datetime:
+    def retention_ends_at(self) -> datetime:
         """When Vobiz is said to delete the audio for good."""
         return (self.added_at or self.happened_at) + timedelta(days=self.account.retention_days)
 
@@ -354,7 +354,7 @@ class Recording(ProviderFacts, ArchivedCopy):
         """What these reasons asked for is settled."""
         Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)
 
-    def forget_coming(self, by: str, name: str) -> bool:
+    def abandon_upload(self, by: str, name: str) -> bool:
         """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
 
         True where no row tells of `name` from now on, so that it may be deleted. Another worker that took the row may

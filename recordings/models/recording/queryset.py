@@ -26,14 +26,16 @@ from recordings.choices import (
 from recordings.models.account import Account
 from recordings.models.lease import LeasedQuerySet
 
-KEPT_FROM = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
-DRAWN_WITHIN = timedelta(days=7)  # a crash that left a copy without its picture is made good for so long
+AVAILABLE_SINCE = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
+WAVEFORM_RETRY_PERIOD = timedelta(
+    days=7
+)  # a crash that left a copy without its picture is made good for so long
 # As text in the query, as in the index of open rows: SQLite finds that index for no list of parameters.
 AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
 READ_AT_ONCE = 1_000  # rows
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
-# As Recording.was_cut. Every NULL is asked for by name, so that the opposite (~WAS_CUT) finds those rows.
-WAS_CUT = Q(
+# As Recording.was_cut_short. Every NULL is asked for by name, so that the opposite (~WAS_CUT_SHORT) finds those rows.
+WAS_CUT_SHORT = Q(
     time_limit__isnull=False,
     duration_ms__isnull=False,
     stop_requested_at__isnull=True,
@@ -59,11 +61,11 @@ class RecordingQuerySet(LeasedQuerySet):
 
     def cut_short(self) -> Self:
         """Those that ended at their time limit, maybe while the call went on."""
-        return self.filter(WAS_CUT, status=RecordingStatus.COMPLETED)
+        return self.filter(WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
-    def not_cut(self) -> Self:
+    def not_cut_short(self) -> Self:
         """Those that ended with their call or at a stop."""
-        return self.filter(~WAS_CUT, status=RecordingStatus.COMPLETED)
+        return self.filter(~WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
     def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
         """Finished rows of an account that the API has shown before `now` and that are not among the ids `listed`."""
@@ -84,7 +86,7 @@ class RecordingQuerySet(LeasedQuerySet):
                 absent.append((pk, recording_id))
         return Missing(tuple(absent), young, known_young)
 
-    def note_gone(self, now: datetime) -> int:
+    def mark_deleted_at_vobiz(self, now: datetime) -> int:
         """Vobiz has them no longer; how many that is news of."""
         return self.filter(gone_at_provider_at=None).update(gone_at_provider_at=now)
 
@@ -94,20 +96,20 @@ class RecordingQuerySet(LeasedQuerySet):
         """Those that run, or may run."""
         return self.filter(status__in=AS_TEXT)
 
-    def to_read_back(self, now: datetime) -> Self:
+    def due_for_read_back(self, now: datetime) -> Self:
         """Those that the API is to be asked about by `now`, longest due first."""
         return self.filter(read_back_due_at__lte=now, recording_id__isnull=False).order_by("read_back_due_at")
 
-    def unidentified(self) -> Self:
+    def without_recording_id(self) -> Self:
         """Those asked for here that may run and whose id Vobiz never told."""
         return self.open().filter(recording_id=None).exclude(start_answer__in=NOTHING_STARTED)
 
-    def to_look_for(self, now: datetime) -> Self:
+    def due_for_lookup(self, now: datetime) -> Self:
         """Of those, the ones whose turn it is to be looked for."""
-        rows = self.unidentified().filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now))
+        rows = self.without_recording_id().filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now))
         return rows.order_by("requested_at", "pk")
 
-    def unheard_of(self, account: Account, *, since: datetime) -> Self:
+    def awaiting_callback(self, account: Account, *, since: datetime) -> Self:
         """Those started here since then for which Vobiz had an address and no callback came: so far, or ever."""
         rows = self.filter(
             account=account, callback_base__isnull=False, no_callback_at=None, happened_at__gte=since
@@ -123,17 +125,17 @@ class RecordingQuerySet(LeasedQuerySet):
         never_known = Q(recording_id=None, status__in=[RecordingStatus.REQUESTED, RecordingStatus.FAILED])
         return self.filter(unseen, no_callback_at__isnull=False).exclude(never_known)
 
-    def note_silence(self, now: datetime) -> int:
+    def mark_callback_missing(self, now: datetime) -> int:
         """Their callbacks should have come by now."""
         return self.filter(no_callback_at=None).update(no_callback_at=now)
 
-    def note_heard(self) -> int:
+    def record_delivery(self) -> int:
         """A callback came all the same."""
         return self.filter(no_callback_at__isnull=False).update(no_callback_at=None)
 
     # Archiving
 
-    def to_fetch(self) -> Self:
+    def available_to_archive(self) -> Self:
         """Finished ones that Vobiz still has as far as is known, and we have not."""
         return self.filter(
             status=RecordingStatus.COMPLETED,
@@ -142,7 +144,7 @@ class RecordingQuerySet(LeasedQuerySet):
             recording_id__isnull=False,
         )
 
-    def awaiting_copy(self, accounts: Collection[Any]) -> Self:
+    def waiting_to_be_archived(self, accounts: Collection[Any]) -> Self:
         """Those of these accounts that are to get a copy, now or at their next try: of itself, or as a person asked.
 
         Each has `kept_from`: since when Vobiz has its audio.
@@ -150,7 +152,7 @@ class RecordingQuerySet(LeasedQuerySet):
         active = [account for account in accounts if account.is_active]
         automatic = [account.pk for account in active if account.archive_automatically]
         # so that SQLite reads those without a copy, not the accounts
-        rows = self.to_fetch().annotate(kept_from=KEPT_FROM, whose=F("account_id") + 0)
+        rows = self.available_to_archive().annotate(kept_from=AVAILABLE_SINCE, whose=F("account_id") + 0)
         if len(automatic) == len(active):
             return rows.filter(whose__in=automatic)
         rows = rows.filter(whose__in=[account.pk for account in active])
@@ -159,13 +161,13 @@ class RecordingQuerySet(LeasedQuerySet):
             return rows.filter(pk__in=asked.order_by().values("pk"))
         return rows.filter(Q(whose__in=automatic) | Q(archive_asked_at__isnull=False))
 
-    def to_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
+    def due_for_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
         """Those of these accounts that are due for a copy by `now`, nearest to leaving Vobiz first."""
-        return self.to_fetch().due(now).filter(account__in=accounts).nearest_to_leaving(accounts)
+        return self.available_to_archive().due(now).filter(account__in=accounts).by_expiry(accounts)
 
-    def asked_for(self, now: datetime, accounts: Collection[Any]) -> Self:
+    def archive_requested(self, now: datetime, accounts: Collection[Any]) -> Self:
         """Those of these accounts that a person wants archived and that are due, longest asked for first."""
-        rows = self.to_fetch().due(now).filter(archive_asked_at__isnull=False)
+        rows = self.available_to_archive().due(now).filter(archive_asked_at__isnull=False)
         rows = rows.annotate(
             whose=F("account_id") + 0
         )  # so that SQLite reads those asked for, not the account
@@ -175,40 +177,40 @@ class RecordingQuerySet(LeasedQuerySet):
         """Those whose next try is not still to come."""
         return self.filter(Q(archive_next_at=None) | Q(archive_next_at__lte=now))
 
-    def nearest_to_leaving(self, accounts: Collection[Any]) -> Self:
+    def by_expiry(self, accounts: Collection[Any]) -> Self:
         """In the order in which Vobiz is said to delete them. `accounts`: all that the rows belong to."""
         kept_days = sorted({account.retention_days for account in accounts})
         if len(kept_days) <= 1:  # then it is the order of the index
-            return self.order_by(KEPT_FROM, "pk")
+            return self.order_by(AVAILABLE_SINCE, "pk")
         leaves = [
             When(
                 account__retention_days=days,
                 then=ExpressionWrapper(
-                    KEPT_FROM + Value(timedelta(days=days)), output_field=models.DateTimeField()
+                    AVAILABLE_SINCE + Value(timedelta(days=days)), output_field=models.DateTimeField()
                 ),
             )
             for days in kept_days
         ]
         return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
 
-    def to_draw(self, now: datetime) -> Self:
+    def without_waveform(self, now: datetime) -> Self:
         """Those with a copy and no picture of it: whoever made the copy was stopped before that."""
-        rows = self.free().filter(archived_at__gte=now - DRAWN_WITHIN)
+        rows = self.free().filter(archived_at__gte=now - WAVEFORM_RETRY_PERIOD)
         return rows.filter(waveform=None).order_by("-archived_at")
 
-    def ask_for_archive(self, now: datetime) -> int:
+    def request_archive(self, now: datetime) -> int:
         """A person wants them archived now: those without a copy become due at once, and come first; how many."""
-        return self.to_fetch().update(archive_next_at=None, archive_asked_at=now)
+        return self.available_to_archive().update(archive_next_at=None, archive_asked_at=now)
 
     # Verification
 
-    def once_copied(self) -> Self:
+    def with_corrupt_copy(self) -> Self:
         """Those whose row tells of a file that is no copy: it was found missing or altered."""
         # the status is for the index of what has no copy
         completed = self.filter(status=RecordingStatus.COMPLETED)
         return completed.filter(audio__isnull=False, archived_at__isnull=True)
 
-    def to_verify(self, before: datetime, *, after: tuple[int, datetime] | None) -> Any:
+    def due_for_verification(self, before: datetime, *, after: tuple[int, datetime] | None) -> Any:
         """Copies that nobody has looked at since `before`, longest ago first, as (primary key, looked at).
 
         `after`: those that come after this one.
@@ -223,7 +225,7 @@ class RecordingQuerySet(LeasedQuerySet):
 
     def never_archived(self) -> Self:
         """Finished ones of which the archive has nothing, gone at Vobiz or not; each with `kept_from`."""
-        rows = self.annotate(kept_from=KEPT_FROM)
+        rows = self.annotate(kept_from=AVAILABLE_SINCE)
         return rows.filter(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
 
     def at_risk(self, now: datetime, within: timedelta, *, kept_days: Collection[int]) -> Self:

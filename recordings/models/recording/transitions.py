@@ -18,9 +18,9 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import (
+    CORRUPT_COPY_REASONS,
     OPEN_STATUSES,
     SEEN_LOST,
-    SPOILT,
     ArchiveFlag,
     Attention,
     RecordingStatus,
@@ -140,7 +140,7 @@ def as_update(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ArchivedFile:
     """A file that lies in the archive, verified: its name there, and what it is."""
 
     name: str
@@ -204,18 +204,18 @@ class ArchivedCopy(Leased):
         abstract = True
 
     @property
-    def has_spoilt_copy(self) -> bool:
+    def has_corrupt_copy(self) -> bool:
         """It was archived, and its file was found missing or altered since; also when a person has seen that."""
         was_copied = self.archived_at is None and self.audio is not None
-        return was_copied or self.needs_attention in SPOILT
+        return was_copied or self.needs_attention in CORRUPT_COPY_REASONS
 
     # Moves, by the holder of the lease alone. False: another has the row by now, or it is gone.
 
-    def expect_copy(self, by: str, *, name: str, sha256: str) -> bool:
+    def begin_upload(self, by: str, *, name: str, sha256: str) -> bool:
         """A file is about to be put into the archive: whoever comes next knows of it, should we be killed meanwhile."""
         return bool(self._held(by).update(coming_audio=name, coming_sha256=sha256))
 
-    def keep_copy(self, by: str, copy: Copy, *, now: datetime) -> bool:
+    def mark_archived(self, by: str, copy: ArchivedFile, *, now: datetime) -> bool:
         """→ archived. The lease stays."""
         asked = FLAG_ASKS.get(copy.flag) if copy.flag is not None else None
         kept = self._held(by).update(
@@ -238,7 +238,7 @@ class ArchivedCopy(Leased):
         )
         return bool(kept)
 
-    def note_gone_at_provider(self, by: str, *, now: datetime, error: str, is_listed: bool) -> bool:
+    def mark_deleted_at_vobiz(self, by: str, *, now: datetime, error: str, is_listed: bool) -> bool:
         """Vobiz has the audio no more: it is not tried again. `is_listed`: its API knows the recording all the same."""
         gone = self._held(by).update(
             gone_at_provider_at=now,
@@ -250,12 +250,12 @@ class ArchivedCopy(Leased):
         )
         return bool(gone)
 
-    def put_off_archive(self, by: str, *, until: datetime, error: str) -> bool:
+    def reschedule_archive(self, by: str, *, until: datetime, error: str) -> bool:
         """It is tried again at `until`; this was no try of its own."""
         waiting = self._held(by).filter(archived_at=None)
         return bool(waiting.update(archive_next_at=until, archive_error=error))
 
-    def fail_archive(
+    def record_archive_failure(
         self, by: str, *, until: datetime, error: str, body: str | None = None, same_bodies: int = 0
     ) -> bool:
         """A try failed for a cause of its own. `body`: the SHA-256 of what came, for the `same_bodies`th time."""
@@ -274,7 +274,7 @@ class ArchivedCopy(Leased):
         )
         return bool(failed)
 
-    def note_verified(self, by: str, *, now: datetime) -> bool:
+    def mark_verified(self, by: str, *, now: datetime) -> bool:
         """Our copy was read and is what was archived. One that was missed is a copy again."""
         known = self._held(by).filter(audio=self.audio, audio_sha256=self.audio_sha256)
         verified = known.update(
@@ -282,12 +282,12 @@ class ArchivedCopy(Leased):
             archived_at=Coalesce("archived_at", Value(now)),
             archive_error=None,
             archive_next_at=None,
-            needs_attention=AttentionChange(SPOILT).as_sql(),
-            **_unseen((SEEN_LOST, *SPOILT)),
+            needs_attention=AttentionChange(CORRUPT_COPY_REASONS).as_sql(),
+            **_unseen((SEEN_LOST, *CORRUPT_COPY_REASONS)),
         )
         return bool(verified)
 
-    def note_spoilt(self, by: str, what: Attention, *, why: str) -> bool:
+    def mark_corrupt(self, by: str, what: Attention, *, why: str) -> bool:
         """archived → not: our copy is missing or altered (`what`), and due to be fetched at once.
 
         What the row knows of the file stays, so that it is known again if it comes back; an archive that succeeds

@@ -12,8 +12,8 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from recordings.models import Account
-from recordings.models.lease import HELD_FOR, LEASE, RENEWED_EVERY
-from recordings.models.lease_renewal import Hold, Keeper
+from recordings.models.lease import HELD_FOR, LEASE_DURATION, RENEWED_EVERY
+from recordings.models.lease_renewal import Lease, LeaseRenewer
 from tests.conftest import MAIN, OTHER, SUB
 from tests.waiting import eventually
 
@@ -52,14 +52,14 @@ def locked(account: Account) -> Iterator[None]:
     """Another transaction has the row, and on SQLite with it all others, until the block ends."""
     held, enough = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def lease() -> None:
         with transaction.atomic():
             Account.objects.select_for_update().get(pk=account.pk)
             held.set()
             enough.wait(60)
         connection.close()
 
-    thread = threading.Thread(target=hold)
+    thread = threading.Thread(target=lease)
     thread.start()
     try:
         assert held.wait(10)
@@ -70,15 +70,15 @@ def locked(account: Account) -> Iterator[None]:
 
 
 def test_a_holder_stops_by_itself_before_another_may_take_the_row(db: None) -> None:
-    assert RENEWED_EVERY * 2 < HELD_FOR < LEASE  # one renewal may fail
+    assert RENEWED_EVERY * 2 < HELD_FOR < LEASE_DURATION  # one renewal may fail
     clock = Clock()
-    hold = Hold(lambda: True, clock=clock)
+    lease = Lease(lambda: True, clock=clock)
     clock.at += HELD_FOR.total_seconds() - 1
-    assert not hold.lost
+    assert not lease.lost
     clock.at += 1
-    assert hold.lost
-    hold.renew()
-    assert hold.lost  # who has stopped working has stopped
+    assert lease.lost
+    lease.renew()
+    assert lease.lost  # who has stopped working has stopped
 
 
 def test_a_lease_is_counted_from_when_its_renewal_was_sent(db: None) -> None:
@@ -88,13 +88,13 @@ def test_a_lease_is_counted_from_when_its_renewal_was_sent(db: None) -> None:
         clock.at += 20
         return True
 
-    hold = Hold(slow, clock=clock)
+    lease = Lease(slow, clock=clock)
     clock.at += 4
-    hold.renew()
+    lease.renew()
     clock.at += HELD_FOR.total_seconds() - 20 - 1
-    assert not hold.lost
+    assert not lease.lost
     clock.at += 1
-    assert hold.lost
+    assert lease.lost
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,45 +106,45 @@ def test_a_database_that_comes_back_in_time_costs_no_lease() -> None:
             raise troubles.pop()
         return True
 
-    hold = Hold(renew, clock=clock)
+    lease = Lease(renew, clock=clock)
     for _ in range(2):
         clock.at += RENEWED_EVERY.total_seconds()
-        hold.renew()
+        lease.renew()
     clock.at += RENEWED_EVERY.total_seconds()
-    assert not hold.lost
+    assert not lease.lost
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hold_whose_row_another_has_taken_is_lost_at_the_next_renewal() -> None:
     account = taken(MAIN)
-    with Keeper(OFTEN).keep(partial(account.renew, "me")) as hold:
-        assert not hold.lost
+    with LeaseRenewer(OFTEN).renewing(partial(account.renew, "me")) as lease:
+        assert not lease.lost
         Account.objects.update(leased_by="another")
-        eventually(lambda: hold.lost)
+        eventually(lambda: lease.lost)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hold_that_cannot_be_renewed_is_lost_while_its_renewal_still_waits() -> None:
     account = taken(MAIN)
-    with Keeper(OFTEN, lasts=timedelta(seconds=0.5)).keep(partial(account.renew, "me")) as hold:
+    with LeaseRenewer(OFTEN, lasts=timedelta(seconds=0.5)).renewing(partial(account.renew, "me")) as lease:
         with locked(account):
-            eventually(lambda: hold.lost, within=5)
+            eventually(lambda: lease.lost, within=5)
         is_renewed(account)  # nobody has taken it meanwhile
-        assert hold.lost
+        assert lease.lost
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite locks no single row")
 def test_a_row_that_another_has_locked_keeps_no_other_from_being_renewed() -> None:
     blocked, others = taken(MAIN), [taken(SUB), taken(OTHER)]
-    keeper = Keeper(OFTEN)
+    keeper = LeaseRenewer(OFTEN)
     with (
-        keeper.keep(partial(others[0].renew, "me")) as first,
-        keeper.keep(partial(blocked.renew, "me")) as waiting,
-        keeper.keep(partial(others[1].renew, "me")) as last,
+        keeper.renewing(partial(others[0].renew, "me")) as first,
+        keeper.renewing(partial(blocked.renew, "me")) as waiting,
+        keeper.renewing(partial(others[1].renew, "me")) as last,
     ):
         with locked(blocked):
             is_renewed(*others)
             is_renewed(*others)  # in the next turn, too
         is_renewed(blocked)
-        assert not any(hold.lost for hold in (first, waiting, last))
+        assert not any(lease.lost for lease in (first, waiting, last))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
@@ -202,6 +205,26 @@ def check_local_mode(**_kwargs: Any) -> Iterable[CheckMessage]:
         )
     if "vobiz_portal.sandbox" in settings.INSTALLED_APPS:
         yield Error("The sandbox is installed outside local mode.", hint=ONLY_LOCALLY, id="recordings.E013")
+
+
+@register(deploy=True)
+def check_static_files(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """E018: the collected static files, without which every page is an error. With DEBUG none are needed."""
+    if settings.DEBUG or not isinstance(staticfiles_storage, ManifestFilesMixin):
+        return
+    problem = _problem_of_manifest(Path(settings.STATIC_ROOT) / staticfiles_storage.manifest_name)
+    if problem is not None:
+        yield Error(problem, hint="Run: python manage.py collectstatic --no-input", id="recordings.E018")
+
+
+def _problem_of_manifest(manifest: Path) -> str | None:
+    """Return why the collected static files at `manifest` cannot be used; None if they can."""
+    if not manifest.exists():
+        return "The static files are not collected, so no page can be shown."
+    collected_at = manifest.stat().st_mtime
+    files = (storage.path(name) for finder in get_finders() for name, storage in finder.list([]))
+    newer = next((path for path in files if Path(path).stat().st_mtime > collected_at), None)
+    return None if newer is None else f"The collected static files are older than {newer}."
 
 
 def _problem_of_portal_url(url: str) -> str | None:

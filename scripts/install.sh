@@ -17,7 +17,16 @@ up_to_date() {
     cmp -s "$wanted" "$installed" && [ ! -e "$unfinished" ] && usable
 }
 
-if up_to_date; then exit 0; fi
+collect() { # stylesheets and scripts, hashed and compressed, into VAR_DIR/static; again when one of ours is newer
+    manifest=${VAR_DIR:-var}/static/staticfiles.json
+    if [ -e "$manifest" ] && [ -z "$(find static "$installed" -newer "$manifest" | head -n 1)" ]; then return; fi
+    .venv/bin/python manage.py collectstatic --no-input --verbosity 0
+}
+
+if up_to_date; then
+    collect
+    exit 0
+fi
 
 # Two of these at once would write over each other; where there is no flock, that is for the caller to avoid.
 if command -v flock >/dev/null; then
@@ -27,7 +36,10 @@ if command -v flock >/dev/null; then
         echo "Another install is at work: waiting for it."
         flock 9
     fi
-    if up_to_date; then exit 0; fi
+    if up_to_date; then
+        collect
+        exit 0
+    fi
 fi
 
 if [ -e "$unfinished" ] || ! usable; then
@@ -52,3 +64,4 @@ if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input 
 fi
 cp "$wanted" "$installed"
 rm -f "$unfinished"
+collect

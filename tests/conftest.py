@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.db import connection
+from django.test import override_settings
 from pytest_django import Settings
 
 from recordings import connect
@@ -17,6 +20,7 @@ from tests import object_storage as s3
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.world import World
 
+HASHED = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 NOW = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # the day after the documented recording was made
 MAIN, SUB, OTHER = "MA_PU0XU668", "SA_TEST0002", "MA_OTHER003"
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210", OTHER: "other_token_5555555555"}
@@ -84,6 +88,23 @@ def account(db: None, sandbox: Sandbox, now: datetime) -> Account:
 def subaccount(account: Account, now: datetime) -> Account:
     """The sub-account, connected, with the main account as its parent."""
     return connect.store(SUB, TOKENS[SUB], now=now, name="Sub", parent=account)[0]
+
+
+@pytest.fixture(scope="session")
+def collected_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the static files as collectstatic writes them."""
+    folder = tmp_path_factory.mktemp("static")
+    with override_settings(STATIC_ROOT=folder, STORAGES=django_settings.STORAGES | HASHED):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return folder
+
+
+@pytest.fixture
+def collected(collected_once: Path, settings: Settings) -> Path:
+    """That folder, from which pages name their files as in production."""
+    settings.STATIC_ROOT = collected_once
+    settings.STORAGES = settings.STORAGES | HASHED
+    return collected_once
 
 
 @pytest.fixture(scope="session")

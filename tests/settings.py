@@ -36,3 +36,11 @@ STORAGES["archive"] = {  # noqa: F405
     "BACKEND": "recordings.storage.folder.ArchiveFolder",
     "OPTIONS": {"location": Path(tempfile.gettempdir()) / f"vobiz-portal-test-archive-{os.getpid()}"},
 }
+
+# Plain names and no collectstatic; tests/browser and tests/test_static_files.py use what the portal uses.
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
+WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = None
+
+# The numbers of the navigation are counted anew on every page.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}

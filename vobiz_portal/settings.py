@@ -107,7 +107,7 @@ S3_ACCESS_KEY_ID = text("S3_ACCESS_KEY_ID")
 S3_SECRET_ACCESS_KEY = text("S3_SECRET_ACCESS_KEY")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # nothing is ever uploaded
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     "archive": {
         "BACKEND": "recordings.storage.folder.ArchiveFolder",
         "OPTIONS": {"location": VAR_DIR / "archive"},
@@ -195,6 +195,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "recordings.admin.zones.ReaderZone",
+    "recordings.admin.shell.NarrowedAccounts",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -231,7 +232,7 @@ USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True  # served from where they lie: there is nothing to collect
+STATIC_ROOT = VAR_DIR / "static"  # written by collectstatic: hashed names, and a compressed copy of each file
 
 # What a browser may do with our pages
 CONTENT_SECURITY_POLICY = {

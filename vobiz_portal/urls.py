@@ -5,13 +5,20 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
+from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
+from recordings.admin.shell import choose_account, help_page
 from recordings.admin.zones import choose_zone
+
+to_overview = require_safe(RedirectView.as_view(pattern_name="admin:index"))  # there is no index of an app
 
 urlpatterns = [
     path("", login_not_required(RedirectView.as_view(pattern_name="admin:index"))),
     path("admin/zone/", admin.site.admin_view(choose_zone), name="reader_zone"),
+    path("admin/account/", admin.site.admin_view(choose_account), name="choose_account"),
+    path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
+    *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
     path("admin/", admin.site.urls),
     path("callbacks/", include("recordings.callbacks.urls")),
 ]

@@ -18,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from recordings.admin import cells, shown
+from recordings.admin.base import LIST_SCRIPT
 from recordings.models import AccessEvent
 from recordings.roles import label_of
 
@@ -62,6 +63,11 @@ class PersonAdmin(_UserAdmin):
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     show_facets = admin.ShowFacets.NEVER
+
+    @property
+    def media(self) -> forms.Media:
+        """What lists need; no page of these needs Django's scripts."""
+        return forms.Media(js=[LIST_SCRIPT])
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""
@@ -126,6 +132,11 @@ class RoleAdmin(GroupAdmin):
 
     list_display = ("role",)
     filter_horizontal = ()
+
+    @property
+    def media(self) -> forms.Media:
+        """What lists need; no page of these needs Django's scripts."""
+        return forms.Media(js=[LIST_SCRIPT])
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""

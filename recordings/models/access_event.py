@@ -30,7 +30,10 @@ class AccessEventQuerySet(VisibleQuerySet):
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """The events about accounts that `user` belongs to; all for a superuser."""
-        if user.is_active and getattr(user, "is_superuser", False) and getattr(user, "is_staff", False):
+        sees_all = (
+            user.is_active and getattr(user, "is_superuser", False) and getattr(user, "is_staff", False)
+        )
+        if sees_all and getattr(user, "narrowed_to", None) is None:
             return self
         mine = Account.objects.visible_to(user).values("auth_id")
         return self.filter(account_auth_id__in=mine)

@@ -1,4 +1,4 @@
-"""What a person chose for themselves: so far, in whose time the pages speak to them."""
+"""What a person chose for themselves: the time zone of the pages, and the account they are narrowed to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
         """The zone `user` chose; else the one that all the accounts they see are in; else UTC. One query."""
         if not user.is_authenticated:
             return UTC_ZONE
-        chosen = self.filter(user_id=user.pk).order_by().values_list(Value(1), "time_zone")
+        chosen = (
+            self.filter(user_id=user.pk).exclude(time_zone="").order_by().values_list(Value(1), "time_zone")
+        )
         accounts = Account.objects.visible_to(user).order_by().values_list(Value(0), "time_zone")
         names = sorted(set(chosen.union(accounts)), reverse=True)  # the chosen one first; each zone once
         if names and (names[0][0] or len(names) == 1):
@@ -38,7 +40,16 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
         if name:
             self.update_or_create(user_id=user.pk, defaults={"time_zone": name})
         else:
-            self.filter(user_id=user.pk).delete()
+            self.filter(user_id=user.pk, account=None).delete()
+            self.filter(user_id=user.pk).update(time_zone="")
+
+    def choose_account(self, user: AbstractBaseUser, account: Account | None) -> None:
+        """Narrow the pages of `user` to this account; None shows all of their accounts again."""
+        if account is not None:
+            self.update_or_create(user_id=user.pk, defaults={"account": account})
+        else:
+            self.filter(user_id=user.pk, time_zone="").delete()
+            self.filter(user_id=user.pk).update(account=None)
 
 
 def _named(name: str) -> ZoneInfo:
@@ -58,7 +69,16 @@ class Preference(models.Model):
         on_delete=models.CASCADE,
         related_name="preference",
     )
-    time_zone = models.CharField(_("time zone"), max_length=64, validators=[validate_zone])
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_zone])
+    account = models.ForeignKey(
+        Account,
+        verbose_name=_("account"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("Lists show only this account."),
+    )
 
     objects = PreferenceQuerySet.as_manager()
 

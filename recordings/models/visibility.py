@@ -14,13 +14,18 @@ class VisibleQuerySet(models.QuerySet[Any]):
     account_path = "account"
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """The rows of the accounts `user` belongs to; all for a superuser; none for anyone not on the staff."""
+        """Return the rows of the accounts `user` belongs to; all for a superuser; none for anyone not on the staff.
+
+        Where a page is narrowed to one account (`user.narrowed_to`), return only those of that account.
+        """
         if not user.is_active or not getattr(user, "is_staff", False):
             return self.none()
+        narrowed_to = getattr(user, "narrowed_to", None)
+        rows = self if narrowed_to is None else self.filter(**{self.account_path: narrowed_to})
         if getattr(user, "is_superuser", False):
-            return self
+            return rows
         memberships = user.vobiz_accounts.values("pk")  # type: ignore[attr-defined]
-        return self.filter(**{f"{self.account_path}__in": memberships})
+        return rows.filter(**{f"{self.account_path}__in": memberships})
 
     def whole_table(self) -> Self:
         """Return a queryset over every row, without the filters, annotations and order of this one."""

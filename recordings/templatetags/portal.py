@@ -6,13 +6,9 @@ from typing import Any
 
 from django import template
 from django.contrib.auth.models import User
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
 
-from recordings import overview
-from recordings.admin import shown
-from recordings.admin.whose import accounts_seen
+from recordings.admin import shell, shown
 from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
 from recordings.overview import Counted
@@ -20,16 +16,6 @@ from recordings.provider import callback_urls_possible
 
 register = template.Library()
 MOST_NAMED = 5
-PLACES = (
-    (gettext_lazy("Live calls"), "call_live", "view_live_calls"),
-    (gettext_lazy("Recordings"), "recording_changelist", "view_recording"),
-    (gettext_lazy("Calls"), "call_changelist", "view_call"),
-    (gettext_lazy("Transcriptions"), "transcription_changelist", "view_transcription"),
-    (gettext_lazy("Callback events"), "callbackevent_changelist", "view_callbackevent"),
-    (gettext_lazy("Sync runs"), "syncrun_changelist", "view_syncrun"),
-    (gettext_lazy("Access log"), "accessevent_changelist", "view_accessevent"),
-    (gettext_lazy("Accounts"), "account_changelist", "view_account"),
-)
 
 
 @register.filter
@@ -64,29 +50,24 @@ def vobiz_cannot_call() -> bool:
     return not callback_urls_possible()
 
 
-@register.inclusion_tag("admin/recordings/includes/nav.html", takes_context=True)
-def portal_nav(context: dict[str, Any]) -> dict[str, Any]:
-    """The pages that this reader may open, and which of them this is."""
-    request = context["request"]
-    places = []
-    for label, name, permission in PLACES:
-        if request.user.has_perm(f"recordings.{permission}"):
-            url = reverse(f"admin:recordings_{name}")
-            places.append({"label": label, "url": url, "at": request.path.startswith(url)})
-    nearest = max((place["url"] for place in places if place["at"]), key=len, default=None)
-    return {"places": [{**place, "is_current": place["url"] == nearest} for place in places]}
+@register.simple_tag(takes_context=True)
+def portal_shell(context: dict[str, Any]) -> shell.Shell | None:
+    """Return the frame of the page; None where nobody is signed in who may open any."""
+    request = context.get("request")
+    return None if request is None else shell.shell(request)
 
 
-@register.inclusion_tag("admin/recordings/includes/at_risk_number.html", takes_context=True)
-def at_risk_number(context: dict[str, Any]) -> dict[str, Any]:
-    """How many recordings may soon be lost, on every page, for those who see recordings; the goal is none."""
-    request = context["request"]
-    user = request.user
-    found = None
-    if user.is_active and user.is_staff and user.has_perm("recordings.view_recording"):
-        kept_days = {account.retention_days for account in accounts_seen(request)}
-        found = overview.at_risk_now(user, timezone.now(), kept_days=kept_days)
-    return {"at_risk": found, "days": overview.soon().days}
+@register.simple_tag(takes_context=True)
+def back_link(context: dict[str, Any]) -> shell.Back | None:
+    """Return where one step up from this page leads."""
+    request = context.get("request")
+    return None if request is None else shell.back(request, context)
+
+
+@register.inclusion_tag("admin/recordings/includes/icon.html")
+def icon(name: str, tone: str = "") -> dict[str, str]:
+    """Show an icon of the sprite, which says nothing to those who hear the page."""
+    return {"name": name, "tone": tone}
 
 
 @register.inclusion_tag("admin/recordings/includes/first_steps.html", takes_context=True)

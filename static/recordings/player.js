@@ -144,9 +144,9 @@
     /* The picture */
     const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
     const colours = () => ({
-        waveColor: colour("--portal-wave"),
-        progressColor: colour("--portal-wave-heard"),
-        cursorColor: colour("--body-fg"),
+        waveColor: colour("--lane-call"),
+        progressColor: colour("--accent"),
+        cursorColor: colour("--ink"),
     });
 
     function lanesOf(base64, count) {

@@ -74,7 +74,6 @@ class Route:
         return 403 if STAFF & set(who) else LOGIN
 
 
-APP = {SEE: 200, STAFF: 404}  # the index of an app, for who sees anything of it
 EMPTY = {ANYONE: 400}  # a callback under a known key with nothing in it
 
 # fmt: off
@@ -93,8 +92,12 @@ ROUTES = (
     Route("admin/jsi18n/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/autocomplete/", post={STAFF: 405}),
     Route("admin/r/<path:content_type_id>/<path:object_id>/", get={STAFF: 404}, post={STAFF: 404}),
-    Route("admin/^<app_label>/$", get=APP, post=APP, at="/admin/recordings/"),
+    Route("admin/^<app_label>/$", get={STAFF: 302}, post={STAFF: 405}, at="/admin/auth/"),
+    Route("admin/recordings/", get={STAFF: 302}, post={STAFF: 405}),
+    Route("admin/auth/", get={STAFF: 302}, post={STAFF: 405}),
     Route("admin/<url>$", get={STAFF: 404}, post={STAFF: 404}, at="/admin/nowhere/"),
+    Route("admin/help/", get={STAFF: 200}, post={STAFF: 405}),
+    Route("admin/account/", get={STAFF: 200}, post={STAFF: 302}),
     Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
     # Accounts
     Route("admin/recordings/account/", get={SEE: 200}, post={SEE: 200}),

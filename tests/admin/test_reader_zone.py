@@ -28,7 +28,7 @@ RECORDINGS = "/admin/recordings/recording/"
 def named_on(client: Client, url: str = RECORDINGS) -> str:
     """The zone that a page names; it is named once."""
     page = unescape(client.get(url).content.decode())
-    _before, after = page.split("Times in ")
+    _before, after = page.split("Time zone: ")
     return after.partition("<")[0]
 
 
@@ -134,7 +134,7 @@ def test_every_page_shows_its_times_in_the_chosen_zone(account: Account, boss: C
             if name != "account" or url.endswith("change/"):
                 assert "6 Nov 2025, 22:48" in page, url
             assert "19:18" not in page, url
-            assert page.count("Times in ") == 1, url
+            assert page.count("Time zone: ") == 1, url
 
 
 def test_the_zone_of_one_reader_does_not_reach_the_next(account: Account, boss: Client) -> None:
@@ -145,13 +145,15 @@ def test_the_zone_of_one_reader_does_not_reach_the_next(account: Account, boss: 
     assert str(timezone.get_current_timezone()) == "UTC"
 
 
-def test_knowing_the_zone_costs_one_query_a_page(account: Account, stranger: Account, boss: Client) -> None:
+def test_knowing_the_zone_and_the_chosen_account_costs_two_queries_a_page(
+    account: Account, stranger: Account, boss: Client
+) -> None:
     a_call(account)
     boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
     with CaptureQueriesContext(connection) as captured:
         boss.get("/admin/recordings/call/")
 
-    assert len([query for query in captured if "recordings_preference" in query["sql"]]) == 1
+    assert len([query for query in captured if "recordings_preference" in query["sql"]]) == 2
 
 
 def test_a_zone_this_machine_does_not_know_is_read_as_utc(boss: Client) -> None:

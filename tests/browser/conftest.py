@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -67,9 +68,10 @@ def a_page(chromium: Browser, portal: LiveServer, *, scripted: bool = True) -> I
 
 
 @pytest.fixture
-def portal(live_server: LiveServer, settings: Settings) -> LiveServer:
-    """The portal on a port of its own, which is the address Vobiz is given."""
+def portal(live_server: LiveServer, settings: Settings, collected: Path) -> LiveServer:
+    """The portal on a port of its own, which is the address Vobiz is given, with its static files as in production."""
     settings.PORTAL_URL = live_server.url
+    settings.STATICFILES_DIRS = [collected]  # from where the test's server takes them
     return live_server
 
 

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-NEEDED = ("sh", "cmp", "cp", "dirname", "flock", "mkdir", "rm", "make", "env", "cat")
+NEEDED = ("sh", "cmp", "cp", "dirname", "find", "flock", "head", "mkdir", "rm", "make", "env", "cat")
+COLLECTSTATIC = """
+import pathlib, sys
+assert sys.argv[1] == "collectstatic"
+pathlib.Path("var/static").mkdir(parents=True, exist_ok=True)
+pathlib.Path("var/static/staticfiles.json").write_text("{}")
+"""
 
 
 @pytest.fixture
@@ -32,6 +38,8 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "scripts", folder / "scripts")
     shutil.copy(ROOT / "Makefile", folder)
     (folder / "requirements-test.txt").write_text("# nothing\n")
+    (folder / "static").mkdir()
+    (folder / "manage.py").write_text(COLLECTSTATIC)
     return folder
 
 

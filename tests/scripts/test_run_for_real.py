@@ -43,11 +43,15 @@ def portal(tmp_path: Path) -> Iterator[str]:
         "VAR_DIR": str(tmp_path),
         "ENV_FILE": "",
     }
+    env = {"PATH": os.environ["PATH"], **settings}
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"], cwd=ROOT, env=env, check=True
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}"]
         + [option for option in options if not option.startswith("--listen")],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **settings},
+        env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

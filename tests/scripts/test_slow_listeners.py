@@ -96,6 +96,7 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
         }  # fmt: skip
         manage = [sys.executable, "manage.py"]
         subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+        subprocess.run([*manage, "collectstatic", "--no-input", "-v0"], cwd=ROOT, env=env, check=True)
         setup = f"import django; django.setup()\n{PREPARE}"
         made = subprocess.run(
             [sys.executable, "-c", setup, AUTH_ID, TOKEN, str(at_vobiz.recording_id)],

@@ -255,6 +255,7 @@ def _prepare() -> bool:
     A password that was changed in the portal is left as it is.
     """
     call_command("migrate", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
     password = os.environ["DEMO_ADMIN_PASSWORD"]
     users = get_user_model().objects
     user = users.filter(username=LOGIN).first()

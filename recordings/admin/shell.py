@@ -1,0 +1,314 @@
+"""The frame of every page: navigation with counts, the account switch, one line of health, the back link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin import site
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db.models import Exists, IntegerField, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings import overview
+from recordings.admin import shown
+from recordings.admin.whose import all_accounts, chosen_account
+from recordings.choices import CallState, EventOutcome
+from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
+
+COUNTS_HOLD = 30  # seconds
+MOST_COUNTED = 999
+MOST_IN_MENU = 20
+SYNC_IS_OLD = timedelta(hours=24)
+# Pages whose rows are narrowed to the chosen account; a page of one object shows it whatever was chosen.
+NARROWED = (
+    "index", "_changelist", "_live", "_at_risk", "_export_csv", "_export_zip", "_archive_at_risk", "_seen_lost",
+)  # fmt: skip
+WHOLE = ("recordings_account_changelist",)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the navigation. `permission` is what its page asks for; `tone` colours its count."""
+
+    label: Any
+    icon: str
+    url_name: str
+    permission: str
+    tone: str = ""
+    counts: str = ""
+    url: str = ""
+    count: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines under one heading."""
+
+    key: str
+    label: Any
+    entries: tuple[Entry, ...]
+
+
+GROUPS = (
+    Group("", "", (Entry(gettext_lazy("Overview"), "layout-dashboard", "index", ""),)),
+    Group("calls", gettext_lazy("Calls"), (
+        Entry(gettext_lazy("Live calls"), "phone", "recordings_call_live", "recordings.view_live_calls", counts="live"),
+        Entry(gettext_lazy("Call history"), "history", "recordings_call_changelist", "recordings.view_call"),
+    )),
+    Group("recordings", gettext_lazy("Recordings"), (
+        Entry(
+            gettext_lazy("Recordings"), "audio-lines", "recordings_recording_changelist", "recordings.view_recording"
+        ),
+        Entry(
+            gettext_lazy("Transcripts"), "captions", "recordings_transcription_changelist",
+            "recordings.view_transcription",
+        ),
+        Entry(
+            gettext_lazy("At risk"), "hourglass", "recordings_recording_at_risk", "recordings.view_recording",
+            tone="attn", counts="at_risk",
+        ),
+    )),
+    Group("health", gettext_lazy("Health"), (
+        Entry(
+            gettext_lazy("Callbacks"), "webhook", "recordings_callbackevent_changelist",
+            "recordings.view_callbackevent", tone="bad", counts="callbacks",
+        ),
+        Entry(gettext_lazy("Syncs"), "refresh-cw", "recordings_syncrun_changelist", "recordings.view_syncrun"),
+    )),
+    Group("settings", gettext_lazy("Settings"), (
+        Entry(gettext_lazy("Accounts"), "building-2", "recordings_account_changelist", "recordings.view_account"),
+        Entry(gettext_lazy("Users and roles"), "users", "auth_user_changelist", "auth.view_user"),
+        Entry(
+            gettext_lazy("Access log"), "shield-check", "recordings_accessevent_changelist",
+            "recordings.view_accessevent",
+        ),
+    )),
+)  # fmt: skip
+ENTRIES = tuple(entry for group in GROUPS for entry in group.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The line at the foot of the navigation."""
+
+    is_good: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What the frame shows one reader on one page."""
+
+    groups: tuple[Group, ...]
+    accounts: list[Account]
+    chosen: Account | None
+    health: Health | None
+    search_url: str
+
+    @property
+    def accounts_fit(self) -> bool:
+        """Whether they fit into a menu; else they are a page."""
+        return len(self.accounts) <= MOST_IN_MENU
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """Where a page's back link leads."""
+
+    label: str
+    url: str
+
+
+class CountRows(Subquery):
+    """How many rows a query has; give it a slice, and it counts no further."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+class NarrowedAccounts:
+    """Middleware: on pages with rows of several accounts, the reader sees those of the account they chose."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_args: Any) -> None:
+        """Say so on the user, where `visible_to` reads it."""
+        match = request.resolver_match
+        name = (match.url_name or "") if match is not None and match.app_name == "admin" else ""
+        if name in WHOLE or not name.endswith(NARROWED) or not request.user.is_authenticated:
+            return
+        chosen = chosen_account(request)
+        if chosen is not None:
+            request.user.narrowed_to = chosen.pk  # type: ignore[union-attr]
+
+
+def shell(request: HttpRequest) -> Shell | None:
+    """Return the frame; None for somebody who may open no page."""
+    user: Any = getattr(request, "user", None)
+    if user is None or not (user.is_active and user.is_staff):
+        return None
+    accounts = all_accounts(request)
+    may_search = user.has_perm("recordings.view_recording")
+    found = _counts(request)
+    return Shell(
+        groups=_groups(request, found),
+        accounts=accounts if len(accounts) > 1 else [],
+        chosen=chosen_account(request),
+        health=_health(found, timezone.now()) if accounts else None,
+        search_url=reverse("admin:recordings_recording_changelist") if may_search else "",
+    )
+
+
+def _groups(request: HttpRequest, found: dict[str, Any]) -> tuple[Group, ...]:
+    user: Any = request.user
+    entries = [
+        replace(entry, url=reverse(f"admin:{entry.url_name}"), count=_count_words(found.get(entry.counts)))
+        for entry in ENTRIES
+        if not entry.permission or user.has_perm(entry.permission)
+    ]
+    at = [entry.url for entry in entries if request.path.startswith(entry.url)]
+    nearest = max(at, key=len, default=None)
+    index = reverse("admin:index")
+    current = {
+        entry.url_name
+        for entry in entries
+        if entry.url == nearest and (entry.url != index or request.path == index)
+    }
+    shown_groups = []
+    for group in GROUPS:
+        names = {entry.url_name for entry in group.entries}
+        mine = tuple(replace(e, is_current=e.url_name in current) for e in entries if e.url_name in names)
+        if mine:
+            shown_groups.append(replace(group, entries=mine))
+    return tuple(shown_groups)
+
+
+def _count_words(n: int | None) -> str:
+    if not n:
+        return ""
+    return f"{MOST_COUNTED}+" if n > MOST_COUNTED else str(n)
+
+
+def _counts(request: HttpRequest) -> dict[str, Any]:
+    """Return the numbers of the navigation and the health line: one statement, cached for COUNTS_HOLD seconds."""
+    user: Any = request.user
+    chosen = chosen_account(request)
+    key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}"
+    found: dict[str, Any] | None = cache.get(key)
+    if found is None:
+        found = User.objects.filter(pk=user.pk).values(**_columns(request, chosen)).first() or {}
+        cache.set(key, found, COUNTS_HOLD)
+    return found
+
+
+def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
+    user: Any = request.user
+    now = timezone.now()
+
+    def mine(model: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = model.objects.visible_to(user).order_by()
+        return rows if chosen is None else rows.filter(account=chosen.pk)
+
+    def number(rows: QuerySet[Any]) -> CountRows:
+        return CountRows(rows.values("pk")[: MOST_COUNTED + 1])
+
+    columns: dict[str, Any] = {
+        "has_worker": Exists(Worker.objects.alive()),
+        "synced_at": Subquery(
+            mine(SyncRun).whole().order_by("-started_at").values("started_at")[:1]  # type: ignore[attr-defined]
+        ),
+    }
+    if user.has_perm("recordings.view_live_calls"):
+        columns["live"] = number(mine(Call).filter(state=CallState.LIVE))
+    if user.has_perm("recordings.view_recording"):
+        kept_days = {one.retention_days for one in all_accounts(request) if chosen in (None, one)}
+        rows: Any = mine(Recording)
+        columns["at_risk"] = number(rows.at_risk(now, overview.soon(), kept_days=kept_days))
+    if user.has_perm("recordings.view_callbackevent"):
+        events: Any = mine(CallbackEvent)
+        columns["callbacks"] = number(events.without_effect().exclude(outcome=EventOutcome.APPLIED))
+    return columns
+
+
+def _health(found: dict[str, Any], now: datetime) -> Health:
+    synced_at = found.get("synced_at")
+    is_old = synced_at is None or now - synced_at > SYNC_IS_OLD
+    has_worker = bool(found.get("has_worker"))
+    synced = _("Not synced yet") if synced_at is None else _("Synced %s") % shown.ago(synced_at, now)
+    worker = _("worker running") if has_worker else _("no worker running")
+    return Health(is_good=has_worker and not is_old, words=f"{synced} · {worker}")
+
+
+def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
+    """Return one step up from a page: from an object's other pages to the object, from there to its list."""
+    match = request.resolver_match
+    if match is None or match.app_name != "admin" or any(request.path == _url_of(one) for one in ENTRIES):
+        return None
+    opts: Any = context.get("opts")
+    if opts is None:
+        return None
+    key = match.kwargs.get("object_id")
+    name = f"admin:{opts.app_label}_{opts.model_name}"
+    if key is not None and not (match.url_name or "").endswith("_change"):
+        return Back(str(capfirst(opts.verbose_name)), reverse(f"{name}_change", args=[key]))
+    url = reverse(f"{name}_changelist")
+    if url == request.path:
+        return None
+    entry = next((one for one in ENTRIES if _url_of(one) == url), None)
+    if entry is not None and entry.permission and not request.user.has_perm(entry.permission):
+        return Back(str(_("Overview")), reverse("admin:index"))
+    label = entry.label if entry is not None else capfirst(opts.verbose_name_plural)
+    kept = request.GET.get("_changelist_filters", "")
+    return Back(str(label), f"{url}?{kept}" if kept else url)
+
+
+def _url_of(entry: Entry) -> str:
+    try:
+        return reverse(f"admin:{entry.url_name}")
+    except NoReverseMatch:  # a site without that page
+        return ""
+
+
+def choose_account(request: HttpRequest) -> HttpResponse:
+    """Ask which account to narrow the portal to, or all of them; on POST remember it for this reader."""
+    if request.method not in {"GET", "HEAD", "POST"}:
+        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
+    if request.method == "POST":
+        value = request.POST.get("account", "")
+        account = next((one for one in all_accounts(request) if str(one.pk) == value), None)
+        user: Any = request.user
+        Preference.objects.choose_account(user, account)
+        return HttpResponseRedirect(_way_back(request, request.POST.get("next", "")))
+    context = {**site.each_context(request), "title": _("Account"), "next": request.GET.get("next", "")}
+    return TemplateResponse(request, "admin/recordings/account_switch.html", context)
+
+
+def _way_back(request: HttpRequest, to: str) -> str:
+    safe = url_has_allowed_host_and_scheme(
+        to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return to if safe else reverse("admin:index")
+
+
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Show what the words mean and what the keys do."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    context = {**site.each_context(request), "title": _("Help")}
+    return TemplateResponse(request, "admin/recordings/help.html", context)

@@ -1,0 +1,37 @@
+// A list: the box in its head ticks every row, and the bar above says how many are ticked.
+"use strict";
+
+const all = document.getElementById("action-toggle");
+const boxes = [...document.querySelectorAll("input.action-select")];
+
+const count = () => {
+    const ticked = boxes.filter((box) => box.checked).length;
+    for (const place of document.querySelectorAll("[data-ticked]")) {
+        place.textContent = place.dataset.ticked.replace("%s", ticked);
+    }
+    if (all) {
+        all.checked = ticked > 0 && ticked === boxes.length;
+        all.indeterminate = ticked > 0 && ticked < boxes.length;
+    }
+};
+
+let last = null;
+for (const box of boxes) {
+    box.addEventListener("click", (event) => {
+        if (event.shiftKey && last) {
+            const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
+            for (const between of boxes.slice(from, to + 1)) {
+                between.checked = box.checked;
+            }
+        }
+        last = box;
+        count();
+    });
+}
+all?.addEventListener("change", () => {
+    for (const box of boxes) {
+        box.checked = all.checked;
+    }
+    count();
+});
+count();

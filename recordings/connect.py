@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from recordings.models import Account
 from recordings.provider import client_with
-from recordings.vobiz.client import WAITING, Credentials
+from recordings.vobiz.client import INTERACTIVE, Credentials
 from recordings.vobiz.errors import UnexpectedReplyError
 from recordings.vobiz.objects import AccountObject
 from recordings.vobiz.wire import checked_id
@@ -20,7 +20,7 @@ NAME_LENGTH = 200
 def check(auth_id: str, token: str) -> AccountObject:
     """Ask Vobiz whether these credentials are good. Raises VobizError; ValueError for an id of a wrong shape."""
     credentials = Credentials(checked_id(auth_id), token)
-    with client_with(credentials, patience=WAITING) as client:
+    with client_with(credentials, retry_policy=INTERACTIVE) as client:
         answer = client.check()
     if answer.auth_id is not None and answer.auth_id != auth_id:
         raise UnexpectedReplyError(

@@ -28,7 +28,7 @@ from recordings.models import Account, Call, Recording, Transcription, record_st
 from recordings.models.account import new_callback_key
 from recordings.models.recording.model import StopRequest
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
-from recordings.vobiz.client import WAITING, VobizClient
+from recordings.vobiz.client import INTERACTIVE, VobizClient
 from recordings.vobiz.errors import (
     NotConnectedError,
     NotFoundError,
@@ -179,7 +179,7 @@ def _send(rows: list[Recording], *, now: datetime) -> None:
         for row in rows:
             try:
                 if row.account.pk not in clients:
-                    client = client_for(row.account, patience=WAITING)
+                    client = client_for(row.account, retry_policy=INTERACTIVE)
                     clients[row.account.pk] = opened.enter_context(client)
             except VobizError as error:
                 _settle_refusal(row, error, now=now)
@@ -278,7 +278,7 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
     if not first and recording.needs_attention != Attention.STOP_UNCONFIRMED:
         return StopResult(StopOutcome.ALREADY_ASKED)
     try:
-        with client_for(recording.account, patience=WAITING) as client:
+        with client_for(recording.account, retry_policy=INTERACTIVE) as client:
             client.stop_recording(recording.call.call_uuid, url=recording.recording_url)
     except VobizError as error:
         asked = [(recording, before)] if first else []
@@ -299,7 +299,7 @@ def stop_all(
         return StopResult(StopOutcome.SET_CHANGED)
     asked = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
     try:
-        with client_for(call.account, patience=WAITING) as client:
+        with client_for(call.account, retry_policy=INTERACTIVE) as client:
             client.stop_all_recordings(call.call_uuid)
     except VobizError as error:
         return _settle_stop(running, call, error, asked=asked, now=now)

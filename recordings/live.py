@@ -18,7 +18,7 @@ from django.db.models import Q
 from recordings.choices import CallState
 from recordings.models import Account, Call, Recording
 from recordings.provider import client_for, explain
-from recordings.vobiz.client import WAITING, VobizClient
+from recordings.vobiz.client import INTERACTIVE, VobizClient
 from recordings.vobiz.errors import NotFoundError, VobizError
 from recordings.vobiz.objects import LiveCall, LiveCallList
 
@@ -93,7 +93,7 @@ def _look(looks: list[_Look], *, now: datetime) -> None:
     with ExitStack() as clients:
         for look in looks:
             try:
-                look.client = clients.enter_context(client_for(look.account, patience=WAITING))
+                look.client = clients.enter_context(client_for(look.account, retry_policy=INTERACTIVE))
             except VobizError as failure:
                 look.failure = failure
         _list(looks, seconds=enough - monotonic())

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from recordings.models import Account
 from recordings.vobiz.addresses import is_loopback
-from recordings.vobiz.client import BACKGROUND, Credentials, Patience, VobizClient
+from recordings.vobiz.client import BACKGROUND, Credentials, RetryPolicy, VobizClient
 from recordings.vobiz.errors import (
     AuthenticationError,
     NotConnectedError,
@@ -23,19 +23,19 @@ from recordings.vobiz.errors import (
 )
 
 
-def client_for(account: Account, *, patience: Patience = BACKGROUND) -> VobizClient:
+def client_for(account: Account, *, retry_policy: RetryPolicy = BACKGROUND) -> VobizClient:
     """A client with the account's credentials. Raises NotConnectedError where it has none that can be used."""
     if not account.is_active:
         raise NotConnectedError(_("%s is switched off: switch it on on its page.") % account.auth_id)
-    return client_with(Credentials(account.auth_id, account.token), account, patience=patience)
+    return client_with(Credentials(account.auth_id, account.token), account, retry_policy=retry_policy)
 
 
 def client_with(
-    credentials: Credentials, account: Account | None = None, *, patience: Patience = BACKGROUND
+    credentials: Credentials, account: Account | None = None, *, retry_policy: RetryPolicy = BACKGROUND
 ) -> VobizClient:
     """A client with credentials that are not stored, or not yet."""
-    if patience is BACKGROUND:
-        patience = Patience(BACKGROUND.tries, settings.VOBIZ_TOTAL_TIMEOUT, BACKGROUND.backoff)
+    if retry_policy is BACKGROUND:
+        retry_policy = RetryPolicy(BACKGROUND.tries, settings.VOBIZ_TOTAL_TIMEOUT, BACKGROUND.backoff)
     return VobizClient(
         credentials,
         api_url=settings.VOBIZ_API_URL,
@@ -43,7 +43,7 @@ def client_with(
         local=settings.LOCAL_MODE,
         connect_timeout=settings.VOBIZ_CONNECT_TIMEOUT,
         read_timeout=settings.VOBIZ_READ_TIMEOUT,
-        patience=patience,
+        retry_policy=retry_policy,
         zone=account.zone if account is not None else UTC,
     )
 

@@ -28,7 +28,7 @@ from recordings.archive import verifying
 from recordings.models import Account, Recording, SyncRun, Worker
 from recordings.models.lease_renewal import LEASE_RENEWER
 from recordings.reconcile import Settled
-from recordings.vobiz.client import BACKGROUND, WAITING
+from recordings.vobiz.client import BACKGROUND, INTERACTIVE
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +81,8 @@ def settle(account: Account, *, within: float | None = None) -> Settled | None:
                 in_time = deadline is None or time.monotonic() < deadline
                 return in_time and not lease.lost and not STOPPING.is_set()
 
-            patience = BACKGROUND if within is None else WAITING
-            settled = reconcile.settle(account, now=began, may_go_on=may_go_on, patience=patience)
+            retry_policy = BACKGROUND if within is None else INTERACTIVE
+            settled = reconcile.settle(account, now=began, may_go_on=may_go_on, retry_policy=retry_policy)
             if settled.error is None and may_go_on():
                 done["settled_at"] = began
         return settled

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from recordings.encryption import encrypt
 from recordings.models import Account
 from recordings.provider import callback_urls_possible, client_for, explain, public_url
-from recordings.vobiz.client import WAITING
+from recordings.vobiz.client import INTERACTIVE
 from recordings.vobiz.errors import (
     AuthenticationError,
     NotConnectedError,
@@ -66,11 +66,11 @@ def test_without_an_account_or_its_token_the_words_hold_no_ids() -> None:
 
 def test_the_client_is_the_accounts_own(account: Account, settings: Settings) -> None:
     settings.VOBIZ_TOTAL_TIMEOUT = 33
-    with client_for(account) as client, client_for(account, patience=WAITING) as hurried:
+    with client_for(account) as client, client_for(account, retry_policy=INTERACTIVE) as hurried:
         transport = client._transport
         assert (transport.credentials.auth_id, transport.credentials.auth_token) == ("MA_PU0XU668", TOKEN)
-        assert (transport.patience.total, transport.patience.tries) == (33, 5)
-        assert hurried._transport.patience == WAITING
+        assert (transport.retry_policy.total, transport.retry_policy.tries) == (33, 5)
+        assert hurried._transport.retry_policy == INTERACTIVE
         assert TOKEN not in repr(transport.credentials)
 
 

@@ -19,7 +19,7 @@ from recordings.playback.ranges import ByteRange
 from recordings.provider import client_for, explain
 from recordings.storage import AudioMissing, StorageError
 from recordings.storage.folder import ArchiveFolder
-from recordings.vobiz.client import WAITING
+from recordings.vobiz.client import INTERACTIVE
 from recordings.vobiz.errors import VobizError
 from recordings.vobiz.media import AudioStream
 
@@ -174,7 +174,7 @@ def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
 
 
 def _proxied(recording: Recording, asked: ByteRange | None, body: Stream, *, only_head: bool) -> Audio:
-    with client_for(recording.account, patience=WAITING) as client:
+    with client_for(recording.account, retry_policy=INTERACTIVE) as client:
         url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
         header = asked.header(most=MOST_OF_A_STREAM) if asked is not None else None
         if only_head:

@@ -13,7 +13,7 @@ from recordings.reconcile import silence
 from recordings.reconcile.announced import Announced, apply_again
 from recordings.reconcile.errand import Errand, Settled
 from recordings.reconcile.unfinished import Unfinished
-from recordings.vobiz.client import BACKGROUND, Patience
+from recordings.vobiz.client import BACKGROUND, RetryPolicy
 
 
 def settle(
@@ -21,13 +21,13 @@ def settle(
     *,
     now: datetime,
     may_go_on: Callable[[], bool] = lambda: True,
-    patience: Patience = BACKGROUND,
+    retry_policy: RetryPolicy = BACKGROUND,
 ) -> Settled:
     """Settle what is open of one account, as far as `may_go_on`. Harmless where nothing is."""
     errand = Errand(account, Clock(now), may_go_on)
     apply_again(errand)
     try:
-        with client_for(account, patience=patience) as client:
+        with client_for(account, retry_policy=retry_policy) as client:
             Announced(errand, client).find()
             Unfinished(errand, client).settle()
     except ACCOUNT_ERRORS as error:

@@ -56,7 +56,7 @@ class Address:
 
 
 def plain_address(url: str) -> Address:
-    """The parts of a plain http or https URL; InvalidAddressError for any other."""
+    """Return the parts of a plain http or https URL; raise InvalidAddressError for any other."""
     match = _URL.fullmatch(url) if _PRINTABLE.fullmatch(url) else None
     if match is None:
         raise InvalidAddressError("This is not a plain web address.")
@@ -75,7 +75,7 @@ def plain_address(url: str) -> Address:
 
 
 def checked_api_url(url: str, *, local: bool = False) -> str:
-    """The API's address without a final slash: https, no query and no fragment.
+    """Return the API's address without a final slash: https, no query and no fragment.
 
     `local` allows http too, but to this machine only. InvalidAddressError for anything else.
     """
@@ -89,7 +89,7 @@ def checked_api_url(url: str, *, local: bool = False) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as written in a URL, is this machine itself."""
+    """Return whether a host, as written in a URL, is this machine itself."""
     if host == "localhost":
         return True
     try:
@@ -99,7 +99,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(ip: str) -> bool:
-    """Whether an IP address, as text, is one of the public internet, and embeds none that is not."""
+    """Return whether an IP address is public, and embeds none that is not."""
     try:
         address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:

@@ -24,13 +24,13 @@ from recordings.vobiz.objects import (
     RecordingPage,
     StartAnswer,
 )
-from recordings.vobiz.transport import BACKGROUND, WAITING, Credentials, Patience, Route, Transport
+from recordings.vobiz.transport import BACKGROUND, INTERACTIVE, Credentials, RetryPolicy, Route, Transport
 from recordings.vobiz.wire import InvalidShapeError, checked_id, text
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
-__all__ = ["BACKGROUND", "WAITING", "Credentials", "Download", "Patience", "VobizClient"]
+__all__ = ["BACKGROUND", "INTERACTIVE", "Credentials", "Download", "RetryPolicy", "VobizClient"]
 
 _STOP_TRIES = 3
 _WORD = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
@@ -53,17 +53,17 @@ class VobizClient:
         local: bool = False,
         connect_timeout: float = 3.0,
         read_timeout: float = 10.0,
-        patience: Patience = BACKGROUND,
+        retry_policy: RetryPolicy = BACKGROUND,
         zone: tzinfo = UTC,
     ) -> None:
-        """NotConnectedError if the credentials or the API's address cannot be used at all."""
+        """Raise NotConnectedError if the credentials or the API's address cannot be used at all."""
         self._transport = Transport(
             credentials,
             api_url=api_url,
             local=local,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
-            patience=patience,
+            retry_policy=retry_policy,
         )
         hosts = MediaHosts.of(media_hosts, api_url=self._transport.api_url, local=local)
         self._media = Media(self._transport, hosts)
@@ -80,15 +80,15 @@ class VobizClient:
         self._transport.close()
 
     def check(self) -> AccountObject:
-        """The account that the credentials open; AuthenticationError if they open none."""
+        """Return the account of these credentials; raise AuthenticationError if they are not valid."""
         return self._transport.read(Route.ACCOUNT, AccountObject.parse)
 
     def list_live_calls(self) -> LiveCallList:
-        """The ids of the calls under way. A snapshot: any of them may end before it is looked at."""
+        """Return the ids of the live calls. A snapshot: any of them may end at any moment."""
         return self._transport.read(Route.LIVE_CALLS, LiveCallList.parse, query={"status": "live"})
 
     def retrieve_live_call(self, call_uuid: str) -> LiveCall:
-        """One call under way; NotFoundError if it has ended."""
+        """Return one live call; raise NotFoundError if it has ended."""
         # Without `status` the route answers with the finished call's billing record.
         return self._transport.read(
             Route.LIVE_CALL,
@@ -145,7 +145,7 @@ class VobizClient:
     def list_recordings(
         self, *, limit: int, offset: int, call_uuid: str | None = None, recording_type: str | None = None
     ) -> RecordingPage:
-        """One page of the account's recordings, newest first as far as is known.
+        """Return one page of the account's recordings, newest first as far as is known.
 
         Vobiz may give fewer rows than `limit` and go on: the next offset is this one plus
         `page.received`. It may also ignore a filter; rows of other calls or types are left out of
@@ -166,7 +166,7 @@ class VobizClient:
         return replace(page, objects=narrowed)
 
     def retrieve_recording(self, recording_id: str) -> RecordingObject:
-        """One recording; NotFoundError if Vobiz has none of this id."""
+        """Return one recording; raise NotFoundError if Vobiz has none with this id."""
         found = self._transport.read(
             Route.RECORDING,
             partial(RecordingObject.parse_sole, asked=recording_id, zone=self._zone),
@@ -191,7 +191,7 @@ class VobizClient:
     def open_audio(
         self, url: str, wanted: str | None = None, *, max_bytes: int = AUDIO_CAP, total: float = AUDIO_TOTAL
     ) -> AudioStream:
-        """The audio at a recording's `recording_url`, as it comes; with every guard of `download`.
+        """Open the audio at a recording's `recording_url` as a stream, with every guard of `download`.
 
         `wanted`: a Range header with one range of ours, `bytes=0-99`; Vobiz may give the whole file all the same.
         `total`: seconds until its last byte. Raises as `download`; reading the pieces may raise UnreachableError too.
@@ -207,11 +207,11 @@ def _live_call(document: Any, *, asked: str) -> LiveCall:
 
 
 def _nothing_to_read(document: Any) -> None:
-    """A stop answers 204 without a body. Any JSON that is no error will do as well."""
+    """Accept any answer to a stop: 204 without a body, or JSON that is no error."""
 
 
 def _is_wanted(row: RecordingObject | BadRow, wanted: dict[str, str | None]) -> bool:
-    """Whether a row is of the call and type asked for. A bad row that names none stays."""
+    """Return whether a row is of the call and type asked for. A bad row that names none stays."""
     for name, value in wanted.items():
         if value is None:
             continue

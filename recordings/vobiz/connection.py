@@ -39,14 +39,14 @@ _FRAMING = 1024 * 1024
 class ExchangeError(Exception):
     """No complete answer came. `why` is a clause for people: "the name x could not be found".
 
-    `sent`: whether any byte of the request left. `again`: whether trying again may help.
+    `sent`: whether any byte of the request left. `retryable`: whether trying again may help.
     """
 
-    def __init__(self, why: str, *, sent: bool, again: bool = True) -> None:
+    def __init__(self, why: str, *, sent: bool, retryable: bool = True) -> None:
         super().__init__(why)
         self.why = why
         self.sent = sent
-        self.again = again
+        self.retryable = retryable
 
 
 class AddressRefused(ExchangeError):
@@ -57,7 +57,7 @@ class AnswerTooLarge(ExchangeError):
     """The answer was cut off at the byte cap."""
 
 
-class _DeadlineExceededError(Exception):
+class DeadlineExceededError(Exception):
     """The deadline passed, perhaps in the middle of a read."""
 
 
@@ -83,14 +83,14 @@ class Exchange:
     trouble: BaseException | None = None
 
     def left(self) -> float:
-        """Seconds until the deadline; _DeadlineExceededError when there are none."""
+        """Return the seconds until the deadline; raise DeadlineExceededError when none are left."""
         seconds = self.deadline - time.monotonic()
         if seconds <= 0:
-            raise _DeadlineExceededError
+            raise DeadlineExceededError
         return seconds
 
     def read(self, sock: socket.socket, into: Callable[..., int], *args: Any) -> int:
-        """One read from the socket, within what is left of time and bytes."""
+        """Read once from the socket, within what is left of time and bytes."""
         left = self.left()
         sock.settimeout(min(self.read_timeout, left))
         try:
@@ -187,7 +187,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, None, None]:
-    """The body in pieces, as it was sent. Raises ExchangeError when it breaks off, drags or is too large.
+    """Yield the body in pieces; raise ExchangeError when it breaks off, is too slow or too large.
 
     An end before the promised Content-Length is a break. A body without any promised length ends where the
     connection does.
@@ -206,7 +206,7 @@ def body_of(answer: requests.Response, exchange: Exchange) -> Generator[bytes, N
 
 
 def _as_it_comes(raw: Any) -> Iterator[bytes]:
-    """Every piece when it is there, so that whoever reads a slow answer can stop in between."""
+    """Yield each piece as soon as it arrives, so that the reader of a slow answer can stop in between."""
     if raw.chunked:
         yield from raw.stream(_CHUNK, decode_content=False)
         return
@@ -215,7 +215,7 @@ def _as_it_comes(raw: Any) -> Iterator[bytes]:
 
 
 _TROUBLES = (
-    _DeadlineExceededError,
+    DeadlineExceededError,
     _TooLargeError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -226,7 +226,7 @@ _TROUBLES = (
 
 @contextmanager
 def _noting_trouble() -> Iterator[None]:
-    """Keeps what went wrong while connecting, before urllib3 and requests wrap it several times."""
+    """Keep the error of a failed connection before urllib3 and requests wrap it several times."""
     try:
         yield
     except BaseException as trouble:
@@ -235,7 +235,7 @@ def _noting_trouble() -> Iterator[None]:
 
 
 def _begin_sending(connection: HTTPConnection) -> None:
-    """From here on bytes of the request leave. The socket is told whose limits its reads have to keep."""
+    """Note that bytes of the request leave now, and set on the socket whose limits its reads keep."""
     if connection.sock is None:
         connection.connect()
     exchange, sock = _current.get(), connection.sock
@@ -246,11 +246,11 @@ def _begin_sending(connection: HTTPConnection) -> None:
 
 
 def _dial(host: str, port: int, options: Any) -> socket.socket:
-    """A connected socket. The addresses that were looked at are the ones that are dialled."""
+    """Return a connected socket. It connects to the very addresses that were checked (no DNS rebinding)."""
     exchange = _current.get()
     found = _look_up(host, port, exchange.left())
     if exchange.public_only and not all(is_public(str(entry[4][0])) for entry in found):
-        raise AddressRefused(f"{host} is not on the public internet", sent=False, again=False)
+        raise AddressRefused(f"{host} is not on the public internet", sent=False, retryable=False)
     trouble: OSError = socket.gaierror(f"no address for {host}")
     for family, kind, protocol, _, address in found:
         sock = _PlainSocket(family, kind, protocol)
@@ -262,7 +262,7 @@ def _dial(host: str, port: int, options: Any) -> socket.socket:
         except OSError as refusal:
             sock.close()
             trouble = refusal
-        except _DeadlineExceededError:
+        except DeadlineExceededError:
             sock.close()
             raise
         else:
@@ -271,7 +271,7 @@ def _dial(host: str, port: int, options: Any) -> socket.socket:
 
 
 def _look_up(host: str, port: int, seconds: float) -> list[Any]:
-    """What the name stands for. The system's look-up has no time limit, so it runs beside us."""
+    """Resolve the name in a thread, because the system's resolver has no timeout."""
     outcome: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
 
     def look() -> None:
@@ -302,9 +302,11 @@ def _failure(exchange: Exchange, trouble: BaseException, host: str) -> ExchangeE
         return trouble
     cause = trouble if sent else (exchange.trouble or trouble)
     if isinstance(cause, _TooLargeError):
-        return AnswerTooLarge("the answer was larger than allowed", sent=sent, again=False)
-    if isinstance(cause, _DeadlineExceededError):
-        return ExchangeError("the answer was not complete within the time allowed", sent=sent, again=False)
+        return AnswerTooLarge("the answer was larger than allowed", sent=sent, retryable=False)
+    if isinstance(cause, DeadlineExceededError):
+        return ExchangeError(
+            "the answer was not complete within the time allowed", sent=sent, retryable=False
+        )
     if sent and isinstance(cause, (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError)):
         why = f"{host} did not answer within {exchange.read_timeout:g} s"
     elif sent:

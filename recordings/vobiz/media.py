@@ -107,18 +107,18 @@ class MediaHosts:
 
     @classmethod
     def of(cls, names: Sequence[str], *, api_url: str, local: bool) -> Self:
-        """Trusted are Vobiz's own names, of those that are listed, and the API's host; in local mode all."""
+        """Return the hosts. Trusted are Vobiz's own among those listed, and the API's; in local mode all."""
         listed = frozenset(name for given in names if (name := _bare(given.strip().lower())))
         own = {"vobiz.ai", _bare(plain_address(api_url).host)}
         trusted = {name for name in listed if local or name in own or name.endswith(".vobiz.ai")}
         return cls(listed, frozenset(trusted), local)
 
     def trusts(self, address: Address) -> bool:
-        """Whether the credentials may go there."""
+        """Return whether the credentials may be sent to this host."""
         return _bare(address.host) in self.trusted
 
     def checked(self, url: str, previous: Address | None = None) -> Address:
-        """Where `url` leads, if audio may be fetched from there; else MediaRefusedError, before anything is sent.
+        """Return the address of `url`; raise MediaRefusedError, and send nothing, if it must not be fetched.
 
         `previous`: the address that redirected to it.
         """
@@ -160,7 +160,7 @@ class Media:
             return _write(hop, into, max_bytes)
 
     def open(self, url: str, wanted: str | None, *, max_bytes: int, total: float) -> AudioStream:
-        """The audio at `url`, or of it the range `wanted`, as it comes; see `VobizClient.open_audio`."""
+        """Open the audio at `url`, or the range `wanted` of it; see `VobizClient.open_audio`."""
         deadline = time.monotonic() + total
         adapter = GuardedAdapter()
         try:
@@ -173,10 +173,10 @@ class Media:
     def _open(
         self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int, wanted: str | None = None
     ) -> _Hop:
-        """The answer whose body is the audio. Only until here may a try be repeated: no byte is written yet."""
+        """Return the answer whose body is the audio, after retries. No byte of it is written yet."""
         good = (200,) if wanted is None else (200, 206, _UNSATISFIABLE)
-        patience = self._transport.patience
-        patient_until = min(deadline, time.monotonic() + patience.total)
+        policy = self._transport.retry_policy
+        retry_until = min(deadline, time.monotonic() + policy.total)
         tried = 0
         while True:
             tried += 1
@@ -184,20 +184,20 @@ class Media:
             try:
                 hop = self._follow(adapter, url, deadline, max_bytes, wanted)
             except _FetchError as failed:
-                error, again = failed.error, failed.again
+                error, retryable = failed.error, failed.retryable
             else:
                 if hop.answer.status_code in good:
                     return hop
                 reply = _error_reply(hop, self._transport.credentials.auth_token)
-                error, again = _declined(hop, reply), worth_repeating(reply.status)
-                asked_for = retry_after(reply) if again else None
-            if not again or tried >= patience.tries or not patience.wait(tried, patient_until, asked_for):
+                error, retryable = _declined(hop, reply), worth_repeating(reply.status)
+                asked_for = retry_after(reply) if retryable else None
+            if not retryable or tried >= policy.tries or not policy.wait(tried, retry_until, asked_for):
                 raise error
 
     def _follow(
         self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int, wanted: str | None
     ) -> _Hop:
-        """The first answer that is no redirect."""
+        """Follow redirects and return the first answer that is none."""
         previous: Address | None = None
         for _ in range(MAX_REDIRECTS + 1):
             address = self._hosts.checked(url, previous)
@@ -242,7 +242,7 @@ class Media:
         except ExchangeError as failure:
             raise _FetchError(
                 UnreachableError(f"The audio could not be fetched: {failure.why}.", **where),
-                again=failure.again,
+                retryable=failure.retryable,
             ) from None
         return _Hop(address, trusted, answer, exchange)
 
@@ -261,12 +261,12 @@ class _Hop:
 
 
 class _FetchError(Exception):
-    """No answer came; `again`: another try may bring one."""
+    """No answer came; `retryable`: another try may bring one."""
 
-    def __init__(self, error: VobizError, *, again: bool) -> None:
+    def __init__(self, error: VobizError, *, retryable: bool) -> None:
         super().__init__(str(error))
         self.error = error
-        self.again = again
+        self.retryable = retryable
 
 
 def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
@@ -284,7 +284,7 @@ def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
 
 
 def _claimed(hop: _Hop, max_bytes: int) -> int | None:
-    """The length that the answer promises, if it does; UnexpectedReplyError for one that is not to be read at all."""
+    """Return the Content-Length, if there is one; raise UnexpectedReplyError for an answer that must not be read."""
     headers = hop.answer.headers
     length = headers.get("Content-Length", "").strip()
     claimed = int(length) if _LENGTH.fullmatch(length) else None
@@ -300,7 +300,7 @@ def _claimed(hop: _Hop, max_bytes: int) -> int | None:
 
 
 def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
-    """The body as it comes, in the words of an error where it breaks off."""
+    """Yield the body as it arrives; raise UnreachableError where it breaks off."""
     size = 0
     try:
         with closing(body_of(hop.answer, hop.exchange)) as body:
@@ -316,7 +316,7 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
 
 
 def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:
-    """What came, and which part of the whole it says it is."""
+    """Return the audio stream, and which part of the whole file it says it is."""
     claimed = _claimed(hop, max_bytes)
     status = hop.answer.status_code
     if status == 200:
@@ -341,7 +341,7 @@ def _nothing() -> Generator[bytes, None, None]:
 
 
 def _error_reply(hop: _Hop, secret: str) -> Reply:
-    """An answer that is not the audio, with as much of its body as is needed to say why."""
+    """Return an answer that is not the audio, with as much of its body as an error message needs."""
     hop.exchange.body_cap = _ERROR_BODY_CAP
     headers = {name.lower(): value for name, value in hop.answer.headers.items()}
     body: bytes | None = None
@@ -367,5 +367,5 @@ def _declined(hop: _Hop, reply: Reply) -> VobizError:
 
 
 def _bare(host: str) -> str:
-    """An IPv6 address without the brackets that a URL needs."""
+    """Return an IPv6 address without the brackets that a URL needs."""
     return host.strip("[]")

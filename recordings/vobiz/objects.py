@@ -79,7 +79,7 @@ class RecordingObject:
 
     @classmethod
     def parse(cls, data: object, *, zone: tzinfo) -> Self:
-        """One object; InvalidShapeError without a usable `recording_id`, or with an unusable `call_uuid`.
+        """Parse one object; raise InvalidShapeError without a valid `recording_id`, or with an invalid `call_uuid`.
 
         `zone` reads an `add_time` that names none.
         """
@@ -109,7 +109,7 @@ class RecordingObject:
 
     @classmethod
     def parse_sole(cls, data: object, *, asked: str, zone: tzinfo) -> Self | None:
-        """The one recording a retrieve answers with, flat or in a list's envelope; None if it is empty.
+        """Parse the answer to a retrieve: a recording, flat or in a list's envelope; None if that is empty.
 
         The documents show both shapes. An answer about another recording than `asked` is InvalidShapeError.
         """
@@ -148,7 +148,7 @@ class RecordingPage:
 
     @classmethod
     def parse(cls, data: object, *, zone: tzinfo) -> Self:
-        """The list's envelope: `objects`, and `meta` where there is one."""
+        """Parse the list's envelope: `objects`, and `meta` where there is one."""
         answer = _object(data, "a list of recordings")
         given = answer.get("meta")
         meta: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
@@ -189,7 +189,7 @@ class LiveCall:
 
     @classmethod
     def parse(cls, data: object, *, zone: tzinfo = UTC) -> Self:
-        """One live call. `zone` reads `session_start`, which names none and is UTC in all captures."""
+        """Parse one live call. `zone` reads `session_start`, which names none and is UTC in all captures."""
         row = _object(data, "a live call")
         started = instant(row.get("session_start"), zone=zone)
         return cls(
@@ -212,7 +212,7 @@ class LiveCallList:
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """`{"calls": [id, …]}`; entries that are objects with a `call_uuid` (an older form) count too."""
+        """Parse `{"calls": [id, …]}`; objects with a `call_uuid` (an older form) count as ids too."""
         answer = _object(data, "a list of live calls")
         calls = answer.get("calls")
         if calls is None and "calls" in answer:
@@ -241,7 +241,7 @@ class StartAnswer:
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """The answer to a start; InvalidShapeError if nothing in it says that one was made.
+        """Parse the answer to a start; raise InvalidShapeError if nothing in it says that a recording was made.
 
         An id that is not shaped like one is left out here and kept in `data`.
         """
@@ -273,7 +273,7 @@ class AccountObject:
 
     @classmethod
     def parse(cls, data: object) -> Self:
-        """The account object; a sub-account carries its Auth ID as `id`."""
+        """Parse the account object; a sub-account carries its Auth ID as `id`."""
         row = _object(data, "an account")
         if not row:
             raise InvalidShapeError("The answer is empty.")
@@ -310,7 +310,7 @@ def _url(value: object) -> str | None:
 
 
 def _owner(resource_uri: object) -> str | None:
-    """The account segment of `/v1/Account/MA_X/Recording/<id>/`, if it is readable."""
+    """Return the account segment of `/v1/Account/MA_X/Recording/<id>/`, if it is readable."""
     match = _OWNER.search(resource_uri) if isinstance(resource_uri, str) else None
     return match[1] if match else None
 

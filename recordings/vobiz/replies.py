@@ -55,7 +55,7 @@ class Reply:
         return 200 <= self.status < 300
 
     def document(self) -> Any:
-        """The JSON document as it came. InvalidShapeError if the body is none, is broken, or is nested without end.
+        """Return the JSON document; raise InvalidShapeError if the body is no JSON, is cut, or is nested too deep.
 
         A byte that is not UTF-8 costs one character, not the page. NaN and Infinity are no JSON.
         """
@@ -73,7 +73,7 @@ class Reply:
             raise InvalidShapeError(f"The answer is {kind}.") from None
 
     def mapping(self) -> dict[str, Any]:
-        """The document, cleaned, if it is a JSON object; else an empty one. Never raises."""
+        """Return the document, cleaned, if it is a JSON object; else an empty one. Never raises."""
         try:
             document = clean(self.document())
         except InvalidShapeError:
@@ -81,13 +81,13 @@ class Reply:
         return document if isinstance(document, dict) else {}
 
     def excerpt(self) -> str | None:
-        """The beginning of the body on one line, secrets blotted out; None if there is none."""
+        """Return the beginning of the body on one line, secrets blotted out; None if there is none."""
         if not self.body:
             return None
         return self._fit(self.body[:_LOOKED_AT].decode("utf-8", "replace"), _EXCERPT_LENGTH)
 
     def said(self) -> str | None:
-        """What Vobiz says in the body, in whichever error shape, as one line of at most 300 characters."""
+        """Return the error text of the body, in whichever shape, as one line of at most 300 characters."""
         try:
             document = clean(self.document())
         except InvalidShapeError:
@@ -96,7 +96,7 @@ class Reply:
         return self._fit(": ".join(words), _SAID_LENGTH)
 
     def api_id(self) -> str | None:
-        """Vobiz's id of this request, for its support."""
+        """Return Vobiz's id of this request, for its support."""
         body = self.mapping()
         given = text(body.get("api_id"), 64) or text(body.get("requestId"), 64)
         return None if given is None else self._fit(given, 64)
@@ -117,7 +117,7 @@ class Reply:
 
 
 def holds_error(document: Any) -> bool:
-    """Whether a 2xx body reports a failure: `{"error": …}` with anything in it, or a failing `status`."""
+    """Return whether a 2xx body reports a failure: a non-empty `error`, or a failing `status`."""
     if not isinstance(document, Mapping):
         return False
     if document.get("error"):
@@ -126,7 +126,7 @@ def holds_error(document: Any) -> bool:
 
 
 def refusal(reply: Reply, doing: str, where: Where) -> RefusedError:
-    """The error for an answer that says no. `doing` completes "Vobiz refused to …" and "could not …"."""
+    """Return the error for a refusal. `doing` completes "Vobiz refused to …" and "could not …"."""
     said = reply.said()
     tail = f": {said.rstrip('.')}." if said else "."
     match reply.status:
@@ -156,7 +156,7 @@ def refusal(reply: Reply, doing: str, where: Where) -> RefusedError:
 
 
 def retry_after(reply: Reply) -> float | None:
-    """Seconds to wait before the next try: the Retry-After header (seconds or a date), or `retryAfter`."""
+    """Return the seconds until the next try: the Retry-After header (seconds or a date), or `retryAfter`."""
     given = reply.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(given):
         return float(given)
@@ -168,7 +168,7 @@ def retry_after(reply: Reply) -> float | None:
 
 
 def named(status: int) -> str:
-    """`503 Service Unavailable`."""
+    """Return the status with its phrase: `503 Service Unavailable`."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -189,7 +189,7 @@ def _is_gateway(body: Mapping[str, Any]) -> bool:
 
 
 def _words(document: Any) -> Iterator[str]:
-    """The texts of an error body, the most telling key first."""
+    """Return the texts of an error body, the most telling key first."""
     if isinstance(document, str):
         yield document
     if isinstance(document, list):
@@ -220,7 +220,7 @@ def _field_list(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _field_words(entry: Any) -> Iterator[str]:
-    """One entry of a list of errors by field: `{"field": "time_limit", "message": "too large"}`."""
+    """Return one entry of an error list: `{"field": "time_limit", "message": "too large"}` as text."""
     if isinstance(entry, Mapping):
         words = (text(entry.get(key)) for key in ("field", "message", "msg", "error"))
         line = " ".join(word for word in words if word is not None)
@@ -231,7 +231,7 @@ def _field_words(entry: Any) -> Iterator[str]:
 
 
 def _retry_after_in(body: Any) -> float | None:
-    """`retryAfter`, wherever the error body holds it: on top, in `error` or in its `details`."""
+    """Return `retryAfter` from the error body: at the top level, in `error` or in its `details`."""
     while isinstance(body, Mapping):
         for key in ("retryAfter", "retry_after"):
             given = text(body.get(key))

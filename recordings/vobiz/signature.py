@@ -68,7 +68,7 @@ class Verdict:
 
 
 def base_of(url: str) -> str:
-    """The part of a callback URL that is signed: `scheme://host[:port]/path`.
+    """Return the part of a callback URL that is signed: `scheme://host[:port]/path`.
 
     Query, fragment and userinfo go; nothing else is touched: slashes, percent-escapes, letter case and an
     explicit port stay as given, since Vobiz signs the text it was given.
@@ -82,19 +82,19 @@ def base_of(url: str) -> str:
 
 
 def sign_v2(token: str, base: str, nonce: str) -> str:
-    """The V2 (or, with the parent's token, MA-V2) signature: 44 characters of Base64."""
+    """Return the V2 (or, with the parent's token, MA-V2) signature: 44 characters of Base64."""
     return _sign(token, base + nonce)
 
 
 def sign_v3(token: str, base: str, nonce: str) -> str:
-    """The V3 (or, with the parent's token, MA-V3) signature: 44 characters of Base64."""
+    """Return the V3 (or, with the parent's token, MA-V3) signature: 44 characters of Base64."""
     return _sign(token, f"{base}.{nonce}")
 
 
 def signed_headers(
     base: str, *, token: str, parent_token: str | None, nonce_v2: str, nonce_v3: str
 ) -> dict[str, str]:
-    """All signature headers of one delivery, as Vobiz sends them.
+    """Return all signature headers of one delivery, as Vobiz sends them.
 
     A main account has no parent; its MA signatures are there all the same, made with its own token.
     """
@@ -143,7 +143,7 @@ def _sign(token: str, signed_text: str) -> str:
 
 
 def _fold(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers under lower-case names; a name given twice becomes a comma list, as HTTP has it."""
+    """Return the headers under lower-case names; a repeated name becomes a comma list, as HTTP has it."""
     folded: dict[str, str] = {}
     for name, value in headers.items():
         key = str(name).lower()
@@ -153,7 +153,7 @@ def _fold(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _candidates(value: str) -> Iterator[bytes]:
-    """The well-formed signatures of a header: exactly 44 characters, as Base64 writes 32 bytes."""
+    """Return the well-formed signatures of a header: 44 characters each, Base64 of 32 bytes."""
     for part in value.split(",", _CANDIDATES)[:_CANDIDATES]:
         candidate = part.strip(" \t")
         if _SIGNATURE.fullmatch(candidate):

@@ -54,8 +54,8 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for Vobiz: `tries` of a read, `total` seconds for all of them together.
+class RetryPolicy:
+    """How often a read is tried: at most `tries` requests, and `total` seconds for all of them together.
 
     Between tries: `backoff` seconds, doubled each time, or what Vobiz asks for up to 30 s.
     """
@@ -76,12 +76,12 @@ class Patience:
         return True
 
 
-BACKGROUND = Patience(5, 60.0)
-WAITING = Patience(2, 10.0)  # somebody is looking at a page that does not come
+BACKGROUND = RetryPolicy(5, 60.0)
+INTERACTIVE = RetryPolicy(2, 10.0)  # somebody is looking at a page that does not come
 
 
 def worth_repeating(status: int) -> bool:
-    """Whether an answer with this status may be another one in a moment: 408, 429 and 5xx."""
+    """Return whether the request is worth a retry after this status: 408, 429 and 5xx."""
     return status in _TRIED_AGAIN or status >= 500
 
 
@@ -102,7 +102,7 @@ class Route(Enum):
         self.doing = doing
 
     def path(self, ids: Mapping[str, str]) -> str:
-        """The path with its ids. BadId unless each is shaped like an id: none can become another path."""
+        """Return the path with its ids; raise BadId unless each is shaped like an id, so none changes the path."""
         return self.template.format_map({name: quote(checked_id(id_), safe="") for name, id_ in ids.items()})
 
 
@@ -117,9 +117,9 @@ class Transport:
         local: bool,
         connect_timeout: float,
         read_timeout: float,
-        patience: Patience,
+        retry_policy: RetryPolicy,
     ) -> None:
-        """Times in seconds. NotConnectedError if the credentials or the address cannot be used at all."""
+        """Raise NotConnectedError if the credentials or the address cannot be used. Timeouts are in seconds."""
         try:
             self.api_url = checked_api_url(api_url, local=local)
             checked_id(credentials.auth_id)
@@ -134,7 +134,7 @@ class Transport:
         self.credentials = credentials
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
-        self.patience = patience
+        self.retry_policy = retry_policy
         self._adapter = GuardedAdapter()
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class Transport:
         self._adapter.close()
 
     def secret_headers(self) -> dict[str, str]:
-        """The two headers that open the account. Made anew for each request that may carry them."""
+        """Return the two authentication headers, for a request that may carry them."""
         return {"X-Auth-ID": self.credentials.auth_id, "X-Auth-Token": self.credentials.auth_token}
 
     def read(
@@ -153,9 +153,9 @@ class Transport:
         query: Mapping[str, str | int] | None = None,
         **ids: str,
     ) -> Parsed:
-        """Ask for something, as often as patience allows, and have its JSON document parsed."""
+        """Ask for something, as often as the retry policy allows, and have its JSON document parsed."""
         asked = self._asked(route, ids, query, None)
-        reply = self._make(asked, self._adapter, self.patience.tries)
+        reply = self._make(asked, self._adapter, self.retry_policy.tries)
         try:
             document = reply.document()
             if holds_error(document):
@@ -213,8 +213,8 @@ class Transport:
         return _Asked(route, request, urlsplit(url).path, (self.credentials.auth_token,))
 
     def _make(self, asked: _Asked, adapter: GuardedAdapter, tries: int) -> Reply:
-        """The first 2xx answer within `tries` and the total deadline; else raises what went wrong last."""
-        deadline = time.monotonic() + self.patience.total
+        """Return the first 2xx answer within `tries` and the total deadline; else raise the last error."""
+        deadline = time.monotonic() + self.retry_policy.total
         tried = 0
         doubt = False  # whether an earlier try of a write may have had its effect
         while True:
@@ -224,22 +224,22 @@ class Transport:
             try:
                 reply = self._exchange(asked, adapter, deadline)
             except ExchangeError as failure:
-                error, again = _unanswered(asked, failure, in_doubt=doubt), failure.again
+                error, retryable = _unanswered(asked, failure, in_doubt=doubt), failure.retryable
             else:
                 if reply.succeeded:
                     return reply
-                error, again = _declined(asked, reply, in_doubt=doubt), worth_repeating(reply.status)
-                asked_for = retry_after(reply) if again else None
+                error, retryable = _declined(asked, reply, in_doubt=doubt), worth_repeating(reply.status)
+                asked_for = retry_after(reply) if retryable else None
             doubt = doubt or isinstance(error, OutcomeUnknownError)
-            if not again or tried >= tries or not self.patience.wait(tried, deadline, asked_for):
+            if not retryable or tried >= tries or not self.retry_policy.wait(tried, deadline, asked_for):
                 raise error
 
     def exchange_until(self, deadline: float, *, body_cap: int, public_only: bool = False) -> Exchange:
-        """The limits for one request. `deadline` on time.monotonic(), `body_cap` in bytes."""
+        """Return the limits for one request. `deadline` on time.monotonic(), `body_cap` in bytes."""
         return Exchange(deadline, self.connect_timeout, self.read_timeout, body_cap, public_only)
 
     def _exchange(self, asked: _Asked, adapter: GuardedAdapter, deadline: float) -> Reply:
-        """One request and its answer. ExchangeError if there is no status, or a success without its body."""
+        """Send one request; raise ExchangeError if no status came, or a success without its body."""
         exchange = self.exchange_until(deadline, body_cap=API_BODY_CAP)
         answer = adapter.exchange(asked.request, exchange)
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -282,7 +282,7 @@ class _Asked:
 
 
 def _unanswered(asked: _Asked, failure: ExchangeError, *, in_doubt: bool) -> VobizError:
-    """No answer: for a write, what matters is whether anything of it left."""
+    """Return the error for a missing answer. For a write it matters whether any byte left."""
     if isinstance(failure, AnswerTooLarge) and not asked.writes:
         return _not_understood(asked, None, f"{failure.why[0].upper()}{failure.why[1:]}.")
     if not asked.writes:
@@ -297,7 +297,7 @@ def _unanswered(asked: _Asked, failure: ExchangeError, *, in_doubt: bool) -> Vob
 
 
 def _declined(asked: _Asked, reply: Reply, *, in_doubt: bool) -> VobizError:
-    """An answer that is no success."""
+    """Return the error for an answer that is no success."""
     said = reply.said()
     told = named(reply.status) + (f" ({said})" if said else "")
     if 400 <= reply.status < 500:
@@ -331,7 +331,7 @@ def _not_understood(asked: _Asked, reply: Reply | None, problem: str) -> Unexpec
 
 
 def _note_deprecation(asked: _Asked, headers: Mapping[str, str]) -> None:
-    """Vobiz announces the end of a route in these two headers (Vobiz docs: "Versioning")."""
+    """Log that Vobiz announces the end of a route in these two headers (Vobiz docs: "Versioning")."""
     for name in ("deprecation", "sunset"):
         if name in headers:
             log.warning(

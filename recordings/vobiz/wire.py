@@ -52,7 +52,7 @@ class BadId(InvalidShapeError):
 
 
 def checked_id(value: object) -> str:
-    """`value` itself, if it is an id by its shape: 4 to 64 of A-Z, a-z, 0-9, _ and -; else BadId."""
+    """Return `value` if it is shaped like an id (4 to 64 of A-Z, a-z, 0-9, _ and -); else raise BadId."""
     if isinstance(value, str) and ID_SHAPE.fullmatch(value) and value.lower() not in _FORBIDDEN_IDS:
         return value
     shown = text(value, 80)
@@ -62,18 +62,18 @@ def checked_id(value: object) -> str:
 
 
 def storable(value: str) -> str:
-    """`value` with NUL and lone surrogates, which no database takes, as U+FFFD."""
+    """Replace NUL and lone surrogates, which no database accepts, with U+FFFD."""
     return _NOT_STORABLE.sub(_REPLACEMENT, value)
 
 
 def one_line(value: str) -> str:
-    """`value` fit to be shown inside a sentence: one line, no control or direction-changing characters."""
+    """Return `value` for use in a sentence: one line, without control or direction-changing characters."""
     printable = "".join(char if char.isprintable() else " " for char in storable(value))
     return " ".join(printable.split())
 
 
 def text(value: object, limit: int | None = None) -> str | None:
-    """A text from outside; None where there is none (null, "", only blanks, a list or an object).
+    """Return a text from outside; None where there is none (null, "", only blanks, a list or an object).
 
     A number is taken as the text it is written as. Longer than `limit` characters: cut there.
     """
@@ -90,13 +90,13 @@ def text(value: object, limit: int | None = None) -> str | None:
 
 
 def lower(value: object, limit: int | None = None) -> str | None:
-    """A word of an open set (`mp3`, `call`, `trunk` …) in lower case; None where there is none."""
+    """Return a word of an open set (`mp3`, `call`, `trunk` …) in lower case; None where there is none."""
     word = text(value)
     return None if word is None else word.strip().lower()[:limit]
 
 
 def millis(value: object) -> int | None:
-    """Milliseconds, whole: `"10080.00000"`, `10080` and `10080.0` are 10080; -1, null and junk are None.
+    """Return whole milliseconds: `"10080.00000"`, `10080` and `10080.0` are 10080; -1, null, junk are None.
 
     Vobiz documents a number and sends a text with five decimals. -1 is its "not known yet".
     """
@@ -108,7 +108,7 @@ def millis(value: object) -> int | None:
 
 
 def epoch_ms(value: object) -> datetime | None:
-    """A time given in milliseconds since 1970, as an aware UTC instant; 0, -1, null and junk are None."""
+    """Return the UTC instant of milliseconds since 1970; 0, -1, null and junk are None."""
     count = millis(value)
     if count is None or count > (_LATEST - _EPOCH) // timedelta(milliseconds=1):
         return None
@@ -116,7 +116,7 @@ def epoch_ms(value: object) -> datetime | None:
 
 
 def whole(value: object) -> int | None:
-    """A count (seconds, days, rows) from 0 to 2147483647, given as number or text; a fraction is None."""
+    """Return a count from 0 to 2147483647, given as number or text; a fraction is None."""
     number = _number(value)
     if number is None or number > _MAX_WHOLE or number != number.to_integral_value():
         return None
@@ -124,7 +124,7 @@ def whole(value: object) -> int | None:
 
 
 def money(value: object) -> Decimal | None:
-    """An amount or a rate, exact: 0 or more, below 10**9, at most 12 decimals. The currency is not in it."""
+    """Return an exact amount or rate: 0 or more, below 10**9, at most 12 decimals; without its currency."""
     return _decimal(value, _AMOUNT)
 
 
@@ -141,7 +141,7 @@ class Instant:
 
 
 def instant(value: object, *, zone: tzinfo) -> Instant | None:
-    """The instant a text names; None if it names none. A text without a zone is read in `zone`.
+    """Return the instant a text names, else None. A text without a zone is read in `zone`.
 
     Seen from Vobiz: `2025-11-06 13:49:10.751756+00:00`, the same with `T` and `Z`, other offsets, five-digit
     and missing fractions, and no zone at all.
@@ -169,7 +169,7 @@ def instant(value: object, *, zone: tzinfo) -> Instant | None:
 
 
 def clean(value: Any) -> Any:
-    """A JSON value that any database stores: texts storable, no NaN or infinity, no endless depth.
+    """Return a JSON value that any database stores: no NUL, NaN or infinity, and limited depth.
 
     Numbers that are not finite become None; integers beyond 64 bits become text; what lies deeper than
     40 levels becomes "…".
@@ -205,7 +205,7 @@ def _number(value: object) -> Decimal | None:
 
 
 def _decimal(value: object, shape: re.Pattern[str]) -> Decimal | None:
-    """`value` as an exact decimal, if its plain writing matches `shape`."""
+    """Return `value` as an exact decimal, if its plain notation matches `shape`."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from recordings.vobiz.client import Credentials, Patience, VobizClient
+from recordings.vobiz.client import Credentials, RetryPolicy, VobizClient
 from tests.vobiz.wire_server import WireServer
 
 TOKEN = "a-secret-token-0123456789"
-QUICK = Patience(tries=3, total=5.0, backoff=0.01)
+QUICK = RetryPolicy(tries=3, total=5.0, backoff=0.01)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def client_of(url: str, **changes: Any) -> VobizClient:
         "local": True,
         "connect_timeout": 2.0,
         "read_timeout": 2.0,
-        "patience": QUICK,
+        "retry_policy": QUICK,
     }
     return VobizClient(Credentials("MA_TESTMAIN", TOKEN), **(options | changes))
 

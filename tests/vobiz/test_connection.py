@@ -121,7 +121,7 @@ def test_an_answer_larger_than_the_cap_is_cut_off(
     server.answers(answer)  # type: ignore[arg-type]
     failed = failure(adapter, server.url, limits(30))
     assert isinstance(failed, AnswerTooLarge)
-    assert not failed.again
+    assert not failed.retryable
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(
     failed = failure(adapter, server.url, limits())
     assert failed.why == "the connection to 127.0.0.1 broke before the answer was complete"
     assert failed.sent
-    assert failed.again
+    assert failed.retryable
 
 
 def test_a_compressed_answer_is_not_unpacked(server: WireServer, adapter: GuardedAdapter) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recordings.vobiz.client import Download, Patience, VobizClient
+from recordings.vobiz.client import Download, RetryPolicy, VobizClient
 from recordings.vobiz.errors import (
     AuthenticationError,
     MediaRefusedError,
@@ -40,7 +40,7 @@ def production_client(*, media_hosts: list[str] | None = None) -> VobizClient:
         local=False,
         media_hosts=MEDIA_HOSTS if media_hosts is None else media_hosts,
         connect_timeout=0.5,
-        patience=Patience(1, 2.0),
+        retry_policy=RetryPolicy(1, 2.0),
     )
 
 
@@ -327,7 +327,7 @@ def test_a_host_that_is_not_trusted_is_asked_without_the_credentials(
         local=True,
         connect_timeout=2.0,
         read_timeout=2.0,
-        patience=Patience(1, 5.0),
+        retry_policy=RetryPolicy(1, 5.0),
     )
     media, into = Media(transport, hosts), io.BytesIO()
     media.download(f"{server.url}/a.mp3", into, max_bytes=10**6, total=5.0)

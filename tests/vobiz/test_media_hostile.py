@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from recordings.vobiz.client import Patience, VobizClient
+from recordings.vobiz.client import RetryPolicy, VobizClient
 from recordings.vobiz.connection import GuardedAdapter
 from recordings.vobiz.errors import MediaRefusedError, UnexpectedReplyError, VobizError
 from recordings.vobiz.media import Media, MediaHosts
@@ -44,7 +44,7 @@ def media(server: WireServer) -> Media:
         local=True,
         connect_timeout=2.0,
         read_timeout=2.0,
-        patience=Patience(1, 5.0),
+        retry_policy=RetryPolicy(1, 5.0),
     )
     return Media(transport, hosts)
 
@@ -184,8 +184,8 @@ def test_an_address_that_two_readers_read_in_two_ways_is_not_asked_nor_led_to(
     server: WireServer, url: str
 ) -> None:
     hosts = ["127.0.0.1", "media.vobiz.ai", "evil.example"]
-    one_try = Patience(1, 2.0)
-    with client_of(server.url, media_hosts=hosts, patience=one_try, connect_timeout=0.5) as client:
+    one_try = RetryPolicy(1, 2.0)
+    with client_of(server.url, media_hosts=hosts, retry_policy=one_try, connect_timeout=0.5) as client:
         with pytest.raises(MediaRefusedError):
             client.download(url, io.BytesIO())
         assert server.asked == []

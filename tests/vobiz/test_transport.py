@@ -21,7 +21,7 @@ from recordings.vobiz.errors import (
     UnreachableError,
     VobizError,
 )
-from recordings.vobiz.transport import Credentials, Patience, Route
+from recordings.vobiz.transport import Credentials, RetryPolicy, Route
 from recordings.vobiz.wire import BadId
 from tests.ports import free_ports
 from tests.vobiz.conftest import QUICK, TOKEN, client_of
@@ -202,7 +202,7 @@ def test_a_read_ends_after_its_tries_in_the_error_that_came_last(
 def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(hangs)
     with (
-        client_of(server.url, read_timeout=0.2, patience=Patience(100, 1.5, 0.01)) as client,
+        client_of(server.url, read_timeout=0.2, retry_policy=RetryPolicy(100, 1.5, 0.01)) as client,
         pytest.raises(UnreachableError),
     ):
         client.list_live_calls()
@@ -211,7 +211,7 @@ def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> N
 
 def test_a_read_that_drips_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(drips(b"HTTP/1.1 200 OK\r\n\r\n"))
-    with client_of(server.url, patience=Patience(5, 0.5)) as client, pytest.raises(UnreachableError):
+    with client_of(server.url, retry_policy=RetryPolicy(5, 0.5)) as client, pytest.raises(UnreachableError):
         client.list_live_calls()
     assert len(server.asked) == 1
 
@@ -259,7 +259,7 @@ def test_a_wait_of_more_than_half_a_minute_or_than_is_left_is_not_made(
 ) -> None:
     server.answers(says({}, 429, {"Retry-After": seconds}))
     with (
-        client_of(server.url, patience=Patience(5, total)) as client,
+        client_of(server.url, retry_policy=RetryPolicy(5, total)) as client,
         pytest.raises(RateLimitError, match=f"Try again in {seconds} s") as refused,
     ):
         client.list_live_calls()

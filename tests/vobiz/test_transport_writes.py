@@ -17,7 +17,7 @@ from recordings.vobiz.errors import (
     UnreachableError,
     VobizError,
 )
-from recordings.vobiz.transport import Patience
+from recordings.vobiz.transport import RetryPolicy
 from tests.ports import free_ports
 from tests.vobiz.conftest import client_of
 from tests.vobiz.payloads import payload
@@ -99,7 +99,7 @@ def test_a_start_whose_answer_is_lost_or_unreadable_may_have_happened_and_is_nev
 ) -> None:
     server.answers(answer)
     with (
-        client_of(server.url, read_timeout=0.2, patience=Patience(5, 0.5, 0.01)) as client,
+        client_of(server.url, read_timeout=0.2, retry_policy=RetryPolicy(5, 0.5, 0.01)) as client,
         pytest.raises(OutcomeUnknownError, match=r"It may have happened\.$") as failed,
     ):
         start(client)

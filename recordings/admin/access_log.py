@@ -20,10 +20,10 @@ from recordings.admin.base import ReadOnlyAdmin, may
 from recordings.admin.dates import DateFilter
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import AccountFilter
-from recordings.admin.finding import IDENTIFIER
 from recordings.admin.recording_history import accessed_badge
 from recordings.admin.taking_out import CsvPages
 from recordings.models import AccessEvent, Account, Recording
+from recordings.search.query import IDENTIFIER
 
 LONGEST_KEY = 18  # figures; what every database takes for a primary key
 MOST_FOUND = 200  # people or recordings that one search term may mean
@@ -137,9 +137,7 @@ class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
         people = User.objects.filter(username__icontains=term).values_list("pk", flat=True)
         found = Q(username=term) | Q(user_pk__in=list(people[:MOST_FOUND]))
         if IDENTIFIER.fullmatch(term):
-            ids = Recording.objects.filter(recording_id__startswith=term).values_list(
-                "recording_id", flat=True
-            )
+            ids = Recording.objects.filter(recording_id__begins=term).values_list("recording_id", flat=True)
             found |= Q(recording_id__in=[term, *ids[:MOST_FOUND]])
         return queryset.filter(found)
 

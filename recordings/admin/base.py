@@ -28,9 +28,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from recordings.admin.access import note_access
+from recordings.admin.finding import AS, ListSearch, read_search
 from recordings.admin.whose import sees_many
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
+from recordings.search import Reading
 
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 LIST_SCRIPT = Script("recordings/list.js", defer=True)
@@ -94,6 +96,8 @@ else:
 class PortalChangeList(ChangeList):
     """A list that does not fetch what it does not show, under its plain name."""
 
+    search: ListSearch | None = None
+
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         if not self.is_popup:
@@ -103,9 +107,18 @@ class PortalChangeList(ChangeList):
         """The page's rows; how many there are in all is only counted where it is the same number."""
         super().get_results(request)
         owner: Any = self.model_admin
+        if self.query and owner.readings:
+            self.search = read_search(request, self.query, owner.readings)
         owner.on_page(self.result_list)
+        owner.on_found(request, self.search, self.result_list)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The filters alone: how the search is to be read is none."""
+        lookups = super().get_filters_params(params)
+        lookups.pop(AS, None)
+        return lookups
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """The order that a filter asks for by an annotation `list_order`, else the usual one."""
@@ -127,6 +140,7 @@ class PortalAdmin(_Base):
     list_per_page = 100
     sortable_by = ()  # each order has its index; a click on a heading must not sort a million
     list_deferred: tuple[str, ...] = ()
+    readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 
     @property
@@ -181,10 +195,18 @@ class PortalAdmin(_Base):
     ) -> tuple[QuerySet[Any], bool]:
         """A search of bounded length, by `find`."""
         term = search_term.strip()[:LONGEST_TERM]
-        return (self.find(queryset, term) if term else queryset), False
+        if not term:
+            return queryset, False
+        if not self.readings:
+            return self.find(queryset, term), False
+        return self.find_read(queryset, read_search(request, term, self.readings)), False
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """The rows that `term` finds. Without a meaning here, none."""
+        """Return the rows that `term` finds: for lists of few rows, and of what leads to no recording."""
+        return queryset.none()
+
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """Return the rows that a search finds, read as `search.reading` says: for lists with `readings`."""
         return queryset.none()
 
     def get_object(
@@ -208,6 +230,9 @@ class PortalAdmin(_Base):
 
     def on_page(self, rows: Any) -> None:
         """What is to be known of a page's rows together, before they are drawn."""
+
+    def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
+        """Add to a page's rows what the search found in each."""
 
     # Permissions
 

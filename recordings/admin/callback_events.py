@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -21,12 +21,13 @@ from recordings.admin.batches import in_batches
 from recordings.admin.dates import ReceivedDateFilter
 from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
 from recordings.admin.filters import AccountFilter, UnsignedFilter, WithoutEffectFilter
-from recordings.admin.finding import number_or_id
+from recordings.admin.finding import ListSearch
 from recordings.admin.taking_out import CsvPages
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import AccessAction, EventKind, EventOutcome, Scheme, Trust
 from recordings.models import CallbackEvent, Recording
+from recordings.search import Reading, find_of_recordings
 
 MOST_AT_ONCE = 200
 HEAVY = ("payload", "raw_body")  # columns: a body that could not be read may be megabytes
@@ -71,7 +72,8 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
     list_select_related = ("account", "recording__call")
     list_deferred = (*HEAVY, "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
-    search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    readings = (Reading.NUMBER, Reading.ID, Reading.NAME)
+    search_help_text = gettext_lazy("Number in any spelling, name, call ID or recording ID")
     actions = ("process_selected", "mark_seen")
     empty_words = gettext_lazy(
         "No callback has come yet. Recordings started here name this portal to Vobiz by themselves; for call flows, "
@@ -84,10 +86,10 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
         return rows
 
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By the recording's number, call UUID or id."""
-        of_recording = number_or_id(term, call="recording__call__", recording="recording__")
-        return queryset.filter(of_recording & Q(sees_recording=True))
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """By the number or id of a recording that the reader sees."""
+        seen = queryset.filter(sees_recording=True)
+        return find_of_recordings(seen, search.query, search.reading, path="recording__")
 
     def has_process_permission(self, request: HttpRequest) -> bool:
         """What the action below asks for."""

@@ -18,11 +18,12 @@ from recordings.admin.base import ReadOnlyAdmin, may
 from recordings.admin.dates import DateFilter
 from recordings.admin.facts import Fact, Section, as_said
 from recordings.admin.filters import AccountFilter
-from recordings.admin.finding import number_or_id
+from recordings.admin.finding import EVERY_READING, ListSearch
 from recordings.admin.live_calls import LivePages
 from recordings.admin.taking_out import CsvPages
 from recordings.choices import CallState
 from recordings.models import Call, Recording
+from recordings.search import find_calls
 
 
 @admin.register(Call)
@@ -38,7 +39,8 @@ class CallAdmin(LivePages, CsvPages, ReadOnlyAdmin):
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
     search_fields = ("call_uuid",)
-    search_help_text = gettext_lazy("A number in any spelling, or a call UUID")
+    readings = EVERY_READING
+    search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     list_words = gettext_lazy(
         "Calls seen live here, and calls with a recording; not every call of the account."
     )
@@ -54,9 +56,10 @@ class CallAdmin(LivePages, CsvPages, ReadOnlyAdmin):
         rows: QuerySet[Any] = super().get_queryset(request).annotate(recording_count=n)
         return rows
 
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By number or call UUID."""
-        return queryset.filter(number_or_id(term, call="", recording=None))
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """By its own facts and by those of its recordings."""
+        found = find_calls(queryset, search.query, search.reading)
+        return found.rows.order_by(*found.order)
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, call: Any) -> SafeString:

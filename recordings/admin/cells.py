@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import dateformat, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,6 +20,7 @@ from recordings.admin import shown
 from recordings.choices import RecordingStatus, TranscriptionStatus
 from recordings.models import Account, Call, Recording, SyncRun, Transcription
 from recordings.overview import soon
+from recordings.search import Part
 
 NOTHING = format_html(
     '<span class="portal-none">{}</span>', shown.NONE
@@ -161,6 +162,13 @@ def found(run: SyncRun) -> SafeString:
 def named(name: object, value: object) -> SafeString:
     """A value that says what it is by its column's heading; in two lines, where there is none, by its name."""
     return format_html("<small>{} </small>{}", name, value)
+
+
+def snippet(parts: Iterable[Part]) -> SafeString:
+    """The words of a transcript that a search found, the matching ones marked; nothing where there are none."""
+    pieces = (format_html("<mark>{}</mark>", part.text) if part.matches else part.text for part in parts)
+    marked = format_html_join("", "{}", ((piece,) for piece in pieces))
+    return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
 
 
 def mark_shared_calls(rows: Iterable[Any]) -> None:

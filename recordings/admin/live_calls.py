@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from recordings import control, live
 from recordings.admin import shown
 from recordings.admin.base import BOTH, LONGEST_TERM, may, page
-from recordings.admin.finding import number_or_id
 from recordings.admin.live_rows import keys, live_row, running_of, started_here
 from recordings.admin.start_pages import StartPages
 from recordings.admin.stopping import stop_all_words
@@ -24,6 +23,7 @@ from recordings.choices import CallState, RecordingStatus
 from recordings.control import StopOutcome
 from recordings.forms import StopAllForm
 from recordings.models import Account, Call, Recording
+from recordings.search import Reading, find_calls, parse_query
 
 MOST_CALLS = 500
 EVERY = 5  # seconds between two looks of a page that is looked at
@@ -127,7 +127,9 @@ def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> A
         .order_by("started_at", "pk")
     )
     if term:
-        calls = calls.filter(number_or_id(term, call="", recording=None))
+        query = parse_query(term)
+        offered = query.offered((Reading.NUMBER, Reading.ID, Reading.NAME))
+        calls = find_calls(calls, query, offered[0] if offered else None).rows
     if only_recorded:
         calls = calls.filter(Exists(Recording.objects.open().filter(call=OuterRef("pk"))))
     return calls

@@ -33,7 +33,7 @@ from recordings.admin.filters import (
     SilentFilter,
     TranscriptFilter,
 )
-from recordings.admin.finding import number_or_id
+from recordings.admin.finding import EVERY_READING, ListSearch, snippets_of
 from recordings.admin.live_rows import at_row, focus_on
 from recordings.admin.player import player
 from recordings.admin.recording_history import history, strip
@@ -42,6 +42,7 @@ from recordings.admin.stopping import asked_before, stop_words
 from recordings.admin.taking_out import ZipPages
 from recordings.admin.whose import sees_many
 from recordings.models import Recording, Transcription
+from recordings.search import find_recordings
 
 
 @admin.register(Recording)
@@ -67,15 +68,23 @@ class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")
     search_fields = ("recording_id",)
-    search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    readings = EVERY_READING
+    search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
     empty_words = gettext_lazy(
         "No recording is known here yet. They come by recording a live call, through callbacks, and by a sync."
     )
 
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By number, call UUID or recording id."""
-        return queryset.filter(number_or_id(term, call="call__", recording=""))
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """By number, id, name or words, the newest first unless a filter brings an order."""
+        found = find_recordings(queryset, search.query, search.reading)
+        return found.rows if "list_order" in queryset.query.annotations else found.rows.order_by(*found.order)
+
+    def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
+        """With the words that were found in each transcript."""
+        found = snippets_of(request, search, rows) if search is not None else {}
+        for row in rows:
+            row.snippet = found.get(row.pk, ())
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Any) -> str | SafeString:
@@ -84,14 +93,15 @@ class RecordingAdmin(ZipPages, ArchivePages, AtRiskPages, AudioPages):
         return format_html("{}{}", at, cells.bar(recording.shared))
 
     @admin.display(description=gettext_lazy("from → to"))
-    def numbers(self, recording: Recording) -> SafeString:
-        """Who spoke."""
-        return cells.from_to(recording.call)
+    def numbers(self, recording: Any) -> SafeString:
+        """Who spoke, and the words that the search found."""
+        return format_html("{}{}", cells.from_to(recording.call), cells.snippet(recording.snippet))
 
     @admin.display(description=gettext_lazy("from → to"))
-    def parties(self, recording: Recording) -> SafeString:
-        """Who spoke, and in which account."""
-        return cells.from_to_of(recording.call, recording.account)
+    def parties(self, recording: Any) -> SafeString:
+        """Who spoke, and in which account; and the words that the search found."""
+        whose = cells.from_to_of(recording.call, recording.account)
+        return format_html("{}{}", whose, cells.snippet(recording.snippet))
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, recording: Recording) -> str | SafeString:

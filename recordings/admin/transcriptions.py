@@ -18,11 +18,12 @@ from recordings.admin.base import WRITE, ReadOnlyAdmin, page
 from recordings.admin.dates import OfRecordingDateFilter
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import RecordingAccountFilter
-from recordings.admin.finding import number_or_id
+from recordings.admin.finding import EVERY_READING, ListSearch
 from recordings.admin.recording_page import opened, transcript
 from recordings.admin.taking_out import TranscriptionCsv
 from recordings.choices import AccessAction, TranscriptionStatus
 from recordings.models import Transcription
+from recordings.search import find_of_recordings
 
 
 @admin.register(Transcription)
@@ -37,14 +38,15 @@ class TranscriptionAdmin(TranscriptionCsv, ReadOnlyAdmin):
     list_select_related = ("recording__account", "recording__call")
     list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
-    search_help_text = gettext_lazy("A number in any spelling, a call UUID, a recording id")
+    readings = EVERY_READING
+    search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     empty_words = gettext_lazy(
         "No transcript yet. Tick Transcribe when you start a recording; the text comes by a callback after its end."
     )
 
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By the recording's number, call UUID or id."""
-        return queryset.filter(number_or_id(term, call="recording__call__", recording="recording__"))
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """By the recording's number, id or name, or by the words."""
+        return find_of_recordings(queryset, search.query, search.reading, path="recording__")
 
     @admin.display(description=gettext_lazy("recorded"))
     def when(self, held: Transcription) -> SafeString:

@@ -5,15 +5,20 @@
 
 from recordings.search.index import after_migrate, rebuild
 from recordings.search.query import Query, Reading, parse_query
-from recordings.search.rows import Found, find_calls, find_recordings
+from recordings.search.rows import Found, find_calls, find_of_recordings, find_recordings, likeliest
+from recordings.search.snippets import Part, snippet
 
 __all__ = [
     "Found",
+    "Part",
     "Query",
     "Reading",
     "after_migrate",
     "find_calls",
+    "find_of_recordings",
     "find_recordings",
+    "likeliest",
     "parse_query",
     "rebuild",
+    "snippet",
 ]

@@ -7,6 +7,7 @@ planner without statistics of our tokens guesses wrongly, so the hits are counte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,12 @@ class Found:
     order: tuple[Any, ...]
 
 
+def likeliest(visible: QuerySet[Any], query: Query, offered: Sequence[Reading]) -> Reading | None:
+    """Return the first reading that finds a visible recording, else the first of all; None where there is none."""
+    found = (one for one in offered if visible.filter(_recordings(visible, query, one)).order_by().exists())
+    return next(found, offered[0]) if offered else None
+
+
 def find_recordings(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Found:
     """Return those recordings that the query, read so, finds. None: nothing can be found.
 
@@ -48,8 +55,19 @@ def find_recordings(rows: QuerySet[Any], query: Query, reading: Reading | None) 
     """
     if reading is None:
         return Found(rows.none(), None, ("-happened_at", "-pk"))
-    hits = _recordings(rows, query, reading)
-    return _in_order(rows, hits, reading)
+    return _in_order(rows, _recordings(rows, query, reading), reading)
+
+
+def find_of_recordings(
+    rows: QuerySet[Any], query: Query, reading: Reading | None, *, path: str
+) -> QuerySet[Any]:
+    """Return those rows whose recording the query, read so, finds, in their own order.
+
+    For lists of what belongs to recordings: transcripts, callbacks. `path` leads to the recording: `recording__`.
+    """
+    if reading is None:
+        return rows.none()
+    return rows.filter(_recordings(Recording.objects.all(), query, reading, path))
 
 
 def find_calls(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Found:
@@ -72,20 +90,21 @@ def find_calls(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Fo
     return _in_order(rows, hits, reading)
 
 
-def _recordings(rows: QuerySet[Any], query: Query, reading: Reading) -> Q:
+def _recordings(of: QuerySet[Any], query: Query, reading: Reading, path: str = "") -> Q:
     match reading:
         case Reading.NUMBER:
-            return _any_digits("call__pk", query)
+            return _any_digits(f"{path}call__pk", query)
         case Reading.WORDS:
-            return Q(pk__has_words=_words(query))
+            return Q(**{f"{path}pk__has_words": _words(query)})
         case Reading.NAME:
-            of_calls = Q(call__pk__has_name=Name(query.name, query.side))
-            return of_calls if query.side else of_calls | Q(pk__in_conference=Name(query.name))
+            of_calls = Q(**{f"{path}call__pk__has_name": Name(query.name, query.side)})
+            in_conference = Q(**{f"{path}pk__in_conference": Name(query.name)})
+            return of_calls if query.side else of_calls | in_conference
         case Reading.ID:
             calls = _ids(Call.objects.filter(_begins("call_uuid", query)), "pk")
-            by_id = _ids(rows.filter(_begins("recording_id", query)).order_by(), "pk")
-            by_call = _ids(rows.filter(call__in=calls).order_by(), "pk") if calls else []
-            return Q(pk__in={*by_id, *by_call})
+            by_id = _ids(of.filter(_begins("recording_id", query)), "pk")
+            by_call = _ids(of.filter(call__in=calls), "pk") if calls else []
+            return Q(**{f"{path}pk__in": {*by_id, *by_call}})
 
 
 def _in_order(rows: QuerySet[Any], hits: Q, reading: Reading) -> Found:

@@ -71,7 +71,7 @@ def test_a_recording_is_found_by_its_id_its_call_and_a_name(account: Account, bo
 
 
 @pytest.mark.parametrize(
-    "term", ["%", "_", "()", "zz-no-such", "%25", "\\", "'; drop table", "٩٦٢٤٧", "5" * 500]
+    "term", ["%", "_", "()", "zz-no-such", "%25", "\\", "'; drop table", "٩٩٩٩٩", "5" * 500]
 )
 def test_a_search_that_means_nothing_finds_nothing(account: Account, boss: Client, term: str) -> None:
     a_recording(account)

@@ -9,7 +9,7 @@ import pytest
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.call import numbers
-from recordings.search import Reading, find_calls, find_recordings, parse_query
+from recordings.search import Reading, find_calls, find_recordings, likeliest, parse_query
 
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 LIBRARY = {
@@ -133,3 +133,21 @@ def test_the_index_follows_every_write() -> None:
     assert found("kind", Reading.WORDS) == []
     Recording.objects.filter(recording_id="rec-0006").update(conference_name="Board")
     assert found("board", Reading.NAME) == ["rec-0006"]
+
+
+@pytest.mark.usefixtures("library")
+def test_the_first_reading_that_finds_anything_is_taken() -> None:
+    everything = Recording.objects.all()
+    for typed, reading in (
+        ("lobby7", Reading.NAME),
+        ("rec-0001", Reading.ID),
+        ("387423", Reading.NUMBER),
+        ("weekly sales", Reading.NAME),
+        ("refunded", Reading.WORDS),
+        ("nothing like it", Reading.WORDS),
+    ):
+        query = parse_query(typed)
+        assert likeliest(everything, query, query.readings) == reading, typed
+    assert likeliest(everything, parse_query("?!"), ()) is None
+    unseen = Recording.objects.none()
+    assert likeliest(unseen, parse_query("lobby7"), parse_query("lobby7").readings) == Reading.ID

@@ -184,7 +184,7 @@ if LOCAL_MODE:
     INSTALLED_APPS.append("vobiz_portal.sandbox")
 
 MIDDLEWARE = [
-    "recordings.callbacks.middleware.CallbackHost",  # before anything asks for the Host
+    "recordings.webhooks.middleware.CallbackHostMiddleware",  # before anything asks for the Host
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -20,5 +20,5 @@ urlpatterns = [
     path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
     *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
     path("admin/", admin.site.urls),
-    path("callbacks/", include("recordings.callbacks.urls")),
+    path("callbacks/", include("recordings.webhooks.urls")),
 ]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import shown
-from recordings.callbacks.vocabulary import field_of
+from recordings.callbacks.field_aliases import canonical_name
 from recordings.choices import Source
 from recordings.models import Recording
 
@@ -132,5 +132,5 @@ def _text_of(value: Any) -> str:
 
 def may_hold_speech(name: str, text: str) -> bool:
     """Whether a field may hold what was said. A long text under an unknown name may be a new format's transcript."""
-    field = field_of(name)
+    field = canonical_name(name)
     return field == "transcription" or (field is None and len(text) > UNKNOWN_BUT_SHORT)

@@ -1,1 +1,1 @@
-"""VERB ingest, with its own HTTP door: what Vobiz posts to this portal."""
+"""Callbacks from Vobiz: decoding, storing and applying a delivery. Their HTTP side is `recordings.webhooks`."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from recordings.callbacks.doors import Door
+from recordings.callbacks.endpoints import CallbackEndpoint
 from recordings.choices import Trust
 from recordings.models import CallbackEvent
 from recordings.vobiz.signature import Verdict, verify
@@ -36,33 +36,33 @@ class Diagnosis:
 
 def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     """Compare what was expected with what can be found out, by trying."""
-    door = Door.of(event)
-    if door is None:
+    endpoint = CallbackEndpoint.of_event(event)
+    if endpoint is None:
         return _without_address(_("Its address is not in use any more, so it cannot be verified."))
-    expected = tuple(door.without_key(base) for base in door.bases)
+    expected = tuple(endpoint.redact(base) for base in endpoint.signed_bases)
     if event.trust == Trust.UNSIGNED:
         words = _("It has no signature. The account requires one: change that there, or in Vobiz's console.")
         return Diagnosis(expected, None, expected[0], "", "", words)
-    tokens = door.tokens(now)
+    tokens = endpoint.tokens(now)
     if not tokens:
         words = _(
             "The account has no token that can be read, so nothing verifies: enter it on the account's page."
         )
         return Diagnosis(expected, None, expected[0], "", "", words)
-    used = _used(event, door, tokens)
+    used = _used(event, endpoint, tokens)
     if used is None:
         words = _(
             "It verifies under none of the addresses tried: it may be signed with a token that is not known here, "
             "or was sent to an address that differs in more than host, port and scheme."
         )
         return Diagnosis(expected, None, expected[0], "", "", words)
-    if used in door.bases:
+    if used in endpoint.signed_bases:
         words = _("It verifies now: process it again.")
     else:
         words = _(
             "Vobiz was given another address than PORTAL_URL makes. Make them one, then process it again."
         )
-    shown = door.without_key(used)
+    shown = endpoint.redact(used)
     same = _common_beginning(expected[0], shown)
     return Diagnosis(expected, shown, same, expected[0][len(same) :], shown[len(same) :], words)
 
@@ -76,19 +76,19 @@ def _without_address(words: str) -> Diagnosis:
     return Diagnosis((), None, "", "", "", words)
 
 
-def _used(event: CallbackEvent, door: Door, tokens: tuple[str, ...]) -> str | None:
+def _used(event: CallbackEvent, endpoint: CallbackEndpoint, tokens: tuple[str, ...]) -> str | None:
     def verdicts(*bases: str) -> Iterator[Verdict]:
         return (verify(given, bases=bases, tokens=tokens) for given in event.signature_headers)
 
-    candidates = list(dict.fromkeys([*door.bases, *_candidates(event, door)]))
+    candidates = list(dict.fromkeys([*endpoint.signed_bases, *_candidates(event, endpoint)]))
     if not any(verdict.trust == "signed" for verdict in verdicts(*candidates)):
         return None
     return next(base for base in candidates if any(verdict.trust == "signed" for verdict in verdicts(base)))
 
 
-def _candidates(event: CallbackEvent, door: Door) -> Iterator[str]:
-    """The door's address as others may have written it: scheme, host, port, slashes."""
-    expected = urlsplit(door.bases[0])
+def _candidates(event: CallbackEvent, endpoint: CallbackEndpoint) -> Iterator[str]:
+    """The endpoint's address as others may have written it: scheme, host, port, slashes."""
+    expected = urlsplit(endpoint.signed_bases[0])
     hosts, ports = (
         [expected.hostname or ""],
         ["", ":443", ":80", f":{expected.port}" if expected.port else ""],

@@ -1,7 +1,10 @@
-"""What a delivery does to recordings and transcripts, once it is written down; and doing it again by hand.
+"""Applying deliveries to recordings and transcripts; and processing stored ones again.
 
 A signature covers the path, not the content: even a signed delivery only fills what the API has not said, an unsigned
 one moves nothing, and either way the API is asked about the recording afterwards. Nothing here sends a request.
+
+Lock order, the same everywhere: account family, recordings (by key), nonces, transcript. Whoever locks an event that
+exists and a recording holds the family lock first.
 """
 
 from __future__ import annotations
@@ -14,15 +17,27 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from recordings.callbacks.doors import Door
-from recordings.callbacks.inbox import spend
-from recordings.callbacks.reading import Raw, read
-from recordings.callbacks.serializers import Said, understand
+from recordings.callbacks.body import RawBody, decode_body
+from recordings.callbacks.deliveries import (
+    FINAL,
+    Delivery,
+    count_only,
+    find_event,
+    first_outcome,
+    is_full,
+    is_replay,
+    new_event,
+    record_repeat,
+    replay_words,
+    spend_new_nonces,
+    spend_nonces,
+)
+from recordings.callbacks.endpoints import CallbackEndpoint
+from recordings.callbacks.payload import CallbackPayload, parse_payload
 from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
-from recordings.models import Account, CallbackEvent, Recording, SpentNonce, claim_recording_id, merge_facts
+from recordings.models import Account, CallbackEvent, LockedRecording, Recording, SpentNonce
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
-from recordings.models.recording.provenance import Facts
-from recordings.models.transcription import receive
+from recordings.models.transcription import store_transcript
 from recordings.vobiz.signature import Verdict, verify
 from recordings.vobiz.wire import one_line
 
@@ -32,10 +47,40 @@ ERROR_LENGTH = 500
 REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
-def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> EventOutcome:
-    """Let an event that is not applied yet have its effect, once, in one transaction.
+class ApplyError(Exception):
+    """Applying an event failed; `__cause__` is why. The delivery itself is to be stored all the same."""
 
-    Whatever goes wrong is kept on the event, which stays as it was to be tried again; after 8 tries it is failed.
+
+def receive(delivery: Delivery) -> CallbackEvent | None:
+    """Store an admitted delivery and apply it, with one commit. Return its event, None if there was nothing to apply.
+
+    The first transaction takes the delivery for new, as nearly all are, and lets the unique constraints of nonces and
+    content object. If one does, or applying fails, it is rolled back, and the second looks for what is there already:
+    a retry, a replay, a recording id that another transaction has just stored, the row lock that a deadlock took from
+    it. What cannot be applied then either is rolled back too, and stored with the reason by the third, to be applied
+    later. An error of the database while storing is raised: the sender is to try again.
+    """
+    try:
+        with transaction.atomic():
+            return _store_new(delivery)
+    except (IntegrityError, ApplyError):
+        pass
+    try:
+        with transaction.atomic():
+            return _store(delivery)
+    except ApplyError as error:
+        failure = error.__cause__ or error
+    with transaction.atomic():
+        event = _store(delivery, failure=failure)
+    if event is not None:
+        _log_failure(event, failure)
+    return event
+
+
+def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> EventOutcome:
+    """Apply a stored event that is not applied yet, once, in one transaction; return its outcome.
+
+    Whatever goes wrong is stored on the event, which stays as it was to be tried again; after 8 tries it is failed.
     `read_back`: the API has just been asked about the recording, so that needs not be done again.
     """
     try:
@@ -43,19 +88,18 @@ def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> Ev
             event.account.lock_family()
             held = _locked(event)
             if held.outcome in NOT_APPLIED:
-                outcome, words = _effect(held, due_at=None if read_back else now)
-                if outcome == EventOutcome.RECEIVED and read_back:
-                    outcome = EventOutcome.APPLIED
-                _settle(held, outcome, words, now=now)
+                payload = parse_payload(held.payload)
+                _apply(held, payload, _lock_recording(held, payload), now=now, read_back=read_back)
+                held.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
             outcome = EventOutcome(held.outcome)
-    except Exception as error:  # noqa: BLE001 - kept on the event, whatever it is
-        outcome = _note_failure(event, error)
+    except Exception as error:  # noqa: BLE001 - stored on the event, whatever it is
+        outcome = _store_failure(event, error.__cause__ or error if isinstance(error, ApplyError) else error)
     event.outcome = outcome
     return outcome
 
 
 def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
-    """Do what can be done for an event now: verify a refused one anew, read an unreadable one, apply the others.
+    """Process a stored event again: verify a refused one, decode an unreadable one, apply the others.
 
     An applied event, and one whose nonce was spent on other content, stay what they are.
     """
@@ -63,9 +107,9 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
     if event.outcome == EventOutcome.REFUSED:
         event = _verify_again(event, now=now)
     if event.outcome == EventOutcome.UNPARSED:
-        event = _read_again(event)
+        event = _decode_again(event)
     if event.outcome == EventOutcome.CONFLICT:
-        event = _open_conflict(event)
+        event = _reopen_conflict(event)
     if event.outcome in NOT_APPLIED:
         apply(event, now=now)
     given.refresh_from_db()
@@ -73,12 +117,12 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
 
 
 def named_recording(event: CallbackEvent) -> str | None:
-    """The recording id an event names; None where it names none that could be one."""
-    return understand(event.payload).recording_id
+    """Return the recording id an event names, None where it names none that could be one."""
+    return parse_payload(event.payload).recording_id
 
 
 def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]:
-    """Process refused events of an account again, REFUSED_AT_ONCE at most; how many came to which outcome.
+    """Process refused events of an account again, REFUSED_AT_ONCE at most; count them by outcome.
 
     Those tried least often go first, so that pressing the button again reaches the others.
     """
@@ -93,125 +137,209 @@ def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]
     return outcomes
 
 
-# The effect
+# Storing and applying, inside the caller's transaction
 
 
-def _effect(event: CallbackEvent, *, due_at: datetime | None) -> tuple[EventOutcome, str | None]:
-    """Change rows as far as this event may; what becomes of it, and why in words.
+def _store_new(delivery: Delivery) -> CallbackEvent | None:
+    """Store and apply a delivery that is taken for new. Raises IntegrityError where it is not.
+
+    The family is locked only where another row may be touched: to claim an id, which a sync may have stored first,
+    and to find the recording that an account's callback names. Other deliveries of one family do not wait.
+    """
+    endpoint, payload = delivery.endpoint, delivery.payload
+    event = new_event(delivery, first_outcome(delivery, replay=False))
+    recording = endpoint.recording
+    if recording is None or (recording.recording_id is None and payload.recording_id is not None):
+        endpoint.account.lock_family()
+    locked = _lock_recording(event, payload)
+    if delivery.trust == Trust.SIGNED:
+        spend_new_nonces(delivery)
+    if event.outcome not in FINAL:
+        _apply(event, payload, locked, now=delivery.received_at)
+    event.save(force_insert=True)
+    return None if delivery.content.problem else event
+
+
+def _store(delivery: Delivery, *, failure: BaseException | None = None) -> CallbackEvent | None:
+    """Store a delivery whose content or nonces may be there already, and apply it if that is still to be done.
+
+    `failure`: applying it was tried and failed with this, so that is stored instead.
+    """
+    endpoint = delivery.endpoint
+    endpoint.account.lock_family()
+    event = new_event(delivery, EventOutcome.RECEIVED)
+    locked = _lock_recording(event, delivery.payload)
+    replay = delivery.trust == Trust.SIGNED and not spend_nonces(
+        endpoint.key_digest, delivery.verdict.nonces, delivery.content.digest
+    )
+    found = find_event(delivery)
+    if found is not None:
+        event = found
+        record_repeat(event, delivery, reopen=not replay)
+    elif replay and is_full(endpoint):
+        count_only(endpoint)
+        return None
+    else:
+        event = new_event(delivery, first_outcome(delivery, replay=replay))
+    is_due = not replay and event.outcome not in FINAL
+    if is_due and failure is not None:
+        event.record_failed_attempt(_words_for(failure))
+    elif is_due:
+        _apply(event, delivery.payload, locked, now=delivery.received_at)
+    event.save()
+    return event if is_due else None
+
+
+def _lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRecording | None:
+    """Lock the recording that an event is about, and the row whose id it may claim; None where there is none."""
+    if event.door != "account":
+        if event.recording_id is None:
+            return None
+        # An id that is known already is not claimed, so the row of another id is left alone.
+        claimed = None if event.recording and event.recording.recording_id else payload.recording_id
+        return LockedRecording.lock(event.recording_id, recording_id=claimed)
+    if payload.recording_id is None:
+        return None
+    rows = Recording.objects.select_for_update(of=("self",)).select_related("account__parent", "call")
+    family = event.account.family().order_by().values("pk")
+    row = rows.filter(recording_id=payload.recording_id, account__in=family).order_by().first()
+    return None if row is None else LockedRecording(row)
+
+
+def _apply(
+    event: CallbackEvent,
+    payload: CallbackPayload,
+    locked: LockedRecording | None,
+    *,
+    now: datetime,
+    read_back: bool = False,
+) -> None:
+    """Let an event have its effect, and set on it what became of it; the caller saves the event.
+
+    `processed_at` says since when it has had all the effect it may have.
+    """
+    try:
+        outcome, words = _effect(event, payload, locked, due_at=None if read_back else now)
+        if locked is not None:
+            locked.save()
+    except Exception as error:
+        raise ApplyError from error
+    if outcome == EventOutcome.RECEIVED and read_back:
+        outcome = EventOutcome.APPLIED
+    if outcome != EventOutcome.UNMATCHED or event.outcome != outcome:  # unmatched as before is no news
+        event.set_outcome(outcome)
+    event.error = words
+    event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
+
+
+def _effect(
+    event: CallbackEvent, payload: CallbackPayload, locked: LockedRecording | None, *, due_at: datetime | None
+) -> tuple[EventOutcome, str | None]:
+    """Change the recording as far as this event may; return what becomes of the event, and why in words.
 
     An unsigned event stays *received* until the API was asked: at `due_at`, if that was not done.
     """
-    said = understand(event.payload)
     if event.door == "account":
-        outcome = _find_recording(event, said)
+        outcome = _match_recording(event, payload, locked)
         if outcome is not None:
             return outcome
-    recording = event.recording
-    if recording is None:
+    if locked is None:
         return EventOutcome.FAILED, _("The recording its address belongs to is not there any more.")
-    if said.kind == EventKind.RECORDING:
-        Recording.objects.filter(pk=recording.pk).record_delivery()
+    if payload.kind == EventKind.RECORDING:
+        locked.record_delivery()
     if due_at is not None:
-        recording.schedule_read_back(due_at)
-    if said.problem is not None:
-        return EventOutcome.FAILED, said.problem
-    words = _contradiction(recording, said)
+        locked.schedule_read_back(due_at)
+    if payload.problem is not None:
+        return EventOutcome.FAILED, payload.problem
+    words = _contradiction(locked.row, payload)
     if event.trust == Trust.SIGNED:
-        words = _complete(recording, said, words)
-    if words is None and said.brings_transcript and not _keep_transcript(recording, said, event):
-        recording.flag_attention(Attention.TRANSCRIPT_REVISED)
+        words = _complete(locked, payload, words)
+    if words is None and payload.brings_transcript and not _store_transcript(locked.row, payload, event):
+        locked.flag_attention(Attention.TRANSCRIPT_REVISED)
         words = _("Another transcript came before; that one stands, this one is kept here.")
     if words is not None:
         return EventOutcome.CONFLICT, words
     return (EventOutcome.APPLIED if event.trust == Trust.SIGNED else EventOutcome.RECEIVED), None
 
 
-def _complete(recording: Recording, said: Said, contradiction: str | None) -> str | None:
-    """What a signed delivery may do to its recording; why not, in words."""
+def _complete(locked: LockedRecording, payload: CallbackPayload, contradiction: str | None) -> str | None:
+    """Do what a signed delivery may do to its recording; return why not, in words."""
+    named = payload.recording_id
     if contradiction is not None:
-        if said.recording_id and recording.recording_id:
-            recording.flag_attention(Attention.ID_CONFLICT)
+        if named and locked.row.recording_id:
+            locked.flag_attention(Attention.ID_CONFLICT)
         return contradiction
-    named = said.recording_id
-    if named is not None and named != recording.recording_id and not claim_recording_id(recording, named):
+    if named is not None and not locked.claim_recording_id(named):
         return _("%s is the id of another recording here.") % named
-    facts = said.facts()
-    if facts != Facts():
-        merge_facts(recording, facts, Source.CALLBACK)
-    if said.ended:
-        recording.complete()
+    locked.merge_facts(payload.facts(), Source.CALLBACK)
+    if payload.ended:
+        locked.complete()
     return None
 
 
-def _find_recording(event: CallbackEvent, said: Said) -> tuple[EventOutcome, str | None] | None:
-    """Set the recording that a delivery on an account's door names; without one, what becomes of the event."""
-    if said.problem is not None:
-        return EventOutcome.FAILED, said.problem
-    if said.recording_id is None and said.kind == EventKind.OTHER:
-        return EventOutcome.APPLIED, None  # a call's event, or a test: there is nothing in it for us
-    if said.recording_id is None:
+def _match_recording(
+    event: CallbackEvent, payload: CallbackPayload, locked: LockedRecording | None
+) -> tuple[EventOutcome, str | None] | None:
+    """Set the recording that a delivery to an account's endpoint names; return the outcome where there is none."""
+    if payload.problem is not None:
+        return EventOutcome.FAILED, payload.problem
+    if payload.recording_id is None and payload.kind == EventKind.OTHER:
+        return EventOutcome.APPLIED, None  # a call's event, or a test: nothing in it is about a recording
+    if payload.recording_id is None:
         return EventOutcome.FAILED, _("It names no recording.")
-    rows = Recording.objects.select_related("account__parent", "call")
-    event.recording = rows.filter(
-        recording_id=said.recording_id, account__in=event.account.family().values("pk")
-    ).first()
-    return None if event.recording is not None else (EventOutcome.UNMATCHED, None)
+    event.recording = None if locked is None else locked.row
+    return None if locked is not None else (EventOutcome.UNMATCHED, None)
 
 
-def _contradiction(recording: Recording, said: Said) -> str | None:
-    """Why the fields cannot be about the recording whose key the delivery came under."""
-    known, named = recording.recording_id, said.recording_id
+def _contradiction(recording: Recording, payload: CallbackPayload) -> str | None:
+    """Return why the fields cannot be about the recording whose key the delivery came under."""
+    known, named = recording.recording_id, payload.recording_id
     if known and named:
         words = _("It names recording %(named)s; this one is %(known)s.")
         return None if known == named else words % {"named": named, "known": known}
-    if said.call_uuid and said.call_uuid != recording.call.call_uuid:
+    if payload.call_uuid and payload.call_uuid != recording.call.call_uuid:
         words = _("It names call %(named)s; this recording is of call %(known)s.")
-        return words % {"named": said.call_uuid, "known": recording.call.call_uuid}
+        return words % {"named": payload.call_uuid, "known": recording.call.call_uuid}
     return None
 
 
-def _keep_transcript(recording: Recording, said: Said, event: CallbackEvent) -> bool:
-    return receive(
+def _store_transcript(recording: Recording, payload: CallbackPayload, event: CallbackEvent) -> bool:
+    return store_transcript(
         recording,
-        text=said.transcription,
-        error=said.error,
-        charge=said.transcription_charge,
-        rate=said.transcription_rate,
-        duration=said.duration,
+        text=payload.transcription,
+        error=payload.error,
+        charge=payload.transcription_charge,
+        rate=payload.transcription_rate,
+        duration=payload.duration,
         trust=Trust(event.trust),
         at=event.received_at,
     )
 
 
 def _locked(event: CallbackEvent) -> CallbackEvent:
-    rows = CallbackEvent.objects.select_for_update(of=("self",))
-    held: CallbackEvent = rows.select_related("account__parent", "recording__account", "recording__call").get(
-        pk=event.pk
+    rows = CallbackEvent.objects.select_for_update(of=("self",)).select_related(
+        "account__parent", "recording"
     )
+    held: CallbackEvent = rows.get(pk=event.pk)
     return held
 
 
-def _settle(event: CallbackEvent, outcome: EventOutcome, error: str | None, *, now: datetime) -> None:
-    """Write down what became of it. `processed_at` says since when it has had all the effect it may have."""
-    if outcome != EventOutcome.UNMATCHED or event.outcome != outcome:  # unmatched as before is no news
-        event.set_outcome(outcome)
-    event.error = error
-    event.processed_at = None if outcome == EventOutcome.UNMATCHED else now
-    event.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
-
-
-def _note_failure(event: CallbackEvent, error: Exception) -> EventOutcome:
-    logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
+def _store_failure(event: CallbackEvent, error: BaseException) -> EventOutcome:
+    _log_failure(event, error)
     try:
         event.reschedule(_words_for(error))
     except (DatabaseError, InterfaceError, CallbackEvent.DoesNotExist) as worse:
-        # it is written down as not applied, and that is what is tried again
+        # The row says that it is not applied, and that is what is tried again.
         logger.error("nor could that be noted on callback event %s: %s", event.pk, type(worse).__name__)  # noqa: TRY400
     return EventOutcome(event.outcome)
 
 
-def _words_for(error: Exception) -> str:
-    """What went wrong, without what was in the row: PostgreSQL's detail lines quote it, transcript and all."""
+def _log_failure(event: CallbackEvent, error: BaseException) -> None:
+    logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
+
+
+def _words_for(error: BaseException) -> str:
+    """Return what went wrong, without what was in the row: PostgreSQL's detail lines quote it, transcript and all."""
     first_line = str(error).partition("\n")[0] if isinstance(error, DatabaseError) else str(error)
     return one_line(f"{type(error).__name__}: {first_line}")[:ERROR_LENGTH]
 
@@ -220,11 +348,12 @@ def _words_for(error: Exception) -> str:
 
 
 def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
-    """A refused event, as it stands after its signatures were checked under today's address and tokens."""
-    door = Door.of(event)
-    if door is None:
+    """Check the signatures of a refused event under today's address and tokens; return the event as it is then."""
+    endpoint = CallbackEndpoint.of_event(event)
+    if endpoint is None:
         return event
-    tried = [verify(given, bases=door.bases, tokens=door.tokens(now)) for given in event.signature_headers]
+    bases, tokens = endpoint.signed_bases, endpoint.tokens(now)
+    tried = [verify(given, bases=bases, tokens=tokens) for given in event.signature_headers]
     verified = [verdict for verdict in tried if verdict.trust == "signed"]
     with transaction.atomic():
         held = _locked(event)
@@ -232,43 +361,43 @@ def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
             return held
         if verified:
             return _admit_as_signed(held, verified)
-        held.expected_base = door.without_key(door.bases[0])
-        if held.trust == Trust.UNSIGNED and not door.account.require_signed:
-            held.set_outcome(_unapplied(held))
-            held.error = None
+        held.expected_base = endpoint.redact(bases[0])
+        if held.trust == Trust.UNSIGNED and not endpoint.account.require_signed:
+            held.reopen()
         held.save(update_fields=[*OUTCOME, "error", "expected_base"])
     return held
 
 
 def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackEvent:
-    """Its nonces are spent; where the same content came signed before, that event stands for both."""
+    """Spend its nonces; where the same content came signed before, that event stands for both."""
     nonces = tuple(dict.fromkeys(nonce for verdict in verified for nonce in verdict.nonces))
-    clear = spend(event.key_digest, nonces, event.content_digest)
-    event.scheme, event.error, event.attempts = verified[0].scheme, None, 0
-    event.set_outcome(_unapplied(event) if clear else EventOutcome.CONFLICT)
-    if not clear:
-        event.error = _(
-            "Its nonce was spent on other content: this may be a replay. Nothing of it was applied."
-        )
+    replay = not spend_nonces(event.key_digest, nonces, event.content_digest)
+    event.scheme, event.attempts = verified[0].scheme, 0
+    event.reopen()
+    if replay:
+        event.set_outcome(EventOutcome.CONFLICT)
+        event.error = replay_words()
     standing = _become(event, trust=Trust.SIGNED)
-    if standing.pk != event.pk and clear and standing.outcome == EventOutcome.CONFLICT:
-        standing.set_outcome(_unapplied(standing))  # there it was a replay, here it has a nonce of its own
+    if standing.pk != event.pk and not replay and standing.outcome == EventOutcome.CONFLICT:
+        standing.set_outcome(
+            standing.unapplied_outcome
+        )  # there it was a replay, here it has a nonce of its own
         standing.save(update_fields=OUTCOME)
     return standing
 
 
-def _read_again(event: CallbackEvent) -> CallbackEvent:
-    """An event that could not be read, as it stands after today's reader has tried."""
+def _decode_again(event: CallbackEvent) -> CallbackEvent:
+    """Decode an unreadable event with today's decoder; return the event as it is then."""
     form = event.raw_form or {}
-    raw = Raw(
+    raw = RawBody(
         method=str(form.get("method")),
         content_type=str(form.get("content_type")),
         content_encoding=str(form.get("content_encoding")),
         declared=form.get("bytes"),
-        data=bytes(event.raw_body or b""),
+        content=bytes(event.raw_body or b""),
     )
-    content = read(raw)
-    if content.unreadable is not None:
+    content = decode_body(raw)
+    if content.problem is not None:
         return event
     with transaction.atomic():
         held = _locked(event)
@@ -277,32 +406,28 @@ def _read_again(event: CallbackEvent) -> CallbackEvent:
         SpentNonce.objects.filter(key_digest=held.key_digest, content_digest=held.content_digest).update(
             content_digest=content.digest
         )
-        held.payload, held.kind = dict(content.fields), understand(content.fields).kind
-        held.set_outcome(EventOutcome.RECEIVED)
-        held.error = None
+        held.payload, held.kind = dict(content.fields), parse_payload(content.fields).kind
         held.raw_body = held.raw_form = None
+        held.reopen()
         return _become(held, content_digest=content.digest)
 
 
-def _open_conflict(event: CallbackEvent) -> CallbackEvent:
-    """A contradiction may be cured; a nonce that was spent on other content stays spent."""
+def _reopen_conflict(event: CallbackEvent) -> CallbackEvent:
+    """Let a contradiction be applied again, because it may be cured; a spent nonce stays spent."""
     with transaction.atomic():
         held = _locked(event)
-        replayed = (
-            SpentNonce.objects.filter(key_digest=held.key_digest, nonce__in=held.nonces)
-            .exclude(content_digest=held.content_digest)
-            .exists()
-        )
-        if held.outcome == EventOutcome.CONFLICT and not replayed:
-            held.set_outcome(_unapplied(held))
+        replay = is_replay(held.key_digest, held.nonces, held.content_digest)
+        if held.outcome == EventOutcome.CONFLICT and not replay:
+            held.set_outcome(held.unapplied_outcome)
             held.save(update_fields=OUTCOME)
     return held
 
 
 def _become(event: CallbackEvent, **identity: str) -> CallbackEvent:
-    """Save the (locked) event under another identity. If an event has that already, it stands for both.
+    """Save the (locked) event under another identity; return the event to go on with.
 
-    Then this one is applied as far as it goes: its content is, or will be, through the other. The one to go on with.
+    If an event has that identity already, it stands for both: this one is then applied as far as it goes, because its
+    content is, or will be, applied through the other.
     """
     before = {name: getattr(event, name) for name in identity}
     for name, value in identity.items():
@@ -324,7 +449,3 @@ def _become(event: CallbackEvent, **identity: str) -> CallbackEvent:
         event.save(update_fields=[*OUTCOME, "error", "processed_at"])
         return twin
     return event
-
-
-def _unapplied(event: CallbackEvent) -> EventOutcome:
-    return EventOutcome.RECEIVED if event.raw_body is None else EventOutcome.UNPARSED

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import models
-from django.db.models import Case, F, Q, Value, When
+from django.db import models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
@@ -21,6 +21,7 @@ NO_EFFECT = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, E
 TROUBLES = (*NO_EFFECT, EventOutcome.UNMATCHED)
 NOT_APPLIED = (EventOutcome.RECEIVED, EventOutcome.UNMATCHED, EventOutcome.FAILED)
 OUTCOME = ("outcome", "seen_at", "seen_by")  # columns of what became of it
+ATTEMPT = ("attempts", "error", *OUTCOME)
 SHOWN_BODY = 4_000  # characters
 
 
@@ -177,27 +178,42 @@ class CallbackEvent(models.Model):
         waits_for_ever = self.outcome == EventOutcome.UNMATCHED and self.account.cannot_sync
         return self.seen_at is None and (self.outcome in NO_EFFECT or waits_for_ever)
 
+    @property
+    def unapplied_outcome(self) -> EventOutcome:
+        """The outcome of an event that is to be applied: first it must be decoded."""
+        return EventOutcome.RECEIVED if self.raw_body is None else EventOutcome.UNPARSED
+
     def set_outcome(self, outcome: EventOutcome) -> None:
-        """Another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""
+        """Set another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""
         self.outcome = outcome
         self.seen_at = self.seen_by = None
+
+    def reopen(self) -> None:
+        """Have it applied after all. To be saved with the columns OUTCOME and `error`."""
+        self.set_outcome(self.unapplied_outcome)
+        self.error = None
 
     @property
     def awaits_read_back(self) -> bool:
         """It had its effect, and is applied once the API was asked: so it is with unsigned ones."""
         return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
 
+    def record_failed_attempt(self, error: str, outcome: EventOutcome | None = None) -> None:
+        """Count a failed attempt on the locked event. After 8 of them, or with an `outcome` of its own, it rests."""
+        self.attempts += 1
+        last = EventOutcome.FAILED if self.attempts >= MAX_ATTEMPTS else EventOutcome(self.outcome)
+        self.set_outcome(outcome or last)
+        self.error = error
+
     def reschedule(self, error: str, outcome: EventOutcome | None = None) -> None:
-        """Vobiz could not settle it: counted as a try. After 8 of them, or with an `outcome` of its own, it rests."""
-        last = When(attempts__gte=MAX_ATTEMPTS - 1, then=Value(EventOutcome.FAILED))
-        CallbackEvent.objects.filter(pk=self.pk, outcome__in=NOT_APPLIED).update(
-            attempts=F("attempts") + 1,
-            error=error,
-            outcome=outcome if outcome is not None else Case(last, default=F("outcome")),
-            seen_at=None,
-            seen_by=None,
-        )
-        self.refresh_from_db(fields=["attempts", "error", "outcome", "seen_at", "seen_by"])
+        """Store a failed attempt, as `record_failed_attempt`, unless the event was applied meanwhile."""
+        with transaction.atomic():
+            held: CallbackEvent = CallbackEvent.objects.select_for_update(of=("self",)).get(pk=self.pk)
+            if held.outcome in NOT_APPLIED:
+                held.record_failed_attempt(error, outcome)
+                held.save(update_fields=ATTEMPT)
+        for column in ATTEMPT:
+            setattr(self, column, getattr(held, column))
 
 
 class SpentNonce(models.Model):

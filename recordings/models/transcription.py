@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -118,7 +118,7 @@ class Transcription(models.Model):
         return True
 
 
-def receive(
+def store_transcript(
     recording: Recording,
     *,
     text: str | None,
@@ -131,26 +131,29 @@ def receive(
 ) -> bool:
     """Store what a transcription callback brought. False: a different text stands already; the caller flags that.
 
-    A signed delivery replaces an unsigned one; otherwise the first stands.
+    A signed delivery replaces an unsigned one; otherwise the first stands. The caller holds the lock of the
+    recording's row, so two deliveries about one recording come here one after the other.
     """
     status = TranscriptionStatus.FAILED if error and not text else TranscriptionStatus.COMPLETED
-    values = {
+    values: dict[str, Any] = {
         "status": status, "text": text if status == TranscriptionStatus.FAILED else text or "", "error": error,
         "charge": charge, "rate": rate, "duration": duration, "trust": trust, "received_at": at,
     }  # fmt: skip
     values["tokens"] = tokens_text(values["text"])
-    with transaction.atomic():
-        held, _made = Transcription.objects.select_for_update().get_or_create(recording=recording)
-        same = (
-            held.status == status
-            and (held.text or "") == (text or "")
-            and (held.error or "") == (error or "")
-        )
-        stronger = trust == Trust.SIGNED and held.trust != Trust.SIGNED
-        # an error is not a text: whichever order they come in, the text stands
-        better = held.status == TranscriptionStatus.FAILED and status == TranscriptionStatus.COMPLETED
-        better = better and not (held.trust == Trust.SIGNED and trust != Trust.SIGNED)
-        if held.status not in ARRIVED or stronger or better:
-            Transcription.objects.filter(pk=held.pk).update(**values)
-            return True
+    rows = Transcription.objects.order_by().filter(recording=recording)
+    # A start that asks for a transcript makes the row, so one statement is enough in the ordinary case.
+    if recording.transcribe and rows.exclude(status__in=ARRIVED).update(**values):
+        return True
+    held = rows.select_for_update().first()
+    if held is None:
+        Transcription.objects.create(recording=recording, **values)
+        return True
+    same = held.status == status and (held.text or "") == (text or "") and (held.error or "") == (error or "")
+    stronger = trust == Trust.SIGNED and held.trust != Trust.SIGNED
+    # An error is not a text: whichever order they come in, the text stands.
+    better = held.status == TranscriptionStatus.FAILED and status == TranscriptionStatus.COMPLETED
+    better = better and not (held.trust == Trust.SIGNED and trust != Trust.SIGNED)
+    if held.status not in ARRIVED or stronger or better:
+        rows.update(**values)
+        return True
     return same or status != TranscriptionStatus.COMPLETED

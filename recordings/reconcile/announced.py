@@ -82,16 +82,16 @@ class Announced:
                 origin=Origin.CALLBACK,
             )
         except VobizError as error:
-            return _put_off(events, self.errand.note(error))
+            return _reschedule(events, self.errand.note(error))
         another = _("Vobiz has %s as another recording than this one.") % recording_id
         if result.status == FetchStatus.OTHER_CALL:
-            return _put_off(events, another, EventOutcome.CONFLICT)
+            return _reschedule(events, another, EventOutcome.CONFLICT)
         if result.status != FetchStatus.FOUND:
-            return _put_off(events, _("Vobiz does not know recording %s, or not yet.") % recording_id)
+            return _reschedule(events, _("Vobiz does not know recording %s, or not yet.") % recording_id)
         if result.failure is not None:
-            return _put_off(events, result.failure, EventOutcome.FAILED)
+            return _reschedule(events, result.failure, EventOutcome.FAILED)
         if claimed_by is not None and not claim_recording_id(claimed_by, recording_id):
-            return _put_off(events, another, EventOutcome.CONFLICT)
+            return _reschedule(events, another, EventOutcome.CONFLICT)
         return True
 
 
@@ -103,7 +103,7 @@ def _due(now: datetime) -> Q:
     return due
 
 
-def _put_off(events: list[CallbackEvent], words: str, outcome: EventOutcome | None = None) -> bool:
+def _reschedule(events: list[CallbackEvent], words: str, outcome: EventOutcome | None = None) -> bool:
     for event in events:
         event.reschedule(words, outcome)
     return False

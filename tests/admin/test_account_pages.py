@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings.callbacks.doors import digest_of
+from recordings.callbacks.endpoints import digest_of
 from recordings.choices import EventOutcome
 from recordings.models import Account
 from tests.admin.conftest import Person

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from recordings import overview
 from recordings.admin.callback_events import MOST_AT_ONCE
-from recordings.callbacks.doors import digest_of
+from recordings.callbacks.endpoints import digest_of
 from recordings.choices import EventOutcome
 from recordings.models import AccessEvent, Account, CallbackEvent, Recording
 from recordings.vobiz.signature import signed_headers

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from recordings import connect
-from recordings.callbacks.doors import digest_of
+from recordings.callbacks.endpoints import digest_of
 from recordings.choices import EventOutcome
 from recordings.models import Account, CallbackEvent, SyncRun
 from recordings.vobiz.signature import signed_headers

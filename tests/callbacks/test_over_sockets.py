@@ -13,9 +13,9 @@ from django.db import connections
 from waitress.server import create_server
 
 from recordings import connect
-from recordings.callbacks.reading import BODY_LIMIT
 from recordings.choices import EventOutcome
 from recordings.models import CallbackEvent, Recording
+from recordings.webhooks.parsers import BODY_LIMIT
 from tests.callbacks.posting import TYPES, encode, path_of, signature
 from tests.callbacks.rows import KEY, asked_for, the_event
 from tests.conftest import MAIN, TOKENS

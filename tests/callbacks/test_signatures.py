@@ -11,8 +11,6 @@ from django.urls import include, path
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings.callbacks.urls import KeyConverter  # noqa: F401 - registers the converter
-from recordings.callbacks.views import CallbackView
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.vobiz.signature import (
@@ -26,6 +24,8 @@ from recordings.vobiz.signature import (
     sign_v2,
     sign_v3,
 )
+from recordings.webhooks.urls import CallbackKeyConverter  # noqa: F401 - registers the converter
+from recordings.webhooks.views import CallbackView
 from tests.callbacks.posting import deliver, encode, path_of, post, signature
 from tests.callbacks.rows import KEY, asked_for, the_event
 from tests.conftest import MAIN, SUB, TOKENS
@@ -48,7 +48,7 @@ VECTOR_PATH = "/vobiz/recording/"
 
 # the door at that address: its key is the word `recording`
 app_name = "callbacks"
-door = path("vobiz/<callback_key:key>/", CallbackView.as_view(door_name="recording"), name="recording")
+door = path("vobiz/<callback_key:key>/", CallbackView.as_view(endpoint_name="recording"), name="recording")
 urlpatterns = [path("", include(([door], "callbacks"))), path("admin/", admin.site.urls)]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import Settings
 
-from recordings.callbacks.reading import BODY_LIMIT, MAX_PARTS, MAX_STRAY
+from recordings.callbacks.body import MAX_PARTS, MAX_STRAY
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
+from recordings.webhooks.parsers import BODY_LIMIT
 from tests.callbacks.posting import (
     FORM,
     GET,
@@ -331,24 +332,3 @@ def test_behind_a_proxy_only_portal_url_decides(
     assert the_event().trust == "signed"
     spoofed = signature("recording", KEY, base=f"http://{host}{path_of('recording', KEY)}")
     assert deliver(client, KEY, SPOKEN, headers={**spoofed, "Host": host}).status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("door", "fields", "most"), [("recording", ENDED, 30), ("transcription", SPOKEN, 29)]
-)
-def test_a_delivery_takes_few_queries(
-    client: Client,
-    recording: Recording,
-    django_assert_max_num_queries: DjangoAssertNumQueries,
-    door: str,
-    fields: dict[str, Any],
-    most: int,
-) -> None:
-    headers = signature(door, KEY)
-    with django_assert_max_num_queries(most):
-        deliver(client, KEY, fields, door=door, headers=headers)
-    assert the_event().outcome == EventOutcome.APPLIED
-    with django_assert_max_num_queries(8):
-        deliver(client, KEY, fields, door=door, headers=headers)
-    with django_assert_max_num_queries(1):
-        deliver(client, "another-key", fields, door=door)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from recordings.callbacks import inbox
+from recordings.callbacks import deliveries
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription
 from recordings.vobiz.signature import NONCE_V2, NONCE_V3, SIGNATURE_HEADERS, SIGNATURE_V2, SIGNATURE_V3
@@ -179,15 +179,15 @@ def test_only_headers_of_the_list_are_kept_and_only_so_much_of_them(
     headers = dict.fromkeys(SIGNATURE_HEADERS, "9" * 5000) | {"X-Vobiz-Signature-V9": "x"}
     deliver(client, KEY, ENDED, headers=headers)
     (kept,) = the_event().signature_headers
-    assert kept == dict.fromkeys(SIGNATURE_HEADERS, "9" * inbox.HEADER_LENGTH)
+    assert kept == dict.fromkeys(SIGNATURE_HEADERS, "9" * deliveries.HEADER_LENGTH)
 
 
 def test_the_signatures_of_retries_are_kept_too_up_to_a_bound(client: Client, recording: Recording) -> None:
-    for _delivery in range(inbox.KEPT_HEADER_SETS + 3):
+    for _delivery in range(deliveries.MAX_HEADER_SETS + 3):
         assert deliver(client, KEY, ENDED, token="a wrong token").status_code == 403
     event = the_event()
-    assert event.deliveries == inbox.KEPT_HEADER_SETS + 3
-    assert len(event.signature_headers) == inbox.KEPT_HEADER_SETS
+    assert event.deliveries == deliveries.MAX_HEADER_SETS + 3
+    assert len(event.signature_headers) == deliveries.MAX_HEADER_SETS
 
 
 def test_a_refused_body_that_cannot_be_read_is_kept_in_part(client: Client, recording: Recording) -> None:
@@ -195,7 +195,7 @@ def test_a_refused_body_that_cannot_be_read_is_kept_in_part(client: Client, reco
     assert post(client, path_of("recording", KEY), b"\xff" * 100_000, headers=headers).status_code == 403
     event = the_event()
     assert event.outcome == EventOutcome.REFUSED
-    assert len(bytes(event.raw_body or b"")) == inbox.UNTRUSTED_BODY
+    assert len(bytes(event.raw_body or b"")) == deliveries.UNTRUSTED_BODY
     assert (event.raw_form or {})["bytes"] == 100_000
 
 
@@ -228,7 +228,7 @@ def test_of_refused_deliveries_five_thousand_are_kept_for_an_account(
             account=account, door="account", key_digest=first.key_digest, content_digest=str(number),
             outcome=EventOutcome.REFUSED, trust="refused", received_at=first.received_at,
         )
-        for number in range(1, inbox.KEPT_AN_ACCOUNT)
+        for number in range(1, deliveries.MAX_UNTRUSTED_PER_ACCOUNT)
     )  # fmt: skip
     for number in (-1, -2):
         answer = deliver(

@@ -11,7 +11,8 @@ from django.core.handlers.asgi import ASGIRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.callbacks.reading import BODY_LIMIT, CHUNK, BrokenOff, Content, Raw, TooLarge, read, take
+from recordings.callbacks.body import DecodedBody, RawBody, decode_body
+from recordings.webhooks.parsers import BODY_LIMIT, CHUNK, BodyTooLargeError, BoundedParser, BrokenBodyError
 from tests.callbacks.posting import FORM, GET, JSON, MULTIPART, TYPES, encode
 from tests.vobiz.payloads import payload
 
@@ -42,30 +43,30 @@ def undeclared(stream: BytesIO) -> ASGIRequest:
 
 
 def test_a_body_of_no_declared_length_is_read_up_to_the_limit_and_no_further() -> None:
-    assert len(take(undeclared(Flowing(BODY_LIMIT))).data) == BODY_LIMIT
+    assert len(BoundedParser().parse(undeclared(Flowing(BODY_LIMIT))).content) == BODY_LIMIT
     endless = Flowing(8 * BODY_LIMIT)
-    with pytest.raises(TooLarge):
-        take(undeclared(endless))
+    with pytest.raises(BodyTooLargeError):
+        BoundedParser().parse(undeclared(endless))
     assert endless.given <= BODY_LIMIT + CHUNK
 
 
 def test_a_sender_that_goes_away_is_no_error_of_ours() -> None:
-    with pytest.raises(BrokenOff):
-        take(undeclared(Flowing(100, breaks=True)))
+    with pytest.raises(BrokenBodyError):
+        BoundedParser().parse(undeclared(Flowing(100, breaks=True)))
 
 
 def test_a_body_shorter_than_it_was_declared_is_not_taken_for_the_whole() -> None:
-    cut = read(Raw("POST", TYPES[FORM], "", 100, b"transcription=the+first+words"))
-    assert (cut.fields, "shorter" in str(cut.unreadable)) == ({}, True)
-    whole = Raw("POST", TYPES[FORM], "", 29, b"transcription=the+first+words")
-    assert read(whole).fields == {"transcription": "the first words"}
+    cut = decode_body(RawBody("POST", TYPES[FORM], "", 100, b"transcription=the+first+words"))
+    assert (cut.fields, "shorter" in str(cut.problem)) == ({}, True)
+    whole = RawBody("POST", TYPES[FORM], "", 29, b"transcription=the+first+words")
+    assert decode_body(whole).fields == {"transcription": "the first words"}
 
 
-def body(data: bytes, content_type: str, method: str = "POST") -> Content:
-    return read(Raw(method, content_type, "", None, data))
+def body(data: bytes, content_type: str, method: str = "POST") -> DecodedBody:
+    return decode_body(RawBody(method, content_type, "", None, data))
 
 
-def written(fields: dict[str, Any], encoding: str) -> Content:
+def written(fields: dict[str, Any], encoding: str) -> DecodedBody:
     return body(encode(fields, encoding), TYPES.get(encoding, ""), "GET" if encoding == GET else "POST")
 
 
@@ -75,7 +76,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
 @given(st.dictionaries(TEXTS.filter(lambda name: name.strip() == name != ""), TEXTS, min_size=1, max_size=8))
 def test_the_same_fields_are_the_same_content_in_form_json_and_query(fields: dict[str, str]) -> None:
     one, *others = (written(fields, encoding) for encoding in (FORM, JSON, GET))
-    assert one.unreadable is None
+    assert one.problem is None
     assert all(other == one for other in others)
 
 
@@ -138,5 +139,5 @@ def test_nested_values_of_fields_that_mean_nothing_here_are_kept_as_json() -> No
 def test_no_bytes_whatever_raise(data: bytes, content_type: str) -> None:
     for method in ("GET", "POST"):
         content = body(data, content_type, method)
-        assert bool(content.fields) is (content.unreadable is None)
+        assert bool(content.fields) is (content.problem is None)
         assert len(content.digest) == 64

@@ -1,4 +1,4 @@
-"""Callbacks come whatever Host they name."""
+"""The Host header of callbacks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-CALLBACKS = "/callbacks/"
+CALLBACK_PREFIX = "/callbacks/"
 
 
-class CallbackHost:
-    """Under /callbacks/, PORTAL_URL's host stands for whatever the request says.
+class CallbackHostMiddleware:
+    """Let the host of PORTAL_URL stand for the Host header under /callbacks/.
 
     A proxy that does not pass the outer Host on would have every callback answered with 400 by ALLOWED_HOSTS. Nothing
     under /callbacks/ is built from the Host, so PORTAL_URL alone decides there.
@@ -22,7 +22,7 @@ class CallbackHost:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith(CALLBACKS):
+        if request.path_info.startswith(CALLBACK_PREFIX):
             request.get_host = _portal_host  # type: ignore[method-assign]
         return self.get_response(request)
 

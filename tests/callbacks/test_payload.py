@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.callbacks.serializers import Said, understand
-from recordings.callbacks.vocabulary import SPELLINGS
+from recordings.callbacks.field_aliases import FIELD_ALIASES
+from recordings.callbacks.payload import CallbackPayload, parse_payload
 from recordings.choices import EventKind
 from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import as_text
@@ -19,12 +19,12 @@ from tests.callbacks.rows import CALL, DOCUMENTED, ENDED_AT, STARTED_AT, URL
 from tests.vobiz.payloads import payload
 
 
-def said(fields: dict[str, Any]) -> Said:
-    return understand({name: as_text(value) for name, value in fields.items()})
+def parsed(fields: dict[str, Any]) -> CallbackPayload:
+    return parse_payload({name: as_text(value) for name, value in fields.items()})
 
 
 def test_the_documented_recording_callback_says_all_of_it() -> None:
-    ended = said(payload("recording_callback__documented"))
+    ended = parsed(payload("recording_callback__documented"))
     assert (ended.kind, ended.ended, ended.brings_transcript) == (EventKind.RECORDING, True, False)
     assert (ended.recording_id, ended.call_uuid) == (DOCUMENTED, CALL)
     assert ended.facts() == Facts(
@@ -37,7 +37,7 @@ def test_the_documented_recording_callback_says_all_of_it() -> None:
 
 
 def test_a_call_flows_recordstop_says_the_same_in_its_own_spelling() -> None:
-    flow, rest = said(payload("flow_callback__stopped")), said(payload("recording_callback__documented"))
+    flow, rest = parsed(payload("flow_callback__stopped")), parsed(payload("recording_callback__documented"))
     assert (flow.kind, flow.ended) == (EventKind.RECORDING, True)
     assert (flow.recording_id, flow.call_uuid) == (rest.recording_id, rest.call_uuid)
     assert flow.facts() == Facts(
@@ -46,77 +46,77 @@ def test_a_call_flows_recordstop_says_the_same_in_its_own_spelling() -> None:
 
 
 def test_a_call_flows_record_names_the_recording_and_no_more() -> None:
-    begun = said(payload("flow_callback__begun"))
+    begun = parsed(payload("flow_callback__begun"))
     assert (begun.kind, begun.ended, begun.recording_id) == (EventKind.RECORDING, False, DOCUMENTED)
     assert begun.facts() == Facts()
 
 
 def test_event_record_is_a_start_even_with_a_duration() -> None:
-    begun = said({**payload("flow_callback__stopped"), "Event": "Record"})
+    begun = parsed({**payload("flow_callback__stopped"), "Event": "Record"})
     assert (begun.ended, begun.facts()) == (False, Facts())
 
 
-@pytest.mark.parametrize("name", [name for names in SPELLINGS.values() for name in names])
+@pytest.mark.parametrize("name", [name for names in FIELD_ALIASES.values() for name in names])
 def test_every_spelling_is_known(name: str) -> None:
-    field = next(field for field, names in SPELLINGS.items() if name in names)
+    field = next(field for field, names in FIELD_ALIASES.items() if name in names)
     value = {"recording_id": DOCUMENTED, "call_uuid": CALL, "event": "recordstop"}.get(field, "7")
-    if field in Said.__dataclass_fields__:
-        assert getattr(said({name: value}), field) is not None
+    if field in CallbackPayload.__dataclass_fields__:
+        assert getattr(parsed({name: value}), field) is not None
 
 
 @pytest.mark.parametrize(
     "name", ["recording_id", "RecordingID", "RecordingId", "recordingId", "RECORDING_ID", "recordingid"]
 )
 def test_a_recording_id_is_found_in_any_case(name: str) -> None:
-    assert said({name: DOCUMENTED}).recording_id == DOCUMENTED
+    assert parsed({name: DOCUMENTED}).recording_id == DOCUMENTED
 
 
 def test_of_several_spellings_the_first_that_is_not_empty_counts() -> None:
     assert (
-        said({"RecordFile": "https://b", "record_url": "", "RecordUrl": "https://a"}).record_url
+        parsed({"RecordFile": "https://b", "record_url": "", "RecordUrl": "https://a"}).record_url
         == "https://a"
     )
-    assert said({"RecordingURL": "https://c", "RecordFile": ""}).record_url == "https://c"
+    assert parsed({"RecordingURL": "https://c", "RecordFile": ""}).record_url == "https://c"
 
 
 def test_a_url_is_whole_or_none() -> None:
-    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 1_900}).record_url is not None
-    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 1_900 + "…"}).record_url is None
-    assert said({"record_url": "https://media.vobiz.ai/" + "a" * 2_100}).record_url is None
+    assert parsed({"record_url": "https://media.vobiz.ai/" + "a" * 1_900}).record_url is not None
+    assert parsed({"record_url": "https://media.vobiz.ai/" + "a" * 1_900 + "…"}).record_url is None
+    assert parsed({"record_url": "https://media.vobiz.ai/" + "a" * 2_100}).record_url is None
 
 
 @pytest.mark.parametrize("value", ["10080", "10080.0", "10080.00000", "10079.9999"])
 def test_milliseconds_are_whole_however_they_are_written(value: str) -> None:
-    assert said({"recording_duration_ms": value}).duration_ms == 10_080
+    assert parsed({"recording_duration_ms": value}).duration_ms == 10_080
 
 
 @pytest.mark.parametrize(
     "value", ["-1", "", "null", "NaN", "1e999999", "Infinity", "١٢", "1_000", " ", "0x10", "-0"]
 )
 def test_a_duration_that_is_no_number_is_unknown_and_ends_nothing(value: str) -> None:
-    early = said({"recording_id": DOCUMENTED, "recording_duration_ms": value, "recording_end_ms": value})
+    early = parsed({"recording_id": DOCUMENTED, "recording_duration_ms": value, "recording_end_ms": value})
     assert (early.duration_ms, early.recording_end_ms, early.ended) == (None, None, False)
 
 
 def test_a_duration_of_zero_ends_a_recording() -> None:
-    assert said({"recording_id": DOCUMENTED, "recording_duration": "0"}).ended
+    assert parsed({"recording_id": DOCUMENTED, "recording_duration": "0"}).ended
 
 
 def test_seconds_count_where_milliseconds_are_missing() -> None:
-    assert said({"recording_duration": "17"}).duration_ms == 17_000
-    assert said({"recording_duration": "17.4"}).duration_ms == 17_000
-    assert said({"recording_duration": "17", "recording_duration_ms": "-1"}).duration_ms == 17_000
-    assert said({"recording_duration": "17", "recording_duration_ms": "16900"}).duration_ms == 16_900
+    assert parsed({"recording_duration": "17"}).duration_ms == 17_000
+    assert parsed({"recording_duration": "17.4"}).duration_ms == 17_000
+    assert parsed({"recording_duration": "17", "recording_duration_ms": "-1"}).duration_ms == 17_000
+    assert parsed({"recording_duration": "17", "recording_duration_ms": "16900"}).duration_ms == 16_900
 
 
 def test_times_are_milliseconds_since_1970_in_utc() -> None:
     fields = {"recording_start_ms": "1762436939422.00000", "recording_end_ms": "1762436949502"}
-    assert said(fields).recording_start_ms == datetime(2025, 11, 6, 13, 48, 59, 422000, tzinfo=UTC)
-    assert said(fields).recording_end_ms == ENDED_AT
+    assert parsed(fields).recording_start_ms == datetime(2025, 11, 6, 13, 48, 59, 422000, tzinfo=UTC)
+    assert parsed(fields).recording_end_ms == ENDED_AT
 
 
 def test_the_documented_transcription_callback_says_all_of_it() -> None:
-    spoken = said(payload("transcription_callback__documented"))
+    spoken = parsed(payload("transcription_callback__documented"))
     assert (spoken.kind, spoken.brings_transcript, spoken.error) == (EventKind.TRANSCRIPTION, True, None)
     assert spoken.transcription == "Hello, this is Meera. My parcel has not come."
     assert (spoken.transcription_charge, spoken.transcription_rate) == (Decimal("0.3"), Decimal("0.3"))
@@ -125,7 +125,7 @@ def test_the_documented_transcription_callback_says_all_of_it() -> None:
 
 
 def test_a_failed_transcription_has_an_error_and_no_text() -> None:
-    failed = said(payload("transcription_callback__failed"))
+    failed = parsed(payload("transcription_callback__failed"))
     assert (failed.kind, failed.brings_transcript, failed.transcription) == (
         EventKind.TRANSCRIPTION,
         True,
@@ -137,26 +137,26 @@ def test_a_failed_transcription_has_an_error_and_no_text() -> None:
 def test_a_transcription_without_an_error_field_is_a_transcription() -> None:
     fields = payload("transcription_callback__documented")
     del fields["error"]
-    assert (said(fields).brings_transcript, said(fields).error) == (True, None)
-    assert said(payload("flow_transcription__documented")).brings_transcript
+    assert (parsed(fields).brings_transcript, parsed(fields).error) == (True, None)
+    assert parsed(payload("flow_transcription__documented")).brings_transcript
 
 
 def test_an_error_alone_belongs_to_the_transcription_of_the_recording_it_names() -> None:
-    assert said({"recording_id": DOCUMENTED, "error": "too short"}).brings_transcript
-    assert not said({"call_uuid": CALL, "error": "too short"}).brings_transcript
-    assert not said({**payload("recording_callback__documented"), "error": "too short"}).brings_transcript
+    assert parsed({"recording_id": DOCUMENTED, "error": "too short"}).brings_transcript
+    assert not parsed({"call_uuid": CALL, "error": "too short"}).brings_transcript
+    assert not parsed({**payload("recording_callback__documented"), "error": "too short"}).brings_transcript
 
 
 def test_one_delivery_may_be_recording_and_transcription_at_once() -> None:
-    both = said(
+    both = parsed(
         {**payload("recording_callback__documented"), **payload("transcription_callback__documented")}
     )
     assert (both.kind, both.ended, both.brings_transcript) == (EventKind.TRANSCRIPTION, True, True)
 
 
 def test_what_names_nothing_known_is_other() -> None:
-    assert said({"Event": "Hangup", "CallStatus": "completed", "x": "y"}).kind == EventKind.OTHER
-    assert said({"recording_id": DOCUMENTED}).kind == EventKind.RECORDING
+    assert parsed({"Event": "Hangup", "CallStatus": "completed", "x": "y"}).kind == EventKind.OTHER
+    assert parsed({"recording_id": DOCUMENTED}).kind == EventKind.RECORDING
 
 
 @pytest.mark.parametrize(
@@ -164,15 +164,15 @@ def test_what_names_nothing_known_is_other() -> None:
 )
 @pytest.mark.parametrize("name", ["recording_id", "call_uuid"])
 def test_an_id_that_could_not_be_one_is_a_problem_in_words(name: str, bad: str) -> None:
-    wrong = said({**payload("transcription_callback__documented"), name: bad, "recording_duration": "3"})
+    wrong = parsed({**payload("transcription_callback__documented"), name: bad, "recording_duration": "3"})
     assert "is not an id" in str(wrong.problem)
     assert (wrong.recording_id, wrong.call_uuid, wrong.brings_transcript) == (None, None, False)
 
 
 @given(
     st.dictionaries(
-        st.sampled_from([n for names in SPELLINGS.values() for n in names]) | st.text(), st.text()
+        st.sampled_from([n for names in FIELD_ALIASES.values() for n in names]) | st.text(), st.text()
     )
 )
 def test_no_fields_whatever_raise(fields: dict[str, str]) -> None:
-    assert understand(fields).kind in EventKind
+    assert parse_payload(fields).kind in EventKind

@@ -1,15 +1,16 @@
-"""The words of Vobiz's callbacks, as data: under which names a field comes, and how long it may be.
+"""The field names of Vobiz's callbacks, as data: their spellings, and how long their values may be.
 
 The Record API posts snake_case; call flows (XML) post CamelCase, in several spellings. Names are compared without
-underscores and letter case, so each spelling stands here once. Fields that are not named here are kept and ignored.
+underscores and letter case, so each spelling stands here once. Fields that are not named here are stored and ignored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 # field: its spellings, the first that holds anything counts
-SPELLINGS: dict[str, tuple[str, ...]] = {
+FIELD_ALIASES: dict[str, tuple[str, ...]] = {
     "event": ("Event",),
     "recording_id": ("recording_id", "RecordingID"),
     "call_uuid": ("call_uuid", "CallUUID"),
@@ -37,42 +38,47 @@ RECORDING_FIELDS = frozenset(
 TRANSCRIPTION_FIELDS = frozenset(
     {"transcription", "transcription_id", "transcription_charge", "transcription_rate"}
 )
-BEGUN = "record"  # the Event of a recording's start: only its id is to be relied on
+START_EVENT = "record"  # the Event of a recording's start: only its id is to be relied on
 
-# A longer value makes a delivery unreadable: a cut id, number or transcript would be a wrong one.
-LONGEST: dict[str, int] = {
+# A longer value makes a delivery unreadable: a truncated id, number or transcript would be a wrong one.
+MAX_LENGTHS: dict[str, int] = {
     "recording_id": 64, "call_uuid": 64, "transcription_id": 64,
     "recording_duration": 32, "recording_duration_ms": 32, "recording_start_ms": 32, "recording_end_ms": 32,
     "transcription_charge": 32, "transcription_rate": 32, "duration": 32,
     "event": 256, "api_id": 256,
     "transcription": 1_000_000,
 }  # fmt: skip
-CUT_AT, CUT_MARK = 2_000, "…"  # characters of every other field that are kept, the mark among them
+TRUNCATED_AT, TRUNCATION_MARK = 2_000, "…"  # characters kept of every other field, the mark among them
 FIELD_NAME_LENGTH = 128
 
 
-def folded(name: str) -> str:
-    """`name` without what the spellings differ in."""
+def _fold(name: str) -> str:
+    """Return `name` without what the spellings differ in."""
     return name.replace("_", "").lower()
 
 
 _FIELDS = {
-    folded(spelling): (field, place)
-    for field, spellings in SPELLINGS.items()
+    _fold(spelling): (field, place)
+    for field, spellings in FIELD_ALIASES.items()
     for place, spelling in reversed(list(enumerate(spellings)))
 }
 
 
-def field_of(name: str) -> str | None:
-    """The field that a name in a delivery stands for; None for one that means nothing here."""
-    return _FIELDS.get(folded(name), (None, 0))[0]
+@lru_cache(maxsize=256)
+def _look_up(name: str) -> tuple[str | None, int]:
+    return _FIELDS.get(_fold(name), (None, 0))
 
 
-def in_our_words(fields: Mapping[str, str]) -> dict[str, str]:
-    """The known fields of a delivery under our names; of several spellings, the first that is not empty."""
+def canonical_name(name: str) -> str | None:
+    """Return the field that a name in a delivery stands for, None for one that means nothing here."""
+    return _look_up(name)[0]
+
+
+def canonical_fields(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the known fields under their canonical names; of several spellings, the first that is not empty."""
     found: dict[str, tuple[bool, int, str]] = {}
     for name, value in fields.items():
-        field, place = _FIELDS.get(folded(name), (None, 0))
+        field, place = _look_up(name)
         if field is not None:
             candidate = (not value, place, value)
             found[field] = min(candidate, found.get(field, candidate))

@@ -1,0 +1,238 @@
+"""Storing deliveries, one row for each content, so that nothing that was answered with 200 is lost.
+
+The functions here change an event in memory or lock it; `processing` decides in which transaction and saves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from recordings.callbacks.body import DecodedBody, RawBody
+from recordings.callbacks.endpoints import CallbackEndpoint
+from recordings.callbacks.payload import CallbackPayload, parse_payload
+from recordings.choices import EventKind, EventOutcome, Trust
+from recordings.models import Account, CallbackEvent, Recording, SpentNonce
+from recordings.vobiz.signature import SIGNATURE_HEADERS, Verdict
+from recordings.vobiz.wire import storable
+
+# Stored of what nobody vouches for; the rest is counted. A recording has two callbacks, an account has many recordings.
+MAX_UNTRUSTED_PER_RECORDING, MAX_UNTRUSTED_PER_ACCOUNT = 20, 5_000
+MAX_HEADER_SETS = 8  # one delivery is tried four times
+MAX_NONCES = 32
+HEADER_LENGTH = 1_024
+UNTRUSTED_BODY = 64 * 1024  # bytes stored of such a body that could not be decoded
+
+UNTRUSTED = (EventOutcome.REFUSED, EventOutcome.CONFLICT)
+# The same content again changes nothing on these. (A conflict is opened again by a nonce of its own.)
+FINAL = (EventOutcome.APPLIED, EventOutcome.CONFLICT, EventOutcome.REFUSED, EventOutcome.UNPARSED)
+_REOPENED = (EventOutcome.CONFLICT, EventOutcome.REFUSED)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery to an endpoint: its bytes, its fields, its headers, and what its signature proves."""
+
+    endpoint: CallbackEndpoint
+    raw: RawBody
+    content: DecodedBody
+    headers: Mapping[str, str] = field(repr=False)
+    verdict: Verdict
+    received_at: datetime
+
+    @property
+    def trust(self) -> Trust:
+        """The verdict as the rows have it."""
+        return Trust(self.verdict.trust)
+
+    @cached_property
+    def payload(self) -> CallbackPayload:
+        """The fields, typed; parsed once."""
+        return parse_payload(self.content.fields)
+
+
+def is_admitted(verdict: Verdict, account: Account) -> bool:
+    """Return whether a delivery may be applied: signed, or unsigned at an account that accepts those."""
+    if verdict.trust == Trust.UNSIGNED:
+        return not account.require_signed
+    return verdict.trust == Trust.SIGNED
+
+
+def store_refused(delivery: Delivery) -> CallbackEvent | None:
+    """Store a refused delivery, so that correcting a setting loses nothing. None: too many, so only counted."""
+    with transaction.atomic():
+        event = find_event(delivery)
+        if event is not None:
+            record_repeat(event, delivery, reopen=False)
+        elif is_full(delivery.endpoint):
+            count_only(delivery.endpoint)
+            return None
+        else:
+            event = new_event(delivery, EventOutcome.REFUSED)
+        event.save()
+        return event
+
+
+# Nonces
+
+
+def spend_new_nonces(delivery: Delivery) -> None:
+    """Spend the nonces of a delivery that is taken for new. Raises IntegrityError where one of them was spent."""
+    SpentNonce.objects.bulk_create(
+        _nonce_rows(delivery.endpoint.key_digest, delivery.verdict.nonces, delivery.content.digest)
+    )
+
+
+def spend_nonces(key_digest: str, nonces: tuple[str, ...], content_digest: str) -> bool:
+    """Spend every nonce on this content. False: one of them was spent on another. Only inside a transaction.
+
+    The INSERT waits for a transaction that spends the same nonce at this moment, and only then the SELECT looks: of
+    two contents that race for one nonce, exactly one gets it.
+    """
+    SpentNonce.objects.bulk_create(_nonce_rows(key_digest, nonces, content_digest), ignore_conflicts=True)
+    return not is_replay(key_digest, nonces, content_digest)
+
+
+def is_replay(key_digest: str, nonces: tuple[str, ...] | list[str], content_digest: str) -> bool:
+    """Return whether one of the nonces was spent on other content."""
+    spent = SpentNonce.objects.filter(key_digest=key_digest, nonce__in=nonces)
+    return spent.exclude(content_digest=content_digest).exists()
+
+
+def _nonce_rows(key_digest: str, nonces: tuple[str, ...], content_digest: str) -> list[SpentNonce]:
+    # Sorted, so that two transactions never wait for each other's nonce.
+    return [
+        SpentNonce(key_digest=key_digest, nonce=nonce, content_digest=content_digest)
+        for nonce in sorted(set(nonces))
+    ]
+
+
+# Events
+
+
+def find_event(delivery: Delivery) -> CallbackEvent | None:
+    """Return the event that has this content already, locked."""
+    events = CallbackEvent.objects.select_for_update(of=("self",)).select_related("account")
+    event: CallbackEvent | None = events.filter(
+        key_digest=delivery.endpoint.key_digest,
+        trust=delivery.trust,
+        content_digest=delivery.content.digest,
+    ).first()
+    return event
+
+
+def first_outcome(delivery: Delivery, *, replay: bool) -> EventOutcome:
+    """Return what a new event begins as."""
+    if replay:
+        return EventOutcome.CONFLICT
+    return EventOutcome.RECEIVED if delivery.content.problem is None else EventOutcome.UNPARSED
+
+
+def new_event(delivery: Delivery, outcome: EventOutcome) -> CallbackEvent:
+    """Return an unsaved event. Of two identical deliveries at once, the unique constraint lets one in."""
+    endpoint, raw, problem = delivery.endpoint, delivery.raw, delivery.content.problem
+    event = CallbackEvent(
+        account=endpoint.account,
+        recording=endpoint.recording,
+        door=endpoint.name,
+        key_digest=endpoint.key_digest,
+        content_digest=delivery.content.digest,
+        kind=EventKind.OTHER if problem else delivery.payload.kind,
+        outcome=outcome,
+        payload=dict(delivery.content.fields),
+        nonces=list(delivery.verdict.nonces),
+        scheme=delivery.verdict.scheme,
+        trust=delivery.trust,
+        received_at=delivery.received_at,
+    )
+    if outcome == EventOutcome.CONFLICT:
+        event.error = replay_words()
+    if outcome == EventOutcome.REFUSED:
+        _store_evidence(event, delivery)
+    if problem is not None:
+        event.error = event.error or str(problem)
+        event.raw_body = raw.content if outcome == EventOutcome.UNPARSED else raw.content[:UNTRUSTED_BODY]
+        event.raw_form = {
+            "method": raw.method, "content_type": raw.content_type,
+            "content_encoding": raw.content_encoding, "bytes": max(len(raw.content), raw.declared or 0),
+        }  # fmt: skip
+    return event
+
+
+def replay_words() -> str:
+    """Return why nothing of a replay was applied."""
+    return _("Its nonce was spent on other content: this may be a replay. Nothing of it was applied.")
+
+
+def record_repeat(event: CallbackEvent, delivery: Delivery, *, reopen: bool) -> None:
+    """Count the same content once more on its locked event; `reopen` it where it was stored and never applied."""
+    event.deliveries += 1
+    event.nonces = list(dict.fromkeys([*event.nonces, *delivery.verdict.nonces]))[:MAX_NONCES]
+    if reopen and event.outcome in _REOPENED:
+        event.reopen()
+        event.scheme = delivery.verdict.scheme
+    if event.outcome == EventOutcome.REFUSED:
+        given = _signature_headers(delivery.headers)
+        if given not in event.signature_headers and len(event.signature_headers) < MAX_HEADER_SETS:
+            event.signature_headers.append(given)
+
+
+def _store_evidence(event: CallbackEvent, delivery: Delivery) -> None:
+    event.signature_headers = [_signature_headers(delivery.headers)]
+    hosts = (delivery.headers.get(name, "") for name in ("Host", "X-Forwarded-Host"))
+    event.hosts = [storable(host)[:255] for host in dict.fromkeys(hosts) if host]
+    event.expected_base = delivery.endpoint.redact(delivery.endpoint.signed_bases[0])
+    if delivery.trust == Trust.UNSIGNED:
+        event.error = _("It is not signed, and the account requires signed callbacks.")
+    else:
+        event.error = _("None of its signatures verifies under the address and the tokens known here.")
+
+
+def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a fixed list: others may hold the account's token in clear text."""
+    return {
+        name: storable(value)[:HEADER_LENGTH]
+        for name in SIGNATURE_HEADERS
+        if (value := headers.get(name)) is not None
+    }
+
+
+# The bound on what nobody vouches for
+
+
+def is_full(endpoint: CallbackEndpoint) -> bool:
+    """Return whether as many untrusted deliveries are stored for this key as will be.
+
+    Locks the row of the key, so that two deliveries cannot both take the last place.
+    """
+    if endpoint.recording is None:
+        list(_account_row(endpoint).select_for_update(no_key=True).values_list("pk"))
+        limit = MAX_UNTRUSTED_PER_ACCOUNT
+    else:
+        list(_recording_row(endpoint).select_for_update(no_key=True).values_list("pk"))
+        limit = MAX_UNTRUSTED_PER_RECORDING
+    stored = CallbackEvent.objects.filter(
+        account=endpoint.account, key_digest=endpoint.key_digest, outcome__in=UNTRUSTED
+    )
+    return stored.count() >= limit
+
+
+def count_only(endpoint: CallbackEndpoint) -> None:
+    """Count a delivery that is not stored."""
+    row = _account_row(endpoint) if endpoint.recording is None else _recording_row(endpoint)
+    row.update(refused_uncounted=F("refused_uncounted") + 1)
+
+
+def _account_row(endpoint: CallbackEndpoint) -> Any:
+    return Account.objects.order_by().filter(pk=endpoint.account.pk)
+
+
+def _recording_row(endpoint: CallbackEndpoint) -> Any:
+    return Recording.objects.order_by().filter(pk=endpoint.recording and endpoint.recording.pk)

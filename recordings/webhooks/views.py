@@ -1,0 +1,87 @@
+"""One callback in, stored and applied, and answered within milliseconds. No request to Vobiz is ever sent here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from recordings import tasks
+from recordings.callbacks import processing
+from recordings.callbacks.body import decode_body
+from recordings.callbacks.deliveries import Delivery, store_refused
+from recordings.callbacks.endpoints import EndpointName
+from recordings.choices import Trust
+from recordings.webhooks.authentication import SignatureAuthentication, SignatureCheck
+from recordings.webhooks.exceptions import callback_exception_handler
+from recordings.webhooks.parsers import BoundedParser, FixedNegotiation, raw_body
+from recordings.webhooks.permissions import IsSignedOrAllowedUnsigned
+
+logger = logging.getLogger(__name__)
+
+
+# A proxy must pass every GET on. Other methods are refused before anything is looked up.
+@method_decorator([cache_control(no_store=True), require_http_methods(["GET", "POST"])], name="dispatch")
+class CallbackView(APIView):
+    """A callback address: 200 stored, 403 refused but stored, other 4xx not stored, 503 to be sent again."""
+
+    authentication_classes = [SignatureAuthentication]
+    permission_classes = [IsSignedOrAllowedUnsigned]
+    content_negotiation_class = FixedNegotiation
+    parser_classes = [BoundedParser]
+    renderer_classes = [JSONRenderer]
+
+    endpoint_name: EndpointName = "recording"
+
+    def get(self, request: Request, key: str) -> Response:
+        """Store a delivery whose fields are in the query."""
+        return self._receive(request)
+
+    def post(self, request: Request, key: str) -> Response:
+        """Store a delivery whose fields are in the body."""
+        return self._receive(request)
+
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
+        """Store the delivery and refuse it: it may be genuine, and a setting of the portal wrong."""
+        delivery = _delivery(request)
+        if delivery.content.problem is not None and delivery.trust == Trust.UNSIGNED:
+            raise delivery.content.problem
+        event = store_refused(delivery)
+        logger.warning("callback refused, kept as event %s", event.pk if event else "none: too many")
+        super().permission_denied(request, message=message, code=code)
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        """Return the exception handler of callbacks."""
+        return callback_exception_handler
+
+    def _receive(self, request: Request) -> Response:
+        delivery = _delivery(request)
+        if delivery.content.problem is not None and delivery.trust != Trust.SIGNED:
+            raise delivery.content.problem
+        event = processing.receive(delivery)
+        if event is not None:
+            # To ask the API about the recording. Nothing is lost without it: the row says what is due.
+            tasks.wake(tasks.settle_account, event.account_id)
+        return Response({"received": True})
+
+
+def _delivery(request: Request) -> Delivery:
+    check: SignatureCheck = request.auth
+    return Delivery(
+        endpoint=check.endpoint,
+        raw=(raw := raw_body(request)),
+        content=decode_body(raw),
+        headers=request.headers,
+        verdict=check.verdict,
+        received_at=check.received_at,
+    )

@@ -231,7 +231,7 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "has_worker": Exists(Worker.objects.alive()),
         "synced_at": Subquery(
-            mine(SyncRun).whole().order_by("-started_at").values("started_at")[:1]  # type: ignore[attr-defined]
+            mine(SyncRun).complete().order_by("-started_at").values("started_at")[:1]  # type: ignore[attr-defined]
         ),
     }
     if user.has_perm("recordings.view_live_calls"):

@@ -1,4 +1,4 @@
-"""Every word of the domain. What Vobiz decides (formats, kinds, call states it invents) stays open text."""
+"""Choices of the domain. What Vobiz decides (formats, kinds, its call states) stays open text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Direction(models.TextChoices):
-    """Which way a call went."""
+    """The direction of a call."""
 
     INBOUND = "inbound", _("inbound")
     OUTBOUND = "outbound", _("outbound")
 
 
 class CallState(models.TextChoices):
-    """What we know of a call: *unknown* was never seen live here."""
+    """The state of a call; *unknown* was never seen live here."""
 
     LIVE = "live", _("live")
     ENDED = "ended", _("ended")
@@ -22,7 +22,7 @@ class CallState(models.TextChoices):
 
 
 class RecordingStatus(models.TextChoices):
-    """Where a recording stands. Completed is reachable from every other: if Vobiz says it exists, it exists."""
+    """The status of a recording. Completed is reachable from every other: if Vobiz lists it, it exists."""
 
     REQUESTED = "requested", _("requested")
     ACTIVE = "active", _("recording")
@@ -34,7 +34,7 @@ OPEN_STATUSES = (RecordingStatus.REQUESTED, RecordingStatus.ACTIVE)
 
 
 class StartAnswer(models.TextChoices):
-    """What Vobiz said to a start asked for here."""
+    """Vobiz's answer to a start request of the portal."""
 
     ACCEPTED = "accepted", _("accepted")
     REFUSED = "refused", _("refused")
@@ -46,7 +46,7 @@ NOTHING_STARTED = (StartAnswer.REFUSED, StartAnswer.NOT_SENT)
 
 
 class Origin(models.TextChoices):
-    """How a recording first became known here."""
+    """How a recording first became known to the portal."""
 
     PORTAL = "portal", _("started here")
     SYNC = "sync", _("found by sync")
@@ -54,7 +54,7 @@ class Origin(models.TextChoices):
 
 
 class Source(models.TextChoices):
-    """Where a fact comes from."""
+    """The source of a fact; see SOURCE_RANK."""
 
     API = "api", _("read from Vobiz's API")
     ANSWER = "answer", _("Vobiz's answer to the start")
@@ -79,7 +79,7 @@ class Channels(models.TextChoices):
 
 
 class Attention(models.TextChoices):
-    """Why a recording needs a person. The words stand in ATTENTION_WORDS."""
+    """The reason why a person must look at a recording; ATTENTION_WORDS explains each."""
 
     MAY_BE_RECORDING = "may_be_recording", _("may be recording")
     STOP_UNCONFIRMED = "stop_unconfirmed", _("stop unconfirmed")
@@ -143,14 +143,14 @@ SEEN_CLOSES = (
 
 
 class ArchiveFlag(models.TextChoices):
-    """What is odd about our copy, for as long as it is kept; `Attention` asks a person to look at it once."""
+    """A lasting property of an archived copy; `Attention` asks a person to look at it once."""
 
     LENGTH_DIFFERS = "length_differs", _("its length differs from Vobiz's")
     CUT_BY_VOBIZ = "cut_by_vobiz", _("cut by Vobiz")
 
 
 class AccessAction(models.TextChoices):
-    """What somebody did with what was said."""
+    """A user action on a recording or transcript, for the access log."""
 
     PLAY = "play", _("played")
     DOWNLOAD = "download", _("downloaded")
@@ -159,7 +159,7 @@ class AccessAction(models.TextChoices):
 
 
 class AccessResult(models.TextChoices):
-    """How it ended."""
+    """The result of a user action."""
 
     OK = "ok", _("given")
     REFUSED = "refused", _("refused")
@@ -167,7 +167,7 @@ class AccessResult(models.TextChoices):
 
 
 class TranscriptionStatus(models.TextChoices):
-    """Expected until a callback brings text or an error; missing when none came."""
+    """The status of a transcript: expected until a callback brings text or an error, missing when none came."""
 
     EXPECTED = "expected", _("expected")
     COMPLETED = "completed", _("completed")
@@ -176,7 +176,7 @@ class TranscriptionStatus(models.TextChoices):
 
 
 class Trust(models.TextChoices):
-    """What a callback's signature proves: that Vobiz once signed this path, never its content."""
+    """The result of a signature check. A signature covers the URL and nonce, not the body."""
 
     SIGNED = "signed", _("signed")
     UNSIGNED = "unsigned", _("unsigned")
@@ -202,7 +202,7 @@ class EventKind(models.TextChoices):
 
 
 class EventOutcome(models.TextChoices):
-    """What became of a callback."""
+    """The outcome of a callback."""
 
     RECEIVED = "received", _("received, not applied yet")
     APPLIED = "applied", _("applied")
@@ -214,7 +214,7 @@ class EventOutcome(models.TextChoices):
 
 
 class SyncState(models.TextChoices):
-    """How a sync run stands or ended."""
+    """The state of a sync run."""
 
     RUNNING = "running", _("running")
     COMPLETE = "complete", _("complete")

@@ -1,4 +1,4 @@
-"""VERB: tell which part of a call is recorded, and which part is known not to be."""
+"""The coverage of a call: which parts of it are recorded, and which are known not to be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOKED_AT = 20  # sync runs
 
 
 class Doubt(Enum):
-    """Why what is not covered by a known recording may be recorded all the same."""
+    """A reason why a part that no known recording covers may be recorded all the same."""
 
     NONE = "none"  # it is not recorded
     LIVE = "the call goes on"
@@ -28,14 +28,14 @@ class Doubt(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From one instant to another, on or after it."""
+    """A time span; `ends` is not before `begins`."""
 
     begins: datetime
     ends: datetime
 
     @property
     def length(self) -> timedelta:
-        """How long it is."""
+        """The length of time."""
         return self.ends - self.begins
 
 
@@ -51,7 +51,7 @@ class Lane:
 
     @property
     def covers(self) -> bool:
-        """What is in its span is recorded."""
+        """Whether the time in its span is recorded."""
         return self.span is not None and not self.may_be
 
 
@@ -72,7 +72,7 @@ class Coverage:
 
 
 def coverage(call: Call, recordings: Sequence[Recording], *, now: datetime) -> Coverage:
-    """How `recordings`, which are all of the call's, cover it. One query."""
+    """Return how `recordings`, which must be all of the call's, cover it. Runs one query."""
     lanes = [lane_of(recording, call, now=now) for recording in recordings]
     span = _known_span(call, lanes, now=now)
     if span is None:
@@ -89,7 +89,7 @@ def coverage(call: Call, recordings: Sequence[Recording], *, now: datetime) -> C
 
 
 def lane_of(recording: Recording, call: Call, *, now: datetime) -> Lane:
-    """When one recording began and ended, as far as that is known."""
+    """Return when one recording began and ended, as far as that is known."""
     begins = recording.started_at or recording.requested_at
     approximate = recording.started_at is None or bool(recording.times_approximate)
     if recording.status == RecordingStatus.FAILED or begins is None:
@@ -113,7 +113,7 @@ def lane_of(recording: Recording, call: Call, *, now: datetime) -> Lane:
 
 
 def _known_span(call: Call, lanes: Sequence[Lane], *, now: datetime) -> Span | None:
-    """Where the call is known to have gone on: Vobiz listed it, or it was being recorded."""
+    """Return the time in which the call is known to have gone on: Vobiz listed it, or it was being recorded."""
     spans = [lane.span for lane in lanes if lane.covers and lane.span is not None]
     begins = min(filter(None, (call.started_at, *(span.begins for span in spans))), default=None)
     if begins is None:
@@ -125,7 +125,7 @@ def _known_span(call: Call, lanes: Sequence[Lane], *, now: datetime) -> Span | N
 
 
 def _gaps(whole: Span, spans: Sequence[Span]) -> list[Span]:
-    """What of `whole` none of `spans` covers."""
+    """Return the parts of `whole` that none of `spans` covers."""
     found, at = [], whole.begins
     for span in sorted(spans, key=lambda one: one.begins):
         if span.begins - at >= TOO_SHORT:
@@ -151,7 +151,7 @@ def _doubt(call: Call, lanes: Sequence[Lane], gaps: Sequence[Span], span: Span) 
 
 
 def _read_since(call: Call, over_at: datetime, *, begins: datetime) -> bool:
-    """A sync that began after `over_at` has read everything that Vobiz lists of the call, and applied it."""
+    """Return whether a sync that began after `over_at` has applied everything that Vobiz lists of the call."""
     runs = SyncRun.objects.filter(account=call.account_id, complete=True, started_at__gt=over_at)
     scopes = runs.order_by("-started_at").values_list("scope", flat=True)[:LOOKED_AT]
     return any(_takes_in(scope, call, begins) for scope in scopes)

@@ -1,4 +1,4 @@
-"""Tokens at rest: encrypted with keys that live outside the database.
+"""Encryption of tokens at rest, with keys that live outside the database.
 
 TOKEN_ENCRYPTION_KEYS holds secrets, newest first, each any text of 32 characters or more. Each becomes a Fernet
 key by HKDF-SHA256; the first encrypts, all decrypt.
@@ -22,12 +22,12 @@ class UndecipherableError(Exception):
 
 
 def encrypt(token: str) -> str:
-    """`token` as text for the database, under the first key."""
+    """Return `token` encrypted under the first key, as text for the database."""
     return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS)).encrypt(token.encode()).decode("ascii")
 
 
 def decrypt(stored: str) -> str:
-    """The token; raises UndecipherableError, never returns what it could not open."""
+    """Return the token; raise UndecipherableError where no key opens it."""
     try:
         return _fernet(tuple(settings.TOKEN_ENCRYPTION_KEYS)).decrypt(stored.encode("ascii")).decode()
     except (InvalidToken, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""VERB prune: what is old enough goes; what may still matter stays.
+"""Retention: deletes access events and callback events that are old enough.
 
 Access events older than ACCESS_RETENTION_DAYS and *applied* callback events older than CALLBACK_RETENTION_DAYS. Never
 a callback that had no effect, and never a spent nonce, which keeps an old delivery from being played again.
@@ -21,14 +21,14 @@ BATCH = 500  # rows deleted in one transaction, so that nobody waits long for it
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many callback events and how many access events went."""
+    """How many callback events and access events were deleted."""
 
     events: int
     accesses: int
 
 
 def prune(now: datetime) -> Pruned:
-    """Delete it, the oldest first; ended at any point, it goes on there the next time."""
+    """Delete what is past its retention, oldest first. A run that is interrupted is continued by the next."""
     applied_before = now - timedelta(days=settings.CALLBACK_RETENTION_DAYS)
     events = 0
     for account in Account.objects.order_by("pk"):  # one by one: so the index finds the oldest of each
@@ -40,7 +40,7 @@ def prune(now: datetime) -> Pruned:
 
 
 def _delete(rows: QuerySet[Any]) -> int:
-    """All of them, a batch at a time."""
+    """Delete all of `rows`, a batch at a time; return how many."""
     gone = 0
     while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
         gone += rows.model._default_manager.filter(pk__in=batch).delete()[0]

@@ -1,4 +1,4 @@
-"""One phone number in any spelling is one number."""
+"""Phone numbers: normalised for search, and formatted for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DIGITS = re.compile(r"[0-9]+")
 
 
 def normalize_number(number: str | None) -> str | None:
-    """The number as E.164 digits without `+` where it is one, else its own digits, else None.
+    """Return the number as E.164 digits without `+` where it is one, else its own digits, else None.
 
     `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`. Vobiz leaves out
     the `+` and writes national numbers with a leading 0 (quirk 7), so without one a country code is looked for first.
@@ -36,7 +36,7 @@ def normalize_number(number: str | None) -> str | None:
 
 
 def format_number(number: str | None) -> str:
-    """The number the way its country writes it (`+91 96247 05678`); as given where it is not one."""
+    """Return the number the way its country writes it (`+91 96247 05678`); as given where it is not one."""
     digits = normalize_number(number)
     if not number or not digits:
         return number or ""

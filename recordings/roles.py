@@ -58,12 +58,12 @@ LABELS = {role.name: role.label for role in ROLES}
 
 
 def label_of(name: str) -> str:
-    """A role's name in the reader's language; a group that somebody made keeps the name it was given."""
+    """Return a role's name in the reader's language; a group that a person created keeps its name."""
     return str(LABELS.get(name, name))
 
 
 def make_roles(apps: Apps, using: str) -> None:
-    """Make the groups that are not there, with what the table gives them; one that is there stays as it is."""
+    """Create the groups that do not exist, with the permissions of the table; an existing group stays as it is."""
     groups = apps.get_model("auth", "Group")._default_manager.using(using)
     for role in ROLES:
         group, is_new = groups.get_or_create(name=role.name)
@@ -72,7 +72,7 @@ def make_roles(apps: Apps, using: str) -> None:
 
 
 def give(apps: Apps, using: str, codenames: Collection[str]) -> None:
-    """Give permissions that are new to those roles that have them in the table, where the groups still stand."""
+    """Add new permissions to the groups of the roles that have them in the table."""
     groups = apps.get_model("auth", "Group")._default_manager.using(using)
     permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
     for role in ROLES:
@@ -83,7 +83,7 @@ def give(apps: Apps, using: str, codenames: Collection[str]) -> None:
 
 
 def remove_roles(apps: Apps, using: str) -> None:
-    """Delete the groups that nobody has and nobody changed; any other is somebody's work and stays."""
+    """Delete the groups that have no users and were not changed."""
     groups = apps.get_model("auth", "Group")._default_manager.using(using)
     for role in ROLES:
         group = groups.filter(name=role.name, user=None).first()

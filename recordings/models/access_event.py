@@ -1,4 +1,4 @@
-"""Who played, downloaded, read or exported what, when and from where. Append-only.
+"""The access log: who played, downloaded, read or exported what, when and from where. Append-only.
 
 Everybody and everything is named by value, without foreign keys: an event says what was so at that moment, and
 stays true whatever is renamed or deleted later.
@@ -26,10 +26,10 @@ SUPERUSER = "superuser"  # stands among the roles of those who need none
 
 
 class AccessEventQuerySet(VisibleQuerySet):
-    """Access events, many at a time."""
+    """A queryset of access events."""
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
-        """The events about accounts that `user` belongs to; all for a superuser."""
+        """Return the events about accounts that `user` belongs to; all for a superuser."""
         sees_all = (
             user.is_active and getattr(user, "is_superuser", False) and getattr(user, "is_staff", False)
         )
@@ -39,7 +39,7 @@ class AccessEventQuerySet(VisibleQuerySet):
         return self.filter(account_auth_id__in=mine)
 
     def about(self, recording_pk: int, recording_id: str | None) -> Self:
-        """Those about one recording, and about a row that has become part of it since: that had the same id."""
+        """Return the events about one recording, and about a row merged into it since, which had the same id."""
         of_row = Q(recording_pk=recording_pk)
         return self.filter(of_row | Q(recording_id=recording_id) if recording_id else of_row)
 
@@ -56,7 +56,7 @@ class AccessEventQuerySet(VisibleQuerySet):
         play_id: str | None = None,
         now: datetime | None = None,
     ) -> AccessEvent:
-        """Write down what `user`, who is signed in, did: the one way an event comes to be.
+        """Create an event for what `user`, who is signed in, did. No other code creates events.
 
         A recording brings its account. `address`: the client's, as the server tells it; what is no address is left
         out. A `play_id` has one event, whatever is asked for under it afterwards: that one is given back.
@@ -90,13 +90,13 @@ class AccessEventQuerySet(VisibleQuerySet):
 
 
 def _roles(user: Any) -> str:
-    """The names of the user's groups at this moment, as text."""
+    """Return the names of the user's groups at this moment, as text."""
     names = list(user.groups.order_by("name").values_list("name", flat=True))
     return ", ".join([SUPERUSER, *names] if user.is_superuser else names)[:LONGEST_ROLES]
 
 
 def _plain_address(text: str | None) -> str | None:
-    """An IP address without its zone; None for what is none, such as a local socket's."""
+    """Return an IP address without its zone; None for anything else, such as a local socket's path."""
     try:
         return str(ip_address((text or "").partition("%")[0]))
     except ValueError:
@@ -178,7 +178,7 @@ POSTGRESQL = (
 
 
 def make_append_only(using: str) -> None:
-    """Make both triggers, where the table is there already."""
+    """Create both triggers, where the table exists already."""
     connection: Any = connections[using]
     if TABLE not in connection.introspection.table_names():
         return
@@ -188,5 +188,5 @@ def make_append_only(using: str) -> None:
 
 
 def after_migrate(*, using: str, **_kwargs: object) -> None:
-    """What Django calls after every `migrate`."""
+    """Create the triggers again after `migrate`: a receiver of Django's `post_migrate`."""
     make_append_only(using)

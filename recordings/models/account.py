@@ -1,4 +1,4 @@
-"""A Vobiz account or sub-account, and the secrets that go with it."""
+"""A Vobiz account or sub-account, its settings and its encrypted tokens."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_unti
 
 
 def new_callback_key() -> str:
-    """An unguessable part of a callback's path: 192 random bits in 32 URL-safe characters. Never logged."""
+    """Return an unguessable part of a callback's path: 192 random bits in 32 URL-safe characters. Never logged."""
     return secrets.token_urlsafe(24)
 
 
 def validate_zone(name: str) -> None:
-    """ValidationError unless `name` is an IANA time zone such as Asia/Kolkata."""
+    """Raise ValidationError unless `name` is an IANA time zone such as Asia/Kolkata."""
     if name not in available_timezones():
         raise ValidationError(_("%(name)s is not a time zone."), params={"name": name})
 
 
 class AccountQuerySet(LeasedQuerySet):
-    """Accounts, many at a time."""
+    """A queryset of accounts."""
 
     account_path = "pk"
 
     def active(self) -> AccountQuerySet:
-        """The accounts that commands and pages work with."""
+        """Return the accounts that commands and pages work with."""
         return self.filter(is_active=True)
 
     def without_access(self) -> AccountQuerySet:
-        """Those for which Vobiz is asked nothing, until somebody switches them on or gives them a token."""
+        """Return the accounts that cannot sync; see `Account.cannot_sync`."""
         return self.filter(Q(is_active=False) | Q(encrypted_token=None))
 
     def archived_automatically(self) -> AccountQuerySet:
-        """Those whose recordings are archived without anybody asking for it."""
+        """Return the active accounts whose recordings are archived automatically."""
         return self.active().filter(archive_automatically=True)
 
     def archiving(self) -> AccountQuerySet:
-        """Those of whose recordings nothing stands in the way of archiving, as far as is known."""
+        """Return the active accounts whose archive circuit is closed, so that archiving works as far as is known."""
         return self.active().filter(archive_pause=None)
 
 
@@ -188,7 +188,7 @@ class Account(Leased):
         return f"{self.name} ({self.auth_id})" if self.name else self.auth_id
 
     def clean(self) -> None:
-        """A parent is a main account: families are two generations deep."""
+        """Raise ValidationError where the parent is itself a sub-account: families are two generations deep."""
         if self.parent is not None and self.parent.parent_id is not None:
             raise ValidationError({"parent": _("A sub-account cannot be a parent.")})
         if self.parent is not None and self.pk and self.subaccounts.exists():
@@ -196,22 +196,22 @@ class Account(Leased):
 
     @property
     def zone(self) -> tzinfo:
-        """The zone in which Vobiz's naive times are read."""
+        """The time zone of the times that Vobiz sends without one."""
         return ZoneInfo(self.time_zone)
 
     @property
     def masked_auth_id(self) -> str:
-        """`MA_…668`: enough to know it by, for messages."""
+        """A shortened Auth ID for logs and messages, such as `MA_…668`."""
         return f"{self.auth_id[:3]}…{self.auth_id[-3:]}"
 
     @property
     def cannot_sync(self) -> bool:
-        """As `AccountQuerySet.unasked`."""
+        """Whether the account is inactive or has no token, so that Vobiz is asked nothing for it."""
         return not self.is_active or self.encrypted_token is None
 
     @property
     def token(self) -> str:
-        """The current token; NotConnectedError, with the cure, where there is none or no key opens it."""
+        """The current token. Raises NotConnectedError, with the cure, where there is none or no key opens it."""
         if not self.encrypted_token:
             raise NotConnectedError(
                 _("%s has no token yet: enter it on the account's page or run connect_account.")
@@ -237,7 +237,7 @@ class Account(Leased):
             return None
 
     def set_token(self, token: str, *, now: datetime, keep_former: timedelta = FORMER_TOKEN_LIFE) -> None:
-        """Replace the token; the one before stays good for callbacks until `now + keep_former`."""
+        """Replace the token; the former one stays valid for callbacks until `now + keep_former`."""
         with transaction.atomic():
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
             try:
@@ -255,11 +255,11 @@ class Account(Leased):
             setattr(self, column, getattr(held, column))
 
     def acknowledge_missing_callbacks(self, now: datetime) -> None:
-        """A person knows of the callbacks that had not come by now."""
+        """Record that a person has seen which callbacks are missing by now."""
         Account.objects.filter(pk=self.pk).update(gap_seen_at=now)
 
     def reencrypt(self) -> None:
-        """Rewrite both tokens under the first key; UndecipherableError if one opens with none."""
+        """Encrypt both tokens anew under the first key; raise UndecipherableError where no key opens one."""
         with transaction.atomic():
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
             for column in ("encrypted_token", "former_encrypted_token"):
@@ -268,7 +268,7 @@ class Account(Leased):
             held.save(update_fields=TOKEN_COLUMNS)
 
     def callback_tokens(self, now: datetime) -> tuple[str, ...]:
-        """Every token under which a callback may verify: current, former until its date, the parent's."""
+        """Return the tokens under which a callback may verify: current, former until its date, and the parent's."""
         family = [self, self.parent] if self.parent is not None else [self]
         found = []
         for account in family:
@@ -283,9 +283,10 @@ class Account(Leased):
         return tuple(found)
 
     def open_archive_circuit(self, reason: str, *, now: datetime) -> None:
-        """What stands in the way is no recording's own fault: none is tried, but one every minute, until one succeeds.
+        """Open the circuit breaker: archive no recording but one probe a minute, until one succeeds.
 
-        The first reason's time stays, its words give way to the latest.
+        For causes that are no recording's own fault. `archive_paused_at` keeps the time of the first reason,
+        `archive_pause` the words of the latest.
         """
         mine = Account.objects.filter(pk=self.pk)
         if mine.filter(archive_pause=None).update(archive_paused_at=now):
@@ -293,18 +294,18 @@ class Account(Leased):
         mine.update(archive_pause=reason, archive_probe_at=now + ARCHIVE_PROBED_EVERY)
 
     def claim_archive_probe(self, *, now: datetime) -> bool:
-        """Whether the caller is the one to try, now, if archiving may go on."""
+        """Claim the probe that tests whether archiving works again (half-open); return whether the caller has it."""
         due = Account.objects.active().filter(
             pk=self.pk, archive_pause__isnull=False, archive_probe_at__lte=now
         )
         return bool(due.update(archive_probe_at=now + ARCHIVE_PROBED_EVERY))
 
     def schedule_archive_probe(self, *, now: datetime) -> None:
-        """A person asks whether archiving may go on."""
+        """Make a probe due now, where the circuit is open."""
         Account.objects.filter(pk=self.pk, archive_pause__isnull=False).update(archive_probe_at=now)
 
     def close_archive_circuit(self) -> bool:
-        """Something was archived; False if archiving was not paused."""
+        """Close the circuit breaker, as a recording was archived. False: it was closed already."""
         paused = Account.objects.filter(pk=self.pk, archive_pause__isnull=False)
         resumed = paused.update(archive_pause=None, archive_paused_at=None, archive_probe_at=None)
         if resumed:
@@ -321,10 +322,11 @@ class Account(Leased):
         return Account.objects.filter(Q(pk=self.root_id) | Q(parent_id=self.root_id))
 
     def lock_family(self) -> None:
-        """Until this transaction ends, nobody else matches recordings of this family.
+        """Lock the family against matching of recordings by others, until this transaction ends.
 
-        A page of a sync, an answer to a start and a callback may each hold one row of a recording and want another;
-        who takes this first waits for none of them. Taken before any row is locked; only inside a transaction.
+        Lock order: this lock first, then rows of recordings in the order of their primary keys. A page of a sync, an
+        answer to a start and a callback may each hold one row of a recording and want another; without this lock they
+        could deadlock. Only inside a transaction.
         """
         root = Account.objects.order_by().filter(pk=self.root_id)
         list(root.select_for_update(no_key=True).values_list("pk"))

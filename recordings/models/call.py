@@ -26,20 +26,20 @@ SAID_LIVE = (
 
 
 def never_empty(name: str, *columns: str) -> models.CheckConstraint:
-    """Unknown is NULL: none of these texts may be ""."""
+    """Return a constraint that none of the text columns is empty: unknown is NULL."""
     empty = [Q(**{column: ""}) for column in columns]
     return models.CheckConstraint(condition=~reduce(or_, empty), name=name)
 
 
 class CallQuerySet(VisibleQuerySet):
-    """Calls, many at a time."""
+    """A queryset of calls."""
 
     def live(self) -> CallQuerySet:
-        """The calls that were live when they were last looked at."""
+        """Return the calls that were live when Vobiz was last asked."""
         return self.filter(state=CallState.LIVE)
 
     def note_live(self, account: Account, calls: Iterable[LiveCall], *, now: datetime) -> None:
-        """Write down calls with what Vobiz says of them: in its list, so live. What it leaves out stays known."""
+        """Store the details of live calls. A column that Vobiz leaves out keeps its value."""
         rows = sorted(
             (Call.from_live(account, call, now=now) for call in calls), key=lambda row: row.call_uuid
         )
@@ -58,7 +58,7 @@ class CallQuerySet(VisibleQuerySet):
         )
 
     def note_listed(self, account: Account, call_uuids: Collection[str], *, now: datetime) -> None:
-        """Calls are in Vobiz's list, so live; of those not known before only the UUID is."""
+        """Mark listed calls as live; create those not known before with their UUID alone."""
         known = set(self._among(account, call_uuids).values_list("call_uuid", flat=True))
         new = sorted(set(call_uuids) - known)
         rows = [Call(account=account, call_uuid=uuid, happened_at=now) for uuid in new]
@@ -66,7 +66,7 @@ class CallQuerySet(VisibleQuerySet):
         self._among(account, call_uuids).update(seen_live_at=now, state=CallState.LIVE, ended_at=None)
 
     def note_over(self, account: Account, *, live_uuids: Collection[str], now: datetime) -> int:
-        """Calls that were live and are no longer in the list, are over; how many."""
+        """End the calls that were live and are no longer listed; return how many."""
         return (
             self.filter(account=account, state=CallState.LIVE)
             .filter(Q(seen_live_at__lt=now) | Q(seen_live_at=None))
@@ -75,7 +75,7 @@ class CallQuerySet(VisibleQuerySet):
         )
 
     def obtain(self, account: Account, call_uuid: str) -> Call:
-        """The call's row, made if it is not known here yet."""
+        """Return the call's row; create it where it is not known yet."""
         call: Call = self.get_or_create(account=account, call_uuid=call_uuid)[0]
         return call
 
@@ -138,7 +138,7 @@ class Call(models.Model):
 
     @classmethod
     def from_live(cls, account: Account, live: LiveCall, *, now: datetime) -> Call:
-        """An unsaved row holding what Vobiz says of a live call."""
+        """Return an unsaved row with what Vobiz says of a live call."""
         direction = live.direction if live.direction in Direction.values else None
         return cls(
             account=account,
@@ -157,7 +157,7 @@ class Call(models.Model):
         return self.recordings.filter(status__in=OPEN_STATUSES).order_by("requested_at", "pk")
 
     def end(self, at: datetime) -> bool:
-        """Vobiz says the call is over; False if that was known."""
+        """Record that the call is over. False: that was known."""
         return bool(
             Call.objects.filter(pk=self.pk).exclude(state=CallState.ENDED).update(
                 state=CallState.ENDED, ended_at=at
@@ -166,7 +166,7 @@ class Call(models.Model):
 
 
 def numbers(from_number: str | None, to_number: str | None) -> dict[str, str | None]:
-    """The four number columns: as given, beside a normalised form for search."""
+    """Return the four number columns: the numbers as given, and normalised for search."""
     return {
         "from_number": (from_number or "")[:NUMBER_LENGTH] or None,
         "to_number": (to_number or "")[:NUMBER_LENGTH] or None,

@@ -26,23 +26,23 @@ SHOWN_BODY = 4_000  # characters
 
 
 class CallbackEventQuerySet(VisibleQuerySet):
-    """Callback events, many at a time."""
+    """A queryset of callback events."""
 
     def refused(self) -> CallbackEventQuerySet:
-        """Those whose signature did not verify, kept so that curing a setting loses nothing."""
+        """Return the events whose signature did not verify; they can be processed once a setting is corrected."""
         return self.filter(outcome=EventOutcome.REFUSED)
 
     def not_applied(self) -> CallbackEventQuerySet:
-        """Those that still have an effect to have."""
+        """Return the events that can still have an effect."""
         return self.filter(outcome__in=NOT_APPLIED)
 
     def unmatched(self) -> CallbackEventQuerySet:
-        """Those about a recording that is not known here, oldest first."""
+        """Return the events about a recording that is not known here, oldest first."""
         rows = self.filter(outcome=EventOutcome.UNMATCHED).select_related("account__parent")
         return rows.order_by("received_at", "pk")
 
     def to_apply(self, account: Account) -> CallbackEventQuerySet:
-        """Those of an account that had no effect yet and might have one now, without Vobiz being asked, oldest first.
+        """Return the account's events that may have an effect now without asking Vobiz, oldest first.
 
         One that failed for good is left to a person; one that waits for its read-back had its effect.
         """
@@ -52,20 +52,20 @@ class CallbackEventQuerySet(VisibleQuerySet):
         return rows.select_related("account__parent").order_by("outcome", "received_at", "pk")
 
     def awaiting_read_back(self) -> CallbackEventQuerySet:
-        """Unsigned ones that had their effect, which was to have the API asked about their recording."""
+        """Return the unsigned events whose recording is to be read from the API."""
         return self.filter(outcome=EventOutcome.RECEIVED, processed_at__isnull=False)
 
     def without_effect(self) -> CallbackEventQuerySet:
-        """Those that had no effect yet, or never will, and that nobody has marked as seen."""
+        """Return the events without an effect so far that nobody has marked as reviewed."""
         return self.filter(outcome__in=TROUBLES, seen_at=None)
 
     def closable(self) -> CallbackEventQuerySet:
-        """Those that will have no effect by themselves, and that nobody has marked as seen; see `is_closable`."""
+        """Return the events that a person can mark as reviewed; see `is_closable`."""
         nobody_asks = Q(outcome=EventOutcome.UNMATCHED, account__in=Account.objects.without_access())
         return self.filter(Q(outcome__in=NO_EFFECT) | nobody_asks, seen_at=None)
 
     def mark_seen(self, *, by: User, now: datetime) -> list[int]:
-        """Somebody knows of those that will have no effect by themselves, so they ask for nobody. Those that were news.
+        """Mark the closable events as reviewed; return the primary keys of those that were not before.
 
         Each stays as it is and can be processed again; whatever becomes of it then is news again.
         """
@@ -76,7 +76,7 @@ class CallbackEventQuerySet(VisibleQuerySet):
         return sorted(marked.values_list("pk", flat=True))
 
     def close(self) -> int:
-        """received → applied, for those whose recording is not due any more: the API was asked. How many."""
+        """Set received events to applied where their recording was read from the API since; return how many."""
         return self.filter(recording__read_back_due_at=None).update(outcome=EventOutcome.APPLIED)
 
 
@@ -164,14 +164,14 @@ class CallbackEvent(models.Model):
 
     @property
     def raw_text(self) -> str | None:
-        """The beginning of a body that could not be read, as far as it is text; None where it was read."""
+        """The beginning of an unreadable body as text; None where the body could be read."""
         if self.raw_body is None:
             return None
         return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
 
     @property
     def is_closable(self) -> bool:
-        """It will have no effect by itself, and nobody has marked it as seen.
+        """Whether it will have no effect by itself, and nobody has marked it as reviewed.
 
         An unmatched one waits for Vobiz to be asked, which nobody does where the account is off or has no token.
         """
@@ -184,7 +184,7 @@ class CallbackEvent(models.Model):
         return EventOutcome.RECEIVED if self.raw_body is None else EventOutcome.UNPARSED
 
     def set_outcome(self, outcome: EventOutcome) -> None:
-        """Set another outcome, which is news, whoever has seen the one before. To be saved with the columns OUTCOME."""
+        """Set another outcome, which nobody has reviewed yet. Save it with the columns OUTCOME."""
         self.outcome = outcome
         self.seen_at = self.seen_by = None
 
@@ -195,11 +195,11 @@ class CallbackEvent(models.Model):
 
     @property
     def awaits_read_back(self) -> bool:
-        """It had its effect, and is applied once the API was asked: so it is with unsigned ones."""
+        """Whether it is unsigned and waits for the API to be asked about its recording."""
         return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
 
     def record_failed_attempt(self, error: str, outcome: EventOutcome | None = None) -> None:
-        """Count a failed attempt on the locked event. After 8 of them, or with an `outcome` of its own, it rests."""
+        """Count a failed attempt on the locked event: after MAX_ATTEMPTS of them it is failed, or it gets `outcome` at once."""
         self.attempts += 1
         last = EventOutcome.FAILED if self.attempts >= MAX_ATTEMPTS else EventOutcome(self.outcome)
         self.set_outcome(outcome or last)

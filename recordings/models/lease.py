@@ -1,4 +1,4 @@
-"""Taking rows for work: who has it, until when, by the database's clock, so that machines need not agree on the time.
+"""Leases of rows: who works on a row, and until when, by the database's clock, so that machines need not agree.
 
 A lease is taken in a short transaction that commits before Vobiz or storage is asked. No row lock is held and no
 transaction is open while the work goes on: a worker that dies leaves a lease that runs out by itself.
@@ -22,19 +22,19 @@ HELD_FOR = LEASE_DURATION - timedelta(seconds=5)
 
 
 def end_of_lease() -> ExpressionWrapper[Any]:
-    """LEASE_DURATION from now, by the database's clock."""
+    """Return LEASE_DURATION from now, by the database's clock."""
     return ExpressionWrapper(Now() + Value(LEASE_DURATION), output_field=models.DateTimeField())
 
 
 class LeasedQuerySet(VisibleQuerySet):
-    """Rows that can be taken for work."""
+    """A queryset of rows that workers lease."""
 
     def free(self) -> Self:
-        """Those that nobody has, or whose holder has not been heard of for too long."""
+        """Return the rows without a lease, or whose lease ran out."""
         return self.filter(Q(leased_until=None) | Q(leased_until__lte=Now()))
 
     def lease(self, by: str, *, limit: int) -> list[Any]:
-        """Take at most `limit` of these rows for `by`, in their order; the primary keys of those taken."""
+        """Lease at most `limit` of these rows to `by`, in their order; return their primary keys."""
         with transaction.atomic():
             rows = self.free()
             if connection.features.has_select_for_update_skip_locked:
@@ -47,7 +47,7 @@ class LeasedQuerySet(VisibleQuerySet):
 
 
 class Leased(models.Model):
-    """A row that one worker at a time works on."""
+    """A row that one worker at a time works on: the columns of its lease."""
 
     leased_by = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001 - unknown is NULL
     leased_until = models.DateTimeField(null=True, editable=False)
@@ -56,11 +56,11 @@ class Leased(models.Model):
         abstract = True
 
     def renew(self, by: str) -> bool:
-        """The work goes on. False: the lease ran out and another has taken the row, so stop."""
+        """Renew the lease. False: it ran out and another has taken the row, so stop the work."""
         return bool(self._held(by).update(leased_until=end_of_lease()))
 
     def release(self, by: str, **done: object) -> bool:
-        """The work is over, and `done` are the columns it sets. False: another has the row, so nothing was set."""
+        """End the lease and set the columns `done`. False: another has the row, so nothing was set."""
         return bool(self._held(by).update(leased_by=None, leased_until=None, **done))
 
     def _held(self, by: str) -> models.QuerySet[Any]:

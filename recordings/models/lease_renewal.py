@@ -1,4 +1,4 @@
-"""Keeping leases while the work on their rows goes on: one thread for all that this process leases."""
+"""A background thread that renews the leases of this process while the work on their rows goes on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_WAIT = timedelta(seconds=2)  # for a row that another has locked: all ot
 
 
 class Lease:
-    """One lease that is being kept, for `lasts` after the last renewal was sent."""
+    """One lease that is being renewed; it holds for `lasts` after the last renewal was sent."""
 
     def __init__(
         self,
@@ -36,12 +36,12 @@ class Lease:
 
     @property
     def lost(self) -> bool:
-        """Another has the row, or may have it by now: the work is to stop. What was once lost is not found again."""
+        """Whether another has the row, or may have it by now, so that the work must stop. It stays lost."""
         self._lost = self._lost or self._clock() >= self._ends
         return self._lost
 
     def renew(self) -> None:
-        """Once more; where the database is away, or another has locked the row, the next time decides."""
+        """Renew once. Where the database is away, or another has locked the row, the next renewal decides."""
         sent = (
             self._clock()
         )  # the lease begins when the database hears of it, maybe long before its answer is here
@@ -60,7 +60,7 @@ class Lease:
 
 @contextmanager
 def _not_waiting_for_long() -> Iterator[None]:
-    """On PostgreSQL, no statement within waits for a row longer than LONGEST_WAIT. SQLite locks no single row."""
+    """Limit how long a statement waits for a row lock to LONGEST_WAIT. SQLite locks no single row."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -82,7 +82,7 @@ class LeaseRenewer:
 
     @contextmanager
     def renewing(self, renew: Callable[[], bool]) -> Iterator[Lease]:
-        """Have `renew` called again and again until the block ends; it answers False where the lease is lost."""
+        """Call `renew` at intervals until the block ends. It returns False where the lease is lost."""
         lease = Lease(renew, lasts=self._lasts)
         with self._changed:
             self._leases.append(lease)

@@ -1,4 +1,4 @@
-"""What a person chose for themselves: the time zone of the pages, and the account they are narrowed to."""
+"""A user's preferences: the time zone of the pages, and the account they are narrowed to."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ UTC_ZONE = ZoneInfo("UTC")
 
 
 class PreferenceQuerySet(models.QuerySet["Preference"]):
-    """Preferences, many at a time."""
+    """A queryset of preferences."""
 
     def zone_for(self, user: AbstractBaseUser | AnonymousUser) -> ZoneInfo:
-        """The zone `user` chose; else the one that all the accounts they see are in; else UTC. One query."""
+        """Return the zone `user` chose; else the one that all their accounts share; else UTC. Runs one query."""
         if not user.is_authenticated:
             return UTC_ZONE
         chosen = (
@@ -32,11 +32,11 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
         return UTC_ZONE
 
     def shared_zone(self, user: AbstractBaseUser | AnonymousUser) -> ZoneInfo:
-        """What holds for someone who chooses nothing."""
+        """Return the zone for a user who chooses none."""
         return self.none().zone_for(user)
 
     def choose(self, user: AbstractBaseUser, name: str) -> None:
-        """From now on `user` reads times in this zone; by an empty name, in the one of their accounts again."""
+        """Store the zone that `user` reads times in; an empty name deletes the choice."""
         if name:
             self.update_or_create(user_id=user.pk, defaults={"time_zone": name})
         else:
@@ -53,7 +53,7 @@ class PreferenceQuerySet(models.QuerySet["Preference"]):
 
 
 def _named(name: str) -> ZoneInfo:
-    """The zone, or UTC where this machine's list of zones does not have it (any more)."""
+    """Return the zone, or UTC where this machine's list of zones does not have it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""Every sync: what it was asked to do, what it found, how it ended."""
+"""Sync runs: what each was asked to do, what it found, how it ended."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ NARROW = (
 
 
 class SyncRunQuerySet(VisibleQuerySet):
-    """Sync runs, many at a time."""
+    """A queryset of sync runs."""
 
     def running(self) -> Self:
-        """Those that have not ended, or not said so."""
+        """Return the runs that have not ended, or did not record it."""
         return self.filter(state=SyncState.RUNNING)
 
     def unfiltered(self) -> Self:
-        """Those that were asked for the whole list, or all of it since a date."""
+        """Return the runs over the whole list, or all of it since a date: without a filter."""
         return self.exclude(scope__has_any_keys=list(NARROW))
 
     def complete(self) -> Self:
-        """Those after which the mirror was whole."""
+        """Return the unfiltered runs that read and stored everything."""
         return self.unfiltered().filter(complete=True)
 
     def without_gap(self) -> Self:
-        """Of those, the ones that left no gap: all was read, or all that was new since one of these."""
+        """Return the complete runs that left no gap: without a start date."""
         return self.complete().exclude(scope__has_key="since")
 
     def routine_unchanged(self) -> Self:
-        """Those that looked at the newest pages by themselves and found nothing to write down."""
+        """Return the automatic runs over the newest pages that found nothing to store."""
         quiet = self.filter(complete=True, scope__has_key="newest", requested_by=None)
         return quiet.filter(created=0, updated=0, gone=0, failed=0)
 
     def incomplete(self) -> Self:
-        """Those that should have made the mirror whole and did not."""
+        """Return the unfiltered runs that ended without reading and storing everything."""
         return self.unfiltered().filter(state__in=INCOMPLETE)
 
     def failed_since_last_complete(self) -> Self:
-        """Those that broke after the last whole one of their account."""
+        """Return the incomplete runs since the last complete one of their account."""
         whole = SyncRun.objects.complete().filter(account=OuterRef("account")).order_by("-started_at")
         rows = self.incomplete().annotate(whole_at=Subquery(whole.values("started_at")[:1]))
         return rows.filter(Q(whole_at=None) | Q(started_at__gt=F("whole_at")))
@@ -69,7 +69,7 @@ class SyncRunQuerySet(VisibleQuerySet):
         by: User | None,
         after: int | None = None,
     ) -> SyncRun | None:
-        """A new run, or None while another of this account is running. One that died is ended first.
+        """Create a run, or return None while another of this account is running. A stale run is ended first.
 
         `after`: the newest run the caller knew of when it decided; None too where there was another since.
         """
@@ -89,7 +89,7 @@ class SyncRunQuerySet(VisibleQuerySet):
         return run
 
     def mark_stale_interrupted(self, now: datetime) -> int:
-        """running → interrupted, for those not heard of since their lease ran out; how many."""
+        """Set running runs to interrupted where their lease ran out; return how many."""
         dead = self.running().filter(lease_until__lt=Now())
         return dead.update(
             state=SyncState.INTERRUPTED, ended_at=now, error=str(_("It stopped without saying so."))
@@ -162,12 +162,12 @@ class SyncRun(models.Model):
         return f"{self.account.auth_id} {self.started_at:%Y-%m-%d %H:%M:%S} UTC"
 
     def record_progress(self, **counts: object) -> bool:
-        """Write progress and renew the lease; False: the run was ended by another, so stop."""
+        """Store progress and renew the lease. False: another has ended the run, so stop."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         return bool(mine.update(lease_until=end_of_lease(), **counts))
 
     def end(self, state: SyncState, *, now: datetime, **counts: object) -> bool:
-        """running → how it ended; False: another ended it first."""
+        """Record how the run ended. False: another ended it first."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         moved = mine.update(state=state, complete=state == SyncState.COMPLETE, ended_at=now, **counts)
         self.refresh_from_db()

@@ -38,7 +38,7 @@ class TokensField(models.TextField[Any, Any]):
 
 
 class TranscriptionQuerySet(VisibleQuerySet):
-    """Transcriptions, many at a time."""
+    """A queryset of transcriptions."""
 
     account_path = "recording__account"
 

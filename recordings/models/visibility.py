@@ -1,4 +1,4 @@
-"""The one gate: who sees which rows."""
+"""Visibility: which rows a user sees. Every list and page starts from `visible_to`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import models
 
 
 class VisibleQuerySet(models.QuerySet[Any]):
-    """A QuerySet that knows by which path a row leads to the account it belongs to."""
+    """A queryset of rows that belong to an account; `account_path` is the lookup that leads to it."""
 
     account_path = "account"
 

@@ -1,4 +1,4 @@
-"""The picture of a recording's loudness, computed once from our copy, so that a four-hour call opens at once."""
+"""The waveform of a recording, computed once from the archived copy, so that a four-hour call opens at once."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class Waveform(models.Model):
         return [points[at * size : (at + 1) * size] for at in range(self.channels)]
 
     def reassign(self, recording: Recording) -> None:
-        """Move to the row that its recording turned out to be, with the audio it is the picture of."""
+        """Move to the row that its recording was merged into."""
         Waveform.objects.filter(pk=self.pk).update(recording=recording)

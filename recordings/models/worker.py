@@ -1,4 +1,4 @@
-"""Who does the background work, and when each was last heard of, by the database's clock: machines need not agree."""
+"""The background workers and their heartbeats, by the database's clock, so that machines need not agree."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ ALIVE = Q(stopped_at=None, heard_at__gt=Now() - Value(SILENT_AFTER))
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
-    """Workers, many at a time."""
+    """A queryset of workers."""
 
     def alive(self) -> WorkerQuerySet:
-        """Those that were heard of a moment ago and have not said that they stop."""
+        """Return the workers with a recent heartbeat that have not stopped."""
         return self.filter(ALIVE)
 
     def stale(self, time: timedelta) -> WorkerQuerySet:
-        """Those not heard of for so long."""
+        """Return the workers whose last heartbeat is older than `time`."""
         return self.filter(heard_at__lt=Now() - Value(time))
 
     def heartbeat(self, name: str) -> None:
-        """This one is alive; its row is made where there is none."""
+        """Record a heartbeat; create the worker's row where there is none."""
         self.update_or_create(
             name=name, defaults={"heard_at": Now()}, create_defaults={"heard_at": Now(), "started_at": Now()}
         )

@@ -1,4 +1,4 @@
-"""From what Vobiz lists to rows here: one recording, one row, and what is unchanged is neither locked nor written."""
+"""How what Vobiz says becomes rows: pages of its list, answers to starts, and callbacks. One recording, one row."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class FailedRow:
 
 @dataclass(slots=True)
 class UpsertReport:
-    """What became of the objects handed to `upsert`.
+    """What became of the objects given to `upsert_recordings`.
 
     `seen` holds the ids of all that are rows now; `adopted` the primary keys of rows that took an id.
     """
@@ -135,7 +135,7 @@ class _Known:
     monthly_storage_amount: Decimal | None
 
     def differs(self, listed: _Listed) -> bool:
-        """Whether the row must be written as a whole."""
+        """Return whether the row must be written as a whole."""
         return (
             self.content_hash is None
             or bytes(self.content_hash) != listed.digest
@@ -146,7 +146,7 @@ class _Known:
         )
 
     def aged(self, listed: _Listed) -> dict[str, object]:
-        """Of what changes every day, the values that have changed."""
+        """Return the values that have changed among those that change every day."""
         said = {name: getattr(listed.facts, name) for name in DAILY}
         return {n: value for n, value in said.items() if value is not None and value != getattr(self, n)}
 
@@ -165,7 +165,7 @@ class _Upsert:
     """Accounts of no or another family that an object names."""
 
     def run(self, objects: Iterable[RecordingObject]) -> UpsertReport:
-        """Look first without a lock: most pages say nothing new. What is left is looked at again under the lock."""
+        """Apply the page: compare without a lock first, then settle what is left under the family lock."""
         latest = {seen.recording_id: seen for seen in objects}
         self._meet_family(latest.values())
         known = self._look_up(latest)
@@ -180,7 +180,7 @@ class _Upsert:
         return self.report
 
     def _settle(self, rest: Mapping[str, RecordingObject]) -> None:
-        """What is new, has changed, or cannot be taken. Another may have been quicker until the lock was had."""
+        """Apply what is new or has changed, and report what cannot be taken."""
         known = self._look_up(rest)
         placed, self.report.failed = self._place(rest, known)
         same = _unchanged(placed, known)
@@ -195,7 +195,7 @@ class _Upsert:
     # Whose they are
 
     def _meet_family(self, objects: Iterable[RecordingObject]) -> None:
-        """The account asked with its family, and accounts outside of it that the objects name."""
+        """Load the account's family, and the accounts outside of it that the objects name."""
         self.family = {member.auth_id: member for member in self.account.family()}
         named = {seen.owner_auth_id for seen in objects if seen.owner_auth_id} - self.family.keys()
         self.outside = (
@@ -209,7 +209,7 @@ class _Upsert:
     def _place(
         self, latest: Mapping[str, RecordingObject], known: Mapping[str, _Known]
     ) -> tuple[dict[str, _Listed], list[FailedRow]]:
-        """Each object with its owner and call; and those that have none."""
+        """Return each object with its owner and call, and the objects that have none."""
         placed, failed = {}, []
         for rid, seen in latest.items():
             row = known.get(rid)
@@ -226,7 +226,7 @@ class _Upsert:
         return placed, failed
 
     def _owner(self, seen: RecordingObject, row: _Known | None) -> Account | str:
-        """The account a recording belongs to, or why it cannot be taken."""
+        """Return the account that a recording belongs to, or in words why it cannot be stored."""
         family = {member.pk: member for member in self.family.values()}
         named = seen.owner_auth_id
         outside = self.outside.get(named or "")
@@ -248,7 +248,7 @@ class _Upsert:
         return owner
 
     def _may_be_ours(self, outside: Account) -> bool:
-        """A main account lists it, and nobody has said yet whose sub-account it is."""
+        """Return whether `outside` may be a sub-account of this main account that nobody has linked to it yet."""
         is_sub = outside.auth_id.startswith("SA_") and outside.parent_id is None
         return is_sub and self.account.parent_id is None and not self.account.auth_id.startswith("SA_")
 
@@ -299,7 +299,7 @@ class _Upsert:
             row.needs_attention = None
 
     def _write_aged(self, changes: Mapping[int, Mapping[str, object]]) -> None:
-        """What changes every day, by one narrow UPDATE for each combination of values."""
+        """Write what changes every day, by one narrow UPDATE for each combination of values."""
         alike: dict[tuple[tuple[str, object], ...], list[int]] = defaultdict(list)
         for pk, values in changes.items():
             alike[tuple(values.items())].append(pk)
@@ -309,7 +309,7 @@ class _Upsert:
     # Their calls, and the rows that were waiting for them
 
     def _calls(self, listed: Iterable[_Listed]) -> dict[tuple[int, str], Call]:
-        """The rows of the calls, by account and UUID: made where missing, numbers filled where empty."""
+        """Return the calls by account and UUID; create missing ones and fill empty numbers."""
         said: dict[tuple[int, str], dict[str, str | None]] = {}
         at: dict[tuple[int, str], datetime] = {}
         for one in listed:
@@ -342,7 +342,7 @@ class _Upsert:
         return {key: call for call in found if (key := (call.account_id, call.call_uuid)) in wanted}
 
     def _adopt(self, new: Mapping[str, _Listed]) -> dict[str, Recording]:
-        """Rows asked for here whose id was not known: which listed recording each of them is."""
+        """Return, by recording id, the rows that wait for an id and the listed recording each of them is."""
         of_call: dict[str, list[_Listed]] = defaultdict(list)
         for one in new.values():
             of_call[one.call_uuid].append(one)
@@ -368,7 +368,7 @@ def _unchanged(placed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> di
 
 
 def _fill(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:
-    """Set on `call` the numbers it lacks and, where its start is unknown, the earliest recording's; the columns set."""
+    """Set on `call` the numbers it lacks and, where its start is unknown, the earliest time; return the columns."""
     lacking = [name for name, value in said.items() if value is not None and getattr(call, name) is None]
     for name in lacking:
         setattr(call, name, said[name])
@@ -387,7 +387,7 @@ def _end(seen: RecordingObject, now: datetime) -> datetime:
 
 
 def _distance(seen: RecordingObject, asked: datetime, now: datetime) -> tuple[float, str]:
-    """How far a recording's start is from the moment one was asked for; the id decides between twins."""
+    """Return how far a recording's start is from the moment one was requested; the id decides between equals."""
     return abs(((seen.started_at or now) - asked).total_seconds()), seen.recording_id
 
 
@@ -442,27 +442,27 @@ class LockedRecording:
     # Transitions
 
     def confirm(self) -> bool:
-        """As `Recording.confirm`."""
+        """Apply `Recording.confirm` in memory."""
         return self._transition(CONFIRM)
 
     def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
-        """As `Recording.fail`."""
+        """Apply `Recording.fail` in memory."""
         return self._transition(failure(error, answer))
 
     def mark_unconfirmed(self, error: str) -> bool:
-        """As `Recording.mark_unconfirmed`."""
+        """Apply `Recording.mark_unconfirmed` in memory."""
         return self._transition(lost_answer(error))
 
     def complete(self) -> bool:
-        """As `Recording.complete`."""
+        """Apply `Recording.complete` in memory."""
         return self._transition(COMPLETE)
 
     def flag_attention(self, reason: Attention) -> None:
-        """As `Recording.flag_attention`."""
+        """Apply `Recording.flag_attention` in memory."""
         self._set({"needs_attention": AttentionChange(raised=reason)})
 
     def schedule_read_back(self, at: datetime) -> None:
-        """As `Recording.schedule_read_back`."""
+        """Apply `Recording.schedule_read_back` in memory."""
         self._set({"read_back_due_at": at})
 
     def record_delivery(self) -> None:
@@ -510,7 +510,7 @@ class LockedRecording:
     # Merging: one recording, one row
 
     def _may_absorb(self, other: Recording) -> bool:
-        """Only a row not asked for here, of the same call and account family, is the same recording."""
+        """Return whether `other` is the same recording: not requested here, of the same call and account family."""
         same_family = other.account.root_id == self.row.account.root_id
         return other.requested_at is None and same_family and other.call.call_uuid == self.row.call.call_uuid
 

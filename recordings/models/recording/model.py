@@ -1,4 +1,4 @@
-"""A recording, and the moves it may make: by name, and by compare-and-set."""
+"""The recording: its row, and its transitions by compare-and-set."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9]+", re.ASCII)
 
 
 class StopRequest(NamedTuple):
-    """When a stop was asked for last, and the key of the user who asked (None: at the command line)."""
+    """When a stop was last requested, and the primary key of the user (None: at the command line)."""
 
     at: datetime | None
     by_id: int | None
@@ -241,48 +241,48 @@ class Recording(ProviderFacts, ArchivedCopy):
 
     @property
     def is_open(self) -> bool:
-        """It runs, or may run."""
+        """Whether it runs, or may run."""
         return self.status in OPEN_STATUSES
 
     @property
     def time_limit_ends_at(self) -> datetime | None:
-        """When Vobiz will cut it at its time limit; None for recordings not started here."""
+        """The time at which its time limit ends it; None for recordings not started here."""
         begun = self.started_at or self.requested_at
         return begun + timedelta(seconds=self.time_limit) if begun and self.time_limit else None
 
     @property
     def must_have_ended_at(self) -> datetime | None:
-        """When it ended; of one that nobody reported, when its call or its time limit must have ended it."""
+        """The time it ended, or by which its call or its time limit must have ended it."""
         over = self.call.ended_at if self.call.state == CallState.ENDED else None
         return self.ended_at or min(filter(None, (over, self.time_limit_ends_at)), default=None)
 
     @property
     def was_cut_short(self) -> bool:
-        """It ended at its time limit rather than with the call or at a stop."""
+        """Whether it ended at its time limit rather than with the call or at a stop."""
         if not self.time_limit or self.duration_ms is None or self.stop_requested_at is not None:
             return False
         return self.duration_ms >= self.time_limit * 1_000 - ALMOST
 
     @property
     def retention_ends_at(self) -> datetime:
-        """When Vobiz is said to delete the audio for good."""
+        """The time at which Vobiz deletes the audio, by the account's retention days."""
         return (self.added_at or self.happened_at) + timedelta(days=self.account.retention_days)
 
     @property
     def stop_request(self) -> StopRequest:
-        """Who asked last to stop it, and when."""
+        """The last request to stop it."""
         return StopRequest(self.stop_requested_at, self.stop_requested_by_id)
 
     def may_ask_stop(self, now: datetime) -> bool:
-        """Nobody asked to stop it; or somebody did and it runs all the same, so that may never have arrived."""
+        """Return whether a stop may be requested: none was, or one was long ago and may never have arrived."""
         if self.stop_requested_at is None or self.needs_attention == Attention.STOP_UNCONFIRMED:
             return True
         return self.stop_requested_at <= now - STOP_TAKES
 
     def file_name(self, extension: str, zone: tzinfo) -> str:
-        """`2025-11-06_19-19-10_918071387423_919624705678_<id>.mp3`: the time in `zone`, and only [A-Za-z0-9._-].
+        """Return a name for its file: `2025-11-06_19-19-10_918071387423_919624705678_<id>.mp3`, the time in `zone`.
 
-        What Vobiz calls the numbers and the recording may be any text; other signs become hyphens.
+        Only [A-Za-z0-9._-]: numbers and ids from Vobiz may be any text, and other characters become hyphens.
         """
         at = self.happened_at.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S")
         who = (self.call.from_number, self.call.to_number)
@@ -319,7 +319,7 @@ class Recording(ProviderFacts, ArchivedCopy):
         return bool(moved)
 
     def request_stop(self, by: User | None, *, now: datetime) -> bool:
-        """`by` (None: at the command line) asks to stop it. False: somebody asked just before, or it has ended.
+        """Record that `by` (None: the command line) requests a stop. False: another did just before, or it has ended.
 
         One that still runs a minute after it was asked to stop may be asked again: the first may never have left.
         """
@@ -331,34 +331,34 @@ class Recording(ProviderFacts, ArchivedCopy):
         return bool(waiting.update(stop_requested_at=now, stop_requested_by=by))
 
     def withdraw_stop(self, noted_at: datetime, *, back_to: StopRequest) -> None:
-        """The stop noted at `noted_at` was not heard at all: who asked before that stands as before."""
+        """Take back the stop request of `noted_at`, which never reached Vobiz, and restore the one before it."""
         mine = Recording.objects.filter(pk=self.pk, stop_requested_at=noted_at)
         mine.update(stop_requested_at=back_to.at, stop_requested_by=back_to.by_id)
 
     def schedule_read_back(self, at: datetime) -> None:
-        """The API is to be asked about it at `at`: what it was asked before does not count."""
+        """Schedule a read from the API at `at`, whatever was read before."""
         Recording.objects.filter(pk=self.pk).update(read_back_due_at=at)
 
     def reschedule_read_back(
         self, now: datetime, *, until: datetime | None, error: str | None = None
     ) -> None:
-        """Asked at `now`, the API did not settle it: unless more was heard since, it is asked again at `until`."""
+        """Schedule the next read at `until`, unless a callback has scheduled an earlier one since `now`."""
         due = Recording.objects.filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now), pk=self.pk)
         due.update(read_back_due_at=until, **({} if error is None else {"error": error}))
 
     def flag_attention(self, attention: Attention) -> None:
-        """Ask for a person, unless something asked before."""
+        """Set the reason why a person must look at it, unless another reason is set."""
         Recording.objects.filter(pk=self.pk, needs_attention=None).update(needs_attention=attention)
 
     def clear_attention(self, *reasons: Attention) -> None:
-        """What these reasons asked for is settled."""
+        """Clear the reason for attention, where it is one of these."""
         Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)
 
     def abandon_upload(self, by: str, name: str) -> bool:
-        """The file that was about to be put into the archive is not the row's after all, or nobody's any more.
+        """Forget the pending upload of `name`; return whether the file may be deleted.
 
-        True where no row tells of `name` from now on, so that it may be deleted. Another worker that took the row may
-        have made it the archived copy meanwhile; a merge may have handed it to another row.
+        It may not where another worker that took the row has made it the archived copy meanwhile, or where a merge has
+        handed it to another row.
         """
         held = self._held(by).filter(coming_audio=name)
         if held.update(coming_audio=None, coming_sha256=None):

@@ -1,4 +1,4 @@
-"""What a source says of one recording, and how facts from several sources become one row.
+"""Facts about a recording, the source of each, and the rank by which sources overwrite each other.
 
 Facts have a rank: read back from the API > answer to start > callback. A lower or equal rank fills gaps and never
 overwrites, but for the API, whose latest word counts; null never overwrites a value.
@@ -54,7 +54,7 @@ class ProviderFacts(models.Model):
         abstract = True
 
     def source_of(self, column: str) -> Source | None:
-        """Where a fact comes from; None for what was decided here or is not known."""
+        """Return where a fact is from; None for what was decided here or is not known."""
         return Source(self.sources[column]) if column in self.sources else None
 
 
@@ -80,7 +80,7 @@ class Facts:
 
     @classmethod
     def from_object(cls, seen: RecordingObject) -> Facts:
-        """What the list or retrieve says. Its `api_id` names a request, not the recording, and is left out."""
+        """Return the facts of a listed or retrieved recording. Its `api_id` names a request and is left out."""
         added = seen.added_at
         started = seen.started_at or (added.at if added else None)
         return cls(
@@ -102,7 +102,7 @@ class Facts:
 
     @classmethod
     def from_answer(cls, answer: StartAnswer) -> Facts:
-        """What the answer to a start says: `api_id`, and where the file will be."""
+        """Return the facts of the answer to a start: `api_id`, and where the file will be."""
         return cls(api_id=_clip(answer.api_id, NAME_LENGTH), recording_url=_clip(answer.url, URL_LENGTH))
 
     @property
@@ -111,13 +111,13 @@ class Facts:
         return self.ended_at is not None or self.duration_ms is not None or self.recording_url is not None
 
     def digest(self, *beside: str | None) -> bytes:
-        """32 bytes over the normalised values and what stands `beside` them; without what changes every day."""
+        """Return 32 bytes over the normalised values and the texts `beside` them, without what changes every day."""
         said = [repr(getattr(self, field.name)) for field in fields(self) if field.name not in DAILY]
         said += [repr(text) for text in beside]
         return hashlib.sha256("\x1f".join(said).encode()).digest()
 
     def merge_into(self, row: ProviderFacts, source: Source) -> list[str]:
-        """Set on the (unsaved) `row` what these facts may change; the names of the columns changed."""
+        """Set on `row`, unsaved, what these facts may change by their rank; return the columns changed."""
         changed = []
         rank = SOURCE_RANK[source]
         sources: dict[str, str] = dict(row.sources)
@@ -142,7 +142,7 @@ class Facts:
 
     @classmethod
     def of(cls, row: ProviderFacts, source: Source) -> Facts:
-        """The facts a row holds from one source, to hand them to another row."""
+        """Return the facts that a row holds from one source, for merging them into another row."""
         held: Mapping[str, str] = row.sources
         values: dict[str, Any] = {
             field.name: getattr(row, field.name) for field in fields(cls) if held.get(field.name) == source
@@ -155,7 +155,7 @@ TEXT_FACTS = ("api_id", "recording_url", "kind", "file_format", "conference_name
 
 
 def _money(amount: Decimal | None) -> Decimal | None:
-    """As the column keeps it, so that 0.005 and 0.0050 are one amount."""
+    """Return the amount with the column's decimal places, so that 0.005 and 0.0050 are equal."""
     return None if amount is None else amount.quantize(PLACES)
 
 

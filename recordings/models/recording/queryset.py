@@ -57,18 +57,18 @@ class Missing:
 
 
 class RecordingQuerySet(LeasedQuerySet):
-    """Recordings, many at a time."""
+    """A queryset of recordings."""
 
     def cut_short(self) -> Self:
-        """Those that ended at their time limit, maybe while the call went on."""
+        """Return those that ended at their time limit, maybe while the call continued."""
         return self.filter(WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
     def not_cut_short(self) -> Self:
-        """Those that ended with their call or at a stop."""
+        """Return those that ended with their call or at a stop."""
         return self.filter(~WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
     def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
-        """Finished rows of an account that the API has shown before `now` and that are not among the ids `listed`."""
+        """Return the account's completed rows, known to the API before `now`, that are not among the ids `listed`."""
         rows = self.filter(
             account=account,
             recording_id__isnull=False,
@@ -87,37 +87,37 @@ class RecordingQuerySet(LeasedQuerySet):
         return Missing(tuple(absent), young, known_young)
 
     def mark_deleted_at_vobiz(self, now: datetime) -> int:
-        """Vobiz has them no longer; how many that is news of."""
+        """Record that Vobiz has deleted them; return for how many that was not known."""
         return self.filter(gone_at_provider_at=None).update(gone_at_provider_at=now)
 
     # Reconciliation
 
     def open(self) -> Self:
-        """Those that run, or may run."""
+        """Return those that run, or may run."""
         return self.filter(status__in=AS_TEXT)
 
     def due_for_read_back(self, now: datetime) -> Self:
-        """Those that the API is to be asked about by `now`, longest due first."""
+        """Return those that are due to be read from the API by `now`, longest due first."""
         return self.filter(read_back_due_at__lte=now, recording_id__isnull=False).order_by("read_back_due_at")
 
     def without_recording_id(self) -> Self:
-        """Those asked for here that may run and whose id Vobiz never told."""
+        """Return those started here that may run and whose recording id is not known."""
         return self.open().filter(recording_id=None).exclude(start_answer__in=NOTHING_STARTED)
 
     def due_for_lookup(self, now: datetime) -> Self:
-        """Of those, the ones whose turn it is to be looked for."""
+        """Return those without a recording id that are due to be looked up in the list of their call."""
         rows = self.without_recording_id().filter(Q(read_back_due_at=None) | Q(read_back_due_at__lte=now))
         return rows.order_by("requested_at", "pk")
 
     def awaiting_callback(self, account: Account, *, since: datetime) -> Self:
-        """Those started here since then for which Vobiz had an address and no callback came: so far, or ever."""
+        """Return those started here since `since` with a callback URL for which no callback has arrived."""
         rows = self.filter(
             account=account, callback_base__isnull=False, no_callback_at=None, happened_at__gte=since
         ).exclude(status=RecordingStatus.FAILED)
         return rows.exclude(start_answer__in=NOTHING_STARTED).exclude(events__kind=EventKind.RECORDING)
 
     def without_callback(self) -> Self:
-        """Those found to have ended without their callback since somebody last said *seen*.
+        """Return those that ended without their callback since a person last acknowledged missing callbacks.
 
         A start of which nothing became known is not among them: there may have been nothing to call back about.
         """
@@ -126,17 +126,17 @@ class RecordingQuerySet(LeasedQuerySet):
         return self.filter(unseen, no_callback_at__isnull=False).exclude(never_known)
 
     def mark_callback_missing(self, now: datetime) -> int:
-        """Their callbacks should have come by now."""
+        """Record that their callbacks are overdue; return for how many that was not known."""
         return self.filter(no_callback_at=None).update(no_callback_at=now)
 
     def record_delivery(self) -> int:
-        """A callback came all the same."""
+        """Record that a callback was delivered after all; return for how many one was missing."""
         return self.filter(no_callback_at__isnull=False).update(no_callback_at=None)
 
     # Archiving
 
     def available_to_archive(self) -> Self:
-        """Finished ones that Vobiz still has as far as is known, and we have not."""
+        """Return the completed ones without an archived copy that Vobiz still has as far as is known."""
         return self.filter(
             status=RecordingStatus.COMPLETED,
             archived_at__isnull=True,
@@ -145,7 +145,7 @@ class RecordingQuerySet(LeasedQuerySet):
         )
 
     def waiting_to_be_archived(self, accounts: Collection[Any]) -> Self:
-        """Those of these accounts that are to get a copy, now or at their next try: of itself, or as a person asked.
+        """Return those that will be archived, now or at their next attempt: automatically, or on request.
 
         Each has `kept_from`: since when Vobiz has its audio.
         """
@@ -162,11 +162,11 @@ class RecordingQuerySet(LeasedQuerySet):
         return rows.filter(Q(whose__in=automatic) | Q(archive_asked_at__isnull=False))
 
     def due_for_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
-        """Those of these accounts that are due for a copy by `now`, nearest to leaving Vobiz first."""
+        """Return those of these accounts that are due to be archived by `now`, soonest to expire first."""
         return self.available_to_archive().due(now).filter(account__in=accounts).by_expiry(accounts)
 
     def archive_requested(self, now: datetime, accounts: Collection[Any]) -> Self:
-        """Those of these accounts that a person wants archived and that are due, longest asked for first."""
+        """Return those that a person asked to archive and that are due, earliest request first."""
         rows = self.available_to_archive().due(now).filter(archive_asked_at__isnull=False)
         rows = rows.annotate(
             whose=F("account_id") + 0
@@ -174,11 +174,11 @@ class RecordingQuerySet(LeasedQuerySet):
         return rows.filter(whose__in=[account.pk for account in accounts]).order_by("archive_asked_at", "pk")
 
     def due(self, now: datetime) -> Self:
-        """Those whose next try is not still to come."""
+        """Return those whose next attempt to archive is not in the future."""
         return self.filter(Q(archive_next_at=None) | Q(archive_next_at__lte=now))
 
     def by_expiry(self, accounts: Collection[Any]) -> Self:
-        """In the order in which Vobiz is said to delete them. `accounts`: all that the rows belong to."""
+        """Order by retention end, soonest first. `accounts` must hold every account of the rows."""
         kept_days = sorted({account.retention_days for account in accounts})
         if len(kept_days) <= 1:  # then it is the order of the index
             return self.order_by(AVAILABLE_SINCE, "pk")
@@ -194,26 +194,26 @@ class RecordingQuerySet(LeasedQuerySet):
         return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
 
     def without_waveform(self, now: datetime) -> Self:
-        """Those with a copy and no picture of it: whoever made the copy was stopped before that."""
+        """Return those with an archived copy and no waveform, as after a crash between the two."""
         rows = self.free().filter(archived_at__gte=now - WAVEFORM_RETRY_PERIOD)
         return rows.filter(waveform=None).order_by("-archived_at")
 
     def request_archive(self, now: datetime) -> int:
-        """A person wants them archived now: those without a copy become due at once, and come first; how many."""
+        """Make those without an archived copy due at once, before all others; return how many."""
         return self.available_to_archive().update(archive_next_at=None, archive_asked_at=now)
 
     # Verification
 
     def with_corrupt_copy(self) -> Self:
-        """Those whose row tells of a file that is no copy: it was found missing or altered."""
+        """Return those whose archived copy was found missing or altered."""
         # the status is for the index of what has no copy
         completed = self.filter(status=RecordingStatus.COMPLETED)
         return completed.filter(audio__isnull=False, archived_at__isnull=True)
 
     def due_for_verification(self, before: datetime, *, after: tuple[int, datetime] | None) -> Any:
-        """Copies that nobody has looked at since `before`, longest ago first, as (primary key, looked at).
+        """Return archived copies not verified since `before`, oldest first, as (primary key, verified at).
 
-        `after`: those that come after this one.
+        `after`: the last pair of the page before.
         """
         rows = self.filter(archived_at__isnull=False, verified_at__lt=before)
         if after is not None:
@@ -224,12 +224,12 @@ class RecordingQuerySet(LeasedQuerySet):
     # At risk and lost
 
     def never_archived(self) -> Self:
-        """Finished ones of which the archive has nothing, gone at Vobiz or not; each with `kept_from`."""
+        """Return the completed ones without an archived copy, deleted at Vobiz or not; each with `kept_from`."""
         rows = self.annotate(kept_from=AVAILABLE_SINCE)
         return rows.filter(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
 
     def at_risk(self, now: datetime, within: timedelta, *, kept_days: Collection[int]) -> Self:
-        """Those whose audio Vobiz is said to delete in the time `within` from now.
+        """Return those without a copy whose audio Vobiz deletes in the time `within` from now.
 
         `kept_days`: every number of days that one of the accounts is kept for. Each row has its `leaves_at`.
         """
@@ -245,12 +245,12 @@ class RecordingQuerySet(LeasedQuerySet):
         return rows.annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
 
     def lost(self, now: datetime, accounts: Iterable[Account]) -> Self:
-        """Those of the accounts that are gone at Vobiz, or past their date, and that nobody has marked as seen."""
+        """Return those deleted at Vobiz, or past retention, without a copy, that nobody has marked as reviewed."""
         parts = [_past(account, now) & ~_before(account) for account in accounts]
         return self._gone(parts)
 
     def lost_before(self, now: datetime, accounts: Iterable[Account]) -> Self:
-        """Those that were past their date already when their account was first synced completely."""
+        """Return those that were past retention before their account was first synced completely."""
         parts = [_past(account, now) & _before(account) for account in accounts]
         return self._gone(parts)
 
@@ -258,7 +258,7 @@ class RecordingQuerySet(LeasedQuerySet):
         return self.never_archived().filter(reduce(or_, parts, Q(pk=None))).exclude(seen_reason=SEEN_LOST)
 
     def mark_seen(self, *, by: User, note: str, now: datetime, accounts: Collection[Account]) -> list[int]:
-        """Somebody has seen what cannot be cured: it leaves the overview and stays on the row. Those that were news.
+        """Mark as reviewed what cannot be repaired; return the primary keys of those that were not before.
 
         A lost recording is marked so; of any other what asks for a person is closed, where a person can close it.
         """
@@ -277,13 +277,13 @@ class RecordingQuerySet(LeasedQuerySet):
 
 
 def _past(account: Account, now: datetime) -> Q:
-    """Of this account, and no longer at Vobiz, as far as is known."""
+    """Return the condition: of this account, and no longer at Vobiz as far as is known."""
     kept = timedelta(days=account.retention_days)
     return Q(account=account) & (Q(kept_from__lte=now - kept) | Q(gone_at_provider_at__isnull=False))
 
 
 def _before(account: Account) -> Q:
-    """What a sync found, and was past its date when the first of them was complete; all, until there is one."""
+    """Return the condition: found by sync, and past its retention before the first complete sync."""
     found = Q(origin=Origin.SYNC)
     if account.first_synced_at is None:
         return found

@@ -141,7 +141,7 @@ def as_update(values: Mapping[str, object]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """A file that lies in the archive, verified: its name there, and what it is."""
+    """A verified file in the archive: its name there, and what it holds."""
 
     name: str
     sha256: str
@@ -153,7 +153,7 @@ class ArchivedFile:
 
 
 class ArchivedCopy(Leased):
-    """The columns of a Recording that tell of our copy, and the moves of whoever holds its lease."""
+    """The columns of a recording's archived copy, and the transitions of the worker that holds its lease."""
 
     audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
     audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)  # noqa: DJ001
@@ -205,18 +205,18 @@ class ArchivedCopy(Leased):
 
     @property
     def has_corrupt_copy(self) -> bool:
-        """It was archived, and its file was found missing or altered since; also when a person has seen that."""
+        """Whether the archived copy was found missing or altered, reviewed by a person or not."""
         was_copied = self.archived_at is None and self.audio is not None
         return was_copied or self.needs_attention in CORRUPT_COPY_REASONS
 
     # Moves, by the holder of the lease alone. False: another has the row by now, or it is gone.
 
     def begin_upload(self, by: str, *, name: str, sha256: str) -> bool:
-        """A file is about to be put into the archive: whoever comes next knows of it, should we be killed meanwhile."""
+        """Record the pending upload of a file, so that another worker can clean up if this one is killed."""
         return bool(self._held(by).update(coming_audio=name, coming_sha256=sha256))
 
     def mark_archived(self, by: str, copy: ArchivedFile, *, now: datetime) -> bool:
-        """→ archived. The lease stays."""
+        """Record the archived copy. The lease stays."""
         asked = FLAG_ASKS.get(copy.flag) if copy.flag is not None else None
         kept = self._held(by).update(
             audio=copy.name,
@@ -239,7 +239,7 @@ class ArchivedCopy(Leased):
         return bool(kept)
 
     def mark_deleted_at_vobiz(self, by: str, *, now: datetime, error: str, is_listed: bool) -> bool:
-        """Vobiz has the audio no more: it is not tried again. `is_listed`: its API knows the recording all the same."""
+        """Record that Vobiz has deleted the audio. `is_listed`: its API still lists the recording."""
         gone = self._held(by).update(
             gone_at_provider_at=now,
             listed_without_audio=is_listed,
@@ -251,14 +251,14 @@ class ArchivedCopy(Leased):
         return bool(gone)
 
     def reschedule_archive(self, by: str, *, until: datetime, error: str) -> bool:
-        """It is tried again at `until`; this was no try of its own."""
+        """Schedule the next attempt at `until` without counting this one."""
         waiting = self._held(by).filter(archived_at=None)
         return bool(waiting.update(archive_next_at=until, archive_error=error))
 
     def record_archive_failure(
         self, by: str, *, until: datetime, error: str, body: str | None = None, same_bodies: int = 0
     ) -> bool:
-        """A try failed for a cause of its own. `body`: the SHA-256 of what came, for the `same_bodies`th time."""
+        """Count a failed attempt and schedule the next. `body`: SHA-256 of the answer, received `same_bodies` times."""
         asked = Attention.NOT_ARCHIVED if self.archive_tries + 1 >= MANY_TRIES else None
         failed = (
             self._held(by)
@@ -275,7 +275,7 @@ class ArchivedCopy(Leased):
         return bool(failed)
 
     def mark_verified(self, by: str, *, now: datetime) -> bool:
-        """Our copy was read and is what was archived. One that was missed is a copy again."""
+        """Record that the copy was read and is intact. A copy that was missing is archived again."""
         known = self._held(by).filter(audio=self.audio, audio_sha256=self.audio_sha256)
         verified = known.update(
             verified_at=now,
@@ -288,7 +288,7 @@ class ArchivedCopy(Leased):
         return bool(verified)
 
     def mark_corrupt(self, by: str, what: Attention, *, why: str) -> bool:
-        """archived → not: our copy is missing or altered (`what`), and due to be fetched at once.
+        """Record that the copy is missing or altered (`what`), and make it due to be archived again at once.
 
         What the row knows of the file stays, so that it is known again if it comes back; an archive that succeeds
         puts the new copy in its place.
@@ -309,7 +309,7 @@ class ArchivedCopy(Leased):
 
 
 def _unseen(reasons: tuple[str, ...]) -> dict[str, Case]:
-    """What somebody had seen for one of these reasons is over: were it to happen again, it would be news.
+    """Return the columns that take back a review for one of these reasons, as an UPDATE sets them.
 
     The row's history keeps who saw it.
     """

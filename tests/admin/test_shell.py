@@ -161,7 +161,7 @@ def test_the_foot_says_whether_the_portal_is_in_sync_and_at_work(account: Accoun
     assert "Not synced yet · no worker running" in foot()
     assert foot().startswith(" bad")
     a_run(account, at=timezone.now() - timedelta(minutes=2), complete=True)
-    Worker.objects.hear("one")
+    Worker.objects.heartbeat("one")
     assert "Synced 2 min ago · worker running" in foot()
     assert not foot().startswith(" bad")
 

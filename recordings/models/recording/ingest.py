@@ -25,24 +25,27 @@ from recordings.models.recording.transitions import (
     RESUME,
     AttentionChange,
     Transition,
+    assign_values,
     failure,
     lost_answer,
 )
 from recordings.vobiz.objects import RecordingObject
 from recordings.vobiz.objects import StartAnswer as AcceptedStart
 
-ANSWER_TAKES = timedelta(seconds=60)  # and no read-back is put off for less
-WRITTEN = (
+ANSWER_TIMEOUT = timedelta(
+    seconds=60
+)  # the longest an answer of the API is on its way; no read-back is due sooner
+UPDATED_COLUMNS = (
     *FACT_COLUMNS, "sources", "content_hash", "provider_data", "synced_at", "happened_at", "status", "error",
     "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",
 )  # fmt: skip
-LOOKED_AT = (
+COMPARED_COLUMNS = (
     "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "listed_without_audio",
     "read_back_due_at", *DAILY,
 )  # fmt: skip
 
 # What a row takes of a row that it absorbs, where it has none of its own
-KEPT_COLUMNS = (
+ABSORBED_COLUMNS = (
     *ARCHIVE_COLUMNS, "provider_data", "content_hash", "synced_at", "read_back_due_at", "needs_attention",
 )  # fmt: skip
 
@@ -122,7 +125,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """As much of a row as tells whether an object says anything new. Fields in the order of LOOKED_AT."""
+    """As much of a row as tells whether an object says anything new. Fields in the order of COMPARED_COLUMNS."""
 
     pk: int
     account_id: int
@@ -166,8 +169,11 @@ class _Upsert:
 
     def run(self, objects: Iterable[RecordingObject]) -> UpsertReport:
         """Apply the page: compare without a lock first, then settle what is left under the family lock."""
-        latest = {seen.recording_id: seen for seen in objects}
-        self._meet_family(latest.values())
+        # Why look first without the lock: a sync reads the same pages every minute, and most say nothing new. The
+        # family lock would make every such page wait for starts, callbacks and other pages. Nothing is written by
+        # what this first look finds; what seems new is looked at again under the lock.
+        latest = {seen.recording_id: seen for seen in objects}  # an object listed twice counts once
+        self._load_accounts(latest.values())
         known = self._look_up(latest)
         same = _unchanged(self._place(latest, known)[0], known)
         self._count(same)
@@ -175,17 +181,18 @@ class _Upsert:
         rest = {rid: seen for rid, seen in latest.items() if rid not in same}
         if aged or rest:
             self.account.lock_family()
-            self._write_aged(aged)
-            self._settle(rest)
+            self._update_daily(aged)
+            self._apply(rest)
         return self.report
 
-    def _settle(self, rest: Mapping[str, RecordingObject]) -> None:
+    def _apply(self, rest: Mapping[str, RecordingObject]) -> None:
         """Apply what is new or has changed, and report what cannot be taken."""
+        # again: a callback, a start or another page may have written it before this transaction had the lock
         known = self._look_up(rest)
         placed, self.report.failed = self._place(rest, known)
         same = _unchanged(placed, known)
         self._count(same)
-        self._take({rid: one for rid, one in placed.items() if rid not in same}, known)
+        self._write({rid: one for rid, one in placed.items() if rid not in same}, known)
         self.report.seen.update(placed)
 
     def _count(self, same: Collection[str]) -> None:
@@ -194,7 +201,7 @@ class _Upsert:
 
     # Whose they are
 
-    def _meet_family(self, objects: Iterable[RecordingObject]) -> None:
+    def _load_accounts(self, objects: Iterable[RecordingObject]) -> None:
         """Load the account's family, and the accounts outside of it that the objects name."""
         self.family = {member.auth_id: member for member in self.account.family()}
         named = {seen.owner_auth_id for seen in objects if seen.owner_auth_id} - self.family.keys()
@@ -204,7 +211,7 @@ class _Upsert:
 
     def _look_up(self, latest: Collection[str]) -> dict[str, _Known]:
         found = Recording.objects.filter(recording_id__in=list(latest))
-        return {rid: _Known(*rest) for rid, *rest in found.values_list("recording_id", *LOOKED_AT)}
+        return {rid: _Known(*rest) for rid, *rest in found.values_list("recording_id", *COMPARED_COLUMNS)}
 
     def _place(
         self, latest: Mapping[str, RecordingObject], known: Mapping[str, _Known]
@@ -254,7 +261,9 @@ class _Upsert:
 
     # What is new or has changed
 
-    def _take(self, listed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> None:
+    def _write(self, listed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> None:
+        # Lock order, after the family lock: recordings by primary key, then calls by primary key, then the rows that
+        # wait for an id, again by primary key. Writers of a single row need no lock but that row's.
         held = self._lock([known[rid].pk for rid in listed if rid in known])
         calls = self._calls(listed.values())
         held |= self._adopt({rid: one for rid, one in listed.items() if rid not in held})
@@ -268,7 +277,9 @@ class _Upsert:
                 changed.append(row)
             self._set(row, one, calls[one.call_key])
         rows = Recording.objects
-        rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=WRITTEN)
+        # An upsert by primary key is one statement for a page of different values; bulk_update would send a CASE for
+        # each of the columns. The rows are locked, so each INSERT meets its conflict and becomes an UPDATE.
+        rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=UPDATED_COLUMNS)
         rows.bulk_create(made)
         self.report.updated += len(changed)
         self.report.created += len(made)
@@ -284,21 +295,16 @@ class _Upsert:
         row.content_hash, row.provider_data, row.synced_at = one.digest, dict(one.seen.data), self.now
         if not row.listed_without_audio:
             row.gone_at_provider_at = None
-        heard = row.read_back_due_at
-        if heard is None or not self.now < heard <= self.now + ANSWER_TAKES:
-            row.read_back_due_at = (
-                None  # else a callback came while this answer was on its way: it may know more
-            )
-        settled = [Attention.MAY_BE_RECORDING]
-        if one.facts.finished:
-            row.status, row.error = RecordingStatus.COMPLETED, None
-            settled.append(Attention.STOP_UNCONFIRMED)
-        elif row.status != RecordingStatus.COMPLETED:
-            row.status, row.error = RecordingStatus.ACTIVE, None
-        if row.needs_attention in settled:
-            row.needs_attention = None
+        due = row.read_back_due_at
+        # A callback that arrived while this answer was on its way may know more: what it made due stays due.
+        if due is None or not self.now < due <= self.now + ANSWER_TIMEOUT:
+            row.read_back_due_at = None
+        rule = COMPLETE if one.facts.finished else RESUME
+        assign_values(row, rule.values_for(row.status))
+        if row.status == rule.after:
+            row.error = None  # also one that a failed read has left on a row that does not move
 
-    def _write_aged(self, changes: Mapping[int, Mapping[str, object]]) -> None:
+    def _update_daily(self, changes: Mapping[int, Mapping[str, object]]) -> None:
         """Write what changes every day, by one narrow UPDATE for each combination of values."""
         alike: dict[tuple[tuple[str, object], ...], list[int]] = defaultdict(list)
         for pk, values in changes.items():
@@ -316,7 +322,7 @@ class _Upsert:
             given = numbers(one.seen.from_number, one.seen.to_number)
             known = said.setdefault(one.call_key, given)
             said[one.call_key] = {name: known[name] or value for name, value in given.items()}
-            at[one.call_key] = min(at.get(one.call_key, self.now), _begin(one.seen, self.now))
+            at[one.call_key] = min(at.get(one.call_key, self.now), _start_of(one.seen, self.now))
         found = self._find_calls(said)
         missing = sorted(said.keys() - found.keys())
         if missing:
@@ -328,10 +334,10 @@ class _Upsert:
                 ignore_conflicts=True,
             )
             found = self._find_calls(said)
-        wanting = [call.pk for key, call in found.items() if _fill(call, said[key], at[key])]
+        wanting = [call.pk for key, call in found.items() if _fill_gaps(call, said[key], at[key])]
         for call in Call.objects.select_for_update().filter(pk__in=wanting).order_by("pk") if wanting else ():
             key = call.account_id, call.call_uuid
-            if columns := _fill(call, said[key], at[key]):
+            if columns := _fill_gaps(call, said[key], at[key]):
                 call.save(update_fields=columns)
         return found
 
@@ -343,6 +349,10 @@ class _Upsert:
 
     def _adopt(self, new: Mapping[str, _Listed]) -> dict[str, Recording]:
         """Return, by recording id, the rows that wait for an id and the listed recording each of them is."""
+        # A start whose answer was lost left a row without an id. If it is the only one of its call, the recording that
+        # Vobiz lists and that ended after the request is its own: of several, the one that began nearest to the
+        # request. Two such rows of one call cannot be told apart here: each waits for its callback, or for
+        # reconciliation, which compares all of them at once.
         of_call: dict[str, list[_Listed]] = defaultdict(list)
         for one in new.values():
             of_call[one.call_uuid].append(one)
@@ -356,7 +366,7 @@ class _Upsert:
         adopted: dict[str, Recording] = {}
         for call_uuid, (row, *others) in waiting.items():
             asked = row.requested_at or row.happened_at
-            candidates = [one.seen for one in of_call[call_uuid] if asked < _end(one.seen, self.now)]
+            candidates = [one.seen for one in of_call[call_uuid] if asked < _end_of(one.seen, self.now)]
             if candidates and not others:
                 adopted[min(candidates, key=lambda seen: _distance(seen, asked, self.now)).recording_id] = row
                 self.report.adopted.add(row.pk)
@@ -367,7 +377,7 @@ def _unchanged(placed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> di
     return {rid: one for rid, one in placed.items() if rid in known and not known[rid].differs(one)}
 
 
-def _fill(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:
+def _fill_gaps(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:
     """Set on `call` the numbers it lacks and, where its start is unknown, the earliest time; return the columns."""
     lacking = [name for name, value in said.items() if value is not None and getattr(call, name) is None]
     for name in lacking:
@@ -378,11 +388,11 @@ def _fill(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]
     return lacking
 
 
-def _begin(seen: RecordingObject, now: datetime) -> datetime:
+def _start_of(seen: RecordingObject, now: datetime) -> datetime:
     return seen.started_at or (seen.added_at.at if seen.added_at else now)
 
 
-def _end(seen: RecordingObject, now: datetime) -> datetime:
+def _end_of(seen: RecordingObject, now: datetime) -> datetime:
     return seen.ended_at or (seen.added_at.at if seen.added_at else now)
 
 
@@ -496,16 +506,11 @@ class LockedRecording:
 
     def _transition(self, rule: Transition) -> bool:
         moved = self.row.status in rule.before
-        self._set({"status": rule.after, **rule.sets, **rule.always} if moved else rule.always)
+        self._set(rule.values_for(self.row.status))
         return moved
 
     def _set(self, values: Mapping[str, object]) -> None:
-        for name, value in values.items():
-            held = getattr(self.row, name)
-            new = value.applied_to(held) if isinstance(value, AttentionChange) else value
-            if new != held:
-                setattr(self.row, name, new)
-                self._changed.add(name)
+        self._changed |= assign_values(self.row, values)
 
     # Merging: one recording, one row
 
@@ -519,7 +524,9 @@ class LockedRecording:
         # by rising rank, so that each fact ends up with the source it has in the row that ranks higher
         for source in (Source.CALLBACK, Source.ANSWER, Source.API):
             self.merge_facts(Facts.of(other, source), source)
-        self._set({name: getattr(other, name) for name in KEPT_COLUMNS if getattr(self.row, name) is None})
+        self._set(
+            {name: getattr(other, name) for name in ABSORBED_COLUMNS if getattr(self.row, name) is None}
+        )
         # a sub-account's recording may have been asked for under its parent: Vobiz's word on whose it is counts
         self._set({"account": other.account, "call": other.call})
         other.events.update(recording=self.row)

@@ -30,7 +30,8 @@ AVAILABLE_SINCE = Coalesce("added_at", "happened_at")  # since when Vobiz has th
 WAVEFORM_RETRY_PERIOD = timedelta(
     days=7
 )  # a crash that left a copy without its picture is made good for so long
-# As text in the query, as in the index of open rows: SQLite finds that index for no list of parameters.
+# Literals in the SQL, as in the condition of the partial index `recording_open`: SQLite uses a partial index only where
+# the query's condition implies the index's, and it cannot know that of parameters.
 AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
 READ_AT_ONCE = 1_000  # rows
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
@@ -151,7 +152,8 @@ class RecordingQuerySet(LeasedQuerySet):
         """
         active = [account for account in accounts if account.is_active]
         automatic = [account.pk for account in active if account.archive_automatically]
-        # so that SQLite reads those without a copy, not the accounts
+        # The `+ 0` hides the column from SQLite's planner, which would else read every row of the accounts by the index
+        # on `account` instead of the few rows of the partial index on those without a copy.
         rows = self.available_to_archive().annotate(kept_from=AVAILABLE_SINCE, whose=F("account_id") + 0)
         if len(automatic) == len(active):
             return rows.filter(whose__in=automatic)
@@ -168,9 +170,7 @@ class RecordingQuerySet(LeasedQuerySet):
     def archive_requested(self, now: datetime, accounts: Collection[Any]) -> Self:
         """Return those that a person asked to archive and that are due, earliest request first."""
         rows = self.available_to_archive().due(now).filter(archive_asked_at__isnull=False)
-        rows = rows.annotate(
-            whose=F("account_id") + 0
-        )  # so that SQLite reads those asked for, not the account
+        rows = rows.annotate(whose=F("account_id") + 0)  # hidden from SQLite's planner, as above
         return rows.filter(whose__in=[account.pk for account in accounts]).order_by("archive_asked_at", "pk")
 
     def due(self, now: datetime) -> Self:

@@ -79,6 +79,12 @@ class Transition:
     sets: Mapping[str, object] = field(default_factory=dict)
     always: Mapping[str, object] = field(default_factory=dict)
 
+    def values_for(self, status: str) -> dict[str, object]:
+        """Return the columns to set on a row of this status."""
+        return (
+            {"status": self.after, **self.sets, **self.always} if status in self.before else dict(self.always)
+        )
+
 
 # Vobiz accepted the start. A recording that has ended already stays what it is.
 CONFIRM = Transition(
@@ -129,6 +135,18 @@ def lost_answer(error: str) -> Transition:
             "needs_attention": Attention.MAY_BE_RECORDING,
         },
     )
+
+
+def assign_values(row: models.Model, values: Mapping[str, object]) -> set[str]:
+    """Set the values on a locked row, unsaved; return the columns that changed."""
+    changed = set()
+    for name, value in values.items():
+        held = getattr(row, name)
+        new = value.applied_to(held) if isinstance(value, AttentionChange) else value
+        if new != held:
+            setattr(row, name, new)
+            changed.add(name)
+    return changed
 
 
 def as_update(values: Mapping[str, object]) -> dict[str, Any]:

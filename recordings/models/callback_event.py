@@ -199,7 +199,7 @@ class CallbackEvent(models.Model):
         return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
 
     def record_failed_attempt(self, error: str, outcome: EventOutcome | None = None) -> None:
-        """Count a failed attempt on the locked event: after MAX_ATTEMPTS of them it is failed, or it gets `outcome` at once."""
+        """Count a failed attempt on the locked event. The last of MAX_ATTEMPTS fails it; `outcome` is set at once."""
         self.attempts += 1
         last = EventOutcome.FAILED if self.attempts >= MAX_ATTEMPTS else EventOutcome(self.outcome)
         self.set_outcome(outcome or last)

@@ -88,6 +88,7 @@ class Attention(models.TextChoices):
     NOT_ARCHIVED = "not_archived", _("could not be archived yet")
     LENGTH_DIFFERS = "length_differs", _("our copy's length differs from Vobiz's")
     CUT_BY_VOBIZ = "cut_by_vobiz", _("cut by Vobiz")
+    UNKNOWN_FORMAT = "unknown_format", _("unknown format")
     AUDIO_MISSING = "audio_missing", _("our copy is missing")
     AUDIO_ALTERED = "audio_altered", _("our copy was altered")
 
@@ -122,6 +123,10 @@ ATTENTION_WORDS = {
     Attention.CUT_BY_VOBIZ: _(
         "Vobiz gave the same incomplete file three times. It is all there is, and is kept as it came."
     ),
+    Attention.UNKNOWN_FORMAT: _(
+        "The portal kept the file that Vobiz gave, but no decoder could read it. Download it to look at it. The "
+        "portal inspects it again when it learns more formats."
+    ),
     Attention.AUDIO_MISSING: _(
         "The archive no longer has this audio. While Vobiz has it, Archive now fetches it again; otherwise it must "
         "come back from a backup."
@@ -138,7 +143,7 @@ ATTENTION_WORDS = {
 SEEN_LOST = "lost"
 SEEN_CLOSES = (
     Attention.ID_CONFLICT, Attention.TRANSCRIPT_REVISED, Attention.LENGTH_DIFFERS, Attention.CUT_BY_VOBIZ,
-    Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED,
+    Attention.UNKNOWN_FORMAT, Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED,
 )  # fmt: skip
 
 
@@ -147,6 +152,7 @@ class ArchiveFlag(models.TextChoices):
 
     LENGTH_DIFFERS = "length_differs", _("its length differs from Vobiz's")
     CUT_BY_VOBIZ = "cut_by_vobiz", _("cut by Vobiz")
+    UNKNOWN_FORMAT = "unknown_format", _("unknown format")
 
 
 class AccessAction(models.TextChoices):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from contextlib import suppress
+import tempfile
 from typing import Any
 
 from django.utils import timezone
 
 from recordings import storage
-from recordings.audio.peaks import Undecodable, peaks_of
+from recordings.audio import READER_VERSION, inspect
 from recordings.models import Account, Recording, Waveform
 from tests.admin.rows import a_recording
 from vobiz_portal.sandbox.audio import FRAME_MS, MP3_FRAME_BYTES, clip, lines
@@ -37,9 +36,13 @@ def an_archived(
     values: dict[str, Any] = {
         "audio": name, "audio_sha256": hashlib.sha256(audio).hexdigest(), "audio_bytes": len(audio),
         "container": container, "archived_at": timezone.now(), "audio_channels": 1,
+        "reader_version": READER_VERSION,
     }  # fmt: skip
     recording = a_recording(account, **{**values, **columns})
-    with suppress(Undecodable):
-        peaks = peaks_of(io.BytesIO(audio))
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(audio)
+        found = inspect(file).audio
+    if found is not None and found.peaks is not None:
+        peaks = found.peaks
         Waveform.objects.create(recording=recording, channels=peaks.channels, points=peaks.points)
     return recording

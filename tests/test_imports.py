@@ -206,9 +206,13 @@ def test_the_sandbox_takes_only_the_signatures_from_the_app() -> None:
 
 def test_requests_leave_from_the_wire_alone() -> None:
     means = ("requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp", "socket")
+    to_a_child = {"recordings.audio.child", "recordings.audio.reader", "recordings.audio.wire"}
     for path in sources("recordings"):
-        if not is_in(module_of(path), "recordings.vobiz"):
-            assert not [one for one in imports(path) if any(is_in(one, name) for name in means)], path
+        module = module_of(path)
+        if not is_in(module, "recordings.vobiz"):
+            found = {one for one in imports(path) if any(is_in(one, name) for name in means)}
+            # a pair of sockets, of which a process of ours has the other end
+            assert found <= ({"socket"} if module in to_a_child else set()), path
 
 
 def test_no_import_hides_inside_a_function() -> None:

@@ -33,7 +33,6 @@ from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Sli
 PLAY = "play"  # the parameter that carries a play id
 ASK_AGAIN = 5  # seconds
 BLOCK = 64 * 1024  # bytes that a server without a main loop reads at once
-EXTENSIONS = {"audio/mpeg": "mp3", "audio/wav": "wav"}
 # Nothing of it is a page, is kept by a browser, or is read by another site.
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -83,7 +82,7 @@ class AudioPages(ReadOnlyAdmin):
         note = partial(note_access, request, AccessAction.PLAY, recording)
         is_head = request.method == "HEAD"
         asked = None if is_head else ByteRange.parse(request.headers.get("Range"))
-        wanted = Wanted(asked, request.headers.get("If-Range"), only_head=is_head)
+        wanted = Wanted(asked, request.headers.get("If-Range"), only_head=is_head, to_play=True)
         try:
             audio = playback.open_audio(recording, wanted)
         except NoAudio as none:
@@ -154,7 +153,7 @@ class AudioPages(ReadOnlyAdmin):
         with _closed_if_broken(audio):
             note()
         response = _response(audio, only_head=is_head)
-        name = recording.file_name(EXTENSIONS[audio.content_type], shown.zone_of())
+        name = recording.file_name(audio.extension, shown.zone_of())
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
 

@@ -8,8 +8,8 @@ recording is written on its row; what stands in the way of all pauses its accoun
 from __future__ import annotations
 
 from recordings.archive.copying import archive_one
+from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result
-from recordings.archive.pictures import draw_missing
 from recordings.archive.runs import Progress, Report, Tally, run
 
-__all__ = ["Outcome", "Progress", "Report", "Result", "Tally", "archive_one", "draw_missing", "run"]
+__all__ = ["Outcome", "Progress", "Report", "Result", "Tally", "archive_one", "inspect_again", "run"]

@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from typing import BinaryIO, cast
 
 from django.utils.translation import gettext as _
 
 from recordings import storage
 from recordings.archive.fetching import Fetched, check_space, fetch, look
+from recordings.archive.inspection import keep_waveform, on_this_machine
 from recordings.archive.outcomes import (
     Failed,
     Gone,
@@ -24,7 +24,7 @@ from recordings.archive.outcomes import (
     after_failing,
     when_ready,
 )
-from recordings.archive.pictures import draw
+from recordings.audio import formats
 from recordings.choices import RecordingStatus
 from recordings.clock import Clock
 from recordings.mirror import ACCOUNT_ERRORS, FetchStatus, fetch_recording
@@ -147,7 +147,7 @@ class _Copying:
             found = fetch(
                 self.recording, seen, asking, part.file, may_go_on=self.may_go_on, now=self.clock.now()
             )
-            copy = _copy_of(storage.new_name(found.audio.container), found)
+            copy = _copy_of(storage.new_name(formats.extension_of(found.audio.container)), found)
             self.may_go_on()
             if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
                 raise Taken
@@ -155,7 +155,7 @@ class _Copying:
                 storage.keep(part, copy.name)
                 _verify(copy)
                 self._keep(copy)
-            self._draw(cast("BinaryIO", part.file))
+            self._draw(found)
         return Outcome(Result.ARCHIVED, size=copy.size)
 
     def _adopt(self) -> int | None:
@@ -164,13 +164,13 @@ class _Copying:
         if name is None:
             return None
         try:
-            with storage.open_audio(name) as file:
+            with on_this_machine(name) as file:
                 found = look(file, self.recording)
                 if found is None or found.sha256 != self.recording.coming_sha256:
                     self._delete(name)
                     return None
                 self._keep(_copy_of(name, found))
-                self._draw(file)
+                self._draw(found)
                 return found.size
         except storage.AudioMissing:
             return None
@@ -195,12 +195,12 @@ class _Copying:
         if self.recording.abandon_upload(self.by, name):
             storage.delete(name)
 
-    def _draw(self, file: BinaryIO) -> None:
-        """The picture of what is archived by now. Without one it is drawn later, as after a crash."""
+    def _draw(self, found: Fetched) -> None:
+        """Store the waveform of what is archived by now. Without one it is inspected again, as after a crash."""
         try:
-            draw(self.recording, file)
+            keep_waveform(self.recording, found.audio)
         except Exception:
-            logger.exception("Recording %s is archived and has no picture yet", self.recording.pk)
+            logger.exception("Recording %s is archived and has no waveform yet", self.recording.pk)
 
     def _keep(self, copy: ArchivedFile) -> None:
         if not self.recording.mark_archived(self.by, copy, now=self.clock.now()):
@@ -248,10 +248,7 @@ class _Copying:
 
 
 def _copy_of(name: str, found: Fetched) -> ArchivedFile:
-    audio = found.audio
-    return ArchivedFile(
-        name, found.sha256, found.size, audio.container, audio.duration_ms, audio.channels, found.flag
-    )
+    return ArchivedFile(name, found.sha256, found.size, found.audio, found.flag)
 
 
 def _verify(copy: ArchivedFile) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
@@ -15,7 +16,7 @@ from django.utils.translation import ngettext
 
 from recordings import storage
 from recordings.archive.outcomes import READY_WITHIN, Failed, Gone, NotReady, Paused
-from recordings.audio import Audio, inspect
+from recordings.audio import GZIP, Audio, Finding, Reason, Verdict, formats, inspect
 from recordings.choices import ArchiveFlag
 from recordings.models import Account, Recording
 from recordings.provider import explain
@@ -28,6 +29,7 @@ from recordings.vobiz.errors import (
     UnreachableError,
     VobizError,
 )
+from recordings.vobiz.media import AUDIO_CAP
 from recordings.vobiz.objects import RecordingObject
 
 SAME_BODIES = 3  # the same incomplete file so often in a row is all that Vobiz has
@@ -106,25 +108,66 @@ def fetch(
         if not _broke_off(error):
             raise _cause(error, recording, now) from error
         sha256, size = _digest(into)
-    audio = inspect(into)
-    if audio is None:
-        raise Failed(broken or _no_audio(into, size))
+    if unpack(into, may_go_on):
+        sha256, size = _digest(into)
+    finding = inspect(into)
     said_ms = recording.duration_ms if seen.duration_ms is None else seen.duration_ms
-    flag = _length_flag(audio, said_ms)
+    audio = finding.audio
+    # a recording of nothing is a header and no more
+    if audio is None or (
+        finding.verdict == Verdict.NOT_AUDIO and (said_ms is None or said_ms > TOLERANCE_MS)
+    ):
+        raise Failed(broken or _no_audio(finding))
+    flag = flag_of(audio, said_ms)
     if missing := broken or _missing(audio, said_ms, ended=ended):
         _only_if_it_is_all(recording, sha256, size, missing, now)
-        flag = ArchiveFlag.CUT_BY_VOBIZ
+        flag = ArchiveFlag.CUT_BY_VOBIZ if flag != ArchiveFlag.UNKNOWN_FORMAT else flag
     return Fetched(sha256, size, audio, flag)
+
+
+def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
+    """Replace a gzip file by what is in it, and return whether it was one. StorageError; Failed where it is too large.
+
+    One that breaks off stays as it is: the next try may bring the rest.
+    """
+    into.seek(0)
+    if into.read(len(GZIP)) != GZIP:
+        return False
+    into.seek(0)
+    with storage.incoming() as unpacked:
+        sink, size = Sink(unpacked.file, may_go_on), 0
+        try:
+            with gzip.GzipFile(fileobj=into) as packed:
+                while block := packed.read(BLOCK):
+                    size += len(block)
+                    if size > AUDIO_CAP:
+                        raise Failed(_("Unpacked, what Vobiz gave is too large."))
+                    sink.write(block)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            return False
+        into.seek(0)
+        into.truncate()
+        unpacked.file.seek(0)
+        target = Sink(into, may_go_on)
+        while block := unpacked.file.read(BLOCK):
+            target.write(block)
+    return True
 
 
 def look(file: BinaryIO, recording: Recording) -> Fetched | None:
-    """What a file is that was found good enough for `recording` before; None where it is no audio."""
+    """Return what a file is that was found good enough for `recording` before; None where it is no audio."""
     sha256, size = _digest(file)
-    audio = inspect(file)
+    audio = inspect(file).audio
     if audio is None:
         return None
-    flag = _length_flag(audio, recording.duration_ms) if audio.whole else ArchiveFlag.CUT_BY_VOBIZ
-    return Fetched(sha256, size, audio, flag)
+    return Fetched(sha256, size, audio, flag_of(audio, recording.duration_ms))
+
+
+def flag_of(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
+    """Return what is odd about a file, given the length that Vobiz says it has."""
+    if audio.container == formats.UNKNOWN:
+        return ArchiveFlag.UNKNOWN_FORMAT
+    return _length_flag(audio, said_ms) if audio.whole else ArchiveFlag.CUT_BY_VOBIZ
 
 
 def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
@@ -132,10 +175,10 @@ def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
 
     `ended`: whether the answer itself said where it ends.
     """
+    if audio.container == formats.UNKNOWN:
+        return _("No decoder can read the file.")  # it may be incomplete, or not written yet
     if not audio.whole:
         return _("The file ends before its own structure says so.")
-    if audio.duration_ms == 0 and (said_ms is None or said_ms > TOLERANCE_MS):
-        return _("The file has a beginning and no sound.")  # a recorder has not written it to its end, say
     if not ended and _length_flag(audio, said_ms) and (audio.duration_ms or 0) < (said_ms or 0):
         return _("It is shorter than Vobiz says, and nothing in the answer said where it ends.")
     return ""
@@ -155,7 +198,7 @@ def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: st
 
 def _broke_off(error: VobizError) -> bool:
     """Whether the file itself came, but not to its end."""
-    return isinstance(error, UnreachableError) and error.status == 200
+    return isinstance(error, UnreachableError) and error.status in (200, 203, 206)
 
 
 def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
@@ -197,11 +240,13 @@ def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _no_audio(file: BinaryIO | io.FileIO, size: int) -> str:
-    if not size:
-        return _("Vobiz gave an empty file.")
-    with suppress(OSError):
-        file.seek(0)
-        if file.read(256).lstrip().lower().startswith((b"<!doctype", b"<html")):
-            return _("What Vobiz gave is a web page, not audio.")
-    return _("What Vobiz gave is no audio: neither MP3 nor WAV.")
+def _no_audio(finding: Finding) -> str:
+    """Why a file is not audio, in words."""
+    match finding.reason:
+        case Reason.EMPTY:
+            return _("Vobiz gave an empty file.")
+        case Reason.TOO_SHORT:
+            return _("The file has a beginning and no sound.")
+        case Reason.TEXT:
+            return _("What Vobiz gave is a text, not audio.")
+    return _("What Vobiz gave is no audio: %s.") % finding.detail

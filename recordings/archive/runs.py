@@ -15,15 +15,16 @@ from django.db import close_old_connections, connection
 from recordings import storage
 from recordings.archive.copying import archive_leased
 from recordings.archive.fetching import check_space
+from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result, Taken
-from recordings.archive.pictures import draw_missing
+from recordings.audio import READER_VERSION
 from recordings.clock import Clock
 from recordings.models import Account, Recording
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotConnectedError
 
-DRAWN_AT_ONCE = 20  # copies that a crash left without their picture
+INSPECTED_AT_ONCE = 20  # copies that a crash left without a waveform, or an older reader judged
 
 
 @dataclass(slots=True)
@@ -117,6 +118,7 @@ def run(
     by_turn = {account.pk for account in accounts if account.archive_automatically or not automatic}
     running = _Run(tuple(accounts), by_turn, limit, by, Clock(now), progress, only, stop or threading.Event())
     storage_is_there = running.sweep()
+    Recording.objects.make_refused_due(READER_VERSION)
     try:
         if storage_is_there and workers <= 1:
             running.work(0)
@@ -126,7 +128,7 @@ def run(
     finally:
         running.close()
     if storage_is_there and only is None:  # our copies first
-        draw_missing(running.clock.now(), limit=DRAWN_AT_ONCE, by=by, stop=running.stop)
+        inspect_again(running.clock.now(), limit=INSPECTED_AT_ONCE, by=by, stop=running.stop)
     return running.report
 
 

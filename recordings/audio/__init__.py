@@ -1,25 +1,129 @@
-"""What is inside a file that Vobiz calls audio, by its own structure: no Django, no network, memory that stays flat.
+"""What is inside a file that Vobiz calls audio: FFmpeg's libraries (PyAV) decode it, in a process of its own.
 
 Names and types lie (WAV is served as `.mp3` under `audio/mpeg`), and an answer without Content-Length that was cut
-looks like one that ended; so the file itself is asked.
+looks like one that ended; so the file itself is asked. No Django, no network; memory stays flat.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
+from dataclasses import replace
 from typing import BinaryIO
 
-from recordings.audio.found import Audio
-from recordings.audio.mpeg import inspect_mpeg
-from recordings.audio.riff import inspect_riff, is_riff
+from recordings.audio import formats
+from recordings.audio.answers import audio_from
+from recordings.audio.promises import RIFF_KINDS, wave_layout
+from recordings.audio.reader import POOL, ReaderFailed
+from recordings.audio.report import Audio, Finding, Peaks, Reason, Sound, Verdict
+from recordings.audio.signatures import GZIP, HEAD, document_in, is_text
+from recordings.audio.source import Source
+from recordings.audio.wire import Answer, BadMessage, Task
 
-__all__ = ["Audio", "inspect"]
+__all__ = [
+    "GZIP",
+    "READER_VERSION",
+    "Audio",
+    "Finding",
+    "NotConverted",
+    "Peaks",
+    "Reason",
+    "Sound",
+    "Verdict",
+    "convert",
+    "formats",
+    "inspect",
+    "probe",
+]
+
+# Raise it when a file would be judged otherwise: archived copies are then inspected again.
+READER_VERSION = 1
+SHORTEST_SOUND = 64  # bytes after a header or tag that may hold sound
+MOST_CONVERTED = 512 * 1024**2  # bytes of a converted copy
+RIFF_HEADER, SYNC = 44, 4  # bytes
 
 
-def inspect(file: BinaryIO) -> Audio | None:
-    """What a seekable file is; None where it is no audio. Where it is read to afterwards is not said."""
-    length = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    if is_riff(file.read(12)):
-        return inspect_riff(file, length)
-    return inspect_mpeg(file, length)
+class NotConverted(Exception):
+    """No copy could be made; `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def inspect(file: BinaryIO | io.FileIO) -> Finding:
+    """Return the verdict on a file with a descriptor, which is read from its first to its last byte."""
+    return _inspect(file.fileno(), Task.INSPECT)
+
+
+def probe(head: bytes) -> Finding:
+    """Return the verdict on a file of which only the beginning is known: its container and codec, no more."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(head)
+        return _inspect(file.fileno(), Task.PROBE)
+
+
+def convert(file: BinaryIO | io.FileIO, into: BinaryIO | io.FileIO, kind: str) -> None:
+    """Write a copy that browsers play into an open file: `mp3` or `opus`. NotConverted."""
+    try:
+        with POOL.reader() as reader:
+            answer = reader.ask(
+                Task.CONVERT, file.fileno(), into.fileno(), wanted=kind, most_output=MOST_CONVERTED
+            )
+    except ReaderFailed as failed:
+        raise NotConverted(failed.reason) from failed
+    if answer.get("answer") != Answer.CONVERTED:
+        raise NotConverted(Reason.UNREADABLE)
+
+
+def _inspect(descriptor: int, task: Task) -> Finding:
+    head, size = os.pread(descriptor, HEAD, 0), os.fstat(descriptor).st_size
+    if not size:
+        return Finding(Verdict.NOT_AUDIO, reason=Reason.EMPTY)
+    if kind := document_in(head):
+        reason = Reason.DOCUMENT
+        if kind == "text":
+            reason = Reason.TEXT if size >= SHORTEST_SOUND else Reason.TOO_SHORT
+        return Finding(Verdict.NOT_AUDIO, reason=reason, detail=kind)
+    try:
+        with POOL.reader() as reader:
+            answer = reader.ask(task, descriptor)
+            audio = audio_from(answer) if answer.get("answer") == Answer.AUDIO else None
+    except ReaderFailed as failed:
+        return _unproven(failed.reason, failed.began)
+    except BadMessage:
+        return _unproven(Reason.CRASHED, None)
+    if audio is not None:
+        return Finding(Verdict.AUDIO, audio, audio.reason)
+    if task == Task.INSPECT:
+        size -= _header_length(descriptor, head)
+        if size < SHORTEST_SOUND:
+            return Finding(Verdict.NOT_AUDIO, _of_nothing(descriptor), Reason.TOO_SHORT)
+    if is_text(head[SYNC:]):
+        return Finding(Verdict.NOT_AUDIO, reason=Reason.TEXT)
+    return _unproven(Reason.UNREADABLE, None)
+
+
+def _unproven(reason: Reason, began: Audio | None) -> Finding:
+    """The reader gave up: that proves nothing. What it had heard before makes it audio, without a waveform."""
+    if began is not None:
+        return Finding(Verdict.AUDIO, replace(began, reason=reason), reason)
+    return Finding(Verdict.UNKNOWN, Audio(formats.UNKNOWN, reason=reason), reason)
+
+
+def _of_nothing(descriptor: int) -> Audio | None:
+    """A WAV file that is a header in order and no sample: what a recording of 0 s is."""
+    layout = wave_layout(Source(descriptor))
+    if layout is None or layout.there:
+        return None
+    return Audio("wav", duration_ms=0, sound=Sound((0,), 0, None, None, 0, silent=True), peaks=Peaks(1, b""))
+
+
+def _header_length(descriptor: int, head: bytes) -> int:
+    """How many bytes are a tag or a header, and no sound."""
+    if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
+        tag = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+        rest = os.pread(descriptor, SHORTEST_SOUND, tag)
+        return tag + (len(rest) if not rest.strip(b"\0") else 0)
+    return RIFF_HEADER if head[:4] in RIFF_KINDS else 0

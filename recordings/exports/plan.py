@@ -8,6 +8,7 @@ from datetime import tzinfo
 
 from django.utils.translation import gettext as _
 
+from recordings.audio import formats
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.storage.space import likely_bytes
@@ -79,7 +80,7 @@ def _item(recording: Recording, zone: tzinfo, *, may_hear: bool) -> Item:
     if lacks:
         return Item(recording, "", lacks=lacks)
     if recording.archived_at is not None and recording.container is not None:
-        name = recording.file_name(recording.container, zone)
+        name = recording.file_name(formats.extension_of(recording.container), zone)
         return Item(recording, f"audio/{name}", size=recording.audio_bytes)
     name = recording.file_name(recording.file_format or "mp3", zone)
     likely = likely_bytes(recording.duration_ms, recording.file_format, recording.channels)

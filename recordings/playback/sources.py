@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.audio import inspect
-from recordings.audio.mpeg import frame_of
+from recordings.audio import Reason, Verdict, formats, probe
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.playback.bodies import Slice, Stream
@@ -26,8 +24,7 @@ from recordings.vobiz.media import AudioStream
 # A part of a stream that a listener asks for is answered with this much at most (RFC 9110, 15.3.7, allows it; players
 # ask for the rest when they need it): less than what waitress buffers, so that no slow listener holds a thread.
 MOST_OF_A_STREAM = 8 * 1024 * 1024
-SNIFFED = 8 * 1024  # bytes that tell what a file is: an MP3's first two frames are in them
-TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+SNIFFED = 64 * 1024  # bytes that tell what a file is: the first page of every container is in them
 logger = logging.getLogger(__name__)
 
 
@@ -53,13 +50,13 @@ class OutOfRange(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """What is sent: the bytes from `start` to `stop` of `size`, of the type `content_type`.
+    """What is sent: the bytes from `start` to `stop` of `size`, of a file of this `container`.
 
     `stop` and `size` are None where Vobiz does not say. `is_part`: a range was asked for, and this is it. `etag`
     names the bytes of the whole file; what is still at Vobiz has none. Whoever opened it closes the body.
     """
 
-    content_type: str
+    container: str
     start: int
     stop: int | None
     size: int | None
@@ -67,14 +64,28 @@ class Audio:
     is_part: bool = False
     etag: str | None = None
 
+    @property
+    def content_type(self) -> str:
+        """Its media type."""
+        return formats.content_type_of(self.container)
+
+    @property
+    def extension(self) -> str:
+        """What its name ends with, without the dot."""
+        return formats.extension_of(self.container)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request asks for; `if_range`: its range counts only for a file of this ETag."""
+    """What a request asks for; `if_range`: its range counts only for a file of this ETag.
+
+    `to_play`: what no browser can play is refused with the reason, and not sent.
+    """
 
     part: ByteRange | None = None
     if_range: str | None = None
     only_head: bool = False
+    to_play: bool = False
 
     def of(self, etag: str | None) -> ByteRange | None:
         """The range, of a file with this ETag."""
@@ -123,9 +134,9 @@ def _unread(trouble: StorageError) -> tuple[str, int]:
 def _kept(recording: Recording, wanted: Wanted) -> Audio:
     """From the archive. AudioMissing, NotAsStored, or another StorageError where the archive does not say."""
     name, etag = str(recording.audio), etag_of(recording)
-    kind = TYPES.get(recording.container or "")
-    if kind is None:
-        raise NotAsStored(_("What was stored is of a kind that is not served."))
+    container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
+    if wanted.to_play and container == formats.UNKNOWN:
+        raise NoAudio(_("The portal cannot read this file's format, so it cannot play it."), 415)
     size = storage.size(name)
     if size != recording.audio_bytes:
         raise NotAsStored(_("Its file is not as long as the one that was stored."))
@@ -136,14 +147,20 @@ def _kept(recording: Recording, wanted: Wanted) -> Audio:
     start, stop = found
     if isinstance(storage.archive(), ArchiveFolder):
         return Audio(
-            kind, start, stop, size, Slice(storage.open_audio(name), start, stop), asked is not None, etag
+            container,
+            start,
+            stop,
+            size,
+            Slice(storage.open_audio(name), start, stop),
+            asked is not None,
+            etag,
         )
     if asked is not None:
         stop = min(stop, start + MOST_OF_A_STREAM)
     body = Stream()
     if not wanted.only_head:
         _begin(body, name, start, stop)
-    return Audio(kind, start, stop, size, body, is_part=asked is not None, etag=etag)
+    return Audio(container, start, stop, size, body, is_part=asked is not None, etag=etag)
 
 
 def _begin(body: Stream, name: str, start: int, stop: int) -> None:
@@ -164,7 +181,7 @@ def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
     """Through a proxy that keeps nothing."""
     body = Stream()
     try:
-        return _proxied(recording, wanted.of(None), body, only_head=wanted.only_head)
+        return _proxied(recording, wanted, body)
     except VobizError as error:
         body.close()
         raise NoAudio(explain(error, recording.account), 502) from error
@@ -173,49 +190,60 @@ def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
         raise
 
 
-def _proxied(recording: Recording, asked: ByteRange | None, body: Stream, *, only_head: bool) -> Audio:
+def _proxied(recording: Recording, wanted: Wanted, body: Stream) -> Audio:
+    asked = wanted.of(None)
     with client_for(recording.account, retry_policy=INTERACTIVE) as client:
         url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
+        beginning = f"bytes=0-{SNIFFED - 1}"
         header = asked.header(most=MOST_OF_A_STREAM) if asked is not None else None
-        if only_head:
-            header = f"bytes=0-{SNIFFED - 1}"
+        if wanted.only_head:
+            header = beginning
+        # what the file is, is judged by its beginning, whatever part a listener asks for
+        head = None
+        if header is not None and not wanted.only_head:
+            with closing(client.open_audio(url, beginning)) as first:
+                head = _beginning_of(first)
         stream = client.open_audio(url, header)
         body.begin(stream.pieces, stream.close)
         if stream.unsatisfiable:
             raise OutOfRange(stream.size)
-        if stream.start == 0:
+        if head is None:
             head = body.peek(SNIFFED)
-        else:
-            with closing(client.open_audio(url, f"bytes=0-{SNIFFED - 1}")) as first:
-                head = next(first.pieces, b"")
-    kind = _type_of(head)
-    if kind is None and _is_cut(head):
-        raise NoAudio(_("The audio broke off on its way from Vobiz and is incomplete: try again."), 502)
-    if kind is None:
-        raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
+    container = _container_of(head, stream.size, to_play=wanted.to_play)
     if asked is None or stream.size is None:
-        return Audio(kind, 0, stream.size, stream.size, body)
-    return _cut(stream, asked, stream.size, body, kind)
+        return Audio(container, 0, stream.size, stream.size, body)
+    return _cut(stream, asked, stream.size, body, container)
 
 
-def _type_of(head: bytes) -> str | None:
-    """By what the file begins with, whatever its name and Vobiz say; None for what is no audio."""
-    if head.startswith(b"ID3"):  # the tag may be longer than what was read
-        return TYPES["mp3"]
-    found = inspect(io.BytesIO(head))
-    return TYPES.get(found.container) if found is not None else None
+def _beginning_of(stream: AudioStream) -> bytes:
+    head = b""
+    while len(head) < SNIFFED and (piece := next(stream.pieces, None)) is not None:
+        head += piece
+    return head[:SNIFFED]
 
 
-def _is_cut(head: bytes) -> bool:
-    """Whether audio seems to begin so, and ends before it can be told of which type it is."""
-    if len(head) < 4:
-        return any(begins.startswith(head[:1]) for begins in (b"RIFF", b"ID3", b"\xff"))
-    if head[:4] in (b"RIFF", b"RF64"):
-        return len(head) < 12
-    return len(head) < SNIFFED and frame_of(head[:4]) is not None
+def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
+    """What a file is by its beginning, whatever its name and Vobiz say. NoAudio for what is none."""
+    found = probe(head)
+    if found.verdict == Verdict.AUDIO and found.audio is not None:
+        container, codec = found.audio.container, found.audio.codec
+        if to_play and not (
+            formats.plays_everywhere(container, codec) or formats.browser_type(container, codec)
+        ):
+            words = _("Browsers cannot play %s. It can be heard here as soon as it is archived.")
+            raise NoAudio(words % formats.CONTAINERS[container].label, 415)
+        return container
+    is_incomplete = len(head) < SNIFFED if size is None else len(head) < min(SNIFFED, size)
+    if is_incomplete and found.reason not in (Reason.DOCUMENT, Reason.TEXT):
+        raise NoAudio(_("The audio broke off on its way from Vobiz and is incomplete: try again."), 502)
+    if found.verdict == Verdict.NOT_AUDIO:
+        raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
+    if to_play:
+        raise NoAudio(_("The portal cannot read this file's format, so it cannot play it."), 415)
+    return formats.UNKNOWN
 
 
-def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, kind: str) -> Audio:
+def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, container: str) -> Audio:
     """The part that was asked for, out of what came: that part, or the whole file."""
     found = asked.within(size)
     if found is None:
@@ -226,4 +254,4 @@ def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, kind: s
     if not stream.start <= start < stop:
         raise NoAudio(_("Vobiz sent another part of the audio than the one that was asked for."), 502)
     body.cut(skip=start - stream.start, take=stop - start)
-    return Audio(kind, start, stop, size, body, is_part=True)
+    return Audio(container, start, stop, size, body, is_part=True)

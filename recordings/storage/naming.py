@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import uuid
 
-CONTAINERS = ("mp3", "wav")
-_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/\1\2[0-9a-f]{28}\.(?:mp3|wav)", re.ASCII)
+EXTENSION = re.compile(r"[a-z0-9]{1,8}", re.ASCII)
+_NAME = re.compile(rf"([0-9a-f]{{2}})/([0-9a-f]{{2}})/\1\2[0-9a-f]{{28}}\.{EXTENSION.pattern}", re.ASCII)
 
 
-def new_name(container: str) -> str:
-    """`ab/cd/abcd….mp3`: an unguessable name for a file that is truly of this container."""
-    if container not in CONTAINERS:
-        raise ValueError("Only MP3 and WAV are archived.")
+def new_name(extension: str) -> str:
+    """Return `ab/cd/abcd….mp3`: an unguessable name for a file whose true format has this extension."""
+    if not EXTENSION.fullmatch(extension):
+        raise ValueError("This is no extension.")
     key = uuid.uuid4().hex
-    return f"{key[:2]}/{key[2:4]}/{key}.{container}"
+    return f"{key[:2]}/{key[2:4]}/{key}.{extension}"
 
 
 def is_name(name: str) -> bool:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Generator, Sequence
+import zlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -50,7 +51,11 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ERROR_BODY_CAP = 64 * 1024
 _LENGTH = re.compile(r"[0-9]{1,15}", re.ASCII)
 _PART = re.compile(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15}|\*)", re.ASCII)
+_WHOLE = (200, 203)  # 203: something on the way changed its headers
+_PARTIAL = 206
 _UNSATISFIABLE = 416
+_PACKED = ("gzip", "x-gzip")
+_BLOCK = 64 * 1024  # bytes unpacked at once
 _DOING = "fetch the audio"
 
 
@@ -113,6 +118,14 @@ class MediaHosts:
         trusted = {name for name in listed if local or name in own or name.endswith(".vobiz.ai")}
         return cls(listed, frozenset(trusted), local)
 
+    def meant(self, url: str) -> str:
+        """Return an address as it is meant: without blanks around it, and `//host/…` with its scheme."""
+        url = url.strip()
+        if not url.startswith("//"):
+            return url
+        host = urlsplit(f"https:{url}").hostname or ""
+        return f"http:{url}" if self.local and is_loopback(host) else f"https:{url}"
+
     def trusts(self, address: Address) -> bool:
         """Return whether the credentials may be sent to this host."""
         return _bare(address.host) in self.trusted
@@ -174,9 +187,9 @@ class Media:
         self, adapter: GuardedAdapter, url: str, deadline: float, max_bytes: int, wanted: str | None = None
     ) -> _Hop:
         """Return the answer whose body is the audio, after retries. No byte of it is written yet."""
-        good = (200,) if wanted is None else (200, 206, _UNSATISFIABLE)
         policy = self._transport.retry_policy
         retry_until = min(deadline, time.monotonic() + policy.total)
+        url = self._hosts.meant(url)
         tried = 0
         while True:
             tried += 1
@@ -186,7 +199,7 @@ class Media:
             except _FetchError as failed:
                 error, retryable = failed.error, failed.retryable
             else:
-                if hop.answer.status_code in good:
+                if _is_good(hop, wanted):
                     return hop
                 reply = _error_reply(hop, self._transport.credentials.auth_token)
                 error, retryable = _declined(hop, reply), worth_repeating(reply.status)
@@ -256,6 +269,16 @@ class _Hop:
     answer: requests.Response
     exchange: Exchange
 
+    @property
+    def encoding(self) -> str:
+        """The Content-Encoding, in lower case."""
+        return self.answer.headers.get("Content-Encoding", "").strip().lower()
+
+    @property
+    def is_packed(self) -> bool:
+        """The body is a gzip stream, which says itself where it ends."""
+        return self.encoding in _PACKED
+
     def where(self) -> Where:
         return {"status": self.answer.status_code, "method": "GET", "path": self.address.path}
 
@@ -269,6 +292,20 @@ class _FetchError(Exception):
         self.retryable = retryable
 
 
+def _is_good(hop: _Hop, wanted: str | None) -> bool:
+    """Whether the answer brings what was asked for: the audio, or a part of it only where one was `wanted`."""
+    status = hop.answer.status_code
+    if wanted is None:
+        return status in _WHOLE or (status == _PARTIAL and _is_all(hop))
+    return status in (*_WHOLE, _PARTIAL, _UNSATISFIABLE)
+
+
+def _is_all(hop: _Hop) -> bool:
+    """Whether a part is the whole: some hosts answer 206 whatever is asked."""
+    found = _PART.fullmatch(hop.answer.headers.get("Content-Range", "").strip())
+    return found is not None and found[1] == "0" and found[3] != "*" and int(found[2]) + 1 == int(found[3])
+
+
 def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
     headers = hop.answer.headers
     claimed = _claimed(hop, max_bytes)
@@ -280,7 +317,8 @@ def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
             size += len(chunk)
     kind = one_line(headers.get("Content-Type", "").partition(";")[0]).lower()[:100]
     in_chunks = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
-    return Download(digest.hexdigest(), size, kind or None, claimed, claimed is not None or in_chunks)
+    ended = claimed is not None or in_chunks or hop.is_packed
+    return Download(digest.hexdigest(), size, kind or None, claimed, ended)
 
 
 def _claimed(hop: _Hop, max_bytes: int) -> int | None:
@@ -289,14 +327,16 @@ def _claimed(hop: _Hop, max_bytes: int) -> int | None:
     length = headers.get("Content-Length", "").strip()
     claimed = int(length) if _LENGTH.fullmatch(length) else None
     trouble: str | None = None
-    if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+    if not (hop.is_packed or hop.encoding in ("", "identity")) or (
+        hop.is_packed and hop.answer.status_code == _PARTIAL
+    ):
         trouble = "The audio came compressed, which was not asked for."
     elif claimed is not None and claimed > max_bytes:
         trouble = f"The audio is larger than {max_bytes} bytes."
     if trouble is not None:
         hop.answer.close()
         raise UnexpectedReplyError(trouble, **hop.where())
-    return claimed
+    return None if hop.is_packed else claimed  # the length is that of the packed bytes
 
 
 def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
@@ -304,7 +344,7 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
     size = 0
     try:
         with closing(body_of(hop.answer, hop.exchange)) as body:
-            for chunk in body:
+            for chunk in _unpacked(body, hop, max_bytes) if hop.is_packed else body:
                 size += len(chunk)
                 yield chunk
     except AnswerTooLarge:
@@ -315,11 +355,33 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
         ) from None
 
 
+def _unpacked(body: Iterable[bytes], hop: _Hop, max_bytes: int) -> Iterator[bytes]:
+    """The bytes of a gzip encoding that nobody asked for, in blocks that stay small whatever they unpack to."""
+    decoder, size = zlib.decompressobj(zlib.MAX_WBITS | 16), 0
+    try:
+        for chunk in body:
+            while chunk and not decoder.eof:
+                if block := decoder.decompress(chunk, _BLOCK):
+                    size += len(block)
+                    if size > max_bytes:
+                        raise UnexpectedReplyError(
+                            f"The audio is larger than {max_bytes} bytes.", **hop.where()
+                        )
+                    yield block
+                chunk = decoder.unconsumed_tail
+    except zlib.error:
+        raise UnexpectedReplyError(
+            "The audio came compressed, and cannot be unpacked.", **hop.where()
+        ) from None
+    if not decoder.eof:
+        raise UnreachableError("The audio broke off: what came compressed is incomplete.", **hop.where())
+
+
 def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:
     """Return the audio stream, and which part of the whole file it says it is."""
     claimed = _claimed(hop, max_bytes)
     status = hop.answer.status_code
-    if status == 200:
+    if status in _WHOLE:
         return AudioStream(0, claimed, claimed, _pieces(hop, max_bytes), hop.answer, adapter)
     found = _PART.fullmatch(hop.answer.headers.get("Content-Range", "").strip())
     size = int(found[3]) if found and found[3] != "*" else None

@@ -142,8 +142,8 @@ def test_wav_that_vobiz_calls_mp3_is_served_as_what_it_is(
     assert hear(listener, recording)["Content-Type"] == "audio/wav"
 
 
-@pytest.mark.parametrize("container", ["html", "ogg"])
-def test_a_copy_of_an_unknown_kind_is_never_served(
+@pytest.mark.parametrize("container", ["html", "unknown"])
+def test_a_copy_of_an_unknown_kind_is_not_played(
     listener: Client, account: Account, archive_folder: Path, container: str
 ) -> None:
     recording = an_archived(account, AUDIO, gone_at_provider_at=datetime.now(UTC))
@@ -151,7 +151,8 @@ def test_a_copy_of_an_unknown_kind_is_never_served(
 
     answer = hear(listener, recording)
 
-    assert (answer.status_code, answer["Content-Type"]) == (410, "text/plain; charset=utf-8")
+    assert (answer.status_code, answer["Content-Type"]) == (415, "text/plain; charset=utf-8")
+    assert "cannot read this file's format" in answer.content.decode()
 
 
 def test_no_other_method_is_known(listener: Client, kept: Recording) -> None:

@@ -20,7 +20,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from recordings import archive
-from recordings.archive import Outcome, Result
+from recordings.archive import Outcome, Result, fetching
 from recordings.archive.copying import archive_leased
 from recordings.clock import Clock
 from recordings.models import Account, Recording
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 Archive = Callable[..., Outcome]
 pytestmark = pytest.mark.django_db
 
+CAP = 10_000_000  # bytes
 MEMORY = 8 * 1024 * 1024  # bytes that a try may take at most, of 200 MB in the bomb
 PACKED = {"Content-Encoding": "gzip", "Content-Type": "audio/mpeg"}
 TWO_WAYS = [
@@ -68,7 +69,9 @@ def is_refused(row: Recording, outcome: Outcome, words: str, *, folder: Path, no
     [
         ({"body": b"<!DOCTYPE html><p>Sign in", "headers": {"Content-Type": "audio/mpeg"}}, "web page"),
         ({"body": b""}, "empty"),
-        ({"body": bytes(range(256)) * 500}, "no audio"),
+        ({"body": bytes(range(256)) * 500}, "No decoder can read"),
+        ({"body": b"PK\x03\x04" + bytes(range(256)) * 500}, "no audio: ZIP archive"),
+        ({"body": b"Service unavailable\n" * 20}, "a text"),
         ({"status": 500, "times": None}, "500"),
         ({"status": 403}, "403"),
         ({"redirect": "https://evil.example/x.mp3"}, "evil.example"),
@@ -85,20 +88,36 @@ def test_what_is_no_audio_is_never_kept_and_the_row_says_why(
     is_refused(row, archive_it(row), words, folder=archive_folder, now=now)
 
 
-@pytest.mark.parametrize(("headers", "words"), [(PACKED, "compressed"), ({}, "no audio")])
-def test_a_gzip_bomb_is_not_unpacked(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime,
-    headers: dict[str, str], words: str,
+class Capped(VobizClient):
+    """Takes at most 10 MB, where the portal takes 2 GB."""
+
+    def download(self, url: str, into: SupportsWrite[bytes], **limits: Any) -> Download:
+        return super().download(url, into, **{**limits, "max_bytes": CAP})
+
+
+@pytest.mark.parametrize(("headers", "words"), [(PACKED, "larger than"), ({}, "too large")])
+def test_a_gzip_bomb_takes_little_memory_and_no_more_room_than_audio_may(
+    known: Known, archive_folder: Path, world: World, now: datetime, settings: Settings, account: Account,
+    headers: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    monkeypatch.setattr(fetching, "AUDIO_CAP", CAP)
     row = known()
     world.faults.plan(Fault(on="media.get", body=BOMB, headers=headers))
     tracemalloc.start()
     try:
-        outcome = archive_it(row)
+        with connected(Capped, account, settings) as client:
+            outcome = archive.archive_one(row, by="tester", now=now, client=client)
         assert tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
+    row.refresh_from_db()
     is_refused(row, outcome, words, folder=archive_folder, now=now)
+
+
+def connected(kind: type[VobizClient], account: Account, settings: Settings) -> VobizClient:
+    own = Credentials(account.auth_id, account.token)
+    hosts = settings.VOBIZ_MEDIA_HOSTS
+    return kind(own, api_url=settings.VOBIZ_API_URL, media_hosts=hosts, local=True)
 
 
 class Hasty(VobizClient):
@@ -113,9 +132,7 @@ def test_audio_that_drips_is_given_up_and_what_came_is_not_kept(
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", drip=0.001))
-    own = Credentials(account.auth_id, account.token)
-    hosts = settings.VOBIZ_MEDIA_HOSTS
-    with Hasty(own, api_url=settings.VOBIZ_API_URL, media_hosts=hosts, local=True) as client:
+    with connected(Hasty, account, settings) as client:
         outcome = archive.archive_one(row, by="tester", now=now, client=client)
     row.refresh_from_db()
     is_refused(row, outcome, "within the time allowed", folder=archive_folder, now=now)

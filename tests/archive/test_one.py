@@ -13,8 +13,7 @@ from django.db import connection
 from pytest_django import Settings
 
 from recordings import archive, sync
-from recordings.archive import Outcome, Result
-from recordings.archive.pictures import draw_missing
+from recordings.archive import Outcome, Result, inspect_again
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
 from recordings.models.recording.transitions import MANY_TRIES
@@ -339,10 +338,13 @@ def test_audio_that_cannot_be_drawn_is_kept_without_a_picture(
     known: Known, archive_it: Archive, world: World
 ) -> None:
     row = known()
-    world.faults.plan(Fault(on="media.get", body=b"\xff\xe3\x18\xc4" + bytes(20), times=3))
+    world.faults.plan(Fault(on="media.get", body=b"\xff\xe3\x18\xc4" + bytes(20_000), times=3))
     for _ in range(3):
         outcome = archive_it(row)
     assert outcome.result == Result.ARCHIVED
+    assert (row.container, row.archive_flag) == ("unknown", ArchiveFlag.UNKNOWN_FORMAT)
+    assert row.needs_attention == Attention.UNKNOWN_FORMAT
+    assert str(row.audio).endswith(".bin")
     assert bytes(Waveform.objects.get(recording=row).points) == b""
 
 
@@ -367,5 +369,5 @@ def test_a_copy_whose_picture_cannot_be_written_down_is_archived_all_the_same(
     with connection.cursor() as cursor:
         its_table = " ON recordings_waveform" if connection.vendor == "postgresql" else ""
         cursor.execute(f"DROP TRIGGER no_picture{its_table}")
-    assert draw_missing(now, limit=1, by="tester") == 1
+    assert inspect_again(now, limit=1, by="tester") == 1
     assert Waveform.objects.filter(recording=row).exists()

@@ -17,7 +17,7 @@ from django.utils import timezone
 from recordings import archive, storage, sync
 from recordings.archive import Outcome, Result
 from recordings.archive.copying import archive_leased
-from recordings.audio.peaks import Peaks, peaks_of
+from recordings.audio import inspect
 from recordings.choices import Attention
 from recordings.clock import Clock
 from recordings.models import Account, Recording, Waveform
@@ -258,12 +258,15 @@ def test_a_copy_left_without_its_picture_gets_one(
     Recording.objects.update(archived_at=timezone.now())
     stop = threading.Event()
     stop.set()
-    assert archive.draw_missing(timezone.now(), limit=5, by="tester", stop=stop) == 0
-    assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 1
+    assert archive.inspect_again(timezone.now(), limit=5, by="tester", stop=stop) == 0
+    assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 1
     drawn = Waveform.objects.get(recording=row)
     with storage.open_audio(str(row.audio)) as file:
-        assert Peaks(drawn.channels, bytes(drawn.points)) == peaks_of(file)
-    assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 0
+        found = inspect(file).audio
+    assert found is not None
+    assert found.peaks is not None
+    assert (drawn.channels, bytes(drawn.points)) == (found.peaks.channels, found.peaks.points)
+    assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 0
     row.refresh_from_db()
     assert row.leased_by is None
 
@@ -280,7 +283,7 @@ def test_a_copy_that_becomes_part_of_another_row_while_it_is_taken_keeps_no_othe
     merged = Recording.objects.without_waveform(timezone.now())[0]
     taken = 'UPDATE "recordings_recording" SET "leased_by"'
     with before_statement(taken, lambda: Recording.objects.filter(pk=merged.pk).delete()):
-        assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 1
+        assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 1
     assert Waveform.objects.get().recording in rows
 
 
@@ -311,8 +314,8 @@ def test_what_cannot_be_drawn_is_not_tried_again(
     Waveform.objects.all().delete()
     Recording.objects.update(archived_at=timezone.now())
     (archive_folder / str(row.audio)).write_bytes(b"altered")
-    assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 1
-    assert archive.draw_missing(timezone.now(), limit=5, by="tester") == 0
+    assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 1
+    assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 0
     assert bytes(Waveform.objects.get().points) == b""
 
 

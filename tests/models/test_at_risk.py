@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
+from recordings.audio import Audio
 from recordings.choices import SEEN_CLOSES, Attention
 from recordings.models import Account, Recording
 from recordings.models.recording.transitions import ArchivedFile
@@ -16,7 +17,7 @@ from tests.meanwhile import before_statement
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 MARKED = 'UPDATE "recordings_recording" SET "seen_at"'
-COPY = ArchivedFile("a", "b", 1, container="mp3", duration_ms=None, channels=None, flag=None)
+COPY = ArchivedFile("a", "b", 1, Audio("mp3"), flag=None)
 ARCHIVED = {"audio": "a", "audio_sha256": "b", "audio_bytes": 1, "container": "mp3"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 from typing import Any
@@ -130,10 +131,56 @@ def test_audio_beyond_the_cap_is_refused(server: WireServer, client: VobizClient
         fetch(client, f"{server.url}/a.mp3", max_bytes=1000)
 
 
-def test_audio_that_comes_compressed_is_refused(server: WireServer, client: VobizClient) -> None:
-    server.answers(says(b"\x1f\x8b" + b"x" * 50, headers={"Content-Encoding": "gzip"}))
-    with pytest.raises(UnexpectedReplyError, match="compressed"):
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP"])
+def test_audio_that_comes_compressed_unasked_is_unpacked(
+    server: WireServer, client: VobizClient, encoding: str
+) -> None:
+    server.answers(says(gzip.compress(AUDIO), headers={"Content-Encoding": encoding}))
+    body, got = fetch(client, f"{server.url}/a.mp3")
+    assert body == AUDIO
+    assert (got.bytes, got.sha256, got.ended) == (len(AUDIO), hashlib.sha256(AUDIO).hexdigest(), True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (
+            says(gzip.compress(AUDIO)[:-20], headers={"Content-Encoding": "gzip"}),
+            UnreachableError,
+            "incomplete",
+        ),
+        (
+            says(b"\x1f\x8b" + b"x" * 50, headers={"Content-Encoding": "gzip"}),
+            UnexpectedReplyError,
+            "unpacked",
+        ),
+        (says(AUDIO, headers={"Content-Encoding": "br"}), UnexpectedReplyError, "compressed"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_said_so(
+    server: WireServer, client: VobizClient, answer: Any, kind: type[Exception], words: str
+) -> None:
+    server.answers(answer)
+    with pytest.raises(kind, match=words):
         fetch(client, f"{server.url}/a.mp3")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [says(AUDIO, 203), says(AUDIO, 206, headers={"Content-Range": f"bytes 0-{len(AUDIO) - 1}/{len(AUDIO)}"})],
+)
+def test_the_whole_file_is_taken_under_other_statuses_too(
+    server: WireServer, client: VobizClient, answer: Any
+) -> None:
+    server.answers(answer)
+    assert fetch(client, f"{server.url}/a.mp3")[0] == AUDIO
+
+
+@pytest.mark.parametrize("form", [" {} ", "\t{}\n", "//{host}/a.mp3"])
+def test_an_address_is_read_as_it_is_meant(server: WireServer, client: VobizClient, form: str) -> None:
+    server.answers(says(AUDIO))
+    url = form.format(f"{server.url}/a.mp3", host=server.url.removeprefix("http://"))
+    assert fetch(client, url)[0] == AUDIO
 
 
 @pytest.mark.parametrize(

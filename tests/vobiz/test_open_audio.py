@@ -106,7 +106,7 @@ def test_a_stream_without_a_length_is_cut_at_the_cap(server: WireServer, client:
 
 
 @pytest.mark.parametrize(
-    "head", ["Content-Length: 200000\r\n", "Content-Length: 5\r\nContent-Encoding: gzip\r\n"]
+    "head", ["Content-Length: 200000\r\n", "Content-Length: 5\r\nContent-Encoding: br\r\n"]
 )
 def test_what_is_too_large_or_compressed_is_not_begun(
     server: WireServer, client: VobizClient, head: str

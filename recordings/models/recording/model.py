@@ -214,6 +214,23 @@ class Recording(ProviderFacts, ArchivedCopy):
             models.Index(
                 fields=["verified_at"], condition=Q(archived_at__isnull=False), name="recording_to_verify"
             ),
+            # copies that a new version of the reader is to inspect again
+            models.Index(
+                fields=["reader_version", "id"],
+                condition=Q(archived_at__isnull=False),
+                name="recording_to_inspect",
+            ),
+            # what admins look for: one-way audio, and recordings of nothing
+            models.Index(
+                fields=["-happened_at"], condition=Q(one_side_silent=True), name="recording_one_sided"
+            ),
+            models.Index(fields=["-happened_at"], condition=Q(is_silent=True), name="recording_silent"),
+            # what failed under an older reader
+            models.Index(
+                fields=["reader_version"],
+                condition=Q(status="completed", archived_at__isnull=True, archive_tries__gt=0),
+                name="recording_refused",
+            ),
             # whose file this is
             models.Index(fields=["audio"], condition=Q(audio__isnull=False), name="recording_of_file"),
             models.Index(

@@ -193,10 +193,23 @@ class RecordingQuerySet(LeasedQuerySet):
         ]
         return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
 
+    def to_inspect_again(self, version: int) -> Self:
+        """Copies that an older version of the reader judged, and nobody works on."""
+        return (
+            self.free()
+            .filter(archived_at__isnull=False, reader_version__lt=version)
+            .order_by("reader_version", "pk")
+        )
+
     def without_waveform(self, now: datetime) -> Self:
         """Return those with an archived copy and no waveform, as after a crash between the two."""
         rows = self.free().filter(archived_at__gte=now - WAVEFORM_RETRY_PERIOD)
         return rows.filter(waveform=None).order_by("-archived_at")
+
+    def make_refused_due(self, version: int) -> int:
+        """What failed under an older version of the reader is due again at once; how many."""
+        rows = self.available_to_archive().filter(archive_tries__gt=0, reader_version__lt=version)
+        return rows.update(archive_next_at=None, reader_version=version)
 
     def request_archive(self, now: datetime) -> int:
         """Make those without an archived copy due at once, before all others; return how many."""

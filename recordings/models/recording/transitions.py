@@ -17,6 +17,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from recordings.audio import READER_VERSION, Audio
 from recordings.choices import (
     CORRUPT_COPY_REASONS,
     OPEN_STATUSES,
@@ -32,13 +33,16 @@ SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
 ARCHIVE_COLUMNS = (
     "audio", "audio_sha256", "audio_bytes", "container", "audio_duration_ms", "audio_channels", "archive_flag",
     "archived_at", "verified_at", "gone_at_provider_at", "archive_error", "archive_next_at", "archive_asked_at",
-    "archive_body_sha256", "coming_audio", "coming_sha256", *SEEN_COLUMNS,
+    "archive_body_sha256", "coming_audio", "coming_sha256", "audio_codec", "audio_sample_rate", "audio_regular",
+    "talk_left_ms", "talk_right_ms", "double_talk_ms", "longest_silence_ms", "clipped_ms", "one_side_silent",
+    "is_silent", "reader_version", "inspected_at", "withdrawn_flag", *SEEN_COLUMNS,
 )  # fmt: skip
 
 MANY_TRIES = 10  # after which a person is asked to look
 FLAG_ASKS = {
     ArchiveFlag.LENGTH_DIFFERS: Attention.LENGTH_DIFFERS,
     ArchiveFlag.CUT_BY_VOBIZ: Attention.CUT_BY_VOBIZ,
+    ArchiveFlag.UNKNOWN_FORMAT: Attention.UNKNOWN_FORMAT,
 }
 CURED = (Attention.NOT_ARCHIVED, Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED, *FLAG_ASKS.values())
 
@@ -164,9 +168,7 @@ class ArchivedFile:
     name: str
     sha256: str
     size: int
-    container: str
-    duration_ms: int | None
-    channels: int | None
+    audio: Audio
     flag: ArchiveFlag | None
 
 
@@ -181,6 +183,28 @@ class ArchivedCopy(Leased):
         _("true duration"), null=True, blank=True, help_text=_("Milliseconds, measured in our copy.")
     )
     audio_channels = models.PositiveSmallIntegerField(_("true channels"), null=True, blank=True)
+    audio_codec = models.CharField(_("codec"), max_length=32, null=True, blank=True)  # noqa: DJ001
+    audio_sample_rate = models.PositiveIntegerField(
+        _("sample rate"), null=True, blank=True, help_text=_("Samples per second.")
+    )
+    # Browsers find the same length, and the same moments, in it as the portal
+    audio_regular = models.BooleanField(null=True, editable=False)
+
+    # Measured in the samples of our copy, in milliseconds. A mono recording has its talk time on the left.
+    talk_left_ms = models.BigIntegerField(_("talk time, left"), null=True, blank=True)
+    talk_right_ms = models.BigIntegerField(_("talk time, right"), null=True, blank=True)
+    double_talk_ms = models.BigIntegerField(_("both talking"), null=True, blank=True)
+    longest_silence_ms = models.BigIntegerField(_("longest silence"), null=True, blank=True)
+    clipped_ms = models.BigIntegerField(_("clipped"), null=True, blank=True)
+    one_side_silent = models.BooleanField(_("one side silent"), null=True, blank=True)
+    is_silent = models.BooleanField(_("no sound"), null=True, blank=True)
+
+    # Which version of the reader judged the file, or refused it; 0 is the one before there were versions
+    reader_version = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    inspected_at = models.DateTimeField(_("inspected again"), null=True, editable=False)
+    withdrawn_flag = models.CharField(  # noqa: DJ001
+        max_length=16, choices=ArchiveFlag, null=True, editable=False
+    )
     needs_attention = models.CharField(  # noqa: DJ001
         _("needs attention"), max_length=32, choices=Attention, null=True, blank=True
     )
@@ -240,10 +264,10 @@ class ArchivedCopy(Leased):
             audio=copy.name,
             audio_sha256=copy.sha256,
             audio_bytes=copy.size,
-            container=copy.container,
-            audio_duration_ms=copy.duration_ms,
-            audio_channels=copy.channels,
+            **audio_columns(copy.audio),
             archive_flag=copy.flag,
+            withdrawn_flag=None,
+            inspected_at=None,
             archived_at=now,
             verified_at=now,
             coming_audio=None,
@@ -287,10 +311,26 @@ class ArchivedCopy(Leased):
                 archive_error=error,
                 archive_body_sha256=body,
                 archive_same_bodies=same_bodies,
+                reader_version=READER_VERSION,
                 needs_attention=AttentionChange((Attention.NOT_ARCHIVED,), asked).as_sql(),
             )
         )
         return bool(failed)
+
+    def mark_inspected(self, by: str, audio: Audio, flag: ArchiveFlag | None, *, now: datetime) -> bool:
+        """Our copy was inspected by a newer reader, which found `audio`. What the old one had flagged may be withdrawn.
+
+        A flag that is new asks for a person; one that a person has seen, or that stays, does not ask again.
+        """
+        known = self._held(by).filter(audio=self.audio, audio_sha256=self.audio_sha256)
+        values: dict[str, object] = {**audio_columns(audio), "archive_flag": flag, "inspected_at": now}
+        if flag != self.archive_flag:
+            reasons = tuple(FLAG_ASKS.values())
+            asked = FLAG_ASKS.get(flag) if flag is not None else None
+            values["withdrawn_flag"] = self.archive_flag
+            values["needs_attention"] = AttentionChange(reasons, asked).as_sql()
+            values |= _unseen(reasons)
+        return bool(known.update(**values))
 
     def mark_verified(self, by: str, *, now: datetime) -> bool:
         """Record that the copy was read and is intact. A copy that was missing is archived again."""
@@ -324,6 +364,28 @@ class ArchivedCopy(Leased):
             archive_same_bodies=0,
         )
         return bool(spoilt)
+
+
+def audio_columns(audio: Audio) -> dict[str, object]:
+    """Return what the reader found in a file, as the columns that keep it."""
+    sound = audio.sound
+    talk = sound.talk_ms if sound is not None else ()
+    return {
+        "container": audio.container,
+        "audio_codec": audio.codec,
+        "audio_duration_ms": audio.duration_ms,
+        "audio_channels": audio.channels,
+        "audio_sample_rate": audio.sample_rate,
+        "audio_regular": audio.regular,
+        "talk_left_ms": talk[0] if talk else None,
+        "talk_right_ms": talk[1] if len(talk) > 1 else None,
+        "double_talk_ms": sound.double_talk_ms if sound is not None else None,
+        "longest_silence_ms": sound.longest_silence_ms if sound is not None else None,
+        "clipped_ms": sound.clipped_ms if sound is not None else None,
+        "one_side_silent": sound.one_side_silent if sound is not None else None,
+        "is_silent": sound.silent if sound is not None else None,
+        "reader_version": READER_VERSION,
+    }
 
 
 def _unseen(reasons: tuple[str, ...]) -> dict[str, Case]:

@@ -1,0 +1,111 @@
+"""Archived copies that are inspected again, from the archive and never from Vobiz.
+
+Two kinds are due: a copy without its waveform, because its worker was killed between keeping it and drawing it; and a
+copy that an older version of the reader judged, after an upgrade. The reader runs in a process of its own, so a file
+that brings it down does so once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import BinaryIO, cast
+
+from django.db import IntegrityError
+
+from recordings import storage
+from recordings.archive.fetching import flag_of
+from recordings.audio import READER_VERSION, Audio, Peaks, formats, inspect
+from recordings.models import Recording, Waveform
+from recordings.models.lease_renewal import LEASE_RENEWER
+
+logger = logging.getLogger(__name__)
+
+UNDRAWABLE = Peaks(1, b"")
+BLOCK = 1024 * 1024
+
+
+def keep_waveform(recording: Recording, audio: Audio) -> None:
+    """Store the waveform of `recording`'s copy; an empty one where there is none, so that it is not due for one."""
+    peaks = audio.peaks or UNDRAWABLE
+    try:
+        Waveform.objects.update_or_create(
+            recording=recording, defaults={"channels": peaks.channels, "points": peaks.points}
+        )
+    except IntegrityError:  # another stored it this moment, or the row became part of another
+        logger.info("Recording %s got its waveform from another.", recording.pk)
+
+
+def inspect_again(now: datetime, *, limit: int, by: str, stop: threading.Event | None = None) -> int:
+    """Inspect copies that are due for it, at most `limit`; how many were. What cannot be read now stays due."""
+    seen: list[int] = []
+    done = 0
+    while len(seen) < limit and not (stop is not None and stop.is_set()):
+        taken = _lease(now, seen, by)
+        if not taken:
+            break
+        seen += taken
+        recording = Recording.objects.filter(pk=taken[0]).first()
+        if recording is None:  # it has just become part of another row
+            continue
+        try:
+            with LEASE_RENEWER.renewing(partial(recording.renew, by)):
+                _inspect(recording, by, now)
+            done += 1
+        except storage.StorageError as error:
+            logger.warning("Recording %s could not be inspected: %s", recording.pk, error)
+        finally:
+            recording.release(by)
+    return done
+
+
+def _lease(now: datetime, seen: list[int], by: str) -> list[int]:
+    rows = Recording.objects.exclude(pk__in=seen)
+    return rows.without_waveform(now).lease(by, limit=1) or rows.to_inspect_again(READER_VERSION).lease(
+        by, limit=1
+    )
+
+
+def _inspect(recording: Recording, by: str, now: datetime) -> None:
+    try:
+        with on_this_machine(recording.audio or "") as file:
+            finding = inspect(file)
+    except storage.AudioMissing:  # verify_archive says so; what is fetched anew is drawn anew
+        keep_waveform(recording, Audio(formats.UNKNOWN))
+        Recording.objects.filter(pk=recording.pk).update(reader_version=READER_VERSION)
+        return
+    audio = finding.audio or Audio(formats.UNKNOWN, reason=finding.reason)
+    if audio.reason is not None:
+        logger.info("Recording %s has no waveform: %s", recording.pk, audio.reason)
+    keep_waveform(recording, audio)
+    if not recording.mark_inspected(by, audio, flag_of(audio, recording.duration_ms), now=now):
+        logger.info("Recording %s got another copy meanwhile.", recording.pk)
+
+
+@contextmanager
+def on_this_machine(name: str) -> Iterator[BinaryIO]:
+    """An archived file with a descriptor: of object storage a copy that is gone afterwards. StorageError."""
+    with storage.open_audio(name) as file:
+        if _has_descriptor(file):
+            yield file
+            return
+        with storage.incoming() as part:
+            copy = cast("BinaryIO", part.file)
+            try:
+                while block := file.read(BLOCK):
+                    copy.write(block)
+            except OSError as error:
+                raise storage.of_os(error) from error
+            yield copy
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except OSError:
+        return False
+    return True

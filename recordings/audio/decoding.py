@@ -1,0 +1,296 @@
+"""Decoding a file from its first sample to its last, only ever in a reader process: hostile bytes are read in C."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import av
+from av.error import FFmpegError
+
+from recordings.audio.formats import DEMUXERS, container_of
+from recordings.audio.measuring import Meter
+from recordings.audio.promises import (
+    LONGEST_MS,
+    XING_EXTRA,
+    mended_wave,
+    ogg_ends_in_a_page,
+    wave_layout,
+    xing_frames,
+)
+from recordings.audio.report import Audio, Reason
+from recordings.audio.source import Source
+
+OPTIONS = {
+    "format_whitelist": ",".join(DEMUXERS),
+    "protocol_whitelist": "",  # nothing can be opened by name, whatever a file asks for
+    "max_size": "65536",  # bytes of a PCM packet: fewer packets, less time in Python
+}
+JUNK_BEFORE = (
+    4 * 1024
+)  # bytes in which a known signature is looked for where nothing is found at the beginning
+_SIGNATURES = (b"RIFF", b"RF64", b"BW64", b"OggS", b"fLaC", b"ID3", b"#!AMR", b".snd", b"FORM", b"caff")
+# FFmpeg's own decoders for AMR do not know comfort noise (DTX), with which telephony saves most of its bytes.
+_DECODERS = {"amr_nb": ("libopencore_amrnb", 8_000), "amr_wb": ("libopencore_amrwb", 16_000)}
+# Demuxers that take `duration` from the header, and do not work it out from the size of the file.
+_HEADER_SAYS_LENGTH = {
+    "mov", "matroska", "flac", "au", "aiff", "tta", "wv", "flv", "nut", "ape", "asf",
+}  # fmt: skip
+SHORT_BY_MS, SHORT_BY_SHARE = (
+    500,
+    100,
+)  # by how much less than its header says may be decoded: the larger of these
+LENGTH_DIFFERS_MS, LENGTH_DIFFERS_SHARE = 250, 100  # as SHORT_BY, for what a browser expects
+LONGEST_SECONDS = LONGEST_MS // 1_000 + 7_200
+MPEG = ("mp1", "mp2", "mp3")
+_FRAMES_OF_ONE_SIZE = (*MPEG, "ac3", "eac3", "dts", "gsm")
+
+
+class Unreadable(Exception):
+    """No decoder read one sample."""
+
+
+@dataclass(slots=True)
+class _Packets:
+    """What passed on the way from the first packet to the last."""
+
+    count: int = 0
+    last: bytes = b""
+    last_size: int = 0
+    last_failed: bool = False
+    sizes: Counter[int] = field(default_factory=Counter)
+    rates: set[int] = field(default_factory=set)
+    layouts: set[int] = field(default_factory=set)
+    too_long: bool = False
+
+    def ends_short(self) -> bool:
+        """Whether all packets have one size, but for a padding byte, and only the last is shorter."""
+        others = self.sizes - Counter([self.last_size])
+        return bool(others) and max(others) - min(others) <= 1 and self.last_size < min(others) - 1
+
+
+def refuse_to_open(*_arguments: object, **_options: object) -> Any:
+    """Refuse whatever a file wants to open beside itself."""
+    raise PermissionError("a file may not open another")
+
+
+@contextmanager
+def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
+    """The demuxed file with its audio stream; `demuxer`: by that one alone. Unreadable."""
+    source.seek(0)
+    try:
+        container = av.open(
+            source, format=demuxer, options=OPTIONS, io_open=refuse_to_open, metadata_errors="replace"
+        )
+    except MemoryError:
+        raise
+    except FFmpegError as error:
+        raise Unreadable(str(error)) from error
+    with container:
+        if not container.streams.audio:
+            raise Unreadable("no audio stream")
+        yield container
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to read a file. `is_mended`: not as it is, which a browser would try."""
+
+    source: Source
+    demuxer: str | None = None
+    is_mended: bool = True
+
+
+def ways(descriptor: int) -> Iterator[Way]:
+    """The ways to read a file: as it is, after what stands before a known beginning, with a header put right."""
+    whole = Source(descriptor)
+    yield Way(whole, is_mended=False)
+    head = whole.read_at(0, JUNK_BEFORE)
+    found = [at for signature in _SIGNATURES if (at := head.find(signature)) > 0]
+    for start in sorted(set(found))[:3]:
+        yield Way(Source(descriptor, start=start))
+    mended = mended_wave(descriptor, whole)
+    if mended is not None:
+        yield Way(mended)
+    yield Way(whole, demuxer="mp3")  # its frames may begin anywhere in the first 64 kB
+
+
+def read(descriptor: int, *, on_first: Callable[[Audio], None], only_first: bool = False) -> Audio:
+    """Return what a file is. `on_first` is told after the first sample, should the rest bring the process down.
+
+    `only_first`: stop there. Unreadable.
+    """
+    trouble = "empty"
+    for way in ways(descriptor):
+        try:
+            with opened(way.source, way.demuxer) as container:
+                return _read(container, way, on_first, only_first)
+        except Unreadable as error:
+            trouble = str(error)
+    raise Unreadable(trouble)
+
+
+def decoder_of(stream: Any) -> Any:
+    """The codec context that decodes a stream, on one thread."""
+    name, rate = _DECODERS.get(stream.codec_context.codec.canonical_name, ("", 0))
+    if not name or name not in av.codecs_available:
+        stream.codec_context.thread_count = 1
+        return stream.codec_context
+    decoder: Any = av.CodecContext.create(name, "r")
+    decoder.sample_rate, decoder.layout = rate, "mono"
+    return decoder
+
+
+def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]:
+    """The decoded frames; a packet that cannot be decoded is left out, as every player does."""
+    packets = packets if packets is not None else _Packets()
+    decoder = decoder_of(stream)
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed)
+        except MemoryError:
+            raise
+        except (StopIteration, FFmpegError):  # a demuxer that gives up is at the end of what can be heard
+            return
+        if packet.size:
+            packets.count += 1
+            packets.last, packets.last_size = bytes(packet)[:4], packet.size
+            packets.sizes[packet.size] += 1
+            packets.last_failed = False
+        try:
+            frames = decoder.decode(packet if packet.size else None)
+        except MemoryError:
+            raise
+        except FFmpegError:
+            packets.last_failed = bool(packet.size)
+            continue
+        yield from frames
+        if not packet.size:
+            return
+
+
+def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_first: bool) -> Audio:  # noqa: FBT001
+    stream = container.streams.best("audio") or container.streams.audio[0]
+    head = way.source.read_at(0, 64)
+    codec = stream.codec_context.codec.canonical_name
+    first: Audio | None = None
+    meter, packets = Meter(), _Packets()
+    for frame in frames_of(container, stream, packets):
+        channels = frame.layout.nb_channels
+        if not frame.samples or not 1 <= channels <= 64 or not frame.sample_rate:
+            continue
+        if first is None:
+            kind = container_of(container.format.name, codec, head)
+            first = Audio(kind, codec, channels=channels, sample_rate=frame.sample_rate)
+            on_first(first)
+            if only_first:
+                return first
+        packets.rates.add(frame.sample_rate)
+        packets.layouts.add(channels)
+        meter.add(frame.to_ndarray(), channels, frame.sample_rate, packed=frame.format.is_packed)
+        if meter.seconds > LONGEST_SECONDS:
+            packets.too_long = True
+            break
+    if first is None:
+        raise Unreadable("no sample")
+    return _judged(container, stream, way, first, meter, packets)
+
+
+def _judged(container: Any, stream: Any, way: Way, first: Audio, meter: Meter, packets: _Packets) -> Audio:
+    milliseconds = round(meter.seconds * 1_000)
+    whole = packets.too_long or _is_whole(container, stream, way, first, milliseconds, packets)
+    expected = container.duration / 1_000 if container.duration else None
+    regular = (
+        not way.is_mended
+        and len(packets.rates) == len(packets.layouts) == 1
+        and expected is not None
+        and abs(expected - milliseconds) <= max(LENGTH_DIFFERS_MS, milliseconds // LENGTH_DIFFERS_SHARE)
+        and _has_exact_seeks(way.source, first, packets)
+    )
+    peaks, sound = (None, None) if packets.too_long else meter.finish()
+    return Audio(
+        first.container,
+        first.codec,
+        whole=whole,
+        duration_ms=milliseconds,
+        channels=max(packets.layouts),
+        sample_rate=first.sample_rate,
+        regular=regular,
+        peaks=peaks,
+        sound=sound,
+        reason=Reason.TOO_LONG if packets.too_long else None,
+    )
+
+
+def _has_exact_seeks(source: Source, first: Audio, packets: _Packets) -> bool:
+    """Whether a moment in the file can be found without decoding all before it."""
+    if first.container in ("wav", "w64"):
+        layout = wave_layout(source)
+        return layout is not None and layout.regular
+    if first.container == "mp3":
+        constant = max(packets.sizes) - min(packets.sizes) <= 1  # the padding byte
+        return constant or xing_frames(_before_second_frame(source)) is not None
+    return first.container not in ("aac", "latm", "mp2", "amr", "awb")
+
+
+def _is_whole(
+    container: Any, stream: Any, way: Way, first: Audio, milliseconds: int, packets: _Packets
+) -> bool:
+    """Whether what was promised came. Without a promise the last packet must be whole."""
+    source = way.source
+    if _begins_a_frame(first, packets.last) and (
+        packets.last_failed or (first.container in _FRAMES_OF_ONE_SIZE and packets.ends_short())
+    ):
+        return False
+    if first.container in ("wav", "w64"):
+        layout = None if way.is_mended else wave_layout(source)
+        return layout is None or layout.missing <= 1 or _outlasts(layout.promised, first)
+    if first.container in MPEG:
+        promised = xing_frames(_before_second_frame(source))
+        return not promised or packets.count + XING_EXTRA >= promised or promised * 1_152 / 8 > LONGEST_MS
+    if first.container in ("ogg", "opus", "spx"):
+        return ogg_ends_in_a_page(source)
+    promised_ms = _promised_ms(container, stream, milliseconds, packets)
+    if promised_ms is None or promised_ms > LONGEST_MS:
+        return True
+    return promised_ms - milliseconds <= max(SHORT_BY_MS, promised_ms // SHORT_BY_SHARE)
+
+
+def _outlasts(promised: int | None, first: Audio) -> bool:
+    """Whether so many bytes would be longer than any recording, at one byte a sample."""
+    rate = (first.sample_rate or 8_000) * (first.channels or 1)
+    return promised is not None and promised / rate * 1_000 > LONGEST_MS
+
+
+def _begins_a_frame(first: Audio, packet: bytes) -> bool:
+    """Whether a packet that could not be decoded was one once, and no text, tag or zeros after the audio."""
+    if first.container in (*MPEG, "aac"):
+        return len(packet) > 1 and packet[0] == 0xFF and packet[1] >= 0xE0
+    return True
+
+
+def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packets) -> float | None:
+    """The length by the header, where the demuxer does not make it up from the size of the file."""
+    names = set(container.format.name.split(","))
+    if "caf" in names and stream.frames:  # its frames are samples
+        return stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000
+    if "avi" in names and stream.frames and packets.count:
+        return milliseconds * stream.frames / packets.count
+    if not names & _HEADER_SAYS_LENGTH:
+        return None
+    if stream.duration:
+        return float(stream.duration * stream.time_base) * 1_000
+    return container.duration / 1_000 if container.duration else None
+
+
+def _before_second_frame(source: Source) -> bytes:
+    """The beginning of an MP3 after its tag: a Xing header is in its first frame."""
+    head = source.read_at(0, 10)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10 and max(head[6:10]) < 0x80:
+        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    return source.read_at(start, 2_048)

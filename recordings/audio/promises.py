@@ -1,0 +1,154 @@
+"""How much audio a file's header promises. FFmpeg keeps some of this to itself: it corrects a size before it tells it.
+
+A promise is only evidence that a file was cut. Recorders that stream leave a placeholder there, and those are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+from recordings.audio.source import Source
+
+MAX_CHUNKS = 1_000  # a header has a handful
+HEADER_WITHIN = 256 * 1024  # bytes in which a lost `data` chunk is looked for
+# From here on a size is a placeholder of a recorder that did not know it: 0x7FFFF000, 2,000,000,000, 0x80000000 …
+PLACEHOLDER_BYTES = 0x7000_0000
+LONGEST_MS = 24 * 3_600_000  # no recording is longer: the time limit of a start is eight hours
+# Frames that a Xing header may count too many: itself, and one that the encoder still held.
+XING_EXTRA = 2
+
+RIFF_KINDS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
+_W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
+_W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+_XING = re.compile(rb"(?:Xing|Info)(....)(....)|VBRI.{10}(....)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class WaveLayout:
+    """Where a WAV file's audio is. `promised` bytes: None where the header has a placeholder.
+
+    `regular`: every size in the header is right, so that each player finds the same audio.
+    """
+
+    start: int
+    promised: int | None
+    there: int
+    regular: bool
+
+    @property
+    def missing(self) -> int:
+        """Bytes that were promised and are not there."""
+        return max(0, self.promised - self.there) if self.promised is not None else 0
+
+
+def is_sane(size: int) -> bool:
+    """Return whether a recorder can have meant this many bytes."""
+    return 0 < size < PLACEHOLDER_BYTES
+
+
+def wave_layout(source: Source) -> WaveLayout | None:
+    """Return the layout of a RIFF, RIFX, RF64, BW64 or Wave64 file; None for another, or without a `data` chunk."""
+    head = source.read_at(0, 40)
+    if head[:4] in RIFF_KINDS and head[8:12] == b"WAVE":
+        return _riff_layout(source, ">" if head[:4] == b"RIFX" else "<")
+    if head[:16] == _W64_RIFF:
+        return _w64_layout(source)
+    return None
+
+
+def _riff_layout(source: Source, order: str) -> WaveLayout | None:
+    at, form, long_size = 12, b"", None
+    for _ in range(MAX_CHUNKS):
+        head = source.read_at(at, 8)
+        if len(head) < 8:
+            return None
+        kind, size = head[:4], struct.unpack(f"{order}I", head[4:])[0]
+        at += 8
+        if kind == b"fmt ":
+            form = source.read_at(at, 16)
+        elif kind == b"ds64":
+            body = source.read_at(at, 16)
+            long_size = struct.unpack("<Q", body[8:16])[0] if len(body) == 16 else None
+        elif kind == b"data":
+            promised = long_size if size == 0xFFFF_FFFF and long_size is not None else size
+            there = max(0, source.size - at)
+            sane = is_sane(promised)
+            # after the audio other chunks may follow
+            regular = (
+                source.read_at(0, 4) == b"RIFF" and sane and promised <= there and _is_consistent(form, order)
+            )
+            return WaveLayout(at, promised if sane else None, there, regular)
+        at += size + size % 2
+    return None
+
+
+def _is_consistent(form: bytes, order: str) -> bool:
+    """Whether `fmt` came before the audio and its bytes per second are those of its blocks."""
+    if len(form) < 16:
+        return False
+    tag, _channels, rate, byte_rate, block, _bits = struct.unpack(f"{order}HHIIHH", form)
+    return tag not in (1, 3, 6, 7) or byte_rate == rate * block
+
+
+def _w64_layout(source: Source) -> WaveLayout | None:
+    at = 40
+    for _ in range(MAX_CHUNKS):
+        head = source.read_at(at, 24)
+        if len(head) < 24:
+            return None
+        size = struct.unpack("<Q", head[16:])[0]
+        if head[:16] == _W64_DATA:
+            promised, there = max(0, size - 24), max(0, source.size - at - 24)
+            sane = is_sane(promised)
+            return WaveLayout(at + 24, promised if sane else None, there, sane and promised <= there)
+        at += max(24, size + -size % 8)
+    return None
+
+
+def mended_wave(descriptor: int, source: Source) -> Source | None:
+    """Return a WAV file with a header of ours, where the chunks of its own do not lead to `fmt` and `data`.
+
+    An odd chunk without its padding, or a wrong size, hides the audio from every reader that goes from chunk to chunk.
+    """
+    head = source.read_at(0, HEADER_WITHIN)
+    if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
+        return None
+    form_at, data_at = head.find(b"fmt ", 12), head.find(b"data", 12)
+    size = struct.unpack("<I", head[form_at + 4 : form_at + 8])[0] if 0 < form_at <= len(head) - 8 else 0
+    if not 16 <= size <= 1024 or data_at < 0:
+        return None
+    form = head[form_at : form_at + 8 + size + size % 2]
+    start = data_at + 8
+    length = min(source.size - start, PLACEHOLDER_BYTES)
+    if length <= 0:
+        return None
+    body = b"WAVE" + form + b"data" + struct.pack("<I", length)
+    header = b"RIFF" + struct.pack("<I", len(body) + length) + body
+    return Source(descriptor, start=start, header=header)
+
+
+def xing_frames(first_packets: bytes) -> int | None:
+    """Return how many frames an MP3's Xing, Info or VBRI header promises; None without one, 0 where it says nothing."""
+    found = _XING.search(first_packets)
+    if found is None:
+        return None
+    if found[3] is not None:
+        return int.from_bytes(found[3], "big")
+    flags, frames = int.from_bytes(found[1], "big"), int.from_bytes(found[2], "big")
+    return frames if flags & 1 else 0
+
+
+def ogg_ends_in_a_page(source: Source) -> bool:
+    """Return whether the last page of an Ogg file is whole."""
+    at = max(0, source.size - 2 * 65_307)  # no page is longer
+    tail = source.read_at(at, source.size - at)
+    page = tail.rfind(b"OggS\0")
+    if page < 0:
+        return False
+    head = tail[page : page + 27]
+    if len(head) < 27:
+        return False
+    lengths = tail[page + 27 : page + 27 + head[26]]
+    return len(lengths) == head[26] and page + 27 + head[26] + sum(lengths) <= len(tail)

@@ -1,4 +1,4 @@
-"""Why a callback was refused: the address its signature was expected for, and the one it was made for."""
+"""Diagnosis of a refused callback: the address its signature was expected for, and the one it was made for."""
 
 from __future__ import annotations
 

@@ -144,27 +144,27 @@ class AccessEvent(models.Model):
 
 
 # Append-only triggers. Django has no such rule, so triggers make it: every UPDATE of an access event is refused, and
-# every DELETE of one younger than YOUNG days, by the database's own clock. SQLite's migrations remake tables and
+# every DELETE of one younger than MINIMUM_DAYS, by the database's own clock. SQLite's migrations remake tables and
 # silently drop their triggers, so they are created again after every `migrate`.
 
-YOUNG = 365  # days; the least that ACCESS_RETENTION_DAYS may be
+MINIMUM_DAYS = 365  # the least that ACCESS_RETENTION_DAYS may be
 TABLE = AccessEvent._meta.db_table
-WORDS = f"access events are only ever added, and kept for {YOUNG} days at least"
+REFUSAL = f"access events are only ever added, and kept for {MINIMUM_DAYS} days at least"
 NO_UPDATE, NO_DELETE = f"{TABLE}_no_update", f"{TABLE}_no_delete"
 
 SQLITE = (
     f"DROP TRIGGER IF EXISTS {NO_UPDATE}",
-    f"CREATE TRIGGER {NO_UPDATE} BEFORE UPDATE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{WORDS}'); END",
+    f"CREATE TRIGGER {NO_UPDATE} BEFORE UPDATE ON {TABLE} BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END",
     f"DROP TRIGGER IF EXISTS {NO_DELETE}",
     (
-        f"CREATE TRIGGER {NO_DELETE} BEFORE DELETE ON {TABLE} WHEN OLD.at > datetime('now', '-{YOUNG} days') "
-        f"BEGIN SELECT RAISE(ABORT, '{WORDS}'); END"
+        f"CREATE TRIGGER {NO_DELETE} BEFORE DELETE ON {TABLE} WHEN OLD.at > datetime('now', '-{MINIMUM_DAYS} days') "
+        f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
     ),
 )
 POSTGRESQL = (
     (
         f"CREATE OR REPLACE FUNCTION {TABLE}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{WORDS}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
     ),
     (
         f"CREATE OR REPLACE TRIGGER {NO_UPDATE} BEFORE UPDATE ON {TABLE} "
@@ -172,7 +172,7 @@ POSTGRESQL = (
     ),
     (
         f"CREATE OR REPLACE TRIGGER {NO_DELETE} BEFORE DELETE ON {TABLE} FOR EACH ROW "
-        f"WHEN (OLD.at > now() - interval '{YOUNG} days') EXECUTE FUNCTION {TABLE}_refuse()"
+        f"WHEN (OLD.at > now() - interval '{MINIMUM_DAYS} days') EXECUTE FUNCTION {TABLE}_refuse()"
     ),
 )
 

@@ -50,10 +50,6 @@ class AccountQuerySet(LeasedQuerySet):
         """Return the accounts that cannot sync; see `Account.cannot_sync`."""
         return self.filter(Q(is_active=False) | Q(encrypted_token=None))
 
-    def archived_automatically(self) -> AccountQuerySet:
-        """Return the active accounts whose recordings are archived automatically."""
-        return self.active().filter(archive_automatically=True)
-
     def archiving(self) -> AccountQuerySet:
         """Return the active accounts whose archive circuit is closed, so that archiving works as far as is known."""
         return self.active().filter(archive_pause=None)

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
-SILENT_AFTER = timedelta(seconds=60)
-# Heard of a moment ago, and has not said that it stops.
-ALIVE = Q(stopped_at=None, heard_at__gt=Now() - Value(SILENT_AFTER))
+STALE_AFTER = timedelta(seconds=60)
+# A recent heartbeat, and not stopped
+ALIVE = Q(stopped_at=None, heard_at__gt=Now() - Value(STALE_AFTER))
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):

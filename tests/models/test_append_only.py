@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from recordings.models import AccessEvent
-from recordings.models.access_event import NO_DELETE, NO_UPDATE, TABLE, WORDS
+from recordings.models.access_event import NO_DELETE, NO_UPDATE, REFUSAL, TABLE
 
 DAY = timedelta(days=1)
 
@@ -30,7 +30,7 @@ def drop() -> None:
 def test_no_event_is_ever_changed(db: None, days: int) -> None:
     event = an_access(timezone.now() - days * DAY)
 
-    with pytest.raises(IntegrityError, match=WORDS), transaction.atomic():
+    with pytest.raises(IntegrityError, match=REFUSAL), transaction.atomic():
         AccessEvent.objects.filter(pk=event.pk).update(username="somebody else")
 
     assert AccessEvent.objects.get().username == "asha"
@@ -39,7 +39,7 @@ def test_no_event_is_ever_changed(db: None, days: int) -> None:
 def test_an_event_is_not_deleted_in_its_first_year_and_may_be_afterwards(db: None) -> None:
     young, old = an_access(timezone.now() - 364 * DAY), an_access(timezone.now() - 366 * DAY)
 
-    with pytest.raises(IntegrityError, match=WORDS), transaction.atomic():
+    with pytest.raises(IntegrityError, match=REFUSAL), transaction.atomic():
         AccessEvent.objects.all().delete()
     assert AccessEvent.objects.count() == 2
 
@@ -63,9 +63,9 @@ def test_every_migrate_makes_the_rule_again_where_it_was_dropped(db: None) -> No
     call_command("migrate", verbosity=0)
     call_command("migrate", verbosity=0)
 
-    with pytest.raises(IntegrityError, match=WORDS), transaction.atomic():
+    with pytest.raises(IntegrityError, match=REFUSAL), transaction.atomic():
         AccessEvent.objects.filter(pk=event.pk).update(username="a third")
-    with pytest.raises(IntegrityError, match=WORDS), transaction.atomic():
+    with pytest.raises(IntegrityError, match=REFUSAL), transaction.atomic():
         event.delete()
 
 
@@ -77,5 +77,5 @@ def test_the_rule_stands_in_tests_that_really_write_and_is_no_obstacle_to_emptyi
     assert not AccessEvent.objects.exists(), f"left from before, at time {time}"
     event = an_access(timezone.now())
 
-    with pytest.raises(IntegrityError, match=WORDS):
+    with pytest.raises(IntegrityError, match=REFUSAL):
         event.delete()

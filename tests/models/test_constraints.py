@@ -108,6 +108,7 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
     "transcription_status": (Transcription, [{"status": "lost"}]),
     "transcription_trust": (Transcription, [{"trust": "refused"}, {"trust": ""}]),
     "transcription_completed_has_text": (Transcription, [{"status": "completed"}]),
+    "transcription_text_has_tokens": (Transcription, [{"text": "hello", "tokens": None}]),
     "callbackevent_kind": (CallbackEvent, [{"kind": "video"}]),
     "callbackevent_outcome": (CallbackEvent, [{"outcome": "lost"}]),
     "callbackevent_trust": (CallbackEvent, [{"trust": "blind"}]),

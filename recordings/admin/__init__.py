@@ -1,4 +1,4 @@
-"""DOOR for people: one module for each model or page."""
+"""The admin site: a module for each model, or a package where a model has several pages."""
 
 from __future__ import annotations
 
@@ -6,26 +6,20 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from django_tasks_db.models import DBTaskResult
 
-from recordings.admin import (
-    access_log,
-    accounts,
-    callback_events,
-    calls,
-    people,
-    recordings,
-    sync_runs,
-    transcriptions,
-)
+from recordings.admin import access_log, callback_events, sync_runs, transcriptions, users
+from recordings.admin.accounts.admin import AccountAdmin
+from recordings.admin.calls.admin import CallAdmin
+from recordings.admin.recordings.admin import RecordingAdmin
 
 __all__ = [
+    "AccountAdmin",
+    "CallAdmin",
+    "RecordingAdmin",
     "access_log",
-    "accounts",
     "callback_events",
-    "calls",
-    "people",
-    "recordings",
     "sync_runs",
     "transcriptions",
+    "users",
 ]
 
 admin.site.site_header = _("Vobiz Portal")

@@ -15,13 +15,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import shown
+from recordings.admin import formatting
 from recordings.admin.base import ReadOnlyAdmin, may
-from recordings.admin.dates import DateFilter
+from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter
-from recordings.admin.recording_history import accessed_badge
-from recordings.admin.taking_out import CsvPages
+from recordings.admin.filters import AccountFilter, DateFilter
+from recordings.admin.recordings.history import accessed_badge
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER
 
@@ -80,7 +79,7 @@ class PersonFilter(ChosenFilter):
     def name_of(self, request: HttpRequest, pk: int) -> str:
         """As the newest of the events that the reader may see calls them."""
         events = AccessEvent.objects.visible_to(request.user).filter(user_pk=pk)
-        return shown.plain(events.values_list("username", flat=True).first() or pk)
+        return formatting.plain(events.values_list("username", flat=True).first() or pk)
 
     def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
         """By their number."""
@@ -96,7 +95,7 @@ class RecordingFilter(ChosenFilter):
 
     def name_of(self, request: HttpRequest, pk: int) -> str:
         """By its id at Vobiz, where the reader may see it."""
-        return shown.plain(self._id_of(request, pk) or pk)
+        return formatting.plain(self._id_of(request, pk) or pk)
 
     def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
         """By its number, or its id at Vobiz."""
@@ -110,7 +109,7 @@ class RecordingFilter(ChosenFilter):
 
 
 @admin.register(AccessEvent)
-class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
+class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every play, download, transcript view and export, refused ones too."""
 
     change_list_template = "admin/recordings/worded_list.html"
@@ -144,14 +143,14 @@ class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("when"))
     def when(self, event: AccessEvent) -> str | SafeString:
         """In the reader's zone."""
-        return shown.moment(event.at)
+        return formatting.moment(event.at)
 
     @admin.display(description=gettext_lazy("who"))
     def who(self, event: AccessEvent) -> SafeString:
         """The person, which leads to everything they did; their roles then, on hover."""
         return format_html(
-            '<a href="{}" title="{}">{}</a>', address_of(user=event.user_pk), shown.plain(event.roles),
-            shown.plain(event.username),
+            '<a href="{}" title="{}">{}</a>', address_of(user=event.user_pk), formatting.plain(event.roles),
+            formatting.plain(event.username),
         )  # fmt: skip
 
     @admin.display(description=gettext_lazy("what"))
@@ -168,10 +167,10 @@ class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
     def recording_shown(self, event: Any) -> str | SafeString:
         """Its id, which leads to what everybody did with it."""
         if event.recording_pk is None:
-            return shown.NONE
-        name = shown.plain(event.recording_id or event.recording_pk)
+            return formatting.NONE
+        name = formatting.plain(event.recording_id or event.recording_pk)
         if not event.sees_recording:
-            return shown.identifier(name)
+            return formatting.identifier(name)
         return format_html(
             '<a href="{}"><code class="portal-id">{}</code></a>',
             address_of(recording=event.recording_pk),
@@ -181,12 +180,12 @@ class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("account"))
     def account_shown(self, event: AccessEvent) -> str:
         """Its Auth ID then."""
-        return shown.words(event.account_auth_id)
+        return formatting.words(event.account_auth_id)
 
     @admin.display(description=gettext_lazy("from where"))
     def address_shown(self, event: AccessEvent) -> str:
         """The address of the browser."""
-        return shown.words(event.address)
+        return formatting.words(event.address)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -196,27 +195,29 @@ class AccessEventAdmin(CsvPages, ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """All that was written down."""
-        recording: str | SafeString = shown.identifier(obj.recording_id) if obj.recording_id else shown.NONE
+        recording: str | SafeString = (
+            formatting.identifier(obj.recording_id) if obj.recording_id else formatting.NONE
+        )
         if obj.sees_recording and may(request, "view_recording"):
             to = reverse("admin:recordings_recording_change", args=[obj.recording_pk])
             recording = format_html(
-                '<a href="{}">{}</a>', to, shown.words(obj.recording_id or obj.recording_pk)
+                '<a href="{}">{}</a>', to, formatting.words(obj.recording_id or obj.recording_pk)
             )
         gone = obj.recording_pk is not None and not obj.sees_recording
         facts = [
-            Fact(_("When"), shown.moment(obj.at)),
+            Fact(_("When"), formatting.moment(obj.at)),
             Fact(_("Who"), self.who(obj)),
-            Fact(_("Roles then"), shown.words(obj.roles)),
-            Fact(_("From where"), shown.words(obj.address)),
+            Fact(_("Roles then"), formatting.words(obj.roles)),
+            Fact(_("From where"), formatting.words(obj.address)),
             Fact(_("What"), self.did(obj)),
             Fact(_("Result"), self.result_shown(obj)),
-            Fact(_("Detail"), shown.words(obj.detail)),
+            Fact(_("Detail"), formatting.words(obj.detail)),
             Fact(_("Recording"), recording, hint=_("its row is not there any more") if gone else ""),
-            Fact(_("Account"), shown.words(obj.account_auth_id)),
+            Fact(_("Account"), formatting.words(obj.account_auth_id)),
         ]
         words = _("Written when it happened. Nobody can change it, and for a year nobody can delete it.")
         return {
-            "title": _("Access by %s") % shown.plain(obj.username),
+            "title": _("Access by %s") % formatting.plain(obj.username),
             "sections": [Section(_("What is in the log"), facts, words)],
         }
 

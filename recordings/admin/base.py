@@ -7,6 +7,7 @@ is found through the one gate, `visible_to`.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from recordings.admin.access import note_access
-from recordings.admin.finding import AS, ListSearch, read_search
-from recordings.admin.whose import sees_many
+from recordings.admin.audit import note_access
+from recordings.admin.scope import sees_many
+from recordings.admin.search import AS, ListSearch, read_search
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
 from recordings.search import Reading
@@ -422,3 +423,26 @@ class ReadOnlyAdmin(PortalAdmin):
 def may(request: HttpRequest, permission: str) -> bool:
     """Whether the reader has `recordings.<permission>`."""
     return request.user.has_perm(f"recordings.{permission}")
+
+
+BATCH = 500  # rows written at once
+
+
+def in_batches(rows: QuerySet[Any], *, without: tuple[str, ...]) -> Iterator[list[Any]]:
+    """Lists of BATCH rows, `without` their heaviest columns. Which they are is read first: writing changes it."""
+    keys = list(rows.values_list("pk", flat=True))
+    for start in range(0, len(keys), BATCH):
+        yield list(rows.model._default_manager.filter(pk__in=keys[start : start + BATCH]).defer(*without))
+
+
+def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:
+    """Lists of rows as `loaded` has them, in the order of the first `most` of `rows`; those deleted since are left out.
+
+    Between two lists nothing is being read: SQLite refuses to write (`database is locked`) on a connection that still
+    reads what another has changed.
+    """
+    keys = array("q", rows.values_list("pk", flat=True)[:most].iterator(chunk_size=BATCH))
+    for start in range(0, len(keys), at_once):
+        wanted = keys[start : start + at_once]
+        found = loaded.in_bulk(wanted.tolist())
+        yield [found[key] for key in wanted if key in found]

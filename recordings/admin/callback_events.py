@@ -14,15 +14,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recordings.admin import cells, shown
-from recordings.admin.access import note_access
-from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
-from recordings.admin.batches import in_batches
-from recordings.admin.dates import ReceivedDateFilter
+from recordings.admin import columns, formatting
+from recordings.admin.audit import note_access
+from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, page
+from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
-from recordings.admin.filters import AccountFilter, UnsignedFilter, WithoutEffectFilter
-from recordings.admin.finding import ListSearch
-from recordings.admin.taking_out import CsvPages
+from recordings.admin.filters import AccountFilter, ReceivedDateFilter, UnsignedFilter, WithoutEffectFilter
+from recordings.admin.search import ListSearch
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import AccessAction, EventKind, EventOutcome, Scheme, Trust
@@ -58,7 +56,7 @@ UNASKED = gettext_lazy(
 
 
 @admin.register(CallbackEvent)
-class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
+class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every delivery that belongs to us, as received."""
 
     page_template = "admin/recordings/callbackevent/page.html"
@@ -98,35 +96,35 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("received"))
     def when(self, event: CallbackEvent) -> str | SafeString:
         """In the reader's zone."""
-        return shown.moment(event.received_at)
+        return formatting.moment(event.received_at)
 
     @admin.display(description=gettext_lazy("outcome"))
     def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
         """What became of it."""
-        return shown.badge(event.outcome, event.get_outcome_display())
+        return formatting.badge(event.outcome, event.get_outcome_display())
 
     @admin.display(description=gettext_lazy("trust"))
     def trust_shown(self, event: CallbackEvent) -> str | SafeString:
         """What its signature proves."""
         label = event.get_trust_display()
-        return shown.badge(event.trust, f"{label} {_scheme(event)}".strip())
+        return formatting.badge(event.trust, f"{label} {_scheme(event)}".strip())
 
     @admin.display(description=gettext_lazy("deliveries"))
     def delivered(self, event: CallbackEvent) -> SafeString:
         """How often the same content came."""
-        return cells.named(_("Deliveries"), event.deliveries)
+        return columns.named(_("Deliveries"), event.deliveries)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, event: Any) -> str | SafeString:
         """Of its recording's call."""
         if event.recording is None:
-            return shown.NONE
-        return cells.from_to(event.recording.call) if event.sees_recording else str(shown.UNSEEN)
+            return formatting.NONE
+        return columns.from_to(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, event: CallbackEvent) -> SafeString:
         """Whose it is."""
-        return cells.account_name(event.account)
+        return columns.account_name(event.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -224,15 +222,15 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         return {
             **self._received(obj, hidden=str(CLOSED if reads else HIDDEN)),
             "may_open": reads and has_words,
-            "title": shown.callback(obj),
+            "title": formatting.callback(obj),
             "event": obj,
             "outcome": self.outcome_shown(obj),
             "outcome_words": _outcome_words(obj),
-            "error": shown.plain(obj.error) if obj.error else "",
+            "error": formatting.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
             "may_mark_seen": self.has_process_permission(request) and obj.is_closable,
-            "seen": _("Seen by %(who)s") % {"who": shown.words(obj.seen_by)} if obj.seen_at else "",
+            "seen": _("Seen by %(who)s") % {"who": formatting.words(obj.seen_by)} if obj.seen_at else "",
             "sections": [self._delivery(request, obj)],
         }
 
@@ -240,21 +238,24 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
         """What came, with `hidden` in place of what was said; without it there is nothing left to open."""
         sections = [Section(_("Fields received"), payload_facts(event.payload, hidden=hidden))]
         if (raw := event.raw_text) is not None:
-            text = shown.plain(raw) if hidden is None else hidden
+            text = formatting.plain(raw) if hidden is None else hidden
             sections.append(Section(_("The beginning of what could not be read"), text=text))
         return {"received": sections, "may_open": False}
 
     def _delivery(self, request: HttpRequest, event: Any) -> Section:
         seen = event.recording is None or event.sees_recording
         base = event.expected_base
-        spent = ", ".join(shown.plain(nonce) for nonce in event.nonces)
+        spent = ", ".join(formatting.plain(nonce) for nonce in event.nonces)
         return Section(
             _("The delivery"),
             [
-                Fact(_("Account"), shown.linked(request, event.account)),
-                Fact(_("Recording"), shown.linked(request, event.recording) if seen else str(shown.UNSEEN)),
-                Fact(_("Received"), shown.moment(event.received_at)),
-                Fact(_("Processed"), shown.moment(event.processed_at)),
+                Fact(_("Account"), formatting.linked(request, event.account)),
+                Fact(
+                    _("Recording"),
+                    formatting.linked(request, event.recording) if seen else str(formatting.UNSEEN),
+                ),
+                Fact(_("Received"), formatting.moment(event.received_at)),
+                Fact(_("Processed"), formatting.moment(event.processed_at)),
                 Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),
                 Fact(_("Attempts that failed"), str(event.attempts)),
                 Fact(
@@ -263,8 +264,8 @@ class CallbackEventAdmin(CsvPages, ReadOnlyAdmin):
                     hint=_("a signature covers the address, not the content"),
                 ),
                 Fact(_("Scheme"), event.get_scheme_display()),
-                Fact(_("Nonces"), spent or shown.NONE),
-                *([Fact(_("Address expected then"), shown.plain(base))] if base else []),
+                Fact(_("Nonces"), spent or formatting.NONE),
+                *([Fact(_("Address expected then"), formatting.plain(base))] if base else []),
             ],
         )
 

@@ -13,7 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import shown
+from recordings.admin import formatting
 from recordings.callbacks.field_aliases import canonical_name
 from recordings.choices import Source
 from recordings.models import Recording
@@ -60,7 +60,7 @@ def source_words(recording: Recording, column: str) -> str | SafeString:
     if source is None:
         return _("asked for here")
     return (
-        shown.badge(source, source.label, role="attention")
+        formatting.badge(source, source.label, role="attention")
         if source == Source.CALLBACK
         else str(source.label)
     )
@@ -71,26 +71,29 @@ def vobiz_facts(recording: Recording) -> list[Fact]:
     approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
     duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
     values: dict[str, tuple[str | SafeString, str]] = {
-        "started_at": (shown.moment(recording.started_at), approximate),
-        "ended_at": (shown.moment(recording.ended_at), ""),
-        "duration_ms": (shown.length(duration), _thousandths(recording.duration_ms)),
-        "added_at": (shown.moment(recording.added_at), ""),
-        "file_format": (shown.words(recording.file_format), ""),
-        "kind": (shown.words(recording.kind), ""),
-        "conference_name": (shown.words(recording.conference_name), ""),
+        "started_at": (formatting.moment(recording.started_at), approximate),
+        "ended_at": (formatting.moment(recording.ended_at), ""),
+        "duration_ms": (formatting.length(duration), _thousandths(recording.duration_ms)),
+        "added_at": (formatting.moment(recording.added_at), ""),
+        "file_format": (formatting.words(recording.file_format), ""),
+        "kind": (formatting.words(recording.kind), ""),
+        "conference_name": (formatting.words(recording.conference_name), ""),
         "recording_url": (_address(recording.recording_url), _("needs the account's secret to open")),
-        "billed_seconds": (shown.words(recording.billed_seconds), _("seconds, rounded up by Vobiz")),
-        "storage_days": (shown.words(recording.storage_days), ""),
-        "storage_rate": (shown.money(recording.storage_rate), _("a month")),
-        "monthly_storage_amount": (shown.money(recording.monthly_storage_amount), _("Vobiz's own amount")),
-        "api_id": (shown.identifier(recording.api_id), _("for Vobiz's support")),
+        "billed_seconds": (formatting.words(recording.billed_seconds), _("seconds, rounded up by Vobiz")),
+        "storage_days": (formatting.words(recording.storage_days), ""),
+        "storage_rate": (formatting.money(recording.storage_rate), _("a month")),
+        "monthly_storage_amount": (
+            formatting.money(recording.monthly_storage_amount),
+            _("Vobiz's own amount"),
+        ),
+        "api_id": (formatting.identifier(recording.api_id), _("for Vobiz's support")),
     }
     return [
         Fact(
             label_of(recording, column),
             value,
             source_words(recording, column),
-            hint if value != shown.NONE else "",
+            hint if value != formatting.NONE else "",
         )
         for column, (value, hint) in values.items()
     ]
@@ -102,12 +105,14 @@ def _thousandths(milliseconds: int | None) -> str:
 
 def _address(url: str | None) -> str | SafeString:
     """An address of Vobiz's, as text: a browser cannot open it, and must not be led there."""
-    return format_html('<code class="portal-url">{}</code>', shown.plain(url)) if url else shown.NONE
+    return (
+        format_html('<code class="portal-url">{}</code>', formatting.plain(url)) if url else formatting.NONE
+    )
 
 
 def as_said(data: object) -> str:
     """JSON for people to read, marks visible."""
-    return shown.plain(json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True, default=str))
+    return formatting.plain(json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fact]:
@@ -117,7 +122,7 @@ def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fac
         text = _text_of(payload[name])
         if hidden is not None and text and may_hold_speech(name, text):
             text = hidden
-        found.append(Fact(shown.plain(name), shown.plain(text) or _("(empty)")))
+        found.append(Fact(formatting.plain(name), formatting.plain(text) or _("(empty)")))
     return found
 
 

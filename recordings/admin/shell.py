@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import overview
-from recordings.admin import shown
-from recordings.admin.whose import all_accounts, chosen_account
+from recordings.admin import formatting
+from recordings.admin.scope import all_accounts, chosen_account
 from recordings.choices import CallState, EventOutcome
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
 
@@ -250,7 +250,7 @@ def _health(found: dict[str, Any], now: datetime) -> Health:
     synced_at = found.get("synced_at")
     is_old = synced_at is None or now - synced_at > SYNC_IS_OLD
     has_worker = bool(found.get("has_worker"))
-    synced = _("Not synced yet") if synced_at is None else _("Synced %s") % shown.ago(synced_at, now)
+    synced = _("Not synced yet") if synced_at is None else _("Synced %s") % formatting.ago(synced_at, now)
     worker = _("worker running") if has_worker else _("no worker running")
     return Health(is_good=has_worker and not is_old, words=f"{synced} · {worker}")
 

@@ -13,12 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import tasks
-from recordings.admin import cells, shown
+from recordings.admin import columns, formatting
 from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
-from recordings.admin.dates import StartedDateFilter
+from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter, BrokenFilter
-from recordings.admin.taking_out import CsvPages
+from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -37,7 +36,7 @@ ASKED_FOR = {
 def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, otherwise: str) -> HttpResponse:
     """Begin a sync of the account, or find the one that runs; lead to its page, or `otherwise`."""
     if not account.is_active:
-        words = _("%s is switched off, so it is not synced: switch it on first.") % shown.plain(account)
+        words = _("%s is switched off, so it is not synced: switch it on first.") % formatting.plain(account)
         owner.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, Scope(), by=request.user)  # type: ignore[arg-type]
@@ -53,7 +52,7 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(CsvPages, ReadOnlyAdmin):
+class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every sync: what it found and how it ended."""
 
     change_list_template = "admin/recordings/syncrun/change_list.html"
@@ -71,33 +70,33 @@ class SyncRunAdmin(CsvPages, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
         """In the reader's zone."""
-        return shown.moment(run.started_at)
+        return formatting.moment(run.started_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
         """Whose recordings were read."""
-        return cells.account_name(run.account)
+        return columns.account_name(run.account)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> str | SafeString:
         """How it stands or ended."""
-        return shown.badge(run.state, run.get_state_display())
+        return formatting.badge(run.state, run.get_state_display())
 
     @admin.display(description=gettext_lazy("recordings"))
     def found(self, run: SyncRun) -> SafeString:
         """What it saw, and what that changed here."""
-        return cells.found(run)
+        return columns.found(run)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: SyncRun) -> SafeString:
         """From its start to its end."""
         seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
-        return cells.named(_("Took"), shown.length(seconds))
+        return columns.named(_("Took"), formatting.length(seconds))
 
     @admin.display(description=gettext_lazy("asked for by"))
     def asked_by(self, run: SyncRun) -> str:
         """A person, or the command line."""
-        return shown.words(run.requested_by or _("command line"))
+        return formatting.words(run.requested_by or _("command line"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -120,14 +119,14 @@ class SyncRunAdmin(CsvPages, ReadOnlyAdmin):
         now = timezone.now()
         running = obj.state == SyncState.RUNNING
         return {
-            "title": _("Sync of %s") % shown.plain(obj.account),
+            "title": _("Sync of %s") % formatting.plain(obj.account),
             "run": obj,
             "is_running": running,
             "is_silent": running and obj.lease_until < now,
             "state_badge": self.state_shown(obj),
             "may_sync": may(request, "sync_now") and obj.account.is_active,
             "failures": [
-                (shown.words(failure.get("recording_id")), shown.words(failure.get("reason")))
+                (formatting.words(failure.get("recording_id")), formatting.words(failure.get("reason")))
                 for failure in obj.failures
             ],
             "sections": [self._asked(request, obj), _found(obj)],
@@ -135,18 +134,18 @@ class SyncRunAdmin(CsvPages, ReadOnlyAdmin):
 
     def _asked(self, request: HttpRequest, run: SyncRun) -> Section:
         scope = ", ".join(
-            str(label) if run.scope[name] is True else f"{label} {shown.plain(run.scope[name])}"
+            str(label) if run.scope[name] is True else f"{label} {formatting.plain(run.scope[name])}"
             for name, label in ASKED_FOR.items()
             if name in run.scope
         )
         return Section(
             _("The run"),
             [
-                Fact(_("Account"), shown.linked(request, run.account)),
+                Fact(_("Account"), formatting.linked(request, run.account)),
                 Fact(_("Asked for"), scope or _("every recording that Vobiz lists")),
                 Fact(_("By"), self.asked_by(run)),
-                Fact(_("Started"), shown.moment(run.started_at)),
-                Fact(_("Ended"), shown.moment(run.ended_at)),
+                Fact(_("Started"), formatting.moment(run.started_at)),
+                Fact(_("Ended"), formatting.moment(run.ended_at)),
                 Fact(_("Complete"), _("yes") if run.complete else _("no"), hint=_complete_words(run)),
             ],
         )
@@ -164,18 +163,20 @@ def _found(run: SyncRun) -> Section:
     return Section(
         _("Found"),
         [
-            Fact(_("Pages read"), shown.count(run.pages)),
-            Fact(_("Recordings seen"), shown.count(run.seen), hint=_total_words(run)),
-            Fact(_("New"), shown.count(run.created)),
-            Fact(_("Updated"), shown.count(run.updated)),
-            Fact(_("Unchanged"), shown.count(run.unchanged)),
+            Fact(_("Pages read"), formatting.count(run.pages)),
+            Fact(_("Recordings seen"), formatting.count(run.seen), hint=_total_words(run)),
+            Fact(_("New"), formatting.count(run.created)),
+            Fact(_("Updated"), formatting.count(run.updated)),
+            Fact(_("Unchanged"), formatting.count(run.unchanged)),
             Fact(
-                _("Gone at Vobiz"), shown.count(run.gone), hint=_("their rows stay here") if run.gone else ""
+                _("Gone at Vobiz"),
+                formatting.count(run.gone),
+                hint=_("their rows stay here") if run.gone else "",
             ),
-            Fact(_("Failed"), shown.count(run.failed)),
+            Fact(_("Failed"), formatting.count(run.failed)),
         ],
     )
 
 
 def _total_words(run: SyncRun) -> str:
-    return "" if run.total_count is None else _("Vobiz counts %s") % shown.count(run.total_count)
+    return "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)

@@ -12,22 +12,21 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import cells, shown
-from recordings.admin.access import note_access
+from recordings.admin import columns, formatting
+from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, page
-from recordings.admin.dates import OfRecordingDateFilter
+from recordings.admin.exports import TranscriptionCsvMixin
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import RecordingAccountFilter
-from recordings.admin.finding import EVERY_READING, ListSearch
-from recordings.admin.recording_page import opened, transcript
-from recordings.admin.taking_out import TranscriptionCsv
+from recordings.admin.filters import OfRecordingDateFilter, RecordingAccountFilter
+from recordings.admin.recordings.detail import opened, transcript
+from recordings.admin.search import EVERY_READING, ListSearch
 from recordings.choices import AccessAction, TranscriptionStatus
 from recordings.models import Transcription
 from recordings.search import find_of_recordings
 
 
 @admin.register(Transcription)
-class TranscriptionAdmin(TranscriptionCsv, ReadOnlyAdmin):
+class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     """Every transcript that was asked for or came."""
 
     page_template = "admin/recordings/transcription/page.html"
@@ -51,32 +50,32 @@ class TranscriptionAdmin(TranscriptionCsv, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("recorded"))
     def when(self, held: Transcription) -> SafeString:
         """When the recording was made."""
-        return cells.day_and_time(held.recording.happened_at, timezone.now())
+        return columns.day_and_time(held.recording.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, held: Transcription) -> SafeString:
         """Who spoke."""
-        return cells.from_to(held.recording.call)
+        return columns.from_to(held.recording.call)
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, held: Transcription) -> str | SafeString:
         """How it stands."""
-        return shown.badge(held.status, held.get_status_display())
+        return formatting.badge(held.status, held.get_status_display())
 
     @admin.display(description=gettext_lazy("trust"))
     def trust_shown(self, held: Transcription) -> str | SafeString:
         """What its callback's signature proves."""
-        return shown.badge(held.trust, held.get_trust_display())
+        return formatting.badge(held.trust, held.get_trust_display())
 
     @admin.display(description=gettext_lazy("received"))
     def received(self, held: Transcription) -> SafeString:
         """When its callback came."""
-        return cells.named(_("Received"), shown.moment(held.received_at))
+        return columns.named(_("Received"), formatting.moment(held.received_at))
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
         """Whose recording it is of."""
-        return cells.account_name(held.recording.account)
+        return columns.account_name(held.recording.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -103,14 +102,14 @@ class TranscriptionAdmin(TranscriptionCsv, ReadOnlyAdmin):
         """The text, and the recording it is of."""
         recording = obj.recording
         facts = [
-            Fact(_("Recording"), shown.linked(request, recording, shown.words(recording))),
-            Fact(_("Recorded"), shown.moment(recording.happened_at)),
-            Fact(_("From"), shown.number(recording.call.from_number)),
-            Fact(_("To"), shown.number(recording.call.to_number)),
-            Fact(_("Account"), shown.linked(request, recording.account)),
+            Fact(_("Recording"), formatting.linked(request, recording, formatting.words(recording))),
+            Fact(_("Recorded"), formatting.moment(recording.happened_at)),
+            Fact(_("From"), formatting.number(recording.call.from_number)),
+            Fact(_("To"), formatting.number(recording.call.to_number)),
+            Fact(_("Account"), formatting.linked(request, recording.account)),
         ]
         return {
-            "title": _("Transcript of %s") % shown.plain(recording.call),
+            "title": _("Transcript of %s") % formatting.plain(recording.call),
             "transcript": transcript(request, recording, obj, opened_by=self.to_page("read", obj.pk)),
             "sections": [Section(_("The recording"), facts)],
         }

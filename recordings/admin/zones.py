@@ -19,7 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import shown
+from recordings.admin import formatting
 from recordings.models import Preference
 
 AS_ACCOUNTS = "accounts"  # the form's word for choosing none
@@ -45,7 +45,7 @@ def reader_zone(_request: HttpRequest) -> tzinfo:
 
 def zone_label(zone: tzinfo, now: datetime) -> str:
     """`Asia/Kolkata (IST)`."""
-    name, short = str(zone), shown.zone_name(now.astimezone(zone))
+    name, short = str(zone), formatting.zone_name(now.astimezone(zone))
     return name if name == short else f"{name} ({short})"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from recordings.admin import overview
+from recordings.admin.dashboard.context import dashboard_context
 
 register = template.Library()
 
@@ -18,5 +18,5 @@ def overview_context(context: dict[str, Any]) -> dict[str, Any] | None:
     request = context["request"]
     if not any(name.startswith("recordings.view_") for name in request.user.get_all_permissions()):
         return None
-    found = overview.context(request, timezone.now())
+    found = dashboard_context(request, timezone.now())
     return found if found["look"].accounts else None

@@ -8,7 +8,7 @@ from django import template
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from recordings.admin import shell, shown
+from recordings.admin import formatting, shell
 from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
 from recordings.overview import Counted
@@ -21,21 +21,21 @@ MOST_NAMED = 5
 @register.filter
 def plain(text: object) -> str:
     """Text with its invisible marks made visible; the template escapes it."""
-    return shown.plain(text)
+    return formatting.plain(text)
 
 
 @register.filter
 def figures(number: int | Counted) -> str:
     """A number, grouped as the reader's language has it; `+` where there are more than were counted."""
     if isinstance(number, Counted):
-        return shown.count(number.n) + ("+" if number.more else "")
-    return shown.count(number)
+        return formatting.count(number.n) + ("+" if number.more else "")
+    return formatting.count(number)
 
 
 @register.filter
 def moment(at: Any) -> str:
     """An instant in the reader's zone, in UTC on hover."""
-    return shown.moment(at)
+    return formatting.moment(at)
 
 
 @register.simple_tag(takes_context=True)

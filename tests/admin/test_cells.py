@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from recordings.admin import cells
+from recordings.admin import columns
 from recordings.models import Account, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_running, a_transcript
@@ -35,7 +35,7 @@ WHOLE: dict[str, Any] = {
     ],
 )
 def test_a_time_is_said_as_people_say_it_and_whole_in_utc_on_hover(at: datetime, words: str) -> None:
-    cell = cells.day_and_time(at, NOW)
+    cell = columns.day_and_time(at, NOW)
 
     assert f">{words}</time>" in cell
     assert f'title="{at:%Y-%m-%d %H:%M:%S} UTC"' in cell
@@ -43,8 +43,8 @@ def test_a_time_is_said_as_people_say_it_and_whole_in_utc_on_hover(at: datetime,
 
 def test_the_day_is_the_readers() -> None:
     with timezone.override("Asia/Kolkata"):
-        assert "Yesterday 23:59" in cells.day_and_time(datetime(2026, 11, 20, 18, 29, tzinfo=UTC), NOW)
-        assert "Today 00:00" in cells.day_and_time(datetime(2026, 11, 20, 18, 30, tzinfo=UTC), NOW)
+        assert "Yesterday 23:59" in columns.day_and_time(datetime(2026, 11, 20, 18, 29, tzinfo=UTC), NOW)
+        assert "Today 00:00" in columns.day_and_time(datetime(2026, 11, 20, 18, 30, tzinfo=UTC), NOW)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_has_no_copy_says_how_long_vobiz_keeps_it(
 ) -> None:
     recording = a_recording(account, added_at=NOW + left - timedelta(days=account.retention_days))
 
-    cell = cells.kept(recording, NOW)
+    cell = columns.kept(recording, NOW)
 
     assert words in cell
     assert (f"portal-{role}" in cell) if role else "portal-" not in cell
@@ -74,11 +74,11 @@ def test_what_is_archived_says_so_whatever_vobiz_still_has(account: Account) -> 
     fresh = a_recording(account, archived_at=NOW, **WHOLE)
     lost = a_recording(account, gone_at_provider_at=NOW)
 
-    assert "✓ archived" in cells.kept(here, NOW)
-    assert 'title="verified 21 Nov 2026"' in cells.kept(here, NOW)
-    assert "✓ archived" in cells.kept(fresh, NOW)
-    assert "verified" not in cells.kept(fresh, NOW)
-    assert "× gone at Vobiz" in cells.kept(lost, NOW)
+    assert "✓ archived" in columns.kept(here, NOW)
+    assert 'title="verified 21 Nov 2026"' in columns.kept(here, NOW)
+    assert "✓ archived" in columns.kept(fresh, NOW)
+    assert "verified" not in columns.kept(fresh, NOW)
+    assert "× gone at Vobiz" in columns.kept(lost, NOW)
 
 
 def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_said_beside(
@@ -87,18 +87,18 @@ def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_
     running = a_running(account, needs_attention="stop_unconfirmed")
     stopping = a_running(account, stop_requested_at=NOW)
 
-    assert "● recording" in cells.kept(running, NOW)
-    assert "! stop unconfirmed" in cells.kept(running, NOW)
-    assert "· stopping" in cells.kept(stopping, NOW)
+    assert "● recording" in columns.kept(running, NOW)
+    assert "! stop unconfirmed" in columns.kept(running, NOW)
+    assert "· stopping" in columns.kept(stopping, NOW)
 
 
 def test_a_recording_that_its_limit_ended_says_so_beside_its_length(account: Account) -> None:
     cut = a_recording(account, time_limit=60, duration_ms=60_000)
     whole = a_recording(account, time_limit=60, duration_ms=40_000)
 
-    assert "1:00" in cells.length(cut)
-    assert "! cut" in cells.length(cut)
-    assert cells.length(whole) == "0:40"
+    assert "1:00" in columns.length(cut)
+    assert "! cut" in columns.length(cut)
+    assert columns.length(whole) == "0:40"
 
 
 def test_recordings_of_one_call_share_a_bar_that_is_said_in_words(account: Account, boss: Client) -> None:
@@ -134,17 +134,17 @@ def test_whose_a_recording_is_stands_in_its_row_only_for_those_who_see_several_a
 def test_a_name_too_long_for_its_column_is_whole_on_hover() -> None:
     account = Account(auth_id="MA_LONG", name="N" * 29)
 
-    assert f'title="{"N" * 29} (MA_LONG)"' in cells.account_name(account)
+    assert f'title="{"N" * 29} (MA_LONG)"' in columns.account_name(account)
 
 
 def test_a_transcript_that_came_is_a_tick_with_a_word(account: Account) -> None:
     came = a_transcript(a_recording(account))
     missing = a_transcript(a_recording(account), status="missing", text=None)
 
-    assert "✓" in cells.transcript(came)
-    assert "<small>transcript</small>" in cells.transcript(came)
-    assert "! missing" in cells.transcript(missing)
-    assert cells.transcript(None) == cells.NOTHING
+    assert "✓" in columns.transcript(came)
+    assert "<small>transcript</small>" in columns.transcript(came)
+    assert "! missing" in columns.transcript(missing)
+    assert columns.transcript(None) == columns.NOTHING
 
 
 def test_a_number_as_the_list_writes_it_finds_its_row(account: Account, boss: Client) -> None:

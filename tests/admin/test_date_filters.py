@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recordings.admin.dates import days_of
+from recordings.admin.filters import days_of
 from recordings.models import Account, Preference
 from recordings.overview import day_bounds
 from tests.admin.rows import a_call, a_recording, a_run, a_transcript, an_event

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from recordings.admin.shown import plain
+from recordings.admin.formatting import plain
 from recordings.models import Account
 from tests.admin.conftest import Person
 from tests.admin.rows import a_live_call, a_run, a_running, a_transcript, an_event

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from recordings.admin import shown
+from recordings.admin import formatting
 from recordings.models import Account, SyncRun
 from recordings.overview import Counted
 from recordings.templatetags.portal import figures
@@ -56,4 +56,4 @@ def test_counts_and_amounts_are_written_in_the_readers_language() -> None:
         with translation.override(language):
             assert figures(1_284) == figures(Counted(1_284)) == count
             assert figures(Counted(1_000, more=True)) == more
-            assert shown.money(Decimal("1200.00500")) == money
+            assert formatting.money(Decimal("1200.00500")) == money

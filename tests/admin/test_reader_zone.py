@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from recordings.admin import shown
+from recordings.admin import formatting
 from recordings.models import Account, Preference
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
@@ -175,9 +175,9 @@ def test_a_time_names_its_zone_only_in_the_hour_that_comes_twice() -> None:
     new_york = ZoneInfo("America/New_York")
     first, second = datetime(2025, 11, 2, 5, 30, tzinfo=UTC), datetime(2025, 11, 2, 6, 30, tzinfo=UTC)
 
-    assert "2 Nov 2025, 01:30:00 EDT<" in shown.moment(first, new_york)
-    assert "2 Nov 2025, 01:30:00 EST<" in shown.moment(second, new_york)
-    assert "2 Nov 2025, 02:30:00<" in shown.moment(datetime(2025, 11, 2, 7, 30, tzinfo=UTC), new_york)
+    assert "2 Nov 2025, 01:30:00 EDT<" in formatting.moment(first, new_york)
+    assert "2 Nov 2025, 01:30:00 EST<" in formatting.moment(second, new_york)
+    assert "2 Nov 2025, 02:30:00<" in formatting.moment(datetime(2025, 11, 2, 7, 30, tzinfo=UTC), new_york)
 
 
 def test_a_recording_that_vobiz_has_not_named_yet_is_called_by_the_readers_clock(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from recordings.admin import shown
+from recordings.admin import formatting
 
 AT = datetime(2025, 11, 6, 18, 16, tzinfo=UTC)
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -27,7 +27,7 @@ KOLKATA = ZoneInfo("Asia/Kolkata")
     ],
 )
 def test_a_length_is_minutes_and_seconds(seconds: float | None, words: str) -> None:
-    assert shown.length(seconds) == words
+    assert formatting.length(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def test_a_length_is_minutes_and_seconds(seconds: float | None, words: str) -> N
     ],
 )
 def test_a_clock_time_names_the_day_where_it_is_not_todays(ahead: timedelta, words: str) -> None:
-    assert shown.clock(AT + ahead, KOLKATA, now=AT) == words
+    assert formatting.clock(AT + ahead, KOLKATA, now=AT) == words
 
 
 def test_a_zone_without_a_name_is_shown_by_its_offset() -> None:
-    assert shown.zone_name(AT.astimezone(ZoneInfo("America/Sao_Paulo"))) == "UTC-03"
+    assert formatting.zone_name(AT.astimezone(ZoneInfo("America/Sao_Paulo"))) == "UTC-03"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_zone_without_a_name_is_shown_by_its_offset() -> None:
     [(-5, "0 s ago"), (12, "12 s ago"), (300, "5 min ago"), (7_300, "2 h ago"), (400_000, "4 days ago")],
 )
 def test_an_age_is_said_in_one_unit(age: int, words: str) -> None:
-    assert shown.ago(AT - timedelta(seconds=age), AT) == words
+    assert formatting.ago(AT - timedelta(seconds=age), AT) == words
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_an_age_is_said_in_one_unit(age: int, words: str) -> None:
     ],
 )
 def test_what_is_left_is_said_in_one_unit(until: int, words: str) -> None:
-    assert shown.days_left(AT + timedelta(seconds=until), AT) == words
+    assert formatting.days_left(AT + timedelta(seconds=until), AT) == words
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_what_is_left_is_said_in_one_unit(until: int, words: str) -> None:
     ],
 )  # fmt: skip
 def test_an_amount_keeps_its_figures_and_its_currency(amount: Decimal | None, words: str) -> None:
-    assert shown.money(amount) == words
+    assert formatting.money(amount) == words
 
 
 def test_a_number_is_grouped_and_keeps_what_vobiz_gave() -> None:
-    assert shown.number("919624705678") == '<bdi class="portal-number">+91 96247 05678</bdi>'
-    assert shown.number("09624705678") == (
+    assert formatting.number("919624705678") == '<bdi class="portal-number">+91 96247 05678</bdi>'
+    assert formatting.number("09624705678") == (
         '<bdi class="portal-number" title="Vobiz says: 09624705678">+91 96247 05678</bdi>'
     )
-    assert shown.number("sip:<agent>") == '<bdi class="portal-number">sip:&lt;agent&gt;</bdi>'
+    assert formatting.number("sip:<agent>") == '<bdi class="portal-number">sip:&lt;agent&gt;</bdi>'
     long = "sip:someone.with.a.long.name@pbx.example"
-    assert f'title="Vobiz says: {long}"' in shown.number(long)
-    assert shown.number(None) == "–"
+    assert f'title="Vobiz says: {long}"' in formatting.number(long)
+    assert formatting.number(None) == "–"

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from recordings import storage, sync
-from recordings.admin import taking_out
+from recordings.admin import exports
 from recordings.choices import Attention
 from recordings.exports import CannotOpen
 from recordings.models import AccessEvent, Account, Preference, Recording
@@ -341,7 +341,7 @@ def test_who_may_not_export_is_refused_and_that_is_written_down(
 def test_too_many_at_once_are_not_begun(
     account: Account, boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking_out, "MOST_FILES", 2)
+    monkeypatch.setattr(exports, "MOST_FILES", 2)
     rows = [a_recording(account) for _each in range(3)]
 
     chosen = {"action": "export_zip", "_selected_action": [one.pk for one in rows]}

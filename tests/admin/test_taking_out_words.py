@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recordings import sync
-from recordings.admin import taking_out
+from recordings.admin import exports
 from recordings.exports import WordsChanged
 from recordings.models import AccessEvent, Account, Recording, Transcription, Worker
 from tests.admin.conftest import Person
@@ -79,7 +79,7 @@ def test_transcripts_are_withheld_from_those_who_may_not_read_them(account: Acco
 def test_transcripts_leave_in_the_lists_order_while_another_process_writes(
     account: Account, staff: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(taking_out, "CHUNK", 50)
+    monkeypatch.setattr(exports, "CHUNK", 50)
     made = transcripts(account, 450)
     Worker.objects.create(name="worker", started_at=timezone.now(), heard_at=timezone.now())
     answer: Any = staff(*READER, accounts=[account]).post(CSV)

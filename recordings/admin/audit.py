@@ -1,0 +1,23 @@
+"""Write user actions on recordings and transcripts into the access log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from recordings.choices import AccessAction
+from recordings.models import AccessEvent, Recording
+
+
+def note_access(request: HttpRequest, action: AccessAction, recording: Recording | None, **said: Any) -> None:
+    """Write down what the reader did, for `AccessEvent.objects.note`; a HEAD brings nobody anything to hear or read."""
+    if request.method != "HEAD":
+        AccessEvent.objects.record(
+            request.user, action, recording=recording, address=address_of(request), **said
+        )
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Where a request comes from. The server is told which proxy to believe (README), so nothing is guessed here."""
+    return request.META.get("REMOTE_ADDR") or None

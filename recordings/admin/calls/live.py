@@ -1,0 +1,297 @@
+"""The page of live calls, its rows, and the page that stops all recordings of a call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recordings import control, live
+from recordings.admin import formatting
+from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
+from recordings.admin.calls.stop import asked_before, no_url_words, stop_all_words
+from recordings.choices import Attention, CallState, RecordingStatus
+from recordings.control import StopOutcome
+from recordings.forms import StopAllForm
+from recordings.models import Account, Call, Recording
+from recordings.search import Reading, find_calls, parse_query
+
+MOST_CALLS = 500
+EVERY = 5  # seconds between two looks of a page that is looked at
+KEYS = re.compile(r"\d{1,18}", re.ASCII)
+
+
+class LiveCallsMixin(PortalAdmin):
+    """The custom pages of Call that ask Vobiz for something."""
+
+    @page("live/", name="live", permission="recordings.view_live_calls")
+    def live(self, request: HttpRequest) -> HttpResponse:
+        """The live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
+
+        With the header HX-Request only what changes: counts, warnings, rows. `q` and `recording` narrow the rows;
+        `shown` holds the calls that a page shows already, and the answer says which of them are over.
+        """
+        accounts = list(Account.objects.visible_to(request.user).active().select_related("parent"))
+        live.refresh_all(accounts, now=timezone.now())
+        is_fragment = request.headers.get("HX-Request") == "true"
+        context = self._live_context(request, accounts, timezone.now())
+        if is_fragment:
+            context["over"] = _over(request, accounts, {row.call.pk for row in context["rows"]})
+        name = "includes/live_now.html" if is_fragment else "call/live.html"
+        answer = self.render(request, f"admin/recordings/{name}", context, title=_("Live calls"))
+        patch_vary_headers(answer, ["HX-Request"])
+        return answer
+
+    def _live_context(self, request: HttpRequest, accounts: list[Account], now: datetime) -> dict[str, Any]:
+        term, only_recorded = request.GET.get("q", "").strip()[:LONGEST_TERM], "recording" in request.GET
+        calls = _live_calls(accounts, term=term, only_recorded=only_recorded)
+        rows = [live_row(call, now) for call in calls[: MOST_CALLS + 1]]
+        count = len(rows)
+        if term or only_recorded:
+            count = Call.objects.live().filter(account__in=accounts).count()
+        read_at = min((a.live_refreshed_at for a in accounts if a.live_refreshed_at), default=None)
+        return {
+            "rows": rows[:MOST_CALLS],
+            "is_cut": len(rows) > MOST_CALLS,
+            "call_count": count,
+            "recording_count": sum(len(row.running) for row in rows),
+            "term": term,
+            "only_recorded": only_recorded,
+            "accounts": accounts,
+            "silent": [_silence(account, now) for account in accounts if live.is_stale(account, now)],
+            "read_at": read_at,
+            "read_ago": formatting.ago(read_at, now) if read_at else "",
+            "read_moment": formatting.moment(read_at),
+            "every": EVERY,
+            "zone": timezone.get_current_timezone_name(),
+            "may_start": may(request, "start_recording"),
+            "may_stop": may(request, "stop_recording"),
+        }
+
+    @page("<path:object_id>/stop-all/", name="stop_all", permission="recordings.stop_recording", methods=BOTH)
+    def stop_all(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Say what will stop; on POST stop it, unless others run by now: then say so and ask again."""
+        now = timezone.now()
+        has_changed = False
+        if request.method == "POST":
+            form = StopAllForm(request.POST)
+            expected = form.shown() if form.is_valid() else frozenset({-1})
+            stopping = list(call.open_recordings())
+            result = control.stop_all(call, by=request.user, now=now, expected=expected)  # type: ignore[arg-type]
+            if result.outcome != StopOutcome.SET_CHANGED:
+                level, words = stop_all_words(call, result)
+                log = _("Asked to stop all of it: %s") % words
+                self.log_each(request, list(stopping), log)
+                to = self.back(request, call, level=level)
+                return self.conclude(request, call, words=words, log=log, to=to, level=level)
+            has_changed = True
+        row = live_row(call, now, running=running_of(call))
+        context = {
+            "row": row,
+            "has_changed": has_changed,
+            "expected": keys(row.running),
+            "is_over": row.is_over,
+            "back": self.back(request, call),
+            "original": call,
+        }
+        status = 409 if has_changed else 200
+        title = _("Stop all recordings of %s") % formatting.plain(call)
+        return self.render(
+            request, "admin/recordings/call/stop_all.html", context, title=title, status=status
+        )
+
+    def back(self, request: HttpRequest, call: Call | None, *, level: int = messages.SUCCESS) -> str:
+        """To the live calls, or to what else this person may open. `level`: of the words that go along."""
+        if may(request, "view_live_calls"):
+            return self.to_page("live") if call is None else at_row(call, level=level)
+        if call is not None and self.has_view_permission(request):
+            return self.to_object(call)
+        return self.to_index()
+
+
+def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> Any:
+    """The longest first, each with its open recordings."""
+    running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
+    running = running.defer("provider_data").order_by("requested_at", "pk")
+    calls = (
+        Call.objects.live()
+        .filter(account__in=accounts)
+        .select_related("account")
+        .defer("provider_data")
+        .prefetch_related(Prefetch("recordings", queryset=running, to_attr="running"))
+        .annotate(
+            recorded_here=started_here(RecordingStatus.COMPLETED),
+            failed_here=started_here(RecordingStatus.FAILED),
+        )
+        .order_by("started_at", "pk")
+    )
+    if term:
+        query = parse_query(term)
+        offered = query.offered((Reading.NUMBER, Reading.ID, Reading.NAME))
+        calls = find_calls(calls, query, offered[0] if offered else None).rows
+    if only_recorded:
+        calls = calls.filter(Exists(Recording.objects.open().filter(call=OuterRef("pk"))))
+    return calls
+
+
+def _over(request: HttpRequest, accounts: list[Account], still: Collection[int]) -> dict[int, str]:
+    """Of the calls that a page shows, those that it is not sent again: `ended 14:03`, or that nothing is known."""
+    asked = {int(key) for key in KEYS.findall(request.GET.get("shown", ""))[: 2 * MOST_CALLS]} - set(still)
+    if not asked:
+        return {}
+    now, words = timezone.now(), dict.fromkeys(asked, _("no longer shown here"))
+    ended = Call.objects.filter(pk__in=asked, account__in=accounts, state=CallState.ENDED)
+    for pk, at in ended.values_list("pk", "ended_at"):
+        words[pk] = _("ended %s") % formatting.clock(at, now=now) if at else _("ended")
+    return words
+
+
+def _silence(account: Account, now: datetime) -> dict[str, Any]:
+    """Since when Vobiz has not answered for an account, and what that means for the rows."""
+    at = account.live_refreshed_at
+    return {
+        "account": formatting.plain(account),
+        "error": formatting.plain(account.live_error or _("Vobiz was slow, so it has not been asked yet.")),
+        "as_of": formatting.moment(at) if at else "",
+        "age": formatting.ago(at, now) if at else "",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One recording that runs, or may run, as a line of words."""
+
+    recording: Recording
+    status: SafeString
+    what: str
+    left: str
+    asked: str
+    why_no_stop: str
+    may_stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRow:
+    """One live call, or one that was live when its page was opened.
+
+    `before`: where none runs, what became of the starts made here; empty where none was.
+    """
+
+    call: Call
+    direction: str
+    numbers: SafeString
+    elapsed: str
+    started: str | SafeString
+    running: list[Running] = field(default_factory=list)
+    before: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """The call is, and nothing of it runs: what was asked for and not confirmed may only have been recorded."""
+        is_running = any(line.recording.status == RecordingStatus.ACTIVE for line in self.running)
+        return self.call.state == CallState.ENDED and not is_running
+
+    @property
+    def is_uncertain(self) -> bool:
+        """A start of its was not answered, so it may be recorded."""
+        return any(line.recording.needs_attention == Attention.MAY_BE_RECORDING for line in self.running)
+
+    @property
+    def digits(self) -> str:
+        """Its numbers in figures, which the narrowing box looks through."""
+        return " ".join(filter(None, [self.call.from_digits, self.call.to_digits]))
+
+
+def live_row(call: Call, now: datetime, *, running: list[Recording] | None = None) -> LiveRow:
+    """A live call in words. `running`: its open recordings, where the list did not fetch them with it."""
+    since = call.started_at
+    until = call.ended_at if call.state == CallState.ENDED and call.ended_at is not None else now
+    rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
+    return LiveRow(
+        call=call,
+        direction=formatting.direction(call),
+        numbers=formatting.from_to(call),
+        elapsed=formatting.length(max(0.0, (until - since).total_seconds())) if since else formatting.NONE,
+        started=formatting.moment(since),
+        running=[_line(row, call, now) for row in rows],
+        before="" if rows else _before(call),
+    )
+
+
+def started_here(status: RecordingStatus) -> Subquery:
+    """For a query of calls: how many recordings of each were started here and are over like that."""
+    rows = Recording.objects.filter(call=OuterRef("pk"), requested_at__isnull=False, status=status)
+    counted = rows.order_by().values("call").annotate(n=Count("pk")).values("n")
+    return Subquery(counted, output_field=IntegerField())
+
+
+def _before(call: Call) -> str:
+    """What became of the starts made here, as the query of the live calls counted them."""
+    recorded: int | None = getattr(call, "recorded_here", None)
+    failed: int | None = getattr(call, "failed_here", None)
+    if n := recorded:
+        return _("%d recorded here, none running now") % n
+    if n := failed:
+        return ngettext("%d start here, which failed", "%d starts here, which all failed", n) % n
+    return ""
+
+
+def at_row(call: Call, *, level: int = messages.SUCCESS) -> str:
+    """The live calls, with the focus on this one's row, or on the words that came along."""
+    return reverse("admin:recordings_call_live") + focus_on(f"call-{call.pk}", level=level)
+
+
+def focus_on(row_id: str, *, level: int) -> str:
+    """The fragment that puts the focus on a row, or on the words above where something did not go well."""
+    return "#content-start" if level >= messages.WARNING else f"#{row_id}"
+
+
+def running_of(call: Call) -> list[Recording]:
+    """The open recordings of one call."""
+    return list(call.open_recordings().select_related("requested_by", "stop_requested_by"))
+
+
+def keys(running: Collection[Running]) -> str:
+    """Their primary keys, as a form carries what it showed."""
+    return ",".join(str(line.recording.pk) for line in running)
+
+
+def _line(recording: Recording, call: Call, now: datetime) -> Running:
+    recording.account, recording.call = call.account, call  # the same rows, not to be fetched for every line
+    asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
+    return Running(
+        recording=recording,
+        status=formatting.status(recording),
+        what=formatting.layout(recording),
+        left=_left(recording, now),
+        asked=asked,
+        why_no_stop="" if recording.recording_url or formatting.may_have_been(recording) else no_url_words(),
+        may_stop=not formatting.may_have_been(recording)
+        and bool(recording.recording_url)
+        and recording.may_ask_stop(now),
+    )
+
+
+def _left(recording: Recording, now: datetime) -> str:
+    """`stops in 55:48`; nothing of what stopped with its call, if it ever began."""
+    if formatting.may_have_been(recording):
+        return ""
+    if recording.time_limit_ends_at is None:
+        return _("stops with the call")
+    seconds = (recording.time_limit_ends_at - now).total_seconds()
+    if seconds <= 0:
+        return _("past its time limit")
+    word = _("would stop in %s") if recording.status == RecordingStatus.REQUESTED else _("stops in %s")
+    return word % formatting.length(seconds)

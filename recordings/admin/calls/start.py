@@ -1,0 +1,314 @@
+"""The forms that start recordings, of one call or several, and the messages about the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid5
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from recordings import control
+from recordings.admin import formatting
+from recordings.admin.base import BOTH, page
+from recordings.admin.calls.live import LiveCallsMixin, LiveRow, keys, live_row, running_of
+from recordings.choices import CallState, RecordingStatus, StartAnswer
+from recordings.control import OthersBegan, StartOptions, StartRequest
+from recordings.forms import SelectedForm, StartForm, span
+from recordings.models import Account, Call, Recording
+from recordings.provider import callback_urls_possible
+
+MOST_SELECTED = 20
+LEVELS = {
+    messages.SUCCESS: "good",
+    messages.INFO: "quiet",
+    messages.WARNING: "attention",
+    messages.ERROR: "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the start of one call among several."""
+
+    row: LiveRow
+    role: str
+    shape: str
+    words: str
+    recording: Recording | None = None
+
+
+class StartMixin(LiveCallsMixin):
+    """Ask what to record; start it, once for each form that was shown."""
+
+    @page("<path:object_id>/record/", name="record", permission="recordings.start_recording", methods=BOTH)
+    def record(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """One call. Where another recording began since the form was shown, say so and ask again."""
+        now = timezone.now()
+        form = start_form(request, call.account, now, asks_first=call.account.recorded_by_flow)
+        if request.method != "POST":
+            return self._start_page(request, call, form, now)
+        if not form.is_valid():
+            return self._start_page(request, call, form, now, status=422)
+        if Recording.objects.filter(intent=form.cleaned_data["intent"]).exclude(call=call).exists():
+            raise Http404  # it was shown for another call
+        return self._start(request, call, form, now)
+
+    def _start(self, request: HttpRequest, call: Call, form: StartForm, now: datetime) -> HttpResponse:
+        by: Any = request.user
+        intent = form.cleaned_data["intent"]
+        try:
+            recording = control.start(
+                call, form.options(), by=by, now=now, intent=intent, expected=form.shown()
+            )
+        except OthersBegan as others:
+            began = [began_words(row, now=now) for row in others.began]
+            return self._start_page(request, call, form, now, status=409, began=began)
+        level, words = start_words(recording, now=now, is_first=recording.requested_at == now)
+        if recording.requested_at == now:
+            self._note_start(request, recording, words)
+            if form.too_long_to_transcribe():
+                long = _(
+                    "Vobiz transcribes nothing longer than 4 hours: a longer recording gets no transcript."
+                )
+                self.message_user(request, long, messages.WARNING)
+        self.message_user(request, words, level)
+        return HttpResponseRedirect(self.back(request, call, level=level))
+
+    def _start_page(
+        self,
+        request: HttpRequest,
+        call: Call,
+        form: StartForm,
+        now: datetime,
+        *,
+        status: int = 200,
+        began: Iterable[str] = (),
+    ) -> HttpResponse:
+        row = live_row(call, now, running=running_of(call))
+        context = {
+            "row": row,
+            "expected": keys(row.running),
+            "began": began,
+            "is_over": call.state == CallState.ENDED,
+            "back": self.back(request, call),
+            "original": call,
+            **form_context(form, call.account),
+        }
+        title = _("Record %s") % formatting.plain(call)
+        return self.render(request, "admin/recordings/call/record.html", context, title=title, status=status)
+
+    @page("record/", name="record_selected", permission="recordings.start_recording", methods=BOTH)
+    def record_selected(self, request: HttpRequest) -> HttpResponse:
+        """Up to 20 ticked calls with one form; on POST the result for each. Sent again it starts nothing again."""
+        now = timezone.now()
+        chosen = SelectedForm(request.POST if request.method == "POST" else request.GET)
+        calls = self._ticked(request, chosen)
+        account = calls[0].account if calls else Account()
+        asks_first = any(call.account.recorded_by_flow for call in calls)
+        form = start_form(request, account, now, asks_first=asks_first)
+        rows = [live_row(call, now) for call in calls]
+        if request.method == "POST" and 0 < len(calls) <= MOST_SELECTED and form.is_valid():
+            context: dict[str, Any] = {"outcomes": self._start_each(request, rows, form, chosen, now)}
+            title = _("What became of each")
+            context["back"] = self.back(request, calls[0])
+            return self.render(request, "admin/recordings/call/started.html", context, title=title)
+        context = {
+            "rows": rows,
+            "most": MOST_SELECTED,
+            "too_many": len(rows) > MOST_SELECTED,
+            "expected": keys([line for row in rows for line in row.running]),
+            "again": chosen.again(),
+            "back": self.back(request, None),
+            **form_context(form, account),
+        }
+        status = 422 if request.method == "POST" else 200
+        title = _("Record selected calls")
+        return self.render(
+            request, "admin/recordings/call/record_selected.html", context, title=title, status=status
+        )
+
+    def _ticked(self, request: HttpRequest, chosen: SelectedForm) -> list[Call]:
+        """Those of them that this person may see, and one more than may be started at once."""
+        running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
+        fetched = Prefetch("recordings", queryset=running.order_by("requested_at", "pk"), to_attr="running")
+        calls = Call.objects.visible_to(request.user).filter(pk__in=chosen.calls())
+        ordered = calls.select_related("account").prefetch_related(fetched).order_by("started_at", "pk")
+        return list(ordered[: MOST_SELECTED + 1])
+
+    def _start_each(
+        self,
+        request: HttpRequest,
+        rows: list[LiveRow],
+        form: StartForm,
+        chosen: SelectedForm,
+        now: datetime,
+    ) -> list[Outcome]:
+        """A call that is being recorded is started only if it was ticked again, having been shown so."""
+        by: Any = request.user
+        again = chosen.again()
+        live = [row for row in rows if row.call.state != CallState.ENDED]
+        wanted = [
+            StartRequest(
+                row.call,
+                form.options(),
+                uuid5(form.cleaned_data["intent"], str(row.call.pk)),
+                form.shown() if row.call.pk in again else frozenset(),
+            )
+            for row in live
+        ]
+        started = dict(
+            zip([row.call.pk for row in live], control.start_many(wanted, by=by, now=now), strict=True)
+        )
+        return [self._outcome(request, row, started.get(row.call.pk), now) for row in rows]
+
+    def _outcome(
+        self, request: HttpRequest, row: LiveRow, made: Recording | OthersBegan | None, now: datetime
+    ) -> Outcome:
+        recording = None
+        if made is None:
+            level, words = messages.WARNING, _("This call is over, so it cannot be recorded.")
+        elif isinstance(made, OthersBegan):
+            began = " ".join(began_words(other, now=now) for other in made.began)
+            level, words = messages.INFO, _("Skipped: it is being recorded already. %s") % began
+        else:
+            recording = made
+            is_first = made.requested_at == now
+            level, words = start_words(made, now=now, is_first=is_first, is_one_of_several=True)
+            if is_first:
+                self._note_start(request, made, words)
+        role = LEVELS[level]
+        return Outcome(row, role, formatting.SHAPES[role], words, recording)
+
+    def _note_start(self, request: HttpRequest, recording: Recording, words: str) -> None:
+        """Into the histories of the recording and of its call."""
+        self.log_addition(request, recording, words)
+        self.log_change(request, recording.call, _("Asked Vobiz to record it: %s") % words)
+
+
+def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_first: bool) -> StartForm:
+    """The form with the account's usual choices, and for each limit when it would cut."""
+    defaults = StartOptions.of(account)
+
+    def cut_words(limit: int) -> SafeString:
+        at = formatting.clock(now + timedelta(seconds=limit), now=now)
+        words = format_html(
+            _("{span}, cuts at {at}"),
+            span=span(limit),
+            at=format_html('<span data-cuts-in="{}">{}</span>', limit, at),
+        )
+        if limit == defaults.time_limit:
+            words = format_html(_("{} (this account's usual)"), words)
+        return format_html("<span>{}</span>", words)
+
+    return StartForm(
+        request.POST if request.method == "POST" else None,
+        defaults=defaults,
+        may_transcribe=callback_urls_possible(),
+        cut_words=cut_words,
+        asks_first=asks_first,
+    )
+
+
+def form_context(form: StartForm, account: Account) -> dict[str, Any]:
+    """What includes/start_form.html shows besides the form: cost, and the reader's zone for the script."""
+    at = timezone.localtime()
+    rate = None
+    if account.pk:
+        rated = Recording.objects.filter(account=account, storage_rate__isnull=False)
+        rate = rated.order_by("-happened_at", "-pk").values_list("storage_rate", flat=True).first()
+    return {
+        "form": form,
+        "account": account,
+        "rate": formatting.money(rate) if rate is not None else "",
+        "zone": timezone.get_current_timezone_name(),
+        "zone_short": formatting.zone_name(at),
+    }
+
+
+def start_words(
+    recording: Recording, *, now: datetime, is_first: bool, is_one_of_several: bool = False
+) -> tuple[int, str]:
+    """Message level and words.
+
+    `is_first` is False where this form had been sent before: nothing was sent again. `is_one_of_several`: more
+    calls were started with the same form, so a refusal names its call.
+    """
+    if recording.status == RecordingStatus.FAILED:
+        level, words = messages.ERROR, _refused_words(recording)
+        if is_one_of_several:
+            words = f"{formatting.plain(recording.call)}: {words}"
+    elif recording.status == RecordingStatus.COMPLETED:
+        level, words = messages.INFO, _("It was recorded, and is over already.")
+    elif recording.status == RecordingStatus.ACTIVE:
+        level, words = messages.SUCCESS, _("It is being recorded, and %s") % _until(recording, now)
+    elif recording.start_answer == StartAnswer.UNKNOWN:
+        said = formatting.words(recording.error)
+        level, words = messages.WARNING, " ".join([formatting.unanswered_words(recording), said])
+    else:
+        level, words = (
+            messages.WARNING,
+            _("Vobiz has not answered yet. The live calls will say what it answers."),
+        )
+    if is_first:
+        return level, words
+    before = _("This form had been sent before, so nothing was sent again.")
+    return max(level, messages.INFO), f"{before} {words}"
+
+
+def began_words(recording: Recording, *, now: datetime) -> str:
+    """Who started one that runs, when, and until when."""
+    said = {
+        "who": formatting.words(recording.requested_by or _("Somebody at the command line")),
+        "when": formatting.clock(recording.requested_at, now=now)
+        if recording.requested_at
+        else formatting.NONE,
+    }
+    if recording.start_answer == StartAnswer.UNKNOWN:
+        return _("%(who)s started one at %(when)s, and Vobiz's answer was lost: it may be recording.") % said
+    if recording.time_limit_ends_at is None:
+        return _("%(who)s started one at %(when)s; it ends with the call.") % said
+    until = formatting.clock(recording.time_limit_ends_at, now=now)
+    return _("%(who)s started one at %(when)s; it is cut at %(until)s.") % {**said, "until": until}
+
+
+def _refused_words(recording: Recording) -> str:
+    """This start began nothing, and why; and how many others of its call go on, which it says nothing about."""
+    words = [_("No recording was started. %s") % formatting.words(recording.error)]
+    others = Recording.objects.open().filter(call=recording.call_id).exclude(call__state=CallState.ENDED)
+    statuses = list(others.values_list("status", flat=True))
+    if running := statuses.count(RecordingStatus.ACTIVE):
+        words.append(
+            ngettext(
+                "%d other recording of this call runs on.",
+                "%d other recordings of this call run on.",
+                running,
+            )
+            % running
+        )
+    if unsure := len(statuses) - running:
+        words.append(
+            ngettext(
+                "%d other start on this call is not confirmed: it may be recording.",
+                "%d other starts on this call are not confirmed: they may be recording.",
+                unsure,
+            )
+            % unsure
+        )
+    return " ".join(words)
+
+
+def _until(recording: Recording, now: datetime) -> str:
+    if recording.time_limit_ends_at is None:
+        return _("ends with the call.")
+    at = formatting.clock(recording.time_limit_ends_at, now=now)
+    return _("will be cut at %s unless it is stopped or the call ends first.") % at

@@ -1,0 +1,197 @@
+"""What the lists show in their cells: shorter than on a page, and good in a table and in two lines alike.
+
+A list is a hundred rows of at most 120 kB in all, so a cell says nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import dateformat, timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings.admin import formatting
+from recordings.choices import RecordingStatus, TranscriptionStatus
+from recordings.models import Account, Call, Recording, SyncRun, Transcription
+from recordings.overview import soon
+from recordings.search import Part
+
+NOTHING = format_html(
+    '<span class="portal-none">{}</span>', formatting.NONE
+)  # in two lines it is not there at all
+LONG_NAME = 28  # characters of an account's name that fit into a column
+SHARED = {
+    "first": gettext_lazy("another recording of this call is on this page"),
+    "next": gettext_lazy("the same call as the row above"),
+}
+
+
+def day_and_time(at: datetime, now: datetime) -> SafeString:
+    """`Today 14:02`, `17 Nov, 23:53`, in the reader's zone; the second, in UTC, on hover."""
+    zone = timezone.get_current_timezone()
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    clock = dateformat.format(local, "H:i")
+    match (today - local.date()).days:
+        case 0:
+            words = _("Today %s") % clock
+        case 1:
+            words = _("Yesterday %s") % clock
+        case _days if local.year == today.year:
+            words = dateformat.format(local, "j M, H:i")
+        case _days:
+            words = dateformat.format(local, "j M Y, H:i")
+    utc = at.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S}", words,
+    )  # fmt: skip
+
+
+def from_to_of(call: Call, account: Account) -> SafeString:
+    """Who spoke, and beneath it whose call it was."""
+    name, title = _name(account)
+    return format_html('{}<span class="portal-hint" title="{}">{}</span>', from_to(call), title, name)
+
+
+def from_to(call: Call) -> SafeString:
+    """`+91 80713 87423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
+    if not call.from_number and not call.to_number:
+        return formatting.from_to(call)
+    return format_html("{} → {}", *map(_number, (call.from_number, call.to_number)))
+
+
+def _number(value: str | None) -> str | SafeString:
+    if not value:
+        return formatting.NONE
+    words, given = formatting.number_words(value)
+    if given:
+        return format_html('<bdi title="{}">{}</bdi>', given, words)
+    return format_html("<bdi>{}</bdi>", words)
+
+
+def account_name(account: Account) -> SafeString:
+    """What people call it; on hover its Auth ID, with the whole name where the column has no room for it."""
+    name, title = _name(account)
+    return format_html('<span title="{}">{}</span>', title, name)
+
+
+def _name(account: Account) -> tuple[str, str]:
+    name = formatting.plain(account.name or account.auth_id)
+    return name, formatting.plain(account) if len(name) > LONG_NAME else account.auth_id
+
+
+def length(recording: Recording) -> str | SafeString:
+    """By Vobiz's count, with a mark where its time limit ended it."""
+    if recording.duration_ms is None:
+        return NOTHING
+    words = formatting.length(recording.duration_ms / 1_000)
+    if not recording.was_cut_short:
+        return words
+    return format_html("{} {}", words, formatting.flag(_("cut"), title=_("ended at its time limit")))
+
+
+def kept(recording: Recording, now: datetime) -> SafeString:
+    """Whether we have it or how long Vobiz will; of what is not completed, how it stands; what asks for a person."""
+    found = _kept(recording, now)
+    if recording.needs_attention:
+        return format_html("{} {}", found, formatting.flag(formatting.attention(recording)))
+    if recording.is_open and recording.stop_requested_at:
+        return format_html("{} {}", found, formatting.flag(_("stopping"), "quiet"))
+    return found
+
+
+def _kept(recording: Recording, now: datetime) -> SafeString:
+    if recording.status != RecordingStatus.COMPLETED:
+        return format_html("{}", formatting.badge(recording.status, recording.get_status_display()))
+    if recording.archived_at is not None:
+        badge = formatting.badge("archived", _("archived"), role="good")
+        if recording.verified_at is None:
+            return format_html("{}", badge)
+        day = formatting.day(timezone.localtime(recording.verified_at))
+        return format_html('<span title="{}">{}</span>', _("verified %s") % day, badge)
+    if recording.gone_at_provider_at is not None:
+        return format_html("{}", formatting.badge("gone", _("gone at Vobiz"), role="bad"))
+    until = recording.retention_ends_at
+    words = time_left(until, now)
+    if until - now > soon():
+        return format_html("{}", words)
+    return format_html("{}", formatting.badge("leaving", words, role="attention"))
+
+
+def time_left(until: datetime, now: datetime) -> str:
+    """`12 days left`, `5 hours left`: of the days that Vobiz is said to keep audio."""
+    hours = (until - now).total_seconds() / 3_600
+    if hours < 0:
+        return _("may be gone by now")
+    if hours < 1:
+        return _("less than an hour left")
+    if hours < 48:
+        return ngettext("%d hour left", "%d hours left", int(hours)) % hours
+    return ngettext("%d day left", "%d days left", int(hours // 24)) % (hours // 24)
+
+
+def transcript(held: Transcription | None) -> SafeString:
+    """A tick for one that came, with its word where there is no heading; else how it stands."""
+    if held is None:
+        return NOTHING
+    if held.status != TranscriptionStatus.COMPLETED:
+        return format_html("{}", formatting.badge(held.status, held.get_status_display()))
+    return format_html('<span class="portal-badge portal-good">✓ <small>{}</small></span>', _("transcript"))
+
+
+def found(run: SyncRun) -> SafeString:
+    """`196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
+    counts = (
+        (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
+        (run.gone, _("%d gone at Vobiz")),
+    )  # fmt: skip
+    seen = _("%d seen") % run.seen
+    parts = " · ".join(words % n for n, words in counts if n)
+    words = f"{seen}: {parts}" if parts else seen
+    if not run.failed:
+        return format_html("{}", words)
+    return format_html("{} {}", words, formatting.flag(_("%d failed") % run.failed, "bad"))
+
+
+def named(name: object, value: object) -> SafeString:
+    """A value that says what it is by its column's heading; in two lines, where there is none, by its name."""
+    return format_html("<small>{} </small>{}", name, value)
+
+
+def snippet(parts: Iterable[Part]) -> SafeString:
+    """The words of a transcript that a search found, the matching ones marked; nothing where there are none."""
+    pieces = (format_html("<mark>{}</mark>", part.text) if part.matches else part.text for part in parts)
+    marked = format_html_join("", "{}", ((piece,) for piece in pieces))
+    return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
+
+
+def mark_shared_calls(rows: Iterable[Any]) -> None:
+    """Give each recording `shared`: whether its call has another on this page, and whether it is the row above."""
+    of_call: Counter[int] = Counter()
+    before: Any = None
+    for row in rows:
+        of_call[row.call_id] += 1
+    for row in rows:
+        is_next = before is not None and before.call_id == row.call_id
+        row.shared = None if of_call[row.call_id] == 1 else "next" if is_next else "first"
+        before = row
+
+
+def bar(shared: str | None) -> str | SafeString:
+    """The bar to the left of recordings of one call, and its words."""
+    if shared is None:
+        return ""
+    words = SHARED[shared]
+    begins = " portal-first" if shared == "first" else ""
+    return format_html(
+        '<span class="portal-one-call{}" title="{}"><span class="visually-hidden"> ({})</span></span>',
+        begins,
+        words,
+        words,
+    )

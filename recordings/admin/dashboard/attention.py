@@ -1,0 +1,294 @@
+"""What needs a person: one line for one cause, worst and soonest to be lost first, each with its one verb."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings.admin import formatting
+from recordings.admin.dashboard.data import DashboardData
+from recordings.choices import SEEN_CLOSES, Attention, CallState, EventOutcome, Trust
+from recordings.overview import Counted, Trouble
+
+STALE_SYNC = timedelta(hours=24)
+LEAVES_TODAY = timedelta(hours=24)
+# The lower, the sooner something is lost or goes on unseen.
+(
+    SILENCE, MAY_RUN, LEAVES_NOW, NO_WORKER, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER,
+) = range(12)  # fmt: skip
+Words = str | Promise
+
+OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
+SEEN = gettext_lazy("Seen")
+REASONS: dict[str, tuple[int, str, Words]] = {
+    Attention.MAY_BE_RECORDING: (MAY_RUN, "bad", gettext_lazy("may be recording: Vobiz's answer was lost")),
+    Attention.STOP_UNCONFIRMED: (MAY_RUN, "bad", gettext_lazy("may still run: the stop was not confirmed")),
+    Attention.ID_CONFLICT: (OTHER, "attention", gettext_lazy("with two ids, where there can be one")),
+    Attention.TRANSCRIPT_REVISED: (
+        OTHER,
+        "attention",
+        gettext_lazy("with a second transcript that differs from the first"),
+    ),
+    Attention.NOT_ARCHIVED: (LEAVES, "attention", gettext_lazy("could not be archived in ten tries")),
+    Attention.AUDIO_MISSING: (LEAVES_NOW, "bad", gettext_lazy("whose file is missing from the archive")),
+    Attention.AUDIO_ALTERED: (LEAVES_NOW, "bad", gettext_lazy("whose file in the archive was altered")),
+    Attention.CUT_BY_VOBIZ: (OTHER, "attention", gettext_lazy("of which Vobiz gave only a part")),
+    Attention.LENGTH_DIFFERS: (
+        OTHER,
+        "attention",
+        gettext_lazy("whose copy is not as long as Vobiz says"),
+    ),
+}
+OUTCOMES: dict[str, tuple[int, str, Words]] = {
+    EventOutcome.FAILED: (FAILED, "bad", gettext_lazy("could not be applied")),
+    EventOutcome.CONFLICT: (FAILED, "bad", gettext_lazy("contradicting what is known")),
+    EventOutcome.UNPARSED: (OTHER, "attention", gettext_lazy("in a form that could not be read")),
+    EventOutcome.UNMATCHED: (
+        OTHER,
+        "attention",
+        gettext_lazy("about a recording that is not known here yet"),
+    ),
+}
+REFUSALS: dict[str, Words] = {
+    Trust.REFUSED: gettext_lazy("refused: no signature verified"),
+    Trust.UNSIGNED: gettext_lazy("refused: unsigned, and the account requires a signature"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What to do: a link, or where `posts` a button."""
+
+    label: Words
+    url: str
+    posts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One cause. `count` with its noun links to `url`, the list of just those rows; `words` says what is the matter."""
+
+    rank: int
+    at: datetime
+    role: str
+    account: str
+    count: str
+    url: str
+    words: Words
+    said: str = ""
+    verb: Verb | None = None
+
+    @property
+    def about(self) -> str:
+        """Which line it is, for those who hear its button."""
+        return " ".join(filter(None, (self.account, self.count, str(self.words))))
+
+
+def listed(model: str, **query: str | int) -> str:
+    """The address of a list, filtered."""
+    url = reverse(f"admin:recordings_{model}_changelist")
+    return f"{url}?{urlencode(query)}" if query else url
+
+
+def lines(look: DashboardData) -> list[Line]:
+    """Every line, in order."""
+    parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
+    found = [line for part in parts for line in part(look)]
+    return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
+
+
+def _silence(look: DashboardData) -> Iterator[Line]:
+    starts = look.starts
+    if starts is None or not look.is_silent:
+        return
+    n = len(starts.silent)
+    count = ngettext("%d recording", "%d recordings", n) % n
+    words = _("ended without a callback: Vobiz does not reach this portal at %s") % look.portal_url
+    yield Line(
+        SILENCE, look.now, "bad", "", count, listed("recording", callback="missing"), words,
+        verb=Verb(_("What to do"), "#no-callbacks"),
+    )  # fmt: skip
+
+
+def _worker(look: DashboardData) -> Iterator[Line]:
+    """Nobody does the background work, though there is some: its card says since when, and what to start."""
+    found = look.background
+    if found is None or found.workers or not any(account.is_active for account in look.accounts):
+        return
+    yield Line(
+        NO_WORKER, found.heard_at or datetime.min.replace(tzinfo=UTC), "bad", "", "", "",
+        _("No worker is running: nothing is synced, settled or archived by itself"),
+        verb=Verb(_("What to do"), "#worker"),
+    )  # fmt: skip
+
+
+def _gaps(look: DashboardData) -> Iterator[Line]:
+    """Callbacks that never came: once, until somebody has seen it."""
+    for account, gap in look.gaps.items():
+        n = Counted(gap.ended, gap.more)
+        words = [ngettext("ended without a callback", "ended without a callback", gap.ended)]
+        words.append(_("found by asking Vobiz: %d") % gap.found)
+        if gap.transcripts:
+            lost = ngettext(
+                "%d transcript cannot be fetched", "%d transcripts cannot be fetched", gap.transcripts
+            )
+            words.append(lost % gap.transcripts)
+        url = listed("recording", gap="unseen", account=account)
+        seen = Verb(SEEN, reverse("admin:recordings_account_gap_seen", args=[account]), posts=True)
+        yield Line(
+            OTHER, gap.first_at, "attention", look.account_name(account),
+            f"{n} {ngettext('recording', 'recordings', gap.ended)}", url, "; ".join(words),
+            verb=seen if look.may("mark_seen") else Verb(OPEN, url),
+        )  # fmt: skip
+
+
+def _recordings(look: DashboardData) -> Iterator[Line]:
+    for (account, reason), trouble in look.for_a_person.items():
+        rank, role, words = REASONS.get(reason, (OTHER, "attention", Attention(reason).label))
+        url = listed("recording", attention=reason, account=account)
+        alone = trouble.count.n == 1 and not trouble.count.more
+        if reason == Attention.MAY_BE_RECORDING and not alone:
+            words = _("may be recording, or have been recorded: Vobiz's answer was lost")
+        elif reason == Attention.MAY_BE_RECORDING and trouble.words == CallState.ENDED:
+            words = _("may have been recorded: Vobiz's answer was lost, and the call is over")
+        to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
+        count = _counted(trouble, ngettext("recording", "recordings", trouble.count.n))
+        verb = Verb(OPEN, to)
+        if alone and reason in SEEN_CLOSES and look.may("mark_seen"):
+            verb = Verb(
+                SEEN, reverse("admin:recordings_recording_seen", args=[trouble.newest_pk]), posts=True
+            )
+        name = look.account_name(account)
+        yield Line(rank, trouble.since, role, name, count, url, words, verb=verb)
+
+
+def _at_risk(look: DashboardData) -> Iterator[Line]:
+    if not look.at_risk or look.leaves_first_at is None:
+        return
+    is_near = look.leaves_first_at - look.now <= LEAVES_TODAY
+    noun = ngettext("recording", "recordings", look.at_risk.n)
+    words = _("not archived, deleted by Vobiz soon, the first %s") % (
+        formatting.days_left(look.leaves_first_at, look.now)
+    )
+    yield Line(
+        LEAVES_NOW if is_near else LEAVES, look.leaves_first_at, "attention", "", f"{look.at_risk} {noun}",
+        listed("recording", kept="at_risk"), words, verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk")),
+    )  # fmt: skip
+
+
+def _lost(look: DashboardData) -> Iterator[Line]:
+    if not look.lost:
+        return
+    noun = ngettext("recording", "recordings", look.lost.n)
+    words = _("lost: gone at Vobiz, or past its date, and no copy is here")
+    yield Line(
+        LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"), words,
+        verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),
+    )  # fmt: skip
+
+
+def _syncs(look: DashboardData) -> Iterator[Line]:
+    """One line an account: it has no token, its syncs break, or it was not synced for long."""
+    for account in look.accounts if look.sees_syncs else []:
+        if not account.is_active:
+            continue
+        name, url = look.account_name(account.pk), listed("syncrun", account=account.pk)
+        subject = name or _("This account")  # where no count stands before the words
+        trouble = look.broken_syncs.get(account.pk)
+        verb = _sync_verb(look, account)
+        if account.encrypted_token is None:
+            page = reverse("admin:recordings_account_change", args=[account.pk])
+            to = Verb(OPEN, page) if look.may("view_account") else None
+            words = _("has no token, so Vobiz is not asked for anything: enter it on its page")
+            yield Line(NO_TOKEN, look.now, "bad", subject, "", "", words, verb=to)
+        elif trouble is not None:
+            count = _counted(trouble, ngettext("sync", "syncs", trouble.count.n))
+            url = listed("syncrun", account=account.pk, broken="yes")
+            words = _("did not complete since %s") % formatting.clock(trouble.since, look.zone, now=look.now)
+            yield Line(
+                BROKEN_SYNC,
+                trouble.since,
+                "bad",
+                name,
+                count,
+                url,
+                words,
+                formatting.plain(trouble.words),
+                verb,
+            )
+        elif account.whole_at is None or look.now - account.whole_at > STALE_SYNC:
+            at = account.whole_at
+            words = (
+                _("was last synced completely %s") % formatting.ago(at, look.now)
+                if at
+                else _("was never synced completely")
+            )
+            at = at or datetime.min.replace(tzinfo=UTC)
+            yield Line(OLD_SYNC, at, "attention", subject, "", "", words, verb=verb or Verb(OPEN, url))
+
+
+def _sync_verb(look: DashboardData, account: Any) -> Verb | None:
+    """Sync now for those who may; one that runs already is looked at instead."""
+    if account.is_syncing or not look.may("sync_now"):
+        return Verb(OPEN, listed("syncrun", account=account.pk))
+    return Verb(SYNC_NOW, reverse("admin:recordings_account_sync", args=[account.pk]), posts=True)
+
+
+def _callbacks(look: DashboardData) -> Iterator[Line]:
+    for (account, outcome, trust), trouble in look.callback_troubles.items():
+        url = listed(
+            "callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account
+        )
+        count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
+        if outcome == EventOutcome.REFUSED:
+            rank, role, words = REFUSED, "bad", REFUSALS.get(trust, REFUSALS[Trust.REFUSED])
+        else:
+            rank, role, words = OUTCOMES[outcome]
+        verb = _callback_verb(look, account, outcome, trouble, url)
+        name = look.account_name(account)
+        yield Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), verb)
+
+
+def _callback_verb(look: DashboardData, account: int, outcome: str, trouble: Trouble, url: str) -> Verb:
+    alone = trouble.count.n == 1 and not trouble.count.more
+    if alone and outcome == EventOutcome.CONFLICT:  # somebody has to read it: doing it again changes nothing
+        return Verb(OPEN, reverse("admin:recordings_callbackevent_change", args=[trouble.newest_pk]))
+    if look.may("process_callbackevent") and alone:
+        to = reverse("admin:recordings_callbackevent_process", args=[trouble.newest_pk])
+        return Verb(PROCESS_AGAIN, to, posts=True)
+    if look.may("process_callbackevent") and outcome == EventOutcome.REFUSED:
+        to = reverse("admin:recordings_account_process_refused", args=[account])
+        return Verb(PROCESS_AGAIN, to, posts=True)
+    return Verb(OPEN, url)
+
+
+def _unsigned(look: DashboardData) -> Iterator[Line]:
+    """Where they were refused for it, the line above says so already."""
+    for account, trouble in look.unsigned.items():
+        if (account, EventOutcome.REFUSED, Trust.UNSIGNED) in look.callback_troubles:
+            continue
+        url = listed("callbackevent", unsigned="unexpected", account=account)
+        count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
+        words = _("unsigned in 7 days, though signed ones came before: anyone could have sent them")
+        yield Line(
+            OTHER,
+            trouble.since,
+            "attention",
+            look.account_name(account),
+            count,
+            url,
+            words,
+            verb=Verb(OPEN, url),
+        )
+
+
+def _counted(trouble: Trouble, noun: str) -> str:
+    return f"{trouble.count} {noun}"

@@ -1,0 +1,298 @@
+"""Taking things out: any list as CSV, as it is filtered; and selected recordings as a ZIP with their audio.
+
+Every export is written into the access log before its first byte leaves: one line an account for the whole of it; and
+one for each recording whose audio or words are in it, before those leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings import exports, playback
+from recordings.admin import formatting
+from recordings.admin.audit import note_access
+from recordings.admin.base import WRITE, PortalAdmin, in_order, may, page
+from recordings.admin.scope import accounts_seen
+from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
+from recordings.exports import CannotOpen, Opened, Place, Plan, TooMany
+from recordings.models import Account, Recording, Transcription
+from recordings.playback import Busy, NoAudio, Wanted
+from recordings.vobiz.errors import VobizError
+
+MOST_FILES = 1_000  # recordings in one ZIP
+MOST_LINES = 1_000_000  # of one CSV
+MOST_NAMED = 20  # of those a ZIP lacks, by name before it starts
+LONGEST_QUERY = 400  # characters of a list's filters in the access log
+CHUNK = 500  # rows read at once
+WORDY_CHUNK = 20  # rows read at once where each may bring the words of hours
+PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class CsvExportMixin(PortalAdmin):
+    """A list that can be taken out as CSV by those who may export and see it."""
+
+    has_csv = True
+    csv_related: tuple[str, ...] = ()  # what the table's columns follow
+
+    @page(
+        "export-csv/",
+        name="export_csv",
+        permission="recordings.export_recording",
+        methods=WRITE,
+        access=AccessAction.EXPORT,
+    )
+    def export_csv(self, request: HttpRequest) -> HttpResponseBase:
+        """Every row that the list shows under the filters in the address, in its order."""
+        if not self.has_view_permission(request):
+            self.note_refusal(request, AccessAction.EXPORT)
+            raise PermissionDenied
+        try:
+            changes, place = self.get_changelist_instance(request), Place()
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(self.to_page("changelist"))
+        except TooMany:
+            return self._too_many(request)
+        table, zone = exports.TABLES[str(self.opts.model_name)], formatting.zone_of()
+        lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
+        self._note(request, table)
+        header = [*table.header(zone), *self.csv_more(request)]
+        body = place.of(exports.csv_file(header, lines))
+        response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
+        return _download(response, f"{table.name}-{_today(zone)}.csv")
+
+    def _too_many(self, request: HttpRequest) -> HttpResponseRedirect:
+        """Back to the list, which says why."""
+        self.message_user(
+            request, _("Other exports are being made. Try again in a minute."), messages.WARNING
+        )
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(self.to_page("changelist") + (f"?{query}" if query else ""))
+
+    def csv_more(self, request: HttpRequest) -> list[str]:
+        """Columns beside the table's."""
+        return []
+
+    def csv_rows(
+        self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
+    ) -> Iterator[list[str]]:
+        """The lines, read while they are sent."""
+        loaded = self.csv_loaded(request, table)
+        for batch in in_order(rows, loaded=loaded, at_once=CHUNK, most=MOST_LINES + 1):
+            for row in batch:
+                yield table.row(row, zone)
+
+    def csv_loaded(self, request: HttpRequest, table: exports.Table) -> QuerySet[Any]:
+        """Rows with what the columns follow; of what the list leaves out, only what is a column."""
+        named = {*(column.of or column.name for column in table.columns), *self.csv_more(request)}
+        rows: QuerySet[Any] = self.model._default_manager.defer(
+            *(name for name in self.list_deferred if name not in named)
+        )
+        return rows.select_related(*self.csv_related) if self.csv_related else rows
+
+    def _note(self, request: HttpRequest, table: exports.Table) -> None:
+        """One line for each account whose rows may be in it."""
+        query = request.GET.urlencode()[:LONGEST_QUERY]
+        words = _("%(what)s as CSV, filtered by %(query)s") % {"what": table.name, "query": query or "–"}
+        chosen = request.GET.get("account", "")
+        for account in accounts_seen(request):
+            if not chosen or chosen == str(account.pk):
+                note_access(request, AccessAction.EXPORT, None, account=account, detail=words)
+
+
+class TranscriptionCsvMixin(CsvExportMixin):
+    """Transcriptions with their words, for those who may read them; each is then a line in the access log."""
+
+    csv_related = ("recording__account", "recording__call")
+
+    def csv_more(self, request: HttpRequest) -> list[str]:
+        """The words."""
+        return ["text"]
+
+    def csv_rows(
+        self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
+    ) -> Iterator[list[str]]:
+        """With the words, or why they are not there."""
+        loaded = self.csv_loaded(request, table)
+        if not may(request, "read_transcription"):
+            withheld = _("withheld: you do not have the permission to read transcripts")
+            for batch in in_order(rows, loaded=loaded.defer("text"), at_once=CHUNK, most=MOST_LINES + 1):
+                for row in batch:
+                    yield table.row(row, zone) + table.cells(withheld)
+            return
+        for batch in in_order(rows, loaded=loaded, at_once=WORDY_CHUNK, most=MOST_LINES + 1):
+            _note_words(request, batch)
+            for row in batch:
+                yield table.row(row, zone) + table.cells(row.text)
+
+
+class ZipExportMixin(CsvExportMixin):
+    """Selected recordings as a ZIP: a page says what it will hold, and a button begins it."""
+
+    csv_related = ("account", "call", "requested_by", "transcription")
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """What the action asks for."""
+        return may(request, "export_recording")
+
+    @admin.action(description=gettext_lazy("Export with audio (ZIP)…"), permissions=["export"])
+    def export_zip(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Say how many files, how large, and what is missing, before it starts."""
+        found = list(queryset.order_by("-happened_at", "-pk").values_list("pk", flat=True)[: MOST_FILES + 1])
+        if len(found) > MOST_FILES:
+            words = _("At most %d recordings at once. Narrow the list, by date for instance.") % MOST_FILES
+            self.message_user(request, words, messages.ERROR)
+            return None
+        held = self._plan(request, found)
+        context = {
+            "plan": held,
+            "size": formatting.file_size(held.bytes),
+            "pks": ",".join(map(str, found)),
+            "lacking": [(formatting.plain(item.recording), item.lacks) for item in held.missing[:MOST_NAMED]],
+            "more_lacking": max(0, len(held.missing) - MOST_NAMED),
+            "may_hear": may(request, "hear_recording"),
+            "may_read": may(request, "read_transcription"),
+            "zone": str(formatting.zone_of()),
+        }
+        words = ngettext("Export %d recording", "Export %d recordings", len(found)) % len(found)
+        return self.render(request, "admin/recordings/recording/export.html", context, title=words)
+
+    @page(
+        "export-zip/",
+        name="export_zip_file",
+        permission="recordings.export_recording",
+        also=("recordings.view_recording",),
+        methods=WRITE,
+        access=AccessAction.EXPORT,
+    )
+    def export_zip_file(self, request: HttpRequest) -> HttpResponseBase:
+        """The ZIP, made while it is sent."""
+        keys = [
+            key for key in request.POST.get("recordings", "").split(",") if key.isascii() and key.isdigit()
+        ]
+        held = self._plan(request, [int(key) for key in keys[:MOST_FILES] if len(key) < 19])
+        if not held.items:
+            self.message_user(request, _("Nothing was chosen."), messages.WARNING)
+            return HttpResponseRedirect(self.to_page("changelist"))
+        try:
+            place = Place()
+        except TooMany:
+            return self._too_many(request)
+        zone = formatting.zone_of()
+        _note_whole(request, held)
+        words = _Words(request) if may(request, "read_transcription") else None
+        zipped = exports.ZipFile(held, _open, partial(_note_file, request), zone, words)
+        body, length = zipped.stream()
+        response = StreamingHttpResponse(place.of(body), content_type="application/zip")
+        if length is not None:
+            response["Content-Length"] = str(length)
+        return _download(response, f"recordings-{_today(zone)}.zip")
+
+    def _plan(self, request: HttpRequest, keys: list[int]) -> Plan:
+        rows = (
+            Recording.objects.visible_to(request.user).filter(pk__in=keys).select_related("account", "call")
+        )
+        loaded = rows.defer("provider_data", "call__provider_data").order_by("-happened_at", "-pk")
+        return exports.plan(loaded, zone=formatting.zone_of(), may_hear=may(request, "hear_recording"))
+
+
+def _lines(rows: Iterable[list[str]]) -> Iterator[list[str]]:
+    for number, row in enumerate(rows):
+        if number == MOST_LINES:
+            yield [_("There are more: narrow the list, by date for instance.")]
+            return
+        yield row
+
+
+def _note_words(request: HttpRequest, batch: list[Transcription]) -> None:
+    """The words of these are about to leave, as CSV."""
+    with transaction.atomic():
+        for held in batch:
+            if held.status == TranscriptionStatus.COMPLETED:
+                note_access(request, AccessAction.EXPORT, held.recording, detail=_("its transcript, as CSV"))
+
+
+def _note_whole(request: HttpRequest, held: Plan) -> None:
+    counts: dict[Account, int] = {}
+    for item in held.items:
+        counts[item.recording.account] = counts.get(item.recording.account, 0) + 1
+    for account, count in counts.items():
+        words = ngettext("a ZIP of %d recording", "a ZIP of %d recordings", count) % count
+        note_access(request, AccessAction.EXPORT, None, account=account, detail=words)
+
+
+def _note_file(request: HttpRequest, recording: Recording, reason: str) -> None:
+    """One recording of a ZIP: its audio leaves, or `reason` says why not."""
+    result = AccessResult.FAILED if reason else AccessResult.OK
+    note_access(
+        request, AccessAction.EXPORT, recording, result=result, detail=reason or _("its audio, in a ZIP")
+    )
+
+
+class _Words:
+    """The transcripts of a ZIP, for somebody who may read them."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def read(self, recordings: Sequence[Recording]) -> dict[int, str]:
+        """By the recordings' primary keys."""
+        keys = [one.pk for one in recordings]
+        rows = Transcription.objects.filter(recording__in=keys, status=TranscriptionStatus.COMPLETED)
+        return {pk: text or "" for pk, text in rows.values_list("recording_id", "text")}
+
+    def note(self, recordings: Sequence[Recording]) -> None:
+        """Those whose audio is in it have their line already."""
+        with transaction.atomic():
+            for one in recordings:
+                note_access(self._request, AccessAction.EXPORT, one, detail=_("its transcript, in a ZIP"))
+
+
+class _Fetched:
+    """What is still at Vobiz, through the proxy that keeps nothing."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._body
+        except (VobizError, OSError) as trouble:
+            raise CannotOpen(str(trouble)) from trouble
+
+    def close(self) -> None:
+        """Ask for no more of it."""
+        self._body.close()
+
+
+def _open(recording: Recording) -> Opened:
+    try:
+        return _Fetched(playback.open_audio(recording, Wanted()).body)
+    except NoAudio as none:
+        raise CannotOpen(str(none)) from none
+    except Busy as busy:
+        raise CannotOpen(_("too many people were listening at that moment")) from busy
+
+
+def _download(response: StreamingHttpResponse, name: str) -> StreamingHttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    for header, value in PRIVATE.items():
+        response[header] = value
+    return response
+
+
+def _today(zone: tzinfo) -> str:
+    return timezone.now().astimezone(zone).strftime("%Y-%m-%d")

@@ -1,0 +1,318 @@
+"""How values look on a page: escaped, grouped, in a named zone, with a word beside every colour.
+
+Everything here goes through `format_html`, so that text from outside stays text. Control and direction marks that
+could turn a line around are shown as what they are.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
+
+from django.db import models
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import dateformat, formats, timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings.choices import (
+    ATTENTION_WORDS,
+    Attention,
+    CallState,
+    Direction,
+    EventKind,
+    EventOutcome,
+    RecordingStatus,
+    SyncState,
+    TranscriptionStatus,
+    Trust,
+)
+from recordings.models import Call, CallbackEvent, Recording
+from recordings.numbers import format_number
+
+NONE = "–"
+UNSEEN = gettext_lazy("not yours to see")  # a row of an account that the reader does not belong to
+# Left and right marks, embeddings, overrides, isolates, and controls other than tab and line ends.
+MARKS = re.compile(
+    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+NOT_DIGITS = re.compile(r"[^0-9]+")
+LONG_NUMBER = 28  # characters
+DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
+SHAPES = {"running": "●", "good": "✓", "attention": "!", "bad": "×", "quiet": "·"}
+CALLBACKS = {
+    EventKind.RECORDING: gettext_lazy("Callback about a recording"),
+    EventKind.TRANSCRIPTION: gettext_lazy("Callback about a transcript"),
+    EventKind.OTHER: gettext_lazy("Callback about something else"),
+}
+ROLES: dict[str, str] = {
+    CallState.LIVE: "running",
+    CallState.ENDED: "quiet",
+    CallState.UNKNOWN: "quiet",
+    RecordingStatus.REQUESTED: "attention",
+    RecordingStatus.ACTIVE: "running",
+    RecordingStatus.COMPLETED: "good",
+    RecordingStatus.FAILED: "bad",
+    TranscriptionStatus.EXPECTED: "quiet",
+    TranscriptionStatus.MISSING: "attention",
+    Trust.SIGNED: "good",
+    Trust.UNSIGNED: "attention",
+    Trust.REFUSED: "bad",
+    EventOutcome.RECEIVED: "attention",
+    EventOutcome.APPLIED: "good",
+    EventOutcome.UNMATCHED: "attention",
+    EventOutcome.CONFLICT: "bad",
+    EventOutcome.UNPARSED: "attention",
+    SyncState.RUNNING: "running",
+    SyncState.COMPLETE: "good",
+    SyncState.PARTIAL: "attention",
+    SyncState.INTERRUPTED: "attention",
+}
+
+
+def plain(text: object) -> str:
+    """Text from outside with its invisible marks made visible; not yet escaped."""
+    return MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", _name(text))
+
+
+def _name(value: object) -> str:
+    """As it calls itself; a recording without an id by when it was asked for, in the reader's zone."""
+    if isinstance(value, Recording) and not value.recording_id and value.requested_at is not None:
+        local = value.requested_at.astimezone(zone_of())
+        return _("recording asked for at %s") % f"{dateformat.format(local, 'j M Y, H:i')} {zone_name(local)}"
+    return str(value)
+
+
+def words(text: object) -> str:
+    """`plain`, or a dash where nothing is known."""
+    return NONE if text in (None, "") else plain(text)
+
+
+def zone_of(zone: tzinfo | None = None) -> tzinfo:
+    """The zone in which times are shown: the reader's, which a middleware makes the current one."""
+    return zone if zone is not None else timezone.get_current_timezone()
+
+
+def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
+    """`6 Nov 2025, 19:19:10` in the reader's zone, which each page names once; with the instant in UTC on hover.
+
+    In the hour that a zone has twice a year, `01:30:00 EDT` says which of the two it is.
+    """
+    if at is None:
+        return NONE
+    local, utc = at.astimezone(zone_of(zone)), at.astimezone(UTC)
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    words = dateformat.format(local, "j M Y, H:i:s")
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(timespec="milliseconds"),
+        dateformat.format(utc, "Y-m-d H:i:s"),
+        f"{words} {zone_name(local)}" if twice else words,
+    )
+
+
+def day(on: date) -> str:
+    """`6 Nov 2025`."""
+    return dateformat.format(on, "j M Y")
+
+
+def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
+    """`18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
+    zone = zone_of(zone)
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = (local.date() - today).days
+    time = f"{dateformat.format(local, 'H:i')} {zone_name(local)}"
+    if days == 0:
+        return time
+    if days == 1:
+        return _("%s tomorrow") % time
+    return _("%(time)s on %(day)s") % {"time": time, "day": day(local)}
+
+
+def zone_name(local: datetime) -> str:
+    """`IST`, or the offset where the zone has no short name."""
+    name = local.strftime("%Z")
+    return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
+    seconds = max(0, int((now - at).total_seconds()))
+    if seconds < 60:
+        return _("%d s ago") % seconds
+    if seconds < 3_600:
+        return _("%d min ago") % (seconds // 60)
+    if seconds < 48 * 3_600:
+        return _("%d h ago") % (seconds // 3_600)
+    return _("%d days ago") % (seconds // 86_400)
+
+
+def length(seconds: float | None) -> str:
+    """`0:10`, `59:59`, `1:02:03`; less than a second says so."""
+    if seconds is None:
+        return NONE
+    if 0 < seconds < 1:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def number(value: str | None) -> str | SafeString:
+    """A number the way its country writes it, selected whole by one click.
+
+    As Vobiz gave it on hover, where that is more than other gaps, or where a column may have no room for it.
+    """
+    if not value:
+        return NONE
+    words, given = number_words(value)
+    if given:
+        return format_html('<bdi class="portal-number" title="{}">{}</bdi>', given, words)
+    return format_html('<bdi class="portal-number">{}</bdi>', words)
+
+
+def number_words(value: str) -> tuple[str, str]:
+    """A number as it is written, and what to say of it on hover, if anything."""
+    words = plain(format_number(value))
+    if len(words) <= LONG_NUMBER and NOT_DIGITS.sub("", words) == NOT_DIGITS.sub("", value):
+        return words, ""
+    return words, _("Vobiz says: %s") % plain(value)
+
+
+def from_to(call: Call) -> SafeString:
+    """`+91 80713 87423 → +91 96247 05678`."""
+    if not call.from_number and not call.to_number:
+        return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
+    return format_html("{} → {}", number(call.from_number), number(call.to_number))
+
+
+def direction(call: Call) -> str:
+    """An arrow and a word."""
+    if call.direction is None:
+        return NONE
+    return f"{DIRECTIONS[Direction(call.direction)]}\u00a0{call.get_direction_display()}"
+
+
+def identifier(value: str | None) -> str | SafeString:
+    """An id, in figures of one width and selected whole by one click."""
+    return format_html('<code class="portal-id">{}</code>', plain(value)) if value else NONE
+
+
+def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
+    """A state: its colour, its shape and its word. Unknown values are bad news."""
+    if value is None:
+        return NONE
+    role = role or ROLES.get(value, "bad")
+    shape = SHAPES[role]
+    return format_html('<span class="portal-badge portal-{}">{} {}</span>', role, shape, plain(label))
+
+
+def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
+    """A mark beside a value; `title`: more of it on hover."""
+    if title:
+        mark = '<span class="portal-flag portal-{}" title="{}">{} {}</span>'
+        return format_html(mark, role, title, SHAPES[role], label)
+    return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], label)
+
+
+def status(recording: Recording) -> SafeString:
+    """A recording's status with what asks for a person."""
+    word = recording.get_status_display()
+    shown = badge(recording.status, word)
+    if recording.needs_attention:
+        shown = format_html("{} {}", shown, flag(attention(recording)))
+    elif recording.is_open and recording.stop_requested_at:
+        shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
+    if recording.was_cut_short:
+        shown = format_html("{} {}", shown, flag(_("cut at its limit")))
+    return format_html("{}", shown)
+
+
+def may_have_been(recording: Recording) -> bool:
+    """Its start was not answered and its call is over: nothing of it runs, and nothing is there to be stopped."""
+    return recording.status == RecordingStatus.REQUESTED and recording.call.state == CallState.ENDED
+
+
+def attention(recording: Recording) -> str:
+    """What asks for a person, in a few words."""
+    if recording.needs_attention == Attention.MAY_BE_RECORDING and may_have_been(recording):
+        return _("may have been recorded")
+    return recording.get_needs_attention_display()
+
+
+def attention_words(recording: Recording) -> str:
+    """What asks for a person, and what to do."""
+    if not recording.needs_attention:
+        return ""
+    if recording.needs_attention == Attention.MAY_BE_RECORDING:
+        return unanswered_words(recording)
+    return str(ATTENTION_WORDS[Attention(recording.needs_attention)])
+
+
+def unanswered_words(recording: Recording) -> str:
+    """What a start without an answer may have led to, as long as its call goes on and after that."""
+    if may_have_been(recording):
+        return _(
+            "Vobiz's answer to the start was lost, and the call is over: it may have been recorded. If it was, a sync "
+            "or a callback brings it; if a complete sync after the call's end does not, nothing was recorded."
+        )
+    return str(ATTENTION_WORDS[Attention.MAY_BE_RECORDING])
+
+
+def callback(event: CallbackEvent) -> str:
+    """What a callback is about."""
+    return str(CALLBACKS[EventKind(event.kind)])
+
+
+def layout(recording: Recording) -> str:
+    """`mp3 stereo`, as asked for or as Vobiz says."""
+    return " ".join(plain(part) for part in (recording.file_format, recording.channels) if part) or NONE
+
+
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """`USD 0.005`, all figures that were given and none that were not."""
+    if amount is None:
+        return NONE
+    figures = f"{amount:f}"
+    figures = figures.rstrip("0").rstrip(".") if "." in figures else figures
+    figures = figures.replace(".", formats.get_format("DECIMAL_SEPARATOR"))
+    return f"{currency} {figures}".strip()
+
+
+def count(n: int) -> str:
+    """`1,284`, grouped as the reader's language has it."""
+    return str(formats.number_format(n, use_l10n=True, force_grouping=True))
+
+
+def file_size(count: int, *, at_least: bool = False) -> str:
+    """`1.2 GB`, in the reader's language."""
+    words = filesizeformat(count)
+    return _("more than %s") % words if at_least else words
+
+
+def days_left(until: datetime, now: datetime) -> str:
+    """`in 12 days`, `in 5 hours`, `in less than an hour`, or that it is past."""
+    seconds = (until - now).total_seconds()
+    if seconds < 0:
+        return _("by now")
+    if seconds < 3_600:
+        return _("in less than an hour")
+    if seconds < 48 * 3_600:
+        return ngettext("in %d hour", "in %d hours", int(seconds // 3_600)) % (seconds // 3_600)
+    return ngettext("in %d day", "in %d days", int(seconds // 86_400)) % (seconds // 86_400)
+
+
+def linked(request: HttpRequest, obj: models.Model | None, label: object = None) -> str | SafeString:
+    """A link to the object's page for those who may open it, else its words."""
+    if obj is None:
+        return NONE
+    name = f"{obj._meta.app_label}_{obj._meta.model_name}"
+    text = label if isinstance(label, SafeString) else plain(label if label is not None else obj)
+    if not request.user.has_perm(f"{obj._meta.app_label}.view_{obj._meta.model_name}"):
+        return text
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{name}_change", args=[obj.pk]), text)

@@ -1,0 +1,202 @@
+"""The admin of recordings: list, page, and the buttons for one recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings import control
+from recordings.admin import columns, formatting
+from recordings.admin.base import WRITE, may, page
+from recordings.admin.calls.live import at_row, focus_on
+from recordings.admin.calls.stop import asked_before, stop_words
+from recordings.admin.exports import ZipExportMixin
+from recordings.admin.facts import Section, as_said, vobiz_facts
+from recordings.admin.filters import (
+    AccountFilter,
+    AttentionFilter,
+    DateFilter,
+    DayFilter,
+    EndedFilter,
+    FormatFilter,
+    GapFilter,
+    KeptFilter,
+    SilentFilter,
+    TranscriptFilter,
+)
+from recordings.admin.recordings import archive_panel
+from recordings.admin.recordings.archive_panel import ArchiveMixin
+from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
+from recordings.admin.recordings.audio import AudioMixin, player
+from recordings.admin.recordings.detail import asked_for, identity, transcript
+from recordings.admin.recordings.history import history, strip
+from recordings.admin.scope import sees_many
+from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
+from recordings.models import Recording, Transcription
+from recordings.search import find_recordings
+
+
+@admin.register(Recording)
+class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
+    """Every recording known here, started here or not."""
+
+    page_template = "admin/recordings/recording/page.html"
+    change_list_template = "admin/recordings/worded_list.html"
+    list_display = (
+        "when",
+        "numbers",
+        "length",
+        "format_shown",
+        "kept",
+        "text",
+        "started_by",
+    )
+    list_display_links = ("when",)
+    list_filter = (
+        DateFilter, DayFilter, "status", EndedFilter, KeptFilter, AttentionFilter, "call__direction", FormatFilter,
+        TranscriptFilter, "origin", AccountFilter, SilentFilter, GapFilter,
+    )  # fmt: skip
+    list_select_related = ("account", "call", "requested_by", "transcription")
+    list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")
+    search_fields = ("recording_id",)
+    readings = EVERY_READING
+    search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
+    actions = ("archive_selected", "export_zip", "mark_seen")
+    empty_words = gettext_lazy(
+        "No recording is known here yet. They come by recording a live call, through callbacks, and by a sync."
+    )
+
+    def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
+        """By number, id, name or words, the newest first unless a filter brings an order."""
+        found = find_recordings(queryset, search.query, search.reading)
+        return found.rows if "list_order" in queryset.query.annotations else found.rows.order_by(*found.order)
+
+    def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
+        """With the words that were found in each transcript."""
+        found = snippets_of(request, search, rows) if search is not None else {}
+        for row in rows:
+            row.snippet = found.get(row.pk, ())
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, recording: Any) -> str | SafeString:
+        """Started, else added, else asked for; with the bar that recordings of one call share."""
+        at = columns.day_and_time(recording.happened_at, timezone.now())
+        return format_html("{}{}", at, columns.bar(recording.shared))
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def numbers(self, recording: Any) -> SafeString:
+        """Who spoke, and the words that the search found."""
+        return format_html("{}{}", columns.from_to(recording.call), columns.snippet(recording.snippet))
+
+    @admin.display(description=gettext_lazy("from → to"))
+    def parties(self, recording: Any) -> SafeString:
+        """Who spoke, and in which account; and the words that the search found."""
+        whose = columns.from_to_of(recording.call, recording.account)
+        return format_html("{}{}", whose, columns.snippet(recording.snippet))
+
+    @admin.display(description=gettext_lazy("length"))
+    def length(self, recording: Recording) -> str | SafeString:
+        """By Vobiz's count, and whether its limit cut it."""
+        return columns.length(recording)
+
+    @admin.display(description=gettext_lazy("format"))
+    def format_shown(self, recording: Recording) -> str:
+        """Format and channels."""
+        return formatting.layout(recording)
+
+    @admin.display(description=gettext_lazy("kept"))
+    def kept(self, recording: Recording) -> SafeString:
+        """Archived, or how long Vobiz keeps it; how it stands until then; what asks for a person."""
+        return columns.kept(recording, timezone.now())
+
+    @admin.display(description=gettext_lazy("text"))
+    def text(self, recording: Recording) -> SafeString:
+        """Where its transcript stands."""
+        return columns.transcript(getattr(recording, "transcription", None))
+
+    @admin.display(description=gettext_lazy("started by"))
+    def started_by(self, recording: Recording) -> str:
+        """A person, or how it became known."""
+        if recording.requested_at is None:
+            return recording.get_origin_display()
+        return formatting.words(recording.requested_by or _("command line"))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """With whose each is beneath its numbers, for somebody who sees several accounts."""
+        columns = super().get_list_display(request)
+        whose = "parties" if sees_many(request) else "numbers"
+        return [whose if name == "numbers" else name for name in columns]
+
+    def on_page(self, rows: Any) -> None:
+        """Which of them are of one call."""
+        columns.mark_shared_calls(rows)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With words for when there is none."""
+        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+
+    @page("<path:object_id>/stop/", name="stop", permission="recordings.stop_recording", methods=WRITE)
+    def stop(self, request: HttpRequest, recording: Recording) -> HttpResponse:
+        """Stop this one recording, by its own URL."""
+        now = timezone.now()
+        result = control.stop(recording, by=request.user, now=now)  # type: ignore[arg-type]
+        recording.refresh_from_db()
+        level, words = stop_words(recording, result, now=now)
+        log = _("Asked to stop it: %s") % words
+        to = self._after_stop(request, recording, level)
+        return self.conclude(request, recording, words=words, log=log, to=to, level=level)
+
+    def _after_stop(self, request: HttpRequest, recording: Recording, level: int) -> str:
+        """Back to where it was pressed, the focus on what was stopped; or to what else this person may open."""
+        pressed_on = request.POST.get("back")
+        if pressed_on == "live" and may(request, "view_live_calls"):
+            return at_row(recording.call, level=level)
+        if pressed_on == "call" and may(request, "view_call"):
+            call = reverse("admin:recordings_call_change", args=[recording.call_id])
+            return call + focus_on(f"attempt-{recording.pk}", level=level)
+        return self.to_object(recording) if self.has_view_permission(request) else self.to_index()
+
+    def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
+        """What is known of it, and from where."""
+        now = timezone.now()
+        held = Transcription.objects.filter(recording=obj).first()
+        sections = [
+            archive_panel.section(obj, now),
+            identity(request, obj),
+            *([asked_for(obj)] if obj.requested_at is not None else []),
+            Section(_("What Vobiz says"), vobiz_facts(obj)),
+        ]
+        if obj.provider_data is not None:
+            said = as_said(obj.provider_data)
+            sections.append(Section(_("As Vobiz said it, at the last change"), text=said, folded=True))
+        may_stop = may(request, "stop_recording") and obj.is_open and not formatting.may_have_been(obj)
+        return {
+            "title": _("Recording of %s") % formatting.plain(obj.call),
+            "recording": obj,
+            "now": now,
+            **seen_context(request, obj, now),
+            "attention": formatting.attention_words(obj),
+            "error": formatting.plain(obj.error) if obj.error else "",
+            "may_archive": may(request, "archive_recording") and archive_panel.may_be_archived(obj),
+            "may_stop": may_stop,
+            "can_stop_one": may_stop and bool(obj.recording_url),
+            "may_ask_stop": obj.may_ask_stop(now),
+            "asked": asked_before(obj, now) if obj.stop_requested_at is not None else "",
+            "player": player(request, obj),
+            "transcript": transcript(request, obj, held, opened_by=self.to_page("transcript", obj.pk)),
+            "strip": strip(obj, held, now),
+            "history": history(request, obj, held),
+            "sees_callbacks": may(request, "view_callbackevent"),
+            "sections": sections,
+        }

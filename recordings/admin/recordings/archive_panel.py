@@ -1,0 +1,242 @@
+"""The archived copy on a recording's page and in its list: status, facts, and *Archive now*."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from recordings import tasks
+from recordings.admin import formatting
+from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.facts import Fact, Section
+from recordings.admin.formatting import count
+from recordings.choices import CORRUPT_COPY_REASONS, RecordingStatus
+from recordings.models import Recording
+from recordings.overview import soon
+
+AT_ONCE = 500  # rows that one press has archived ahead of their turn
+
+
+class ArchiveMixin(ReadOnlyAdmin):
+    """What a Recording's admin has for those who may have recordings archived now."""
+
+    def has_archive_permission(self, request: HttpRequest) -> bool:
+        """What the action asks for."""
+        return may(request, "archive_recording")
+
+    @page(
+        "<path:object_id>/archive/",
+        name="archive",
+        permission="recordings.archive_recording",
+        methods=WRITE,
+    )
+    def archive(self, request: HttpRequest, recording: Recording) -> HttpResponse:
+        """This one, ahead of its turn; the page says what came of it when it is looked at again."""
+        to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
+        if not may_be_archived(recording):
+            words = _("There is nothing to fetch: it is archived, or Vobiz does not have it.")
+            return self.conclude(
+                request, recording, words=words, log=_("Asked for it to be archived: %s") % words, to=to,
+                level=messages.WARNING,
+            )  # fmt: skip
+        tasks.archive_now([recording.pk])
+        words = _("Its audio is being fetched. Load this page again in a moment: it says what came of it.")
+        return self.conclude(request, recording, words=words, log=_("Asked for it to be archived."), to=to)
+
+    @admin.action(description=gettext_lazy("Archive now"), permissions=["archive"])
+    def archive_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Each of the selection that can be fetched."""
+        rows = list(Recording.objects.filter(pk__in=queryset.values("pk")).available_to_archive()[:AT_ONCE])
+        left_out = queryset.count() - len(rows)
+        if rows:
+            tasks.archive_now([row.pk for row in rows])
+            self.log_each(request, rows, _("Asked for it to be archived."))
+            words = ngettext(
+                "The audio of %s recording is being fetched, ahead of its turn.",
+                "The audio of %s recordings is being fetched, ahead of their turn.",
+                len(rows),
+            )
+            self.message_user(request, words % count(len(rows)))
+        if left_out:
+            words = ngettext(
+                "%s was left out: it is archived, or Vobiz does not have it.",
+                "%s were left out: they are archived, or Vobiz does not have them.",
+                left_out,
+            )
+            self.message_user(request, words % count(left_out), messages.WARNING)
+
+
+def chip(recording: Recording, now: datetime) -> SafeString | None:
+    """In the strip: archived when, and until when Vobiz has it, or that it is gone. None: nothing to keep yet."""
+    if recording.has_corrupt_copy:
+        return _spoilt_chip(recording, now)
+    if recording.archived_at is not None:
+        badge = formatting.badge("archived", _("archived"), role="good")
+        held = format_html("{} {}", badge, formatting.moment(recording.archived_at))
+        if recording.gone_at_provider_at is not None or recording.retention_ends_at <= now:
+            return held
+        return format_html(
+            "{} · {} {}", held, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
+        )
+    if recording.gone_at_provider_at is not None:
+        words = formatting.badge("gone", _("gone at Vobiz since"), role="quiet")
+        return format_html("{} {}", words, formatting.moment(recording.gone_at_provider_at))
+    if recording.status != RecordingStatus.COMPLETED:
+        return None
+    leaves = recording.retention_ends_at
+    left = formatting.days_left(leaves, now)
+    if leaves <= now:
+        return format_html(
+            "{}", formatting.badge("past", _("Vobiz is said to have deleted it"), role="attention")
+        )
+    flagged = formatting.flag(left) if leaves - now < soon() else left
+    return format_html("{} {} ({})", _("at Vobiz until"), formatting.moment(leaves), flagged)
+
+
+def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
+    """That our copy is one no more, and whether Vobiz has its own."""
+    badge = formatting.badge("spoilt", _spoilt(recording), role="bad")
+    if recording.gone_at_provider_at is not None:
+        at = formatting.moment(recording.gone_at_provider_at)
+        return format_html("{} · {} {}", badge, _("gone at Vobiz since"), at)
+    if recording.retention_ends_at <= now:
+        return format_html("{} · {}", badge, _("Vobiz is said to have deleted it"))
+    return format_html(
+        "{} · {} {}", badge, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
+    )
+
+
+def section(recording: Recording, now: datetime) -> Section:
+    """Every fact of it."""
+    if recording.has_corrupt_copy:
+        facts = _spoilt_copy(recording, now)
+    else:
+        facts = _copy(recording) if recording.archived_at is not None else _no_copy(recording, now)
+    return Section(_("Kept"), [*facts, _at_vobiz(recording, now)])
+
+
+def may_be_archived(recording: Recording) -> bool:
+    """Whether *Archive now* makes sense."""
+    return (
+        recording.status == RecordingStatus.COMPLETED
+        and recording.archived_at is None
+        and recording.gone_at_provider_at is None
+        and recording.recording_id is not None
+    )
+
+
+def _copy(recording: Recording) -> list[Fact]:
+    size = recording.audio_bytes or 0
+    facts = [
+        Fact(_("Archived"), formatting.moment(recording.archived_at), hint=_flag(recording)),
+        Fact(_("Size"), ngettext("%s byte", "%s bytes", size) % formatting.count(size)),
+        Fact(_("Inside"), _inside(recording)),
+        Fact(_("SHA-256"), formatting.identifier(recording.audio_sha256)),
+        Fact(_("Last found unaltered"), formatting.moment(recording.verified_at)),
+    ]
+    if recording.audio_duration_ms is not None:
+        facts.insert(3, Fact(_("True length"), formatting.length(recording.audio_duration_ms / 1_000)))
+    return facts
+
+
+def _inside(recording: Recording) -> str:
+    """`WAV (Vobiz says mp3), 2 channels`."""
+    container, said = recording.container or "", recording.file_format
+    words = container.upper()
+    if said and said.lower() != container:
+        words = _("%(inside)s (Vobiz says %(said)s)") % {"inside": words, "said": formatting.plain(said)}
+    if recording.audio_channels is not None:
+        channels = ngettext("%s channel", "%s channels", recording.audio_channels)
+        words = f"{words}, {channels % formatting.count(recording.audio_channels)}"
+    return words
+
+
+def _flag(recording: Recording) -> str:
+    return recording.get_archive_flag_display() if recording.archive_flag else ""
+
+
+def _spoilt(recording: Recording) -> str:
+    """`our copy is missing`; which of the two it was is forgotten when a person has seen it."""
+    if recording.needs_attention in CORRUPT_COPY_REASONS:
+        return recording.get_needs_attention_display()
+    return _("our copy is missing or was altered")
+
+
+def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
+    """What it was, so that it is known in a backup; and whether it can be fetched again, and when."""
+    facts = [
+        Fact(_("Archived"), _("it was, but %s") % _spoilt(recording), hint=_again(recording, now)),
+        Fact(_("Last found unaltered"), formatting.moment(recording.verified_at)),
+    ]
+    if recording.audio_bytes is not None:
+        size = ngettext("%s byte", "%s bytes", recording.audio_bytes) % formatting.count(
+            recording.audio_bytes
+        )
+        facts.append(Fact(_("Size of that copy"), size))
+    facts.append(Fact(_("SHA-256 of that copy"), formatting.identifier(recording.audio_sha256)))
+    if may_be_archived(recording):
+        facts += [Fact(_("Why it is not archived"), _why(recording)), *_tries(recording, now)]
+    return facts
+
+
+def _again(recording: Recording, now: datetime) -> str:
+    """Whether Vobiz still has it."""
+    if not may_be_archived(recording):
+        return _("Vobiz no longer has it, so it must come back from a backup")
+    if recording.retention_ends_at <= now:
+        return _("Vobiz is said to have deleted it, but has not been found without it yet")
+    return _("Vobiz still has it, so it can be fetched again")
+
+
+def _no_copy(recording: Recording, now: datetime) -> list[Fact]:
+    """Why not, and when it is tried again."""
+    if recording.gone_at_provider_at is not None:
+        return [Fact(_("Archived"), _("never"))]
+    if not may_be_archived(recording):
+        return []
+    return [Fact(_("Archived"), _("not yet"), hint=_why(recording)), *_tries(recording, now)]
+
+
+def _tries(recording: Recording, now: datetime) -> list[Fact]:
+    facts = []
+    if recording.archive_next_at is not None and recording.archive_next_at > now:
+        facts.append(Fact(_("Next try"), formatting.moment(recording.archive_next_at)))
+    if recording.archive_tries:
+        facts.append(Fact(_("Tries that failed"), formatting.count(recording.archive_tries)))
+    return facts
+
+
+def _why(recording: Recording) -> str:
+    account = recording.account
+    if account.archive_pause is not None:
+        return _("archiving of its account pauses: %s") % formatting.plain(account.archive_pause)
+    if recording.archive_error is not None:
+        return formatting.plain(recording.archive_error)
+    if not account.is_active:
+        return _("its account is switched off")
+    if recording.archive_asked_at is not None:
+        return _("somebody asked for it, and it waits for its turn")
+    if not account.archive_automatically:
+        return _("its account is not archived automatically")
+    return _("it is due, and waits for its turn")
+
+
+def _at_vobiz(recording: Recording, now: datetime) -> Fact:
+    """Until when Vobiz has it."""
+    if recording.gone_at_provider_at is not None:
+        return Fact(
+            _("Gone at Vobiz"), formatting.moment(recording.gone_at_provider_at), hint=_("its row stays here")
+        )
+    leaves = recording.retention_ends_at
+    hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
+        "left": formatting.days_left(leaves, now), "days": recording.account.retention_days,
+    }  # fmt: skip
+    return Fact(_("Leaves Vobiz"), formatting.moment(leaves), hint=hint)

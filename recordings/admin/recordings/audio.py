@@ -1,0 +1,300 @@
+"""Endpoints that serve audio and transcripts (play, download, read), and the player that uses them."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from csp.constants import NONCE
+from csp.decorators import csp_update
+from django.contrib import admin
+from django.db import models
+from django.forms import Script
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings import playback
+from recordings.admin import formatting
+from recordings.admin.audit import note_access
+from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.recordings.detail import opened
+from recordings.choices import AccessAction, AccessResult, Channels, RecordingStatus, TranscriptionStatus
+from recordings.models import Recording, Transcription, Waveform
+from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Slice, Wanted
+
+PLAY = "play"  # the parameter that carries a play id
+ASK_AGAIN = 5  # seconds
+BLOCK = 64 * 1024  # bytes that a server without a main loop reads at once
+# Nothing of it is a page, is kept by a browser, or is read by another site.
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class AudioMixin(ReadOnlyAdmin):
+    """What was said in a recording, for those who may hear or read it."""
+
+    class Media:
+        css = {"all": ("recordings/player.css",)}
+        js = (Script("recordings/play.js", defer=True),)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """With a button that plays in the list, for those who may hear."""
+        columns = list(super().get_list_display(request))
+        return ["listen", *columns] if may(request, "hear_recording") else columns
+
+    @admin.display(description=gettext_lazy("listen"), empty_value="")
+    def listen(self, recording: Recording) -> str | SafeString:
+        """Plays it here; without a script it leads to where it is heard."""
+        if not can_be_heard(recording):
+            return ""
+        return format_html('<a href="{}/change/" aria-label="{}">▶</a>', recording.pk, _("Play"))
+
+    def show(
+        self, request: HttpRequest, obj: models.Model, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Its page, whose picture of the sound brings a style element: the one that carries the page's nonce."""
+        page_of_it = super().show(request, obj, extra_context)
+        csp_update({"style-src": [NONCE]})(lambda _request: page_of_it)(request)
+        return page_of_it
+
+    @page(
+        "<path:object_id>/audio/",
+        name="audio",
+        permission="recordings.hear_recording",
+        access=AccessAction.PLAY,
+    )
+    def audio(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
+        """The audio or a part of it: our copy, or what Vobiz still has."""
+        token = request.GET.get(PLAY, "")
+        play_id = playback.play_of(token, request.user, recording)
+        note = partial(note_access, request, AccessAction.PLAY, recording)
+        is_head = request.method == "HEAD"
+        asked = None if is_head else ByteRange.parse(request.headers.get("Range"))
+        wanted = Wanted(asked, request.headers.get("If-Range"), only_head=is_head, to_play=True)
+        try:
+            audio = playback.open_audio(recording, wanted)
+        except NoAudio as none:
+            note(
+                result=AccessResult.FAILED, detail=str(none), play_id=f"{play_id}.failed" if play_id else None
+            )
+            return _words(str(none), none.status)
+        except OutOfRange as trouble:
+            return _out_of_range(trouble)
+        except Busy:
+            return _busy()
+        with _closed_if_broken(audio):
+            note(play_id=play_id)  # before the first byte leaves
+        response = _response(audio, only_head=is_head)
+        response["Accept-Ranges"] = "bytes"
+        response["Content-Disposition"] = "inline"
+        return response
+
+    @page(
+        "<path:object_id>/play/",
+        name="play",
+        permission="recordings.hear_recording",
+        access=AccessAction.PLAY,
+    )
+    def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
+        """Where a list finds the audio for one play that begins now."""
+        words = {"play": _("Play"), "pause": _("Pause"), "lost": _("It cannot be heard now.")}
+        response = JsonResponse(
+            {"src": audio_url(request, recording), "title": title_of(recording), "words": words}
+        )
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    @page(
+        "<path:object_id>/transcript/",
+        name="transcript",
+        permission="recordings.read_transcription",
+        also=("recordings.view_recording",),
+        methods=WRITE,
+        access=AccessAction.TRANSCRIPT,
+    )
+    def open_transcript(self, request: HttpRequest, recording: Recording) -> HttpResponse:
+        """The recording's page with its transcript."""
+        held = Transcription.objects.filter(recording=recording).first()
+        if held is None or held.status != TranscriptionStatus.COMPLETED:
+            return HttpResponseRedirect(self.to_object(recording, anchor="#transcript"))
+        note_access(request, AccessAction.TRANSCRIPT, recording)
+        return self.show(request, recording, {"transcript": opened(held)})
+
+    @page(
+        "<path:object_id>/download/",
+        name="download",
+        permission="recordings.export_recording",
+        also=("recordings.hear_recording",),
+        access=AccessAction.DOWNLOAD,
+    )
+    def download(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
+        """The whole file, under a name that people can read. Whoever takes it out must be allowed to hear it."""
+        note = partial(note_access, request, AccessAction.DOWNLOAD, recording)
+        is_head = request.method == "HEAD"
+        try:
+            audio = playback.open_audio(recording, Wanted(only_head=is_head))
+        except NoAudio as none:
+            note(result=AccessResult.FAILED, detail=str(none))
+            return _words(str(none), none.status)
+        except Busy:
+            return _busy()
+        with _closed_if_broken(audio):
+            note()
+        response = _response(audio, only_head=is_head)
+        name = recording.file_name(audio.extension, formatting.zone_of())
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+
+@contextmanager
+def _closed_if_broken(audio: Audio) -> Iterator[None]:
+    """What is not sent after all is closed."""
+    try:
+        yield
+    except BaseException:
+        audio.body.close()
+        raise
+
+
+def can_be_heard(recording: Recording) -> bool:
+    """It has ended, and we or Vobiz have its audio."""
+    kept = recording.archived_at is not None and not recording.has_corrupt_copy
+    at_vobiz = recording.gone_at_provider_at is None and recording.recording_id is not None
+    return recording.status == RecordingStatus.COMPLETED and (kept or at_vobiz)
+
+
+def audio_url(request: HttpRequest, recording: Recording) -> str:
+    """The address of the audio for one play by this reader."""
+    url = reverse("admin:recordings_recording_audio", args=[recording.pk])
+    return f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
+
+
+def title_of(recording: Recording) -> str:
+    """What a player calls it: `+91 80713 87423 → +91 96247 05678`."""
+    return formatting.plain(recording.call)
+
+
+def may_download(request: HttpRequest) -> bool:
+    """Whether the reader may take audio out."""
+    return may(request, "hear_recording") and may(request, "export_recording")
+
+
+def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
+    """The answer, whose body a server sends after this thread is free again where it can."""
+    response: HttpResponseBase
+    if only_head:
+        audio.body.close()
+        response = HttpResponse(status=200)
+    else:
+        response = StreamingHttpResponse(audio.body, status=206 if audio.is_part else 200)
+        if isinstance(audio.body, Slice):
+            # Django hands it to the server's own way of sending files.
+            response.file_to_stream = audio.body  # type: ignore[attr-defined]
+            response.block_size = BLOCK  # type: ignore[attr-defined]
+    response["Content-Type"] = audio.content_type
+    if audio.stop is not None:
+        response["Content-Length"] = str(audio.stop - audio.start)
+    if audio.is_part and audio.stop is not None:
+        response["Content-Range"] = f"bytes {audio.start}-{audio.stop - 1}/{audio.size}"
+    if audio.etag is not None:
+        response["ETag"] = audio.etag
+    for name, value in HEADERS.items():
+        response[name] = value
+    return response
+
+
+def _words(words: str, status: int) -> HttpResponse:
+    """Why there is nothing to hear."""
+    return HttpResponse(words, content_type="text/plain; charset=utf-8", status=status, headers=HEADERS)
+
+
+def _out_of_range(trouble: OutOfRange) -> HttpResponse:
+    response = _words(_("The audio ends before that."), 416)
+    if trouble.size is not None:
+        response["Content-Range"] = f"bytes */{trouble.size}"
+    return response
+
+
+def _busy() -> HttpResponse:
+    response = _words(_("Too many people are listening to recordings that are not here yet. Try again."), 503)
+    response["Retry-After"] = str(ASK_AGAIN)
+    return response
+
+
+SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """An audio element and its picture; or, without `src`, in words why there is nothing to hear.
+
+    `seconds`: how long it is, as a script reads it, where that is known. `peaks`: in base64, one byte for the loudness
+    of each part of the time, channel after channel; empty while there is no copy of ours.
+    """
+
+    words: str = ""
+    src: str = ""
+    seconds: str = ""
+    peaks: str = ""
+    lanes: tuple[str, ...] = ()
+    download: str = ""
+    speeds: tuple[str, ...] = SPEEDS
+
+
+def player(request: HttpRequest, recording: Recording) -> Player:
+    """With a play of its own, which whoever opens the page may begin."""
+    if not may(request, "hear_recording"):
+        return Player(_("You do not have the permission to hear recordings."))
+    if recording.is_open:
+        return Player(_("It can be heard when it has ended."))
+    if recording.status != RecordingStatus.COMPLETED:
+        return Player(_("There is nothing to hear: it never began."))
+    if not can_be_heard(recording):
+        if recording.has_corrupt_copy:
+            return Player(
+                _(
+                    "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "
+                    "It must come back from a backup."
+                )
+            )
+        return Player(_("Vobiz no longer has this audio, and it was never archived."))
+    length = recording.audio_duration_ms if recording.archived_at is not None else None
+    length = recording.duration_ms if length is None else length
+    wave = Waveform.objects.filter(recording=recording).first()
+    return Player(
+        src=audio_url(request, recording),
+        seconds="" if length is None else f"{length / 1_000:.3f}",
+        peaks=b64encode(bytes(wave.points)).decode() if wave is not None else "",
+        lanes=_lanes(recording, 1 if wave is None else wave.channels),
+        download=_download_url(request, recording),
+    )
+
+
+def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
+    """Who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
+    if channels == 1:
+        return ("",)
+    if channels == 2:
+        asked = recording.channels == Channels.STEREO
+        return (_("Caller"), _("Callee")) if asked else (_("Left"), _("Right"))
+    return tuple(_("Channel %d") % number for number in range(1, channels + 1))
+
+
+def _download_url(request: HttpRequest, recording: Recording) -> str:
+    if not may_download(request):
+        return ""
+    return reverse("admin:recordings_recording_download", args=[recording.pk])

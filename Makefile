@@ -2,11 +2,12 @@
 PORT ?= 8000
 SANDBOX_PORT ?= 8100
 
-.PHONY: help install demo test lint lock screenshots bench
+.PHONY: help install demo check test lint lock screenshots bench
 
 help:
 	@echo "make demo      the whole portal against a Vobiz in a box: http://127.0.0.1:$(PORT) (make demo PORT=8001)"
-	@echo "make test      lint, types and every test on SQLite; with TEST_DATABASE_URL set, on PostgreSQL too"
+	@echo "make check     in seconds: style, types, and the tests of what was changed (make check CREATE=1: new database)"
+	@echo "make test      lint, types and every test on SQLite; with TEST_DATABASE_URL set, what depends on it on PostgreSQL"
 	@echo "make install   only the environment, .venv, from the locked requirements"
 	@echo "make lint      only style and types"
 	@echo "make lock      rewrite the locked requirements from pyproject.toml (make lock UPGRADE=1: newest versions)"
@@ -19,6 +20,9 @@ install:
 # From a clean environment, so that the developer's own settings do not reach the demo.
 demo: install
 	@. scripts/clean-env.sh; exec .venv/bin/python manage.py demo --port "$(PORT)" --sandbox-port "$(SANDBOX_PORT)"
+
+check: install
+	@. scripts/clean-env.sh; CREATE="$(CREATE)" exec .venv/bin/python -m scripts.check
 
 test: install
 	@exec sh scripts/test.sh

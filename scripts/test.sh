@@ -1,6 +1,7 @@
 #!/bin/sh
 # Everything that must hold before a change lands: style, types, migrations, production settings, the suite.
-#     TEST_DATABASE_URL   runs the suite on that PostgreSQL too (its user must be able to create databases)
+#     TEST_DATABASE_URL   runs what depends on the database on that PostgreSQL too (its user must be able to create
+#                         databases)
 #     REQUIRE_BROWSER=1   makes a missing Chromium an error, instead of leaving the browser tests out
 #     CHROMIUM            the browser's path, where it is not found by itself
 set -eu
@@ -33,18 +34,16 @@ fi
 
 # A suite that fails does not hide what the next one would have said; all that failed are named at the end.
 failed=""
-suite() { # suite DATABASE, on DATABASE_URL
-    step "Tests on $1"
-    $python -m pytest -n auto -m "not browser" || failed="$failed, tests on $1"
-    if [ -n "$chromium" ]; then
-        step "Browser tests on $1"
-        $python -m pytest -m browser || failed="$failed, browser tests on $1"
-    fi
-}
-suite SQLite
+step "Tests on SQLite"
+$python -m pytest -n auto --dist worksteal -m "not browser" || failed="$failed, tests on SQLite"
+if [ -n "$chromium" ]; then
+    step "Browser tests"
+    $python -m pytest -m browser || failed="$failed, browser tests"
+fi
 if [ -n "$postgresql" ]; then
-    export DATABASE_URL="$postgresql"
-    suite PostgreSQL
+    step "Tests on PostgreSQL of what depends on the database"
+    DATABASE_URL="$postgresql" $python -m pytest -n auto --dist worksteal --database-only ||
+        failed="$failed, tests on PostgreSQL"
 else
     printf '\nTEST_DATABASE_URL is not set: nothing was tried on PostgreSQL.\n'
 fi

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +27,49 @@ HASHED = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStati
 NOW = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # the day after the documented recording was made
 MAIN, SUB, OTHER = "MA_PU0XU668", "SA_TEST0002", "MA_OTHER003"
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210", OTHER: "other_token_5555555555"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare --database-only, for the suite's run on a second database."""
+    parser.addoption(
+        "--database-only",
+        action="store_true",
+        help="only tests whose outcome may depend on the database engine",
+    )
+
+
+def pytest_configure() -> None:
+    """Give the tests, and the processes they start, the same surroundings however the suite was started.
+
+    A shell starts a background job with SIGINT ignored, and a child inherits that: it would not end at Ctrl-C.
+    """
+    os.umask(0o022)
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        ):
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --database-only, leave out what another engine cannot change, and what is marked to run once."""
+    if not config.getoption("--database-only"):
+        return
+    chosen = [item for item in items if depends_on_the_engine(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not depends_on_the_engine(item)])
+    items[:] = chosen
+
+
+def depends_on_the_engine(item: pytest.Item) -> bool:
+    """Whether a test uses the database, and is not marked as one that needs one engine only."""
+    if item.get_closest_marker("once") or item.get_closest_marker("browser"):
+        return False
+    uses = {"db", "transactional_db", "live_server", "django_db_setup"} & set(
+        getattr(item, "fixturenames", ())
+    )
+    return bool(uses or item.get_closest_marker("django_db") or item.get_closest_marker("engine"))
 
 
 @pytest.fixture(autouse=True)

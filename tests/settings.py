@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -20,16 +22,46 @@ os.environ.update(
 )
 for name in ("CSRF_TRUSTED_ORIGINS", "VOBIZ_AUTH_ID", "VOBIZ_AUTH_TOKEN", "VAR_DIR", "ARCHIVE_STORAGE"):
     os.environ.pop(name, None)
+# Tests talk to this machine alone, so no proxy is between; some tests set these names themselves.
+for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    os.environ.pop(name)
 
 from vobiz_portal.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+
+def run_id() -> str:
+    """Return what tells this checkout's test files from another's: the same at each run, so that one can be reused.
+
+    A second run of the same checkout at the same time gets a name of its own. The workers of a run take its name.
+    """
+    known = os.environ.get("TEST_RUN_ID")
+    if known is not None:
+        return known
+    checkout = hashlib.sha256(str(BASE_DIR).encode())  # noqa: F405
+    for path in sorted((BASE_DIR / "recordings/migrations").glob("*.py")):  # noqa: F405
+        checkout.update(path.read_bytes())
+    name = checkout.hexdigest()[:12]
+    # Held open, and so locked, until this process ends.
+    lock = os.open(
+        Path(tempfile.gettempdir()) / f"vobiz-portal-test-{name}.lock", os.O_CREAT | os.O_RDWR, 0o600
+    )
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        name += f"-{os.getpid()}"
+    os.environ["TEST_RUN_ID"] = name
+    return name
+
+
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file, as in production: threads then have connections of their own, and writers wait for each other.
     DATABASES["default"]["TEST"] = {  # noqa: F405
-        "NAME": str(Path(tempfile.gettempdir()) / f"vobiz-portal-test-{os.getpid()}.sqlite3")
+        "NAME": str(Path(tempfile.gettempdir()) / f"vobiz-portal-test-{run_id()}.sqlite3")
     }
+    # Lost when the machine fails, which no test waits for; tests/worker and tests/archive kill processes only.
+    DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"  # noqa: F405
 
 # Audio goes beside it; the fixture `archive_folder` gives a test a folder of its own.
 STORAGES["archive"] = {  # noqa: F405

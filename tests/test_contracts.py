@@ -5,7 +5,6 @@ To add a name here, add a word to its list. To remove one, say in the commit whi
 
 from __future__ import annotations
 
-import ast
 import csv
 import io
 import re
@@ -321,7 +320,7 @@ def columns() -> dict[str, set[str]]:
 def constraints() -> dict[str, set[str]]:
     """Return the names of each table's constraints and indexes."""
     return {
-        model._meta.db_table: {one.name for one in (*model._meta.constraints, *model._meta.indexes)}
+        model._meta.db_table: {str(one.name) for one in (*model._meta.constraints, *model._meta.indexes)}
         for model in apps.get_app_config("recordings").get_models()
     }
 
@@ -339,12 +338,12 @@ def stored_values() -> dict[str, set[str]]:
 def permissions() -> dict[str, set[str]]:
     """Return the codenames each model brings."""
     return {
-        model._meta.model_name: {
-            *(f"{what}_{model._meta.model_name}" for what in model._meta.default_permissions),
+        model.__name__.lower(): {
+            *(f"{what}_{model.__name__.lower()}" for what in model._meta.default_permissions),
             *(codename for codename, _name in model._meta.permissions),
         }
         for model in apps.get_app_config("recordings").get_models()
-    }  # type: ignore[return-value]
+    }
 
 
 def command_options() -> dict[str, set[str]]:
@@ -362,15 +361,8 @@ def command_options() -> dict[str, set[str]]:
 
 def settings_names() -> set[str]:
     """Return the environment variables that the settings read."""
-    tree = ast.parse((ROOT / "vobiz_portal/settings.py").read_text())
-    calls = [
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
-    return {
-        node.args[0].value
-        for node in calls
-        if node.func.id in {"text", "names", "read"} and node.args and isinstance(node.args[0], ast.Constant)
-    }
+    source = (ROOT / "vobiz_portal/settings.py").read_text(encoding="utf-8")
+    return set(re.findall(r"\b(?:text|names|read)\(\s*\"([A-Z][A-Z0-9_]+)\"", source))
 
 
 def check_ids() -> set[str]:

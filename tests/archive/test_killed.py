@@ -185,7 +185,7 @@ def put_there(world: World, account: Account, now: datetime) -> tuple[Recording,
     return row, body
 
 
-@pytest.mark.parametrize("name", ["archive_recordings", "worker"])
+@pytest.mark.parametrize("name", ["archive_recordings", pytest.param("worker", marks=pytest.mark.once)])
 def test_killed_fifty_times_it_archives_everything_once_and_leaves_nothing(
     world: World, due: list[Recording], archive_folder: Path, name: str
 ) -> None:

@@ -60,6 +60,7 @@ def rows(database: str, model: str) -> list[dict[str, Any]]:
     return [row["fields"] for row in json.loads(manage(database, "dumpdata", model))]
 
 
+@pytest.mark.engine
 def test_a_database_of_the_first_version_is_migrated_and_used(old_database: str) -> None:
     manage(old_database, "migrate", "--verbosity", "0")
     plan = manage(old_database, "showmigrations", "recordings", "--plan")

@@ -30,6 +30,8 @@ from vobiz_portal.sandbox.facts import Call as CallAtVobiz
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.world import World
 
+# Waits of the schedule, in seconds; leases and wake-ups on each engine are in test_once, test_processes, test_queues.
+pytestmark = pytest.mark.once
 SETTLED_WITHIN = 90.0  # seconds of Vobiz answering again
 DONE_WITHIN = 60.0  # seconds of a worker being there
 

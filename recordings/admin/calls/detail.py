@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.calls.stop import asked_before, no_url_words
+from recordings.admin.calls.live import asked_before, no_url_words
 from recordings.choices import RecordingStatus
 from recordings.coverage import Coverage, Doubt, Lane, Span, coverage
 from recordings.models import Call, Recording

@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy
 from recordings import control
 from recordings.admin import columns, formatting
 from recordings.admin.base import WRITE, may, page
-from recordings.admin.calls.live import at_row, focus_on
-from recordings.admin.calls.stop import asked_before, stop_words
+from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.facts import Section, as_said, vobiz_facts
 from recordings.admin.filters import (

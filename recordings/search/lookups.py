@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from django.db.models import BigAutoField, CharField, ForeignKey, Lookup
+from django.db import connections
+from django.db.models import BigAutoField, CharField, F, ForeignKey, Lookup
 
 from recordings.search.index import CALLS, CONFERENCES, NUMBERS, RECORDINGS, TRANSCRIPTIONS, VECTOR, WORDS
 
@@ -22,10 +23,14 @@ SHORTEST = 3  # characters: what a trigram index can find
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """ASCII digits anywhere in the E.164 digits of a call's numbers; of one side, or of either."""
+    """ASCII digits anywhere in the E.164 digits of a call's numbers; of one side, or of either.
+
+    `by_row` as for Words.
+    """
 
     digits: str
     side: Side | None = None
+    by_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Words:
     phrases: tuple[tuple[str, ...], ...]
     prefix: bool = False
     """Whether the last token of the last phrase may be the beginning of a word."""
+    by_row: bool = False
+    """On SQLite, look each row up in the index, for the newest of many hits, instead of gathering every hit first."""
 
     @property
     def fts5(self) -> str:
@@ -62,7 +69,8 @@ class _IndexLookup(Lookup[Any]):
     """`lhs IN (SELECT …)`; the right side is one of the dataclasses above and needs no adapting."""
 
     prepare_rhs = False
-    sqlite: ClassVar[str]
+    sqlite: ClassVar[str]  # every hit, for one parameter
+    sqlite_by_row: ClassVar[str] = ""  # whether the row {lhs} is a hit
 
     def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
         """Return the value as it is: each database's method reads it."""
@@ -71,6 +79,8 @@ class _IndexLookup(Lookup[Any]):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         """Compile for SQLite, whose index is an FTS5 table."""
         lhs, params = self.process_lhs(compiler, connection)
+        if getattr(self.rhs, "by_row", False):
+            return f"EXISTS ({self.sqlite_by_row.format(lhs=lhs)})", [*params, self.match()]
         return f"{lhs} IN ({self.sqlite})", [*params, self.match()]
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
@@ -93,6 +103,7 @@ class HasDigits(_IndexLookup):
 
     lookup_name = "has_digits"
     sqlite = f"SELECT rowid FROM {NUMBERS} WHERE {NUMBERS} MATCH %s"
+    sqlite_by_row = f"SELECT 1 FROM {NUMBERS} WHERE rowid = {{lhs}} AND {NUMBERS} MATCH %s"
 
     def match(self) -> str:
         """Return an FTS5 phrase over the digits of one side or both."""
@@ -149,6 +160,10 @@ class HasWords(_IndexLookup):
         f"SELECT t.recording_id FROM {WORDS} w JOIN {TRANSCRIPTIONS} t ON t.id = w.rowid "
         f"WHERE w.{WORDS} MATCH %s"
     )
+    sqlite_by_row = (
+        f"SELECT 1 FROM {TRANSCRIPTIONS} t JOIN {WORDS} w ON w.rowid = t.id "
+        f"WHERE t.recording_id = {{lhs}} AND w.{WORDS} MATCH %s"
+    )
 
     def match(self) -> str:
         """Return the FTS5 query."""
@@ -174,6 +189,15 @@ class Begins(Lookup[Any]):
         """Compile as LIKE, which an index with pattern operators serves whatever the collation."""
         lhs, params = self.process_lhs(compiler, connection)
         return f"{lhs} LIKE %s", [*params, _escaped(self.rhs) + "%"]
+
+
+def count_hits(lookup: type[_IndexLookup], value: Digits | Words, *, upto: int, using: str) -> int:
+    """Return how many rows of SQLite's index match, counted up to `upto` and one more."""
+    table = NUMBERS if lookup is HasDigits else WORDS
+    matching = f"SELECT rowid FROM {table} WHERE {table} MATCH %s LIMIT %s"
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({matching})", [lookup(F("pk"), value).match(), upto + 1])
+        return int(cursor.fetchone()[0])
 
 
 def register() -> None:

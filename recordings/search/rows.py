@@ -1,24 +1,29 @@
 """From a query to rows: which index answers it, and in which order the rows are read.
 
 An index knows nothing of time, so the newest hundred of its hits can be had in two ways: gather every hit and sort, or
-walk the rows newest first and look each up among the hits. The first is right for a few hits, the second for many. A
-planner without statistics of our tokens guesses wrongly, so the hits are counted up to FEW and the way is chosen here.
+walk the rows newest first and look each up in the index. The first is right for few hits, the second for many.
+PostgreSQL's planner knows the frequency of words and chooses by itself. SQLite's does not, so the hits are counted
+there, up to FEW, and the way is chosen here. Measured on 870,000 recordings: *parcel*, said in 100,000 of them, takes
+13 ms by walking and 389 ms by gathering; a word said in 200 takes 1.5 ms by gathering and 4 s by walking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from django.db import connections
 from django.db.models import DateTimeField, F, Func, Q, QuerySet
 
 from recordings.models import Call, Recording
-from recordings.search.lookups import Digits, Name, Words
+from recordings.search.lookups import Digits, HasDigits, HasWords, Name, Words, count_hits
 from recordings.search.query import Query, Reading
 
-FEW = 5_000  # hits that are gathered and sorted
+FEW = 50_000  # hits that are gathered and sorted
 MOST_IDS = 1_000  # rows whose id begins alike
+NEWEST_FIRST = ("-happened_at", "-pk")
 
 
 class Unindexed(Func):
@@ -26,10 +31,6 @@ class Unindexed(Func):
 
     template = "+%(expressions)s"
     output_field = DateTimeField()
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Add nothing to it: PostgreSQL has no unary plus for times."""
-        return self.as_sql(compiler, connection, template="(%(expressions)s + interval '0')", **context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Found:
 
 def likeliest(visible: QuerySet[Any], query: Query, offered: Sequence[Reading]) -> Reading | None:
     """Return the first reading that finds a visible recording, else the first of all; None where there is none."""
-    found = (one for one in offered if visible.filter(_recordings(visible, query, one)).order_by().exists())
+    found = (one for one in offered if find_recordings(visible, query, one).rows.order_by().exists())
     return next(found, offered[0]) if offered else None
 
 
@@ -54,8 +55,8 @@ def find_recordings(rows: QuerySet[Any], query: Query, reading: Reading | None) 
     must not be passed in.
     """
     if reading is None:
-        return Found(rows.none(), None, ("-happened_at", "-pk"))
-    return _in_order(rows, _recordings(rows, query, reading), reading)
+        return Found(rows.none(), None, NEWEST_FIRST)
+    return _in_order(rows, query, reading, partial(_recordings, rows, query, reading))
 
 
 def find_of_recordings(
@@ -72,30 +73,34 @@ def find_of_recordings(
 
 def find_calls(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Found:
     """Return those calls that the query, read so, finds."""
+    if reading is None:
+        return Found(rows.none(), None, NEWEST_FIRST)
+    return _in_order(rows, query, reading, partial(_calls, query, reading))
+
+
+def _calls(query: Query, reading: Reading, *, by_row: bool) -> Q:
     match reading:
         case Reading.NUMBER:
-            hits = _any_digits("pk", query)
+            return _any_digits("pk", query, by_row=by_row)
         case Reading.NAME:
-            hits = Q(pk__has_name=Name(query.name, query.side)) | Q(
-                pk__in=_ids(Recording.objects.filter(pk__in_conference=Name(query.name)), "call_id")
-            )
+            conferences = Recording.objects.filter(pk__in_conference=Name(query.name))
+            return Q(pk__has_name=Name(query.name, query.side)) | Q(pk__in=_ids(conferences, "call_id"))
         case Reading.ID:
             of_recordings = Recording.objects.filter(_begins("recording_id", query))
             calls = Call.objects.filter(_begins("call_uuid", query))
-            hits = Q(pk__in=[*_ids(calls, "pk"), *_ids(of_recordings, "call_id")])
+            return Q(pk__in=[*_ids(calls, "pk"), *_ids(of_recordings, "call_id")])
         case Reading.WORDS:
-            hits = Q(pk__in=_ids(Recording.objects.filter(pk__has_words=_words(query)), "call_id"))
-        case None:
-            return Found(rows.none(), None, ("-happened_at", "-pk"))
-    return _in_order(rows, hits, reading)
+            return Q(pk__in=_ids(Recording.objects.filter(pk__has_words=_words(query)), "call_id"))
 
 
-def _recordings(of: QuerySet[Any], query: Query, reading: Reading, path: str = "") -> Q:
+def _recordings(
+    of: QuerySet[Any], query: Query, reading: Reading, path: str = "", *, by_row: bool = False
+) -> Q:
     match reading:
         case Reading.NUMBER:
-            return _any_digits(f"{path}call__pk", query)
+            return _any_digits(f"{path}call__pk", query, by_row=by_row)
         case Reading.WORDS:
-            return Q(**{f"{path}pk__has_words": _words(query)})
+            return Q(**{f"{path}pk__has_words": _words(query, by_row=by_row)})
         case Reading.NAME:
             of_calls = Q(**{f"{path}call__pk__has_name": Name(query.name, query.side)})
             in_conference = Q(**{f"{path}pk__in_conference": Name(query.name)})
@@ -107,22 +112,38 @@ def _recordings(of: QuerySet[Any], query: Query, reading: Reading, path: str = "
             return Q(**{f"{path}pk__in": {*by_id, *by_call}})
 
 
-def _in_order(rows: QuerySet[Any], hits: Q, reading: Reading) -> Found:
-    found = rows.filter(hits)
-    few = len(rows.model._default_manager.filter(hits).order_by().values_list("pk")[: FEW + 1]) <= FEW
-    order = (Unindexed(F("happened_at")).desc(), "-pk") if few else ("-happened_at", "-pk")
-    return Found(found, reading, order)
+def _in_order(rows: QuerySet[Any], query: Query, reading: Reading, hits: Callable[..., Q]) -> Found:
+    """Return the rows that are hits, and their order; `hits` takes `by_row` as the lookups do."""
+    if connections[rows.db].vendor == "sqlite" and _has_many(query, reading, using=rows.db):
+        return Found(rows.filter(hits(by_row=True)), reading, NEWEST_FIRST)
+    if connections[rows.db].vendor == "sqlite":
+        return Found(rows.filter(hits(by_row=False)), reading, (Unindexed(F("happened_at")).desc(), "-pk"))
+    return Found(rows.filter(hits(by_row=False)), reading, NEWEST_FIRST)
 
 
-def _any_digits(path: str, query: Query) -> Q:
+def _has_many(query: Query, reading: Reading, *, using: str) -> bool:
+    match reading:
+        case Reading.NUMBER:
+            counts = (
+                count_hits(HasDigits, Digits(digits, query.side), upto=FEW, using=using)
+                for digits in query.digits
+            )
+            return any(count > FEW for count in counts)
+        case Reading.WORDS:
+            return count_hits(HasWords, _words(query), upto=FEW, using=using) > FEW
+        case _:
+            return False
+
+
+def _any_digits(path: str, query: Query, *, by_row: bool = False) -> Q:
     found = Q(pk__in=[])
     for digits in query.digits:
-        found |= Q(**{f"{path}__has_digits": Digits(digits, query.side)})
+        found |= Q(**{f"{path}__has_digits": Digits(digits, query.side, by_row)})
     return found
 
 
-def _words(query: Query) -> Words:
-    return Words(query.phrases, prefix=query.prefix)
+def _words(query: Query, *, by_row: bool = False) -> Words:
+    return Words(query.phrases, prefix=query.prefix, by_row=by_row)
 
 
 def _begins(column: str, query: Query) -> Q:

@@ -110,7 +110,7 @@ class Transcription(models.Model):
         rival = Transcription.objects.filter(recording=recording).first()
         if rival is not None and self.status in ARRIVED:
             if rival.status in ARRIVED and not (self.trust == Trust.SIGNED and rival.trust == Trust.UNSIGNED):
-                return rival.text == self.text
+                return bool(rival.text == self.text)
             rival.delete()
         elif rival is not None:
             return True

@@ -29,4 +29,4 @@ class VisibleQuerySet(models.QuerySet[Any]):
 
     def whole_table(self) -> Self:
         """Return a queryset over every row, without the filters, annotations and order of this one."""
-        return type(self)(model=self.model, using=self._db)
+        return type(self)(model=self.model, using=self.db)

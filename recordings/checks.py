@@ -32,7 +32,7 @@ ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED
 
 @register
 def check_secrets(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E001, E002: secrets that must be there."""
+    """Check secrets that must be there (E001, E002)."""
     try:
         settings.SECRET_KEY  # noqa: B018 - Django itself raises where it is empty
     except ImproperlyConfigured:
@@ -48,7 +48,7 @@ def check_secrets(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_portal_url(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E003, E004, E006: the address Vobiz is given and people use."""
+    """Check the address Vobiz is given and people use (E003, E004, E006)."""
     problem = _problem_of_portal_url(settings.PORTAL_URL)
     if problem is not None:
         yield Error(
@@ -72,7 +72,7 @@ def check_portal_url(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_vobiz(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E005, E008, E009, E011: the API, the hosts of audio, deadlines, page size, region."""
+    """Check the API, the hosts of audio, deadlines, page size, region (E005, E008, E009, E011)."""
     try:
         checked_api_url(settings.VOBIZ_API_URL, local=settings.LOCAL_MODE)
     except InvalidAddressError as problem:
@@ -109,7 +109,7 @@ def check_vobiz(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_environment(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E010, E012: values that cannot be read, and a database the portal is not made for."""
+    """Check values that cannot be read, and a database the portal is not made for (E010, E012)."""
     for name in settings.UNREADABLE_SETTINGS:
         yield Error(
             f"{name} is not a number.", hint="Correct it, or remove it from .env.", id="recordings.E010"
@@ -124,7 +124,7 @@ def check_environment(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_archive_storage(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E014: where our copies of the audio are kept."""
+    """Check where our copies of the audio are kept (E014)."""
     kind, _, bucket = settings.ARCHIVE_STORAGE.partition("://")
     if kind == "file" and not bucket:
         return
@@ -153,7 +153,7 @@ def check_archive_storage(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E016: how long things are kept, and how early people are warned."""
+    """Check how long things are kept, and how early people are warned (E016)."""
     for name, (least, most) in DAYS.items():
         if not least <= getattr(settings, name) <= most:
             yield Error(
@@ -165,7 +165,7 @@ def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E017: where tasks wait, and how often a worker looks by itself."""
+    """Check where tasks wait, and how often a worker looks by itself (E017)."""
     if settings.TASKS_BACKEND != "database" and not settings.ON_REDIS:
         yield Error(
             "TASKS_BACKEND is neither database nor the address of a Redis.",
@@ -182,7 +182,7 @@ def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_local_mode(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """E007, E013: what only a portal that nobody else can reach may do."""
+    """Check what only a portal that nobody else can reach may do (E007, E013)."""
     if settings.LOCAL_MODE:
         return
     if settings.DEBUG:
@@ -241,7 +241,7 @@ def _problem_of_portal_url(url: str) -> str | None:
 
 
 def _problem_of_endpoint(url: str) -> str | None:
-    """Why audio and its keys must not be sent to `url`; empty is Amazon's own, over https."""
+    """Return why audio and its keys must not be sent to `url`; empty is Amazon's own, over https."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -257,7 +257,7 @@ def _problem_of_endpoint(url: str) -> str | None:
 
 
 def _as_allowed(host: str) -> str:
-    """A host as ALLOWED_HOSTS has it."""
+    """Return a host as ALLOWED_HOSTS has it."""
     return f"[{host}]" if ":" in host else host
 
 

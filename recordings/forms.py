@@ -35,7 +35,7 @@ SPAN = re.compile(
 
 
 def parse_span(text: str) -> int:
-    """`90 s`, `15 min`, `1 h 30 min` in seconds. ValidationError for a bare number: of what?"""
+    """Return `90 s`, `15 min` or `1 h 30 min` in seconds; raise ValidationError for a number without unit."""
     found = SPAN.fullmatch(text.strip())
     if not found or not any(found.groups()):
         raise forms.ValidationError(_("Say of what: 90 s, 15 min, or 1 h 30 min."))
@@ -47,11 +47,11 @@ class SpanField(forms.Field):
     """Seconds, read and written as people say them: `4 h`, `1 h 30 min`."""
 
     def prepare_value(self, value: Any) -> Any:
-        """As it is shown in the box."""
+        """Return the text shown in the box."""
         return span(value) if isinstance(value, int) else value
 
     def to_python(self, value: Any) -> Any:
-        """In seconds."""
+        """Return the time in seconds."""
         text = str(value or "").strip()
         if not text:
             return None
@@ -61,7 +61,7 @@ class SpanField(forms.Field):
         return seconds
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Another spelling of the same time is no change."""
+        """Return whether the time differs, whatever its spelling."""
         try:
             return bool(self.to_python(data) != initial)
         except forms.ValidationError:
@@ -69,7 +69,7 @@ class SpanField(forms.Field):
 
 
 def span(seconds: int) -> str:
-    """`4 h`, `15 min`, `1 h 30 min`, `90 s` is `1 min 30 s`."""
+    """Return `4 h`, `15 min`, `1 h 30 min`; 90 s is `1 min 30 s`."""
     hours, rest = divmod(seconds, 3_600)
     minutes, rest = divmod(rest, 60)
     parts = [(hours, _("%d h")), (minutes, _("%d min")), (rest, _("%d s"))]
@@ -165,7 +165,7 @@ class AccountForm(_AccountForm):
         _without_links(self.fields["parent"].widget)
 
     def _offer_members(self) -> None:
-        """The staff, and whoever is a member already."""
+        """Return the staff, and whoever is a member already."""
         if "members" not in self.fields:
             return
         staff = Q(is_active=True, is_staff=True)
@@ -177,13 +177,13 @@ class AccountForm(_AccountForm):
         _without_links(field.widget)
 
     def _word_signed(self) -> None:
-        """What there is to decide by, beside the box."""
+        """Return what there is to decide by, beside the box."""
         if "require_signed" in self.fields and self.signed_words:
             field = self.fields["require_signed"]
             field.help_text = f"{field.help_text} {self.signed_words}"
 
     def _offer_zones(self) -> None:
-        """The names there are, instead of one to be spelt."""
+        """Return the names there are, instead of one to be spelt."""
         if "time_zone" in self.fields:
             names = sorted(available_timezones())
             self.fields["time_zone"].widget = forms.Select(choices=[(name, name) for name in names])
@@ -207,7 +207,7 @@ class AccountForm(_AccountForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        """A token is taken only when Vobiz took it, or could not be asked and the person says so."""
+        """Accept a token that Vobiz accepts, or unchecked if Vobiz cannot be reached and the user says so."""
         cleaned = super().clean() or self.cleaned_data
         if "token" not in self.fields:
             return cleaned
@@ -238,12 +238,12 @@ def _without_links(widget: Any) -> None:
 
 
 def _account(account: Account) -> str:
-    """`Lotus Parcels (MA_…)` on one line, whatever characters Vobiz has in the name."""
+    """Return `Lotus Parcels (MA_…)` on one line, whatever characters Vobiz has in the name."""
     return one_line(str(account))
 
 
 def _person(user: User) -> str:
-    """`Asha Rao (asha)`."""
+    """Return `Asha Rao (asha)`."""
     name = user.get_full_name()
     return f"{name} ({user.get_username()})" if name else user.get_username()
 
@@ -309,7 +309,7 @@ class StartForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """The time limit in seconds, as `time_limit`."""
+        """Return the time limit in seconds, as `time_limit`."""
         cleaned = super().clean() or self.cleaned_data
         limit = cleaned.get("limit")
         if limit == OTHER and "other_limit" not in self.errors:
@@ -321,11 +321,11 @@ class StartForm(forms.Form):
         return cleaned
 
     def shown(self) -> frozenset[int]:
-        """The primary keys of the recordings that ran when the form was shown; of a valid form."""
+        """Return the primary keys of the recordings that ran when the form was shown; of a valid form."""
         return _primary_keys(self.cleaned_data["running"])
 
     def options(self) -> StartOptions:
-        """What to ask of Vobiz; of a valid form."""
+        """Return what to ask of Vobiz; of a valid form."""
         return StartOptions(
             time_limit=self.cleaned_data["time_limit"],
             file_format=self.cleaned_data["file_format"],
@@ -334,7 +334,7 @@ class StartForm(forms.Form):
         )
 
     def too_long_to_transcribe(self) -> bool:
-        """It may become longer than what Vobiz transcribes."""
+        """Return whether the recording may become too long for Vobiz to transcribe."""
         return bool(self.cleaned_data["transcribe"]) and self.cleaned_data["time_limit"] > MOST_TRANSCRIBED
 
 
@@ -344,7 +344,7 @@ class StopAllForm(forms.Form):
     expected = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
 
     def shown(self) -> frozenset[int]:
-        """The primary keys; of a valid form."""
+        """Return the primary keys; of a valid form."""
         return _primary_keys(self.cleaned_data["expected"])
 
 
@@ -355,11 +355,11 @@ class SelectedForm:
         self._data = data
 
     def calls(self) -> frozenset[int]:
-        """Their primary keys; what is none is left out."""
+        """Return their primary keys; what is none is left out."""
         return self._keys("call")
 
     def again(self) -> frozenset[int]:
-        """The primary keys of those ticked a second time."""
+        """Return the primary keys of those ticked a second time."""
         return self._keys("again")
 
     def _keys(self, name: str) -> frozenset[int]:

@@ -38,7 +38,7 @@ class EventAccountFilter(AccountFilter):
     """One of the reader's accounts; events name it by its Auth ID."""
 
     def found(self, rows: QuerySet[Any], pk: str) -> QuerySet[Any]:
-        """The events about the account."""
+        """Return the events about the account."""
         return rows.filter(account_auth_id__in=Account.objects.filter(pk=pk).values("auth_id"))
 
 
@@ -46,27 +46,27 @@ class ChosenFilter(admin.SimpleListFilter):
     """One row's number, which only a link chooses; drawn while it is chosen, so that it can be taken off."""
 
     def has_output(self) -> bool:
-        """While one is chosen."""
+        """Return whether a value is chosen."""
         return self.value() is not None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The one chosen."""
+        """Return the chosen value alone."""
         value = request.GET.get(self.parameter_name or "")
         return [(value, self.name_of(request, int(value)))] if is_number(value) else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Its events; none for what is no number."""
+        """Return its events; none where the value is not a number."""
         value = self.value()
         if value is None:
             return queryset
         return self.found(request, queryset, int(value)) if is_number(value) else queryset.none()
 
     def name_of(self, request: HttpRequest, pk: int) -> str:
-        """What the reader knows it by."""
+        """Return what the reader knows it by."""
         raise NotImplementedError
 
     def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
-        """Its events among the `rows`."""
+        """Return its events among the `rows`."""
         raise NotImplementedError
 
 
@@ -77,12 +77,12 @@ class PersonFilter(ChosenFilter):
     parameter_name = "user"
 
     def name_of(self, request: HttpRequest, pk: int) -> str:
-        """As the newest of the events that the reader may see calls them."""
+        """Return the name in the newest event the reader may see."""
         events = AccessEvent.objects.visible_to(request.user).filter(user_pk=pk)
         return formatting.plain(events.values_list("username", flat=True).first() or pk)
 
     def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
-        """By their number."""
+        """Filter the events by the number of their user."""
         found: QuerySet[Any] = rows.filter(user_pk=pk)
         return found
 
@@ -94,11 +94,11 @@ class RecordingFilter(ChosenFilter):
     parameter_name = "recording"
 
     def name_of(self, request: HttpRequest, pk: int) -> str:
-        """By its id at Vobiz, where the reader may see it."""
+        """Return the recording ID, if the user may see that recording."""
         return formatting.plain(self._id_of(request, pk) or pk)
 
     def found(self, request: HttpRequest, rows: Any, pk: int) -> QuerySet[Any]:
-        """By its number, or its id at Vobiz."""
+        """Filter the events by primary key or recording ID."""
         found: QuerySet[Any] = rows.about(pk, self._id_of(request, pk))
         return found
 
@@ -126,13 +126,13 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With whether its recording is still there and the reader's to see."""
+        """Add whether its recording is still there and the reader's to see."""
         recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording_pk"))
         rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
         return rows
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By who people are, or were called then; or by a recording's id."""
+        """Search by who people are, or were called then; or by a recording's id."""
         people = User.objects.filter(username__icontains=term).values_list("pk", flat=True)
         found = Q(username=term) | Q(user_pk__in=list(people[:MOST_FOUND]))
         if IDENTIFIER.fullmatch(term):
@@ -142,12 +142,12 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, event: AccessEvent) -> str | SafeString:
-        """In the reader's zone."""
+        """Return the time in the reader's zone."""
         return formatting.moment(event.at)
 
     @admin.display(description=gettext_lazy("who"))
     def who(self, event: AccessEvent) -> SafeString:
-        """The person, which leads to everything they did; their roles then, on hover."""
+        """Return the person, which leads to everything they did; their roles then, on hover."""
         return format_html(
             '<a href="{}" title="{}">{}</a>', address_of(user=event.user_pk), formatting.plain(event.roles),
             formatting.plain(event.username),
@@ -155,17 +155,17 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("what"))
     def did(self, event: AccessEvent) -> str:
-        """In a word."""
+        """Return the action in one word."""
         return event.get_action_display()
 
     @admin.display(description=gettext_lazy("result"))
     def result_shown(self, event: AccessEvent) -> str | SafeString:
-        """How it ended."""
+        """Return how it ended."""
         return accessed_badge(event)
 
     @admin.display(description=gettext_lazy("recording"))
     def recording_shown(self, event: Any) -> str | SafeString:
-        """Its id, which leads to what everybody did with it."""
+        """Return its id, which leads to what everybody did with it."""
         if event.recording_pk is None:
             return formatting.NONE
         name = formatting.plain(event.recording_id or event.recording_pk)
@@ -179,22 +179,22 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("account"))
     def account_shown(self, event: AccessEvent) -> str:
-        """Its Auth ID then."""
+        """Return its Auth ID then."""
         return formatting.words(event.account_auth_id)
 
     @admin.display(description=gettext_lazy("from where"))
     def address_shown(self, event: AccessEvent) -> str:
-        """The address of the browser."""
+        """Return the address of the browser."""
         return formatting.words(event.address)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With words for when there is none."""
+        """Add words for when there is none."""
         return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """All that was written down."""
+        """Return every field of the event."""
         recording: str | SafeString = (
             formatting.identifier(obj.recording_id) if obj.recording_id else formatting.NONE
         )
@@ -223,10 +223,10 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
 
 def address_of(**query: int) -> str:
-    """The log, of one person or one recording."""
+    """Return the log, of one person or one recording."""
     return f"{reverse('admin:recordings_accessevent_changelist')}?{urlencode(query)}"
 
 
 def is_number(value: str | None) -> TypeGuard[str]:
-    """A primary key as an address has it."""
+    """Return a primary key as an address has it."""
     return value is not None and value.isascii() and value.isdigit() and len(value) <= LONGEST_KEY

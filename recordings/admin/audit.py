@@ -19,5 +19,5 @@ def note_access(request: HttpRequest, action: AccessAction, recording: Recording
 
 
 def address_of(request: HttpRequest) -> str | None:
-    """Where a request comes from. The server is told which proxy to believe (README), so nothing is guessed here."""
+    """Return the client's address; the server decides which proxy to trust (README)."""
     return request.META.get("REMOTE_ADDR") or None

@@ -105,7 +105,7 @@ class PortalChangeList(ChangeList):
             self.title = str(capfirst(self.opts.verbose_name_plural))
 
     def get_results(self, request: HttpRequest) -> None:
-        """The page's rows; how many there are in all is only counted where it is the same number."""
+        """Return the page's rows; how many there are in all is only counted where it is the same number."""
         super().get_results(request)
         owner: Any = self.model_admin
         if self.query and owner.readings:
@@ -116,19 +116,19 @@ class PortalChangeList(ChangeList):
             self.full_result_count = self.result_count
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The filters alone: how the search is to be read is none."""
+        """Return the filters, without the parameter that says how to read the search."""
         lookups = super().get_filters_params(params)
         lookups.pop(AS, None)
         return lookups
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """The order that a filter asks for by an annotation `list_order`, else the usual one."""
+        """Return the order that a filter asks for by an annotation `list_order`, else the usual one."""
         if "list_order" in queryset.query.annotations:
             return ["list_order", "pk"]
         return list(super().get_ordering(request, queryset))
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """The rows asked for, without the columns in the admin's `list_deferred`."""
+        """Return the rows asked for, without the columns in the admin's `list_deferred`."""
         rows = super().get_queryset(request, exclude_parameters)
         return rows.defer(*getattr(self.model_admin, "list_deferred", ()))
 
@@ -158,13 +158,13 @@ class PortalAdmin(_Base):
     # Rows
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """The rows `request.user` may see."""
+        """Return the rows `request.user` may see."""
         rows: Any = super().get_queryset(request)
         gated: QuerySet[Any] = rows.visible_to(request.user)
         return gated
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
-        """What a form offers to point at is gated too."""
+        """Limit a form's choices to the rows the user may see."""
         offered: Any = super().get_field_queryset(db, db_field, request)
         related: Any = db_field.remote_field.model
         if hasattr(related._default_manager, "visible_to"):
@@ -175,11 +175,11 @@ class PortalAdmin(_Base):
         return rows
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
-        """Lists that defer."""
+        """Return the change list class that defers heavy columns."""
         return PortalChangeList
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what the page's own filters send: any other lookup could spell out a key letter by letter."""
+        """Allow only lookups of the page's own filters: others could reveal a key letter by letter."""
         allowed = set()
         for entry in self.get_list_filter(request) if request is not None else self.list_filter:
             if isinstance(entry, type) and issubclass(entry, admin.SimpleListFilter):
@@ -194,7 +194,7 @@ class PortalAdmin(_Base):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A search of bounded length, by `find`."""
+        """Search by `find`, with a term of bounded length."""
         term = search_term.strip()[:LONGEST_TERM]
         if not term:
             return queryset, False
@@ -213,7 +213,7 @@ class PortalAdmin(_Base):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> models.Model | None:
-        """The object; an id that no database takes is absent."""
+        """Return the object; an id that no database takes is absent."""
         if "\x00" in object_id:
             return None
         return super().get_object(request, object_id, from_field)
@@ -225,12 +225,12 @@ class PortalAdmin(_Base):
     # Columns
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Without whose a row is, for somebody who sees one account only."""
+        """Leave out the account column for a user who sees one account only."""
         columns = super().get_list_display(request)
         return [name for name in columns if name != "account_name" or sees_many(request)]
 
     def on_page(self, rows: Any) -> None:
-        """What is to be known of a page's rows together, before they are drawn."""
+        """Return what is to be known of a page's rows together, before they are drawn."""
 
     def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
         """Add to a page's rows what the search found in each."""
@@ -238,13 +238,13 @@ class PortalAdmin(_Base):
     # Permissions
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        """Nothing is deleted in the admin."""
+        """Refuse: nothing is deleted in the admin."""
         return False
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The history, whose permission is asked before the object is looked for."""
+        """Return the history, whose permission is asked before the object is looked for."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return super().history_view(request, object_id, extra_context)
@@ -252,14 +252,14 @@ class PortalAdmin(_Base):
     # Custom pages
 
     def pages(self) -> Iterator[tuple[Page, Callable[..., HttpResponseBase]]]:
-        """The custom pages of this admin."""
+        """Return the custom pages of this admin."""
         for name in dir(type(self)):
             found = getattr(getattr(type(self), name), "portal_page", None)
             if isinstance(found, Page):
                 yield found, getattr(self, name)
 
     def get_urls(self) -> list[Any]:
-        """Custom pages first: `<path:object_id>/` would swallow them."""
+        """Put custom pages first: `<path:object_id>/` would swallow them."""
         own: list[URLPattern] = [
             path(found.route, self.guard(found, method), name=self.url_name(found.name))
             for found, method in self.pages()
@@ -267,11 +267,11 @@ class PortalAdmin(_Base):
         return [*own, *super().get_urls()]
 
     def url_name(self, name: str) -> str:
-        """`recordings_call_live` for the page `live` of Call."""
+        """Return `recordings_call_live` for the page `live` of Call."""
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
     def guard(self, found: Page, method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        """The page behind its permission, its gate and its methods, in this order."""
+        """Return the page behind its permission, its gate and its methods, in this order."""
 
         def view(request: HttpRequest, object_id: str | None = None) -> HttpResponseBase:
             if not request.user.has_perms(found.permissions):
@@ -314,7 +314,7 @@ class PortalAdmin(_Base):
     def render(
         self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
     ) -> TemplateResponse:
-        """A page of this model in the admin's frame."""
+        """Return a page of this model in the admin's frame."""
         request.current_app = self.admin_site.name
         whole = {
             **self.admin_site.each_context(request),
@@ -344,29 +344,29 @@ class PortalAdmin(_Base):
         return HttpResponseRedirect(to)
 
     def say_how_many(self, request: HttpRequest, count: int, words: str, level: int = messages.INFO) -> None:
-        """To how many a button was applied; `words` have a place for the number."""
+        """Say how many rows a button was applied to; `words` have a place for the number."""
         if count:
             self.message_user(request, words % count, level)
         else:
             self.message_user(request, _("Nothing was chosen that this is for."), messages.WARNING)
 
     def log_each(self, request: HttpRequest, rows: list[models.Model], message: str) -> None:
-        """One line into the history of each."""
+        """Write one line into the history of each object."""
         if rows:
             LogEntry.objects.log_actions(
                 user_id=request.user.pk or 0, queryset=rows, action_flag=CHANGE, change_message=message
             )
 
     def to_object(self, obj: models.Model, *, anchor: str = "") -> str:
-        """The address of an object's page."""
+        """Return the address of an object's page."""
         return reverse(f"admin:{self.url_name('change')}", args=[obj.pk]) + anchor
 
     def to_index(self) -> str:
-        """The address of the admin's first page, which everybody on the staff may open."""
+        """Return the address of the admin's first page, which everybody on the staff may open."""
         return reverse("admin:index")
 
     def to_page(self, name: str, *args: object) -> str:
-        """The address of one of this admin's pages, by its short name."""
+        """Return the address of one of this admin's pages, by its short name."""
         return reverse(f"admin:{self.url_name(name)}", args=args)
 
 
@@ -376,11 +376,11 @@ class ReadOnlyAdmin(PortalAdmin):
     page_template = "admin/recordings/facts.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows come from Vobiz."""
+        """Refuse: rows come from Vobiz."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        """Rows change by what Vobiz says and by verbs."""
+        """Refuse: rows change by what Vobiz reports and by buttons."""
         return False
 
     def change_view(
@@ -390,7 +390,7 @@ class ReadOnlyAdmin(PortalAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The page of one row: what is known, and where it is from."""
+        """Return the page of one row: what is known, and where it is from."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         obj = self.get_object(request, unquote(object_id))
@@ -403,7 +403,7 @@ class ReadOnlyAdmin(PortalAdmin):
     def show(
         self, request: HttpRequest, obj: models.Model, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The page of one row that the reader may see."""
+        """Return the page of one row that the reader may see."""
         context = {
             "original": obj,
             "object": obj,
@@ -416,12 +416,12 @@ class ReadOnlyAdmin(PortalAdmin):
         return self.render(request, self.page_template, context, title=title)
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """What the template shows: `sections`, and what else it asks for."""
+        """Return what the template shows: `sections`, and what else it asks for."""
         raise NotImplementedError
 
 
 def may(request: HttpRequest, permission: str) -> bool:
-    """Whether the reader has `recordings.<permission>`."""
+    """Return whether the reader has `recordings.<permission>`."""
     return request.user.has_perm(f"recordings.{permission}")
 
 

@@ -79,64 +79,64 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With whether its recording is the reader's to see: an account's callbacks may be about its sub-account's."""
+        """Add whether its recording is the reader's to see: an account's callbacks may be about its sub-account's."""
         recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording"))
         rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
         return rows
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
-        """By the number or id of a recording that the reader sees."""
+        """Search by the number or id of a recording that the reader sees."""
         seen = queryset.filter(sees_recording=True)
         return find_of_recordings(seen, search.query, search.reading, path="recording__")
 
     def has_process_permission(self, request: HttpRequest) -> bool:
-        """What the action below asks for."""
+        """Return what the action below asks for."""
         return may(request, "process_callbackevent")
 
     @admin.display(description=gettext_lazy("received"))
     def when(self, event: CallbackEvent) -> str | SafeString:
-        """In the reader's zone."""
+        """Return the time in the reader's zone."""
         return formatting.moment(event.received_at)
 
     @admin.display(description=gettext_lazy("outcome"))
     def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
-        """What became of it."""
+        """Return what became of it."""
         return formatting.badge(event.outcome, event.get_outcome_display())
 
     @admin.display(description=gettext_lazy("trust"))
     def trust_shown(self, event: CallbackEvent) -> str | SafeString:
-        """What its signature proves."""
+        """Return what its signature proves."""
         label = event.get_trust_display()
         return formatting.badge(event.trust, f"{label} {_scheme(event)}".strip())
 
     @admin.display(description=gettext_lazy("deliveries"))
     def delivered(self, event: CallbackEvent) -> SafeString:
-        """How often the same content came."""
+        """Return how often the same content came."""
         return columns.named(_("Deliveries"), event.deliveries)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, event: Any) -> str | SafeString:
-        """Of its recording's call."""
+        """Return the numbers of its recording's call."""
         if event.recording is None:
             return formatting.NONE
         return columns.from_to(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, event: CallbackEvent) -> SafeString:
-        """Whose it is."""
+        """Return the account it belongs to."""
         return columns.account_name(event.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With words for when there is none."""
+        """Add words for when there is none."""
         return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
 
     # Processing again
 
     @admin.action(description=gettext_lazy("Process again"), permissions=["process"])
     def process_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Each of the selection, with how many came to which outcome."""
+        """Process each selected callback and count the outcomes."""
         if queryset.count() > MOST_AT_ONCE:
             words = _("At most %d at once. Nothing was processed.") % MOST_AT_ONCE
             self.message_user(request, words, messages.ERROR)
@@ -158,7 +158,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         methods=WRITE,
     )
     def process_one(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
-        """This one, now."""
+        """Process this callback now."""
         outcome = EventOutcome(processing.process_again(event, now=timezone.now()))
         words = _("Processed again: %(outcome)s. %(words)s") % {
             "outcome": outcome.label, "words": _outcome_words(event),
@@ -170,7 +170,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Seen: it asks for nobody any more"), permissions=["process"])
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Each of the selection that will have no effect by itself."""
+        """Mark each selected callback as reviewed that will have no effect by itself."""
         self._mark(request, queryset)
 
     @page(
@@ -180,7 +180,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         methods=WRITE,
     )
     def seen(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
-        """This one."""
+        """Mark this callback as reviewed."""
         self._mark(request, CallbackEvent.objects.filter(pk=event.pk))
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
         return HttpResponseRedirect(to)
@@ -215,7 +215,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return self.show(request, event, self._received(event, hidden=None))
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Its fields, its trust, what became of it."""
+        """Return its fields, its trust, what became of it."""
         outcome = EventOutcome(obj.outcome)
         reads = may(request, "read_transcription") and (obj.recording is None or obj.sees_recording)
         has_words = obj.raw_text is not None or holds_speech(obj.payload)
@@ -235,7 +235,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         }
 
     def _received(self, event: CallbackEvent, *, hidden: str | None) -> dict[str, Any]:
-        """What came, with `hidden` in place of what was said; without it there is nothing left to open."""
+        """Return what came, with `hidden` in place of what was said; without it there is nothing left to open."""
         sections = [Section(_("Fields received"), payload_facts(event.payload, hidden=hidden))]
         if (raw := event.raw_text) is not None:
             text = formatting.plain(raw) if hidden is None else hidden
@@ -286,7 +286,7 @@ def _diagnosis(event: CallbackEvent) -> Diagnosis | None:
 
 
 def _outcome_words(event: CallbackEvent) -> str:
-    """What became of it, and what to do."""
+    """Return what became of it, and what to do."""
     if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
         return str(UNSIGNED_REFUSED)
     if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:

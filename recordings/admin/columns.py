@@ -33,7 +33,7 @@ SHARED = {
 
 
 def day_and_time(at: datetime, now: datetime) -> SafeString:
-    """`Today 14:02`, `17 Nov, 23:53`, in the reader's zone; the second, in UTC, on hover."""
+    """Return `Today 14:02`, `17 Nov, 23:53`, in the reader's zone; the second, in UTC, on hover."""
     zone = timezone.get_current_timezone()
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     clock = dateformat.format(local, "H:i")
@@ -54,13 +54,13 @@ def day_and_time(at: datetime, now: datetime) -> SafeString:
 
 
 def from_to_of(call: Call, account: Account) -> SafeString:
-    """Who spoke, and beneath it whose call it was."""
+    """Return who spoke, and beneath it whose call it was."""
     name, title = _name(account)
     return format_html('{}<span class="portal-hint" title="{}">{}</span>', from_to(call), title, name)
 
 
 def from_to(call: Call) -> SafeString:
-    """`+91 80713 87423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
+    """Return `+91 80713 87423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
     if not call.from_number and not call.to_number:
         return formatting.from_to(call)
     return format_html("{} → {}", *map(_number, (call.from_number, call.to_number)))
@@ -76,7 +76,7 @@ def _number(value: str | None) -> str | SafeString:
 
 
 def account_name(account: Account) -> SafeString:
-    """What people call it; on hover its Auth ID, with the whole name where the column has no room for it."""
+    """Return what people call it; on hover its Auth ID, with the whole name where the column has no room for it."""
     name, title = _name(account)
     return format_html('<span title="{}">{}</span>', title, name)
 
@@ -87,7 +87,7 @@ def _name(account: Account) -> tuple[str, str]:
 
 
 def length(recording: Recording) -> str | SafeString:
-    """By Vobiz's count, with a mark where its time limit ended it."""
+    """Return the length Vobiz reports, marked where the time limit ended the recording."""
     if recording.duration_ms is None:
         return NOTHING
     words = formatting.length(recording.duration_ms / 1_000)
@@ -125,7 +125,7 @@ def _kept(recording: Recording, now: datetime) -> SafeString:
 
 
 def time_left(until: datetime, now: datetime) -> str:
-    """`12 days left`, `5 hours left`: of the days that Vobiz is said to keep audio."""
+    """Return `12 days left`, `5 hours left`: of the days that Vobiz is said to keep audio."""
     hours = (until - now).total_seconds() / 3_600
     if hours < 0:
         return _("may be gone by now")
@@ -137,7 +137,7 @@ def time_left(until: datetime, now: datetime) -> str:
 
 
 def transcript(held: Transcription | None) -> SafeString:
-    """A tick for one that came, with its word where there is no heading; else how it stands."""
+    """Return a tick for one that came, with its word where there is no heading; else how it stands."""
     if held is None:
         return NOTHING
     if held.status != TranscriptionStatus.COMPLETED:
@@ -146,7 +146,7 @@ def transcript(held: Transcription | None) -> SafeString:
 
 
 def found(run: SyncRun) -> SafeString:
-    """`196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
+    """Return `196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
     counts = (
         (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
         (run.gone, _("%d gone at Vobiz")),
@@ -160,12 +160,12 @@ def found(run: SyncRun) -> SafeString:
 
 
 def named(name: object, value: object) -> SafeString:
-    """A value that says what it is by its column's heading; in two lines, where there is none, by its name."""
+    """Return a value that says what it is by its column's heading; in two lines, where there is none, by its name."""
     return format_html("<small>{} </small>{}", name, value)
 
 
 def snippet(parts: Iterable[Part]) -> SafeString:
-    """The words of a transcript that a search found, the matching ones marked; nothing where there are none."""
+    """Return the words of a transcript that a search found, the matching ones marked; nothing where there are none."""
     pieces = (format_html("<mark>{}</mark>", part.text) if part.matches else part.text for part in parts)
     marked = format_html_join("", "{}", ((piece,) for piece in pieces))
     return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
@@ -184,7 +184,7 @@ def mark_shared_calls(rows: Iterable[Any]) -> None:
 
 
 def bar(shared: str | None) -> str | SafeString:
-    """The bar to the left of recordings of one call, and its words."""
+    """Return the bar to the left of recordings of one call, and its words."""
     if shared is None:
         return ""
     words = SHARED[shared]

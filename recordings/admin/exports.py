@@ -56,7 +56,7 @@ class CsvExportMixin(PortalAdmin):
         access=AccessAction.EXPORT,
     )
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
-        """Every row that the list shows under the filters in the address, in its order."""
+        """Return every row that the list shows under the filters in the address, in its order."""
         if not self.has_view_permission(request):
             self.note_refusal(request, AccessAction.EXPORT)
             raise PermissionDenied
@@ -89,14 +89,14 @@ class CsvExportMixin(PortalAdmin):
     def csv_rows(
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
-        """The lines, read while they are sent."""
+        """Return the lines, read while they are sent."""
         loaded = self.csv_loaded(request, table)
         for batch in in_order(rows, loaded=loaded, at_once=CHUNK, most=MOST_LINES + 1):
             for row in batch:
                 yield table.row(row, zone)
 
     def csv_loaded(self, request: HttpRequest, table: exports.Table) -> QuerySet[Any]:
-        """Rows with what the columns follow; of what the list leaves out, only what is a column."""
+        """Return rows with what the columns follow; of what the list leaves out, only what is a column."""
         named = {*(column.of or column.name for column in table.columns), *self.csv_more(request)}
         rows: QuerySet[Any] = self.model._default_manager.defer(
             *(name for name in self.list_deferred if name not in named)
@@ -119,7 +119,7 @@ class TranscriptionCsvMixin(CsvExportMixin):
     csv_related = ("recording__account", "recording__call")
 
     def csv_more(self, request: HttpRequest) -> list[str]:
-        """The words."""
+        """Return the transcript columns."""
         return ["text"]
 
     def csv_rows(
@@ -145,7 +145,7 @@ class ZipExportMixin(CsvExportMixin):
     csv_related = ("account", "call", "requested_by", "transcription")
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """What the action asks for."""
+        """Return what the action asks for."""
         return may(request, "export_recording")
 
     @admin.action(description=gettext_lazy("Export with audio (ZIP)…"), permissions=["export"])
@@ -179,7 +179,7 @@ class ZipExportMixin(CsvExportMixin):
         access=AccessAction.EXPORT,
     )
     def export_zip_file(self, request: HttpRequest) -> HttpResponseBase:
-        """The ZIP, made while it is sent."""
+        """Return the ZIP, made while it is sent."""
         keys = [
             key for key in request.POST.get("recordings", "").split(",") if key.isascii() and key.isdigit()
         ]
@@ -218,7 +218,7 @@ def _lines(rows: Iterable[list[str]]) -> Iterator[list[str]]:
 
 
 def _note_words(request: HttpRequest, batch: list[Transcription]) -> None:
-    """The words of these are about to leave, as CSV."""
+    """Log that the text of these transcripts is about to be exported as CSV."""
     with transaction.atomic():
         for held in batch:
             if held.status == TranscriptionStatus.COMPLETED:

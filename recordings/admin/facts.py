@@ -45,7 +45,7 @@ class Section:
 
 
 def label_of(recording: Recording, column: str) -> str:
-    """What the model calls a column."""
+    """Return what the model calls a column."""
     if column == "api_id":
         return _("Request's api_id")
     field: Any = recording._meta.get_field(column)
@@ -53,7 +53,7 @@ def label_of(recording: Recording, column: str) -> str:
 
 
 def source_words(recording: Recording, column: str) -> str | SafeString:
-    """Where a fact is from; what only a callback claimed stands out."""
+    """Return where a fact is from; what only a callback claimed stands out."""
     source = recording.source_of(column)
     if getattr(recording, column) is None:
         return ""
@@ -67,7 +67,7 @@ def source_words(recording: Recording, column: str) -> str | SafeString:
 
 
 def vobiz_facts(recording: Recording) -> list[Fact]:
-    """Everything Vobiz decides about a recording."""
+    """Return everything Vobiz decides about a recording."""
     approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
     duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
     values: dict[str, tuple[str | SafeString, str]] = {
@@ -104,7 +104,7 @@ def _thousandths(milliseconds: int | None) -> str:
 
 
 def _address(url: str | None) -> str | SafeString:
-    """An address of Vobiz's, as text: a browser cannot open it, and must not be led there."""
+    """Return an address of Vobiz's, as text: a browser cannot open it, and must not be led there."""
     return (
         format_html('<code class="portal-url">{}</code>', formatting.plain(url)) if url else formatting.NONE
     )
@@ -116,7 +116,7 @@ def as_said(data: object) -> str:
 
 
 def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fact]:
-    """The fields of a callback, in order of their names. `hidden`: what stands in place of what was said."""
+    """Return the fields of a callback, in order of their names. `hidden`: what stands in place of what was said."""
     found = []
     for name in sorted(payload):
         text = _text_of(payload[name])
@@ -127,7 +127,7 @@ def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fac
 
 
 def holds_speech(payload: Mapping[str, Any]) -> bool:
-    """Whether any of its fields may hold what was said."""
+    """Return whether any of its fields may hold what was said."""
     return any((text := _text_of(value)) and may_hold_speech(name, text) for name, value in payload.items())
 
 

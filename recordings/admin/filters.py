@@ -31,7 +31,7 @@ class AccountFilter(admin.SimpleListFilter):
     path = "account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """The accounts the reader sees."""
+        """Return the accounts the reader sees."""
         found = [(str(account.pk), formatting.plain(account)) for account in accounts_seen(request)]
         return found if len(found) > 1 else []
 
@@ -40,7 +40,7 @@ class AccountFilter(admin.SimpleListFilter):
         return bool(self.lookup_choices) or self.value() is not None
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of the account; of none for what is no account's number."""
+        """Return the rows of the account; of none for what is no account's number."""
         value = self.value()
         if value is None:
             return queryset
@@ -70,7 +70,7 @@ class AttentionFilter(admin.SimpleListFilter):
         return [("yes", _("yes")), *Attention.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows that ask for someone, and for this."""
+        """Return the rows that ask for someone, and for this."""
         value = self.value()
         if value is None:
             return queryset
@@ -86,15 +86,15 @@ class LinkedFilter(admin.SimpleListFilter):
     rows = ""  # the method of the rows' QuerySet that finds them, where that is all
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """The one choice, while it is made."""
+        """Return the one choice, while it is made."""
         return [(self.value_on, self.words)] if self.parameter_name in request.GET else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows, where it is made."""
+        """Return the rows, where it is made."""
         return self.found(request, queryset) if self.value() == self.value_on else queryset
 
     def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows it finds."""
+        """Return the rows it finds."""
         found: QuerySet[Any] = getattr(queryset, self.rows)()
         return found
 
@@ -157,7 +157,7 @@ class FormatFilter(admin.SimpleListFilter):
         return list(FileFormat.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of this format."""
+        """Return the rows of this format."""
         value = self.value()
         return queryset.filter(file_format=value) if value in FileFormat.values else queryset
 
@@ -285,7 +285,7 @@ class DayFilter(admin.SimpleListFilter):
         return [(day.isoformat(), formatting.day(day))] if day is not None else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of that day; none for what is no day."""
+        """Return the rows of that day; none for what is no day."""
         if self.value() is None or self.zone is None:
             return queryset
         day = iso_day(self.value())
@@ -296,7 +296,7 @@ class DayFilter(admin.SimpleListFilter):
 
 
 def iso_day(text: str | None) -> date | None:
-    """`2026-11-21` as a day; None for what is none, or has no day before or after it."""
+    """Return `2026-11-21` as a day; None for what is none, or has no day before or after it."""
     try:
         day = date.fromisoformat(text or "")
     except ValueError:
@@ -359,11 +359,11 @@ class DateFilter(admin.ListFilter):
                 self.used_parameters[name] = params.pop(name)[-1]
 
     def has_output(self) -> bool:
-        """Always."""
+        """Return True: the filter is always shown."""
         return True
 
     def expected_parameters(self) -> list[str | None]:
-        """The names of what it reads from an address."""
+        """Return the names of what it reads from an address."""
         return [*self.parameters]
 
     @property
@@ -401,7 +401,7 @@ class DateFilter(admin.ListFilter):
             }
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows of those days; none for what is no period and no date."""
+        """Return the rows of those days; none for what is no period and no date."""
         if not any(self.used_parameters.values()):
             return queryset
         try:
@@ -418,12 +418,12 @@ class DateFilter(admin.ListFilter):
         return first, last
 
     def within(self, queryset: QuerySet[Any], first: date | None, last: date | None) -> QuerySet[Any]:
-        """The rows of these days."""
+        """Return the rows of these days."""
         return queryset.filter(between(first, last, self.zone, self.column))
 
 
 def _day(text: str) -> date | None:
-    """A date; None where none was given. ValueError where it is none."""
+    """Return a date; None where none was given. ValueError where it is none."""
     day = iso_day(text)
     if text and day is None:
         raise ValueError(text)

@@ -76,7 +76,7 @@ ROLES: dict[str, str] = {
 
 
 def plain(text: object) -> str:
-    """Text from outside with its invisible marks made visible; not yet escaped."""
+    """Return text from outside with its invisible marks made visible; not yet escaped."""
     return MARKS.sub(lambda mark: f"[U+{ord(mark[0]):04X}]", _name(text))
 
 
@@ -89,17 +89,17 @@ def _name(value: object) -> str:
 
 
 def words(text: object) -> str:
-    """`plain`, or a dash where nothing is known."""
+    """Return `plain`, or a dash where nothing is known."""
     return NONE if text in (None, "") else plain(text)
 
 
 def zone_of(zone: tzinfo | None = None) -> tzinfo:
-    """The zone in which times are shown: the reader's, which a middleware makes the current one."""
+    """Return the zone in which times are shown: the reader's, which a middleware makes the current one."""
     return zone if zone is not None else timezone.get_current_timezone()
 
 
 def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
-    """`6 Nov 2025, 19:19:10` in the reader's zone, which each page names once; with the instant in UTC on hover.
+    """Return `6 Nov 2025, 19:19:10` in the reader's zone, which each page names once; with the instant in UTC on hover.
 
     In the hour that a zone has twice a year, `01:30:00 EDT` says which of the two it is.
     """
@@ -117,12 +117,12 @@ def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
 
 
 def day(on: date) -> str:
-    """`6 Nov 2025`."""
+    """Return `6 Nov 2025`."""
     return dateformat.format(on, "j M Y")
 
 
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
-    """`18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
+    """Return `18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
     zone = zone_of(zone)
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     days = (local.date() - today).days
@@ -135,13 +135,13 @@ def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
 
 
 def zone_name(local: datetime) -> str:
-    """`IST`, or the offset where the zone has no short name."""
+    """Return `IST`, or the offset where the zone has no short name."""
     name = local.strftime("%Z")
     return f"UTC{name}" if name[:1] in "+-" else name
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """`12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
+    """Return `12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
     seconds = max(0, int((now - at).total_seconds()))
     if seconds < 60:
         return _("%d s ago") % seconds
@@ -153,7 +153,7 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def length(seconds: float | None) -> str:
-    """`0:10`, `59:59`, `1:02:03`; less than a second says so."""
+    """Return `0:10`, `59:59`, `1:02:03`; less than a second says so."""
     if seconds is None:
         return NONE
     if 0 < seconds < 1:
@@ -164,7 +164,7 @@ def length(seconds: float | None) -> str:
 
 
 def number(value: str | None) -> str | SafeString:
-    """A number the way its country writes it, selected whole by one click.
+    """Return a number the way its country writes it, selected whole by one click.
 
     As Vobiz gave it on hover, where that is more than other gaps, or where a column may have no room for it.
     """
@@ -177,7 +177,7 @@ def number(value: str | None) -> str | SafeString:
 
 
 def number_words(value: str) -> tuple[str, str]:
-    """A number as it is written, and what to say of it on hover, if anything."""
+    """Return a number as it is written, and what to say of it on hover, if anything."""
     words = plain(format_number(value))
     if len(words) <= LONG_NUMBER and NOT_DIGITS.sub("", words) == NOT_DIGITS.sub("", value):
         return words, ""
@@ -185,26 +185,26 @@ def number_words(value: str) -> tuple[str, str]:
 
 
 def from_to(call: Call) -> SafeString:
-    """`+91 80713 87423 → +91 96247 05678`."""
+    """Return `+91 80713 87423 → +91 96247 05678`."""
     if not call.from_number and not call.to_number:
         return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
     return format_html("{} → {}", number(call.from_number), number(call.to_number))
 
 
 def direction(call: Call) -> str:
-    """An arrow and a word."""
+    """Return an arrow and a word."""
     if call.direction is None:
         return NONE
     return f"{DIRECTIONS[Direction(call.direction)]}\u00a0{call.get_direction_display()}"
 
 
 def identifier(value: str | None) -> str | SafeString:
-    """An id, in figures of one width and selected whole by one click."""
+    """Return an id, in figures of one width and selected whole by one click."""
     return format_html('<code class="portal-id">{}</code>', plain(value)) if value else NONE
 
 
 def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
-    """A state: its colour, its shape and its word. Unknown values are bad news."""
+    """Return a state: its colour, its shape and its word. Unknown values are bad news."""
     if value is None:
         return NONE
     role = role or ROLES.get(value, "bad")
@@ -213,7 +213,7 @@ def badge(value: str | None, label: object, *, role: str | None = None) -> str |
 
 
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
-    """A mark beside a value; `title`: more of it on hover."""
+    """Return a mark beside a value; `title`: more of it on hover."""
     if title:
         mark = '<span class="portal-flag portal-{}" title="{}">{} {}</span>'
         return format_html(mark, role, title, SHAPES[role], label)
@@ -221,7 +221,7 @@ def flag(label: object, role: str = "attention", *, title: str = "") -> SafeStri
 
 
 def status(recording: Recording) -> SafeString:
-    """A recording's status with what asks for a person."""
+    """Return a recording's status with what asks for a person."""
     word = recording.get_status_display()
     shown = badge(recording.status, word)
     if recording.needs_attention:
@@ -239,14 +239,14 @@ def may_have_been(recording: Recording) -> bool:
 
 
 def attention(recording: Recording) -> str:
-    """What asks for a person, in a few words."""
+    """Return what asks for a person, in a few words."""
     if recording.needs_attention == Attention.MAY_BE_RECORDING and may_have_been(recording):
         return _("may have been recorded")
     return recording.get_needs_attention_display()
 
 
 def attention_words(recording: Recording) -> str:
-    """What asks for a person, and what to do."""
+    """Return what asks for a person, and what to do."""
     if not recording.needs_attention:
         return ""
     if recording.needs_attention == Attention.MAY_BE_RECORDING:
@@ -255,7 +255,7 @@ def attention_words(recording: Recording) -> str:
 
 
 def unanswered_words(recording: Recording) -> str:
-    """What a start without an answer may have led to, as long as its call goes on and after that."""
+    """Return what a start without an answer may have led to, as long as its call goes on and after that."""
     if may_have_been(recording):
         return _(
             "Vobiz's answer to the start was lost, and the call is over: it may have been recorded. If it was, a sync "
@@ -265,17 +265,17 @@ def unanswered_words(recording: Recording) -> str:
 
 
 def callback(event: CallbackEvent) -> str:
-    """What a callback is about."""
+    """Return what a callback is about."""
     return str(CALLBACKS[EventKind(event.kind)])
 
 
 def layout(recording: Recording) -> str:
-    """`mp3 stereo`, as asked for or as Vobiz says."""
+    """Return `mp3 stereo`, as asked for or as Vobiz says."""
     return " ".join(plain(part) for part in (recording.file_format, recording.channels) if part) or NONE
 
 
 def money(amount: Decimal | None, currency: str = "USD") -> str:
-    """`USD 0.005`, all figures that were given and none that were not."""
+    """Return `USD 0.005`, all figures that were given and none that were not."""
     if amount is None:
         return NONE
     figures = f"{amount:f}"
@@ -285,18 +285,18 @@ def money(amount: Decimal | None, currency: str = "USD") -> str:
 
 
 def count(n: int) -> str:
-    """`1,284`, grouped as the reader's language has it."""
+    """Return `1,284`, grouped as the reader's language has it."""
     return str(formats.number_format(n, use_l10n=True, force_grouping=True))
 
 
 def file_size(count: int, *, at_least: bool = False) -> str:
-    """`1.2 GB`, in the reader's language."""
+    """Return `1.2 GB`, in the reader's language."""
     words = filesizeformat(count)
     return _("more than %s") % words if at_least else words
 
 
 def days_left(until: datetime, now: datetime) -> str:
-    """`in 12 days`, `in 5 hours`, `in less than an hour`, or that it is past."""
+    """Return `in 12 days`, `in 5 hours`, `in less than an hour`, or that it is past."""
     seconds = (until - now).total_seconds()
     if seconds < 0:
         return _("by now")
@@ -308,7 +308,7 @@ def days_left(until: datetime, now: datetime) -> str:
 
 
 def linked(request: HttpRequest, obj: models.Model | None, label: object = None) -> str | SafeString:
-    """A link to the object's page for those who may open it, else its words."""
+    """Return a link to the object's page for those who may open it, else its words."""
     if obj is None:
         return NONE
     name = f"{obj._meta.app_label}_{obj._meta.model_name}"

@@ -67,7 +67,7 @@ def read_search(request: HttpRequest, typed: str, readings: Collection[Reading])
 
 
 def may_search_words(request: HttpRequest) -> bool:
-    """Whether this person may read transcripts, and so search their words; rows are gated by account besides."""
+    """Return whether this person may read transcripts, and so search their words; rows are gated by account besides."""
     return request.user.has_perm("recordings.read_transcription")
 
 

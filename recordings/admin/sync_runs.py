@@ -69,22 +69,22 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
-        """In the reader's zone."""
+        """Return the time in the reader's zone."""
         return formatting.moment(run.started_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
-        """Whose recordings were read."""
+        """Return whose recordings were read."""
         return columns.account_name(run.account)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> str | SafeString:
-        """How it stands or ended."""
+        """Return how it stands or ended."""
         return formatting.badge(run.state, run.get_state_display())
 
     @admin.display(description=gettext_lazy("recordings"))
     def found(self, run: SyncRun) -> SafeString:
-        """What it saw, and what that changed here."""
+        """Return what it saw, and what that changed here."""
         return columns.found(run)
 
     @admin.display(description=gettext_lazy("took"))
@@ -95,13 +95,13 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("asked for by"))
     def asked_by(self, run: SyncRun) -> str:
-        """A person, or the command line."""
+        """Return a person, or the command line."""
         return formatting.words(run.requested_by or _("command line"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With the button for those who may press it."""
+        """Add the button for those who may press it."""
         form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
         said = {"sync_form": form, "empty_words": self.empty_words}
         return super().changelist_view(request, {**said, **(extra_context or {})})
@@ -115,7 +115,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         return sync_now(self, request, form.cleaned_data["account"], otherwise=self.to_index())
 
     def page_context(self, request: HttpRequest, obj: SyncRun) -> dict[str, Any]:
-        """Pages, rows, failures."""
+        """Return the sections: pages, rows, failures."""
         now = timezone.now()
         running = obj.state == SyncState.RUNNING
         return {

@@ -44,43 +44,43 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     )
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
-        """By the recording's number, id or name, or by the words."""
+        """Search by the recording's number, id or name, or by the words."""
         return find_of_recordings(queryset, search.query, search.reading, path="recording__")
 
     @admin.display(description=gettext_lazy("recorded"))
     def when(self, held: Transcription) -> SafeString:
-        """When the recording was made."""
+        """Return when the recording was made."""
         return columns.day_and_time(held.recording.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, held: Transcription) -> SafeString:
-        """Who spoke."""
+        """Return who spoke."""
         return columns.from_to(held.recording.call)
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, held: Transcription) -> str | SafeString:
-        """How it stands."""
+        """Return how it stands."""
         return formatting.badge(held.status, held.get_status_display())
 
     @admin.display(description=gettext_lazy("trust"))
     def trust_shown(self, held: Transcription) -> str | SafeString:
-        """What its callback's signature proves."""
+        """Return what its callback's signature proves."""
         return formatting.badge(held.trust, held.get_trust_display())
 
     @admin.display(description=gettext_lazy("received"))
     def received(self, held: Transcription) -> SafeString:
-        """When its callback came."""
+        """Return when its callback came."""
         return columns.named(_("Received"), formatting.moment(held.received_at))
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
-        """Whose recording it is of."""
+        """Return whose recording it is of."""
         return columns.account_name(held.recording.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With words for when there is none."""
+        """Add words for when there is none."""
         return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
 
     @page(
@@ -99,7 +99,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
         return self.show(request, held, {"transcript": opened(held)})
 
     def page_context(self, request: HttpRequest, obj: Transcription) -> dict[str, Any]:
-        """The text, and the recording it is of."""
+        """Return the text, and the recording it is of."""
         recording = obj.recording
         facts = [
             Fact(_("Recording"), formatting.linked(request, recording, formatting.words(recording))),

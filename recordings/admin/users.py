@@ -42,7 +42,7 @@ class RoleFilter(admin.RelatedFieldListFilter):
     """People of one role."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
-        """Every role by its name as people read it."""
+        """Return every role by its name as people read it."""
         return [(pk, label_of(str(name))) for pk, name in super().field_choices(field, request, model_admin)]
 
 
@@ -74,7 +74,7 @@ class PortalUserAdmin(_UserAdmin):
         return PlainList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """With their roles."""
+        """Add their roles."""
         return super().get_queryset(request).prefetch_related("groups")
 
     @admin.display(description=_("name"))
@@ -84,19 +84,19 @@ class PortalUserAdmin(_UserAdmin):
 
     @admin.display(description=_("email address"))
     def email_shown(self, user: User) -> str | SafeString:
-        """Where they are reached, where somebody said."""
+        """Return where they are reached, where somebody said."""
         return user.email or columns.NOTHING
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str | SafeString:
-        """What they may do."""
+        """Return what they may do."""
         names = [str(_("superuser"))] if user.is_superuser else []
         names += [label_of(group.name) for group in user.groups.all()]
         return ", ".join(names) or columns.NOTHING
 
     @admin.display(description=_("may sign in"))
     def admitted(self, user: User) -> str:
-        """Who is not on the staff, or switched off, is shown no page."""
+        """Return whether the user may sign in: inactive or non-staff users see no page."""
         if not user.is_active:
             return formatting.badge("off", gettext("switched off"), role="quiet")
         if not user.is_staff:
@@ -104,7 +104,7 @@ class PortalUserAdmin(_UserAdmin):
         return formatting.badge("staff", gettext("yes"), role="good")
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        """The roles on offer, as people read them."""
+        """Return the roles on offer, as people read them."""
         field: Any = super().formfield_for_manytomany(db_field, request, widget=BOXES, **kwargs)
         if field is not None and db_field.name == "groups":
             field.label_from_instance = lambda group: label_of(group.name)
@@ -113,7 +113,7 @@ class PortalUserAdmin(_UserAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """What Django asks before it deletes anybody: those who did something here are not deleted."""
+        """Return what Django asks before it deletes anybody: those who did something here are not deleted."""
         to_delete, counts, lacking, protected = super().get_deleted_objects(objs, request)
         words = [HISTORY_WORDS % {"who": user.get_username()} for user in objs if has_history(user)]
         # What is protected is not deleted by anybody, so it does not matter what the reader may delete.
@@ -122,7 +122,7 @@ class PortalUserAdmin(_UserAdmin):
 
 
 def has_history(user: User) -> bool:
-    """They heard, read or exported something, or something was done in their name."""
+    """Return whether the user heard, read or exported something, or something was done in their name."""
     accesses = AccessEvent.objects.filter(user_pk=user.pk)
     return accesses.exists() or LogEntry.objects.filter(user=user).exists()
 
@@ -145,7 +145,7 @@ class RoleAdmin(GroupAdmin):
     def formfield_for_manytomany(
         self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
     ) -> Any:
-        """The permissions on offer."""
+        """Return the permissions on offer."""
         return super().formfield_for_manytomany(db_field, request, widget=BOXES, **kwargs)
 
     @admin.display(description=_("group"), ordering="name")

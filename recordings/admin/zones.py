@@ -39,12 +39,12 @@ class ReaderZone:
 
 
 def reader_zone(_request: HttpRequest) -> tzinfo:
-    """The zone the reader chose; else the one that all the accounts they see are in; else UTC."""
+    """Return the zone the reader chose; else the one that all the accounts they see are in; else UTC."""
     return timezone.get_current_timezone()
 
 
 def zone_label(zone: tzinfo, now: datetime) -> str:
-    """`Asia/Kolkata (IST)`."""
+    """Return `Asia/Kolkata (IST)`."""
     name, short = str(zone), formatting.zone_name(now.astimezone(zone))
     return name if name == short else f"{name} ({short})"
 
@@ -96,7 +96,7 @@ def choose_zone(request: HttpRequest) -> HttpResponse:
 
 
 def _way_back(request: HttpRequest, to: str) -> str:
-    """The page that led here, if it is one of the portal's."""
+    """Return the page that led here, if it is one of the portal's."""
     safe = url_has_allowed_host_and_scheme(
         to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def overview_context(context: dict[str, Any]) -> dict[str, Any] | None:
-    """What it shows; None for somebody who sees no account, or has no role to see anything of one."""
+    """Return what it shows; None for somebody who sees no account, or has no role to see anything of one."""
     request = context["request"]
     if not any(name.startswith("recordings.view_") for name in request.user.get_all_permissions()):
         return None

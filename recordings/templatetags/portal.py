@@ -20,13 +20,13 @@ MOST_NAMED = 5
 
 @register.filter
 def plain(text: object) -> str:
-    """Text with its invisible marks made visible; the template escapes it."""
+    """Return text with its invisible marks made visible; the template escapes it."""
     return formatting.plain(text)
 
 
 @register.filter
 def figures(number: int | Counted) -> str:
-    """A number, grouped as the reader's language has it; `+` where there are more than were counted."""
+    """Return a number, grouped as the reader's language has it; `+` where there are more than were counted."""
     if isinstance(number, Counted):
         return formatting.count(number.n) + ("+" if number.more else "")
     return formatting.count(number)
@@ -34,19 +34,19 @@ def figures(number: int | Counted) -> str:
 
 @register.filter
 def moment(at: Any) -> str:
-    """An instant in the reader's zone, in UTC on hover."""
+    """Return an instant in the reader's zone, in UTC on hover."""
     return formatting.moment(at)
 
 
 @register.simple_tag(takes_context=True)
 def reader_zone_name(context: dict[str, Any]) -> str:
-    """The zone of every time on the page: `Asia/Kolkata (IST)`."""
+    """Return the zone of every time on the page: `Asia/Kolkata (IST)`."""
     return zone_label(reader_zone(context["request"]), timezone.now())
 
 
 @register.simple_tag
 def vobiz_cannot_call() -> bool:
-    """Whether Vobiz has no way to call this portal."""
+    """Return whether Vobiz has no way to call this portal."""
     return not callback_urls_possible()
 
 
@@ -72,7 +72,7 @@ def icon(name: str, tone: str = "") -> dict[str, str]:
 
 @register.inclusion_tag("admin/recordings/includes/first_steps.html", takes_context=True)
 def first_steps(context: dict[str, Any]) -> dict[str, Any]:
-    """What the reader can do first: connect an account, ask somebody for one, or open the live calls."""
+    """Return what the reader can do first: connect an account, ask somebody for one, or open the live calls."""
     user = context["request"].user
     sees_accounts = Account.objects.visible_to(user).exists()
     may_connect = user.has_perms(["recordings.add_account", "recordings.change_token"])

@@ -60,7 +60,7 @@ class AccountAdmin(PortalAdmin):
     # The list
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With when each was last synced completely, and whether its parent is the reader's to see."""
+        """Add when each was last synced completely, and whether its parent is the reader's to see."""
         complete = SyncRun.objects.complete().filter(account=OuterRef("pk")).order_by("-started_at")
         at = Subquery(complete.values("started_at")[:1])
         parent = Account.objects.visible_to(request.user).filter(pk=OuterRef("parent"))
@@ -70,7 +70,7 @@ class AccountAdmin(PortalAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With how the first account gets here."""
+        """Add how the first account gets here."""
         said: dict[str, Any] = {"empty_words": NONE_SEEN}
         if self.has_add_permission(request):
             said = {"empty_words": NONE_CONNECTED, "empty_verb": _("Connect an account")}
@@ -78,53 +78,53 @@ class AccountAdmin(PortalAdmin):
         return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        """By Auth ID or name."""
+        """Search by Auth ID or name."""
         return queryset.filter(auth_id__icontains=term) | queryset.filter(name__icontains=term)
 
     @admin.display(description=gettext_lazy("account"))
     def account(self, account: Account) -> SafeString:
-        """Name and Auth ID."""
+        """Return the name and the Auth ID."""
         return format_html("{}", formatting.plain(account))
 
     @admin.display(description=gettext_lazy("switched on"), ordering="is_active")
     def switched(self, account: Account) -> SafeString:
-        """Whether it is used at all."""
+        """Return whether it is used at all."""
         if account.is_active:
             return format_html("{}", formatting.badge("on", _("on"), role="good"))
         return format_html("{}", formatting.badge("off", _("switched off"), role="quiet"))
 
     @admin.display(description=gettext_lazy("token"))
     def token(self, account: Account) -> SafeString:
-        """Its ending, which is all that is ever shown."""
+        """Return its ending, which is all that is ever shown."""
         ending = account.token_ending
         words = format_html('<span class="portal-name">…{}</span>', ending) if ending else None
         return columns.named(_("Token"), words or _("none that can be used"))
 
     @admin.display(description=gettext_lazy("signed callbacks"))
     def signatures(self, account: Account) -> SafeString:
-        """Whether unsigned ones are refused."""
+        """Return whether unsigned ones are refused."""
         words = _("required") if account.require_signed else _("not required")
         return columns.named(_("Signed callbacks"), words)
 
     @admin.display(description=gettext_lazy("parent account"))
     def main_account(self, account: Any) -> SafeString:
-        """The main account of a sub-account, in the list."""
+        """Return the main account of a sub-account, in the list."""
         words = self.parent_account(account)
         return columns.NOTHING if words == formatting.NONE else columns.named(_("Parent account"), words)
 
     @admin.display(description=gettext_lazy("parent account"))
     def parent_account(self, account: Any) -> str:
-        """The main account of a sub-account."""
+        """Return the main account of a sub-account."""
         return str(formatting.UNSEEN) if _has_unseen_parent(account) else formatting.words(account.parent)
 
     @admin.display(description=gettext_lazy("last complete sync"))
     def synced(self, account: Any) -> SafeString:
-        """When its mirror was last whole."""
+        """Return when the account was last synced completely."""
         return columns.named(_("Last complete sync"), formatting.moment(account.synced_at))
 
     @admin.display(description=gettext_lazy("former token"))
     def former_token(self, account: Account) -> str | SafeString:
-        """Until when callbacks signed with it are accepted."""
+        """Return until when callbacks signed with it are accepted."""
         until = account.former_token_until
         if until is None:
             return _("none is accepted")
@@ -135,11 +135,11 @@ class AccountAdmin(PortalAdmin):
     # The form
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """An account is connected with its token."""
+        """Return whether the user may connect an account, which takes its token."""
         return super().has_add_permission(request) and may(request, "change_token")
 
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
-        """The token only for those who may change it, the members only once there is an account."""
+        """Show the token to those who may change it, and the members once the account exists."""
         token: list[str] = []
         if may(request, "change_token") and (obj is None or self.has_change_permission(request, obj)):
             token = ["token", "save_unchecked"]
@@ -160,7 +160,7 @@ class AccountAdmin(PortalAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
-        """The Auth ID is what rows and callbacks hang on; a parent not ours to see is not ours to change."""
+        """Lock the Auth ID of a stored account, and a parent the user may not see."""
         if obj is None:
             return ()
         return ("auth_id", "former_token", *(("parent_account",) if _has_unseen_parent(obj) else ()))
@@ -169,7 +169,7 @@ class AccountAdmin(PortalAdmin):
     def get_form(  # type: ignore[override]
         self, request: HttpRequest, obj: Any | None = None, **kwargs: Any
     ) -> type[ModelForm[Any]]:
-        """The form, told who looks and what Vobiz said to the token."""
+        """Return the form, told who looks and what Vobiz said to the token."""
         form: Any = super().get_form(request, obj, **kwargs)
         form.viewer = request.user
         form.trial = token_check_of(request)
@@ -208,7 +208,7 @@ class AccountAdmin(PortalAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """With the panels above the form."""
+        """Add the panels above the form."""
         if (account := kwargs.get("obj")) is not None:
             context |= panels.context(request, account, now=timezone.now())
             context["subtitle"] = formatting.plain(account)
@@ -218,7 +218,7 @@ class AccountAdmin(PortalAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Only what was changed: callbacks and live pages write to the same row meanwhile."""
+        """Save only the changed fields: callbacks and live pages write to the same row meanwhile."""
         if change:
             columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
             if columns:
@@ -249,7 +249,7 @@ class AccountAdmin(PortalAdmin):
             )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
-        """Whoever connects an account must be able to see it."""
+        """Make the user who connected an account a member of it."""
         super().save_related(request, form, formsets, change)
         if not change and not request.user.is_superuser:
             form.instance.members.add(request.user)
@@ -363,7 +363,7 @@ def _has_unseen_parent(account: Any) -> bool:
 
 @sensitive_variables("token", "tried")
 def check_token(auth_id: str, token: str) -> TokenTrial:
-    """What Vobiz says to this token; its words name the Auth ID masked, and this token's ending."""
+    """Return what Vobiz says to this token; its words name the Auth ID masked, and this token's ending."""
     tried = Account(auth_id=auth_id, encrypted_token=encrypt(token))
     try:
         answer = connect.check(auth_id, token)
@@ -383,5 +383,5 @@ def hold_token_check(request: HttpRequest, auth_id: str, token: str) -> None:
 
 
 def token_check_of(request: HttpRequest) -> TokenTrial | None:
-    """The verdict, if a token was tried in this request."""
+    """Return the verdict, if a token was tried in this request."""
     return getattr(request, "token_trial", None)

@@ -23,7 +23,7 @@ RECENT = timedelta(days=30)
 
 
 def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[str, Any]:
-    """What the account's template shows; only what the reader may know."""
+    """Return what the account's template shows; only what the reader may know."""
     known: dict[str, Any] = {
         "account": account,
         "now": now,
@@ -47,7 +47,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
 
 
 def _kept(account: Account, now: datetime) -> dict[str, Any]:
-    """What the first complete sync found and what came since, and whether there is room for it."""
+    """Return what the first complete sync found and what came since, and whether there is room for it."""
     held, (room, _error) = overview.holdings(account), overview.space()
     days = overview.soon()
     rows = Recording.objects.filter(account=account).order_by()
@@ -96,7 +96,7 @@ def _counted_only(account: Account) -> int:
 
 
 def trial_words(tried: Trial) -> str:
-    """Which step of a trial of the archive's storage failed, why, and what to do."""
+    """Return which step of a trial of the archive's storage failed, why, and what to do."""
     words = _("%(place)s cannot keep recordings. It failed at “%(step)s”: %(why)s %(cure)s") % {
         "place": formatting.plain(tried.place),
         "step": STEP_WORDS[tried.failed] if tried.failed else "",
@@ -108,7 +108,7 @@ def trial_words(tried: Trial) -> str:
 
 
 def signed_words(account: Account, now: datetime) -> str:
-    """How many of the last 30 days' callbacks were signed: what decides whether to require it."""
+    """Return how many of the last 30 days' callbacks were signed: what decides whether to require it."""
     recent = CallbackEvent.objects.filter(account=account, received_at__gte=now - RECENT)
     counts = recent.aggregate(all=Count("pk"), signed=Count("pk", filter=Q(trust=Trust.SIGNED)))
     if not counts["all"]:

@@ -49,7 +49,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """With how many recordings each has."""
+        """Add how many recordings each has."""
         of_call = Recording.objects.filter(call=OuterRef("pk")).order_by().values("call")
         counted = of_call.annotate(n=Count("pk"))
         n = Coalesce(Subquery(counted.values("n"), output_field=IntegerField()), 0)
@@ -57,49 +57,49 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         return rows
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
-        """By its own facts and by those of its recordings."""
+        """Search by its own facts and by those of its recordings."""
         found = find_calls(queryset, search.query, search.reading)
         return found.rows.order_by(*found.order)
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, call: Any) -> SafeString:
-        """When it started; else when its first recording did; else when it became known here."""
+        """Return when it started; else when its first recording did; else when it became known here."""
         return columns.day_and_time(call.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:
-        """An arrow and a word."""
+        """Return an arrow and a word."""
         return formatting.direction(call) if call.direction else columns.NOTHING
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, call: Call) -> SafeString:
-        """Who speaks."""
+        """Return who speaks."""
         return columns.from_to(call)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, call: Call) -> str | SafeString:
-        """Live, ended or unknown."""
+        """Return the state: live, ended or unknown."""
         return formatting.badge(call.state, call.get_state_display())
 
     @admin.display(description=gettext_lazy("recordings"))
     def recorded(self, call: Any) -> SafeString:
-        """How many are known here."""
+        """Return how many are known here."""
         return columns.named(_("Recordings"), call.recording_count)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, call: Call) -> SafeString:
-        """Whose call it is."""
+        """Return whose call it is."""
         return columns.account_name(call.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With words for what these are, and for when there is none."""
+        """Add words for what these are, and for when there is none."""
         said = {"empty_words": self.empty_words, "list_words": self.list_words}
         return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def page_context(self, request: HttpRequest, obj: Call) -> dict[str, Any]:
-        """The call and every attempt to record it."""
+        """Return the call and every attempt to record it."""
         now = timezone.now()
         is_live = obj.state == CallState.LIVE
         sections = [self._facts(request, obj)]

@@ -86,7 +86,7 @@ class Attempt:
 
 
 def context(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
-    """What the template shows of a call's recordings."""
+    """Return what the template shows of a call's recordings."""
     people = ("requested_by", "stop_requested_by")
     rows = call.recordings.select_related("account", *people).defer("provider_data", "content_hash")
     newest = list(rows.order_by("-happened_at", "-pk")[: MOST_LANES + 1])
@@ -147,7 +147,7 @@ def _answer(recording: Recording) -> str:
 
 
 def _into(lane: Lane, call: Call) -> str:
-    """How far into the call the recording began."""
+    """Return how far into the call the recording began."""
     recording = lane.recording
     if recording.status == RecordingStatus.FAILED:
         return _("nothing was recorded")
@@ -174,18 +174,18 @@ class Scale:
     width: int
 
     def x(self, at: datetime) -> int:
-        """From the left."""
+        """Return a time's distance from the left edge."""
         whole = self.span.length.total_seconds() or 1.0
         return max(0, min(self.width, round((at - self.span.begins).total_seconds() / whole * self.width)))
 
     def block(self, kind: str, span: Span) -> Block:
-        """A span, wide enough to be seen."""
+        """Return a span, wide enough to be seen."""
         x = min(self.x(span.begins), self.width - 4)
         return Block(kind, x, max(4, self.x(span.ends) - x))
 
 
 def _bars(call: Call, found: Coverage) -> list[Bar]:
-    """The call's own, then one for each attempt, then what is not covered."""
+    """Return the call's own, then one for each attempt, then what is not covered."""
     span = found.call
     assert span is not None  # noqa: S101 - the caller looked
     has_tail = _tail_words(found) != ""
@@ -227,7 +227,7 @@ def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> Bar:
 
 
 def _kind(lane: Lane) -> str:
-    """What a lane's colour and shape say."""
+    """Return what a lane's colour and shape say."""
     if lane.recording.status == RecordingStatus.FAILED:
         return "failed"
     if lane.may_be or lane.span is None:
@@ -238,7 +238,7 @@ def _kind(lane: Lane) -> str:
 
 
 def _place(span: Span, call: Span, *, about: bool) -> str:
-    """`0:12 to 10:08`, counted from the beginning of the call's bar."""
+    """Return `0:12 to 10:08`, counted from the beginning of the call's bar."""
     begins, ends = (
         formatting.length(max(0.0, (at - call.begins).total_seconds())) for at in (span.begins, span.ends)
     )
@@ -256,7 +256,7 @@ def _length(span: Span) -> str:
 
 
 def _sums(found: Coverage) -> str:
-    """`10:08 of 12:00 recorded`."""
+    """Return `10:08 of 12:00 recorded`."""
     if found.call is None:
         return ""
     open_seconds = sum(gap.length.total_seconds() for gap in found.gaps)
@@ -267,7 +267,7 @@ def _sums(found: Coverage) -> str:
 
 
 def _tail_words(found: Coverage) -> str:
-    """What is not known about the call's end."""
+    """Return what is not known about the call's end."""
     if found.call is None or found.seen_over_at is None:
         return ""
     missing = (found.seen_over_at - found.call.ends).total_seconds()

@@ -121,7 +121,7 @@ class LiveCallsMixin(PortalAdmin):
 
 
 def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> Any:
-    """The longest first, each with its open recordings."""
+    """Return the longest first, each with its open recordings."""
     running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
     running = running.defer("provider_data").order_by("requested_at", "pk")
     calls = (
@@ -214,7 +214,7 @@ class LiveRow:
 
 
 def live_row(call: Call, now: datetime, *, running: list[Recording] | None = None) -> LiveRow:
-    """A live call in words. `running`: its open recordings, where the list did not fetch them with it."""
+    """Return a live call in words. `running`: its open recordings, where the list did not fetch them with it."""
     since = call.started_at
     until = call.ended_at if call.state == CallState.ENDED and call.ended_at is not None else now
     rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
@@ -237,7 +237,7 @@ def started_here(status: RecordingStatus) -> Subquery:
 
 
 def _before(call: Call) -> str:
-    """What became of the starts made here, as the query of the live calls counted them."""
+    """Return what became of the starts made here, as the query of the live calls counted them."""
     recorded: int | None = getattr(call, "recorded_here", None)
     failed: int | None = getattr(call, "failed_here", None)
     if n := recorded:
@@ -248,22 +248,22 @@ def _before(call: Call) -> str:
 
 
 def at_row(call: Call, *, level: int = messages.SUCCESS) -> str:
-    """The live calls, with the focus on this one's row, or on the words that came along."""
+    """Return the live calls, with the focus on this one's row, or on the words that came along."""
     return reverse("admin:recordings_call_live") + focus_on(f"call-{call.pk}", level=level)
 
 
 def focus_on(row_id: str, *, level: int) -> str:
-    """The fragment that puts the focus on a row, or on the words above where something did not go well."""
+    """Return the fragment that puts the focus on a row, or on the words above where something did not go well."""
     return "#content-start" if level >= messages.WARNING else f"#{row_id}"
 
 
 def running_of(call: Call) -> list[Recording]:
-    """The open recordings of one call."""
+    """Return the open recordings of one call."""
     return list(call.open_recordings().select_related("requested_by", "stop_requested_by"))
 
 
 def keys(running: Collection[Running]) -> str:
-    """Their primary keys, as a form carries what it showed."""
+    """Return their primary keys, as a form carries what it showed."""
     return ",".join(str(line.recording.pk) for line in running)
 
 
@@ -284,7 +284,7 @@ def _line(recording: Recording, call: Call, now: datetime) -> Running:
 
 
 def _left(recording: Recording, now: datetime) -> str:
-    """`stops in 55:48`; nothing of what stopped with its call, if it ever began."""
+    """Return `stops in 55:48`; nothing of what stopped with its call, if it ever began."""
     if formatting.may_have_been(recording):
         return ""
     if recording.time_limit_ends_at is None:
@@ -297,7 +297,7 @@ def _left(recording: Recording, now: datetime) -> str:
 
 
 def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tuple[int, str]:
-    """Message level and words for a stop of one recording, whose row has been read again."""
+    """Return message level and words for a stop of one recording, whose row has been read again."""
     if result.outcome == StopOutcome.SENT:
         return messages.SUCCESS, _("Vobiz was asked to stop the recording. It is completed in a moment.")
     if result.outcome == StopOutcome.ALREADY_ASKED:
@@ -315,7 +315,7 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
 
 
 def asked_before(recording: Recording, now: datetime) -> str:
-    """Who asked to stop it, and when; and where it runs all the same, that it may be asked again."""
+    """Return who asked to stop it, and when; and where it runs all the same, that it may be asked again."""
     if recording.stop_requested_at is None:
         return _("Somebody asked to stop it before.")
     who = {
@@ -328,14 +328,14 @@ def asked_before(recording: Recording, now: datetime) -> str:
 
 
 def until_words(recording: Recording, now: datetime) -> str:
-    """When its time limit ends it."""
+    """Return when its time limit ends it."""
     if recording.time_limit_ends_at is None:
         return _("it ends with its call.")
     return _("its time limit ends it at %s.") % formatting.clock(recording.time_limit_ends_at, now=now)
 
 
 def no_url_words() -> str:
-    """Why one recording has no stop of its own."""
+    """Return why one recording has no stop of its own."""
     return _(
         "It cannot be stopped alone: Vobiz has not told its URL yet, and without one it would stop every recording "
         "of the call. Stop all of this call instead, or wait for its time limit."
@@ -343,7 +343,7 @@ def no_url_words() -> str:
 
 
 def stop_all_words(call: Call, result: StopResult) -> tuple[int, str]:
-    """Message level and words for a stop of all recordings of a call."""
+    """Return message level and words for a stop of all recordings of a call."""
     if result.outcome == StopOutcome.SENT:
         count = ngettext(
             "Vobiz was asked to stop %d recording started here, and any other of this call.",

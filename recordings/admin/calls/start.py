@@ -52,7 +52,7 @@ class StartMixin(LiveCallsMixin):
 
     @page("<path:object_id>/record/", name="record", permission="recordings.start_recording", methods=BOTH)
     def record(self, request: HttpRequest, call: Call) -> HttpResponse:
-        """One call. Where another recording began since the form was shown, say so and ask again."""
+        """Record one call; if another recording has begun since the form was shown, ask again."""
         now = timezone.now()
         form = start_form(request, call.account, now, asks_first=call.account.recorded_by_flow)
         if request.method != "POST":
@@ -153,7 +153,7 @@ class StartMixin(LiveCallsMixin):
         chosen: SelectedForm,
         now: datetime,
     ) -> list[Outcome]:
-        """A call that is being recorded is started only if it was ticked again, having been shown so."""
+        """Start a call that is being recorded only if it was ticked again, having been shown so."""
         by: Any = request.user
         again = chosen.again()
         live = [row for row in rows if row.call.state != CallState.ENDED]
@@ -196,7 +196,7 @@ class StartMixin(LiveCallsMixin):
 
 
 def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_first: bool) -> StartForm:
-    """The form with the account's usual choices, and for each limit when it would cut."""
+    """Return the form with the account's usual choices, and for each limit when it would cut."""
     defaults = StartOptions.of(account)
 
     def cut_words(limit: int) -> SafeString:
@@ -220,7 +220,7 @@ def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_fi
 
 
 def form_context(form: StartForm, account: Account) -> dict[str, Any]:
-    """What includes/start_form.html shows besides the form: cost, and the reader's zone for the script."""
+    """Return what includes/start_form.html shows besides the form: cost, and the reader's zone for the script."""
     at = timezone.localtime()
     rate = None
     if account.pk:
@@ -238,7 +238,7 @@ def form_context(form: StartForm, account: Account) -> dict[str, Any]:
 def start_words(
     recording: Recording, *, now: datetime, is_first: bool, is_one_of_several: bool = False
 ) -> tuple[int, str]:
-    """Message level and words.
+    """Return message level and words.
 
     `is_first` is False where this form had been sent before: nothing was sent again. `is_one_of_several`: more
     calls were started with the same form, so a refusal names its call.
@@ -266,7 +266,7 @@ def start_words(
 
 
 def began_words(recording: Recording, *, now: datetime) -> str:
-    """Who started one that runs, when, and until when."""
+    """Return who started one that runs, when, and until when."""
     said = {
         "who": formatting.words(recording.requested_by or _("Somebody at the command line")),
         "when": formatting.clock(recording.requested_at, now=now)

@@ -93,13 +93,13 @@ class Line:
 
 
 def listed(model: str, **query: str | int) -> str:
-    """The address of a list, filtered."""
+    """Return the address of a list, filtered."""
     url = reverse(f"admin:recordings_{model}_changelist")
     return f"{url}?{urlencode(query)}" if query else url
 
 
 def lines(look: DashboardData) -> list[Line]:
-    """Every line, in order."""
+    """Return every line, in order."""
     parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
     found = [line for part in parts for line in part(look)]
     return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
@@ -271,7 +271,7 @@ def _callback_verb(look: DashboardData, account: int, outcome: str, trouble: Tro
 
 
 def _unsigned(look: DashboardData) -> Iterator[Line]:
-    """Where they were refused for it, the line above says so already."""
+    """Report unsigned callbacks, unless the line on rejected ones already does."""
     for account, trouble in look.unsigned.items():
         if (account, EventOutcome.REFUSED, Trust.UNSIGNED) in look.callback_troubles:
             continue

@@ -66,7 +66,7 @@ class DayShown:
 
 
 def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    """What the template shows."""
+    """Return what the template shows."""
     look = DashboardData.at(request, now)
     found = lines(look)
     return {
@@ -259,7 +259,7 @@ def _short(day: date) -> str:
 
 
 def _days_words(days: list[Day]) -> str:
-    """The picture in one sentence, for those who do not see it."""
+    """Return the picture in one sentence, for those who do not see it."""
     if not days:
         return ""
     return _(
@@ -275,7 +275,7 @@ def _days_words(days: list[Day]) -> str:
 
 
 def at_risk_card(look: DashboardData) -> dict[str, Any] | None:
-    """What leaves Vobiz soon without a copy here, and what is lost."""
+    """Return what leaves Vobiz soon without a copy here, and what is lost."""
     if not look.may("view_recording"):
         return None
     n, first, days = look.at_risk, look.leaves_first_at, overview.soon().days
@@ -300,7 +300,7 @@ def at_risk_card(look: DashboardData) -> dict[str, Any] | None:
 
 
 def archive_card(look: DashboardData) -> dict[str, Any] | None:
-    """How archiving goes: stopped, behind or well, and why."""
+    """Return how archiving goes: stopped, behind or well, and why."""
     archiving = look.archiving
     if archiving is None:
         return None
@@ -362,7 +362,7 @@ START = "manage.py worker"
 
 
 def worker_line(look: DashboardData) -> dict[str, Any] | None:
-    """None for those who may not see how syncs go."""
+    """Return the state of the background work; None for those who may not see syncs."""
     found = look.background
     if found is None:
         return None

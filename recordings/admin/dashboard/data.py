@@ -79,7 +79,7 @@ class DashboardData:
         )
 
     def may(self, permission: str) -> bool:
-        """Whether the reader has it."""
+        """Return whether the reader has it."""
         return may(self.request, permission)
 
     @property
@@ -115,7 +115,7 @@ class DashboardData:
         return {account.pk: formatting.plain(account.name or account.auth_id) for account in self.accounts}
 
     def account_name(self, account: int) -> str:
-        """What people call an account; nothing where they see no other."""
+        """Return what people call an account; nothing where they see no other."""
         if len(self.accounts) == 1:
             return ""
         return self._names.get(account, _("another account"))

@@ -75,12 +75,12 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     )
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
-        """By number, id, name or words, the newest first unless a filter brings an order."""
+        """Search by number, id, name or words, the newest first unless a filter brings an order."""
         found = find_recordings(queryset, search.query, search.reading)
         return found.rows if "list_order" in queryset.query.annotations else found.rows.order_by(*found.order)
 
     def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
-        """With the words that were found in each transcript."""
+        """Add the words that were found in each transcript."""
         found = snippets_of(request, search, rows) if search is not None else {}
         for row in rows:
             row.snippet = found.get(row.pk, ())
@@ -93,23 +93,23 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Any) -> SafeString:
-        """Who spoke, and the words that the search found."""
+        """Return who spoke, and the words that the search found."""
         return format_html("{}{}", columns.from_to(recording.call), columns.snippet(recording.snippet))
 
     @admin.display(description=gettext_lazy("from → to"))
     def parties(self, recording: Any) -> SafeString:
-        """Who spoke, and in which account; and the words that the search found."""
+        """Return who spoke, and in which account; and the words that the search found."""
         whose = columns.from_to_of(recording.call, recording.account)
         return format_html("{}{}", whose, columns.snippet(recording.snippet))
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, recording: Recording) -> str | SafeString:
-        """By Vobiz's count, and whether its limit cut it."""
+        """Return the length Vobiz reports, and whether the time limit ended it."""
         return columns.length(recording)
 
     @admin.display(description=gettext_lazy("format"))
     def format_shown(self, recording: Recording) -> str:
-        """Format and channels."""
+        """Return the format and the channels."""
         return formatting.layout(recording)
 
     @admin.display(description=gettext_lazy("kept"))
@@ -119,12 +119,12 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     @admin.display(description=gettext_lazy("text"))
     def text(self, recording: Recording) -> SafeString:
-        """Where its transcript stands."""
+        """Return where its transcript stands."""
         return columns.transcript(getattr(recording, "transcription", None))
 
     @admin.display(description=gettext_lazy("started by"))
     def started_by(self, recording: Recording) -> str:
-        """A person, or how it became known."""
+        """Return a person, or how it became known."""
         if recording.requested_at is None:
             return recording.get_origin_display()
         return formatting.words(recording.requested_by or _("command line"))
@@ -136,13 +136,13 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         return [whose if name == "numbers" else name for name in columns]
 
     def on_page(self, rows: Any) -> None:
-        """Which of them are of one call."""
+        """Return which of them are of one call."""
         columns.mark_shared_calls(rows)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """With words for when there is none."""
+        """Add words for when there is none."""
         return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
 
     @page("<path:object_id>/stop/", name="stop", permission="recordings.stop_recording", methods=WRITE)
@@ -167,7 +167,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         return self.to_object(recording) if self.has_view_permission(request) else self.to_index()
 
     def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
-        """What is known of it, and from where."""
+        """Return what is known of it, and from where."""
         now = timezone.now()
         held = Transcription.objects.filter(recording=obj).first()
         sections = [

@@ -29,7 +29,7 @@ class ArchiveMixin(ReadOnlyAdmin):
     """What a Recording's admin has for those who may have recordings archived now."""
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
-        """What the action asks for."""
+        """Return what the action asks for."""
         return may(request, "archive_recording")
 
     @page(
@@ -53,7 +53,7 @@ class ArchiveMixin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Archive now"), permissions=["archive"])
     def archive_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Each of the selection that can be fetched."""
+        """Archive each selected recording that can be fetched."""
         rows = list(Recording.objects.filter(pk__in=queryset.values("pk")).available_to_archive()[:AT_ONCE])
         left_out = queryset.count() - len(rows)
         if rows:
@@ -102,7 +102,7 @@ def chip(recording: Recording, now: datetime) -> SafeString | None:
 
 
 def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
-    """That our copy is one no more, and whether Vobiz has its own."""
+    """Say that the archived copy is unusable, and whether Vobiz has its own."""
     badge = formatting.badge("spoilt", _spoilt(recording), role="bad")
     if recording.gone_at_provider_at is not None:
         at = formatting.moment(recording.gone_at_provider_at)
@@ -115,7 +115,7 @@ def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
 
 
 def section(recording: Recording, now: datetime) -> Section:
-    """Every fact of it."""
+    """Return every fact of it."""
     if recording.has_corrupt_copy:
         facts = _spoilt_copy(recording, now)
     else:
@@ -124,7 +124,7 @@ def section(recording: Recording, now: datetime) -> Section:
 
 
 def may_be_archived(recording: Recording) -> bool:
-    """Whether *Archive now* makes sense."""
+    """Return whether *Archive now* makes sense."""
     return (
         recording.status == RecordingStatus.COMPLETED
         and recording.archived_at is None
@@ -148,7 +148,7 @@ def _copy(recording: Recording) -> list[Fact]:
 
 
 def _inside(recording: Recording) -> str:
-    """`WAV (Vobiz says mp3), 2 channels`."""
+    """Return `WAV (Vobiz says mp3), 2 channels`."""
     container, said = recording.container or "", recording.file_format
     words = container.upper()
     if said and said.lower() != container:
@@ -164,14 +164,14 @@ def _flag(recording: Recording) -> str:
 
 
 def _spoilt(recording: Recording) -> str:
-    """`our copy is missing`; which of the two it was is forgotten when a person has seen it."""
+    """Return `our copy is missing`; which of the two it was is forgotten when a person has seen it."""
     if recording.needs_attention in CORRUPT_COPY_REASONS:
         return recording.get_needs_attention_display()
     return _("our copy is missing or was altered")
 
 
 def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
-    """What it was, so that it is known in a backup; and whether it can be fetched again, and when."""
+    """Return what it was, so that it is known in a backup; and whether it can be fetched again, and when."""
     facts = [
         Fact(_("Archived"), _("it was, but %s") % _spoilt(recording), hint=_again(recording, now)),
         Fact(_("Last found unaltered"), formatting.moment(recording.verified_at)),
@@ -188,7 +188,7 @@ def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
 
 
 def _again(recording: Recording, now: datetime) -> str:
-    """Whether Vobiz still has it."""
+    """Return whether Vobiz still has it."""
     if not may_be_archived(recording):
         return _("Vobiz no longer has it, so it must come back from a backup")
     if recording.retention_ends_at <= now:
@@ -197,7 +197,7 @@ def _again(recording: Recording, now: datetime) -> str:
 
 
 def _no_copy(recording: Recording, now: datetime) -> list[Fact]:
-    """Why not, and when it is tried again."""
+    """Return why not, and when it is tried again."""
     if recording.gone_at_provider_at is not None:
         return [Fact(_("Archived"), _("never"))]
     if not may_be_archived(recording):
@@ -230,7 +230,7 @@ def _why(recording: Recording) -> str:
 
 
 def _at_vobiz(recording: Recording, now: datetime) -> Fact:
-    """Until when Vobiz has it."""
+    """Return until when Vobiz has it."""
     if recording.gone_at_provider_at is not None:
         return Fact(
             _("Gone at Vobiz"), formatting.moment(recording.gone_at_provider_at), hint=_("its row stays here")

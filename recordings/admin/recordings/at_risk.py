@@ -66,7 +66,7 @@ class AtRiskMixin(ReadOnlyAdmin):
     """The page of recordings at risk and lost, its buttons, and *Seen* wherever it stands."""
 
     def has_seen_permission(self, request: HttpRequest) -> bool:
-        """What the action asks for."""
+        """Return what the action asks for."""
         return may(request, "mark_seen")
 
     @page("at-risk/", name="at_risk", permission="recordings.view_recording")
@@ -85,7 +85,7 @@ class AtRiskMixin(ReadOnlyAdmin):
         methods=WRITE,
     )
     def archive_at_risk(self, request: HttpRequest) -> HttpResponse:
-        """The ticked ones, or all: each becomes due at once, and the worker archives them."""
+        """Make the selected rows, or all, due at once for the worker to archive."""
         now = timezone.now()
         rows = _chosen(request, _at_risk(request, now).order_by("leaves_at"))
         asked = 0
@@ -99,7 +99,7 @@ class AtRiskMixin(ReadOnlyAdmin):
 
     @page("mark-seen/", name="seen_lost", permission="recordings.mark_seen", methods=WRITE)
     def seen_lost(self, request: HttpRequest) -> HttpResponse:
-        """The ticked ones, or all that are lost."""
+        """Mark the selected lost recordings, or all, as reviewed."""
         now, accounts = timezone.now(), _accounts(request)
         visible = Recording.objects.visible_to(request.user)
         chosen = _chosen(request, visible if "all" not in request.POST else visible.lost(now, accounts))
@@ -113,7 +113,7 @@ class AtRiskMixin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Seen: close what cannot be cured"), permissions=["seen"])
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Each of the selection."""
+        """Mark each selected recording as reviewed."""
         self._mark(request, Recording.objects.filter(pk__in=queryset.values("pk")), to="")
 
     def _mark(self, request: HttpRequest, rows: QuerySet[Any], *, to: str) -> HttpResponseRedirect:

@@ -52,13 +52,13 @@ class AudioMixin(ReadOnlyAdmin):
         js = (Script("recordings/play.js", defer=True),)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """With a button that plays in the list, for those who may hear."""
+        """Add a play button to the list for those who may hear recordings."""
         columns = list(super().get_list_display(request))
         return ["listen", *columns] if may(request, "hear_recording") else columns
 
     @admin.display(description=gettext_lazy("listen"), empty_value="")
     def listen(self, recording: Recording) -> str | SafeString:
-        """Plays it here; without a script it leads to where it is heard."""
+        """Return a button that plays it in the list, or without JavaScript a link to its page."""
         if not can_be_heard(recording):
             return ""
         return format_html('<a href="{}/change/" aria-label="{}">▶</a>', recording.pk, _("Play"))
@@ -78,7 +78,7 @@ class AudioMixin(ReadOnlyAdmin):
         access=AccessAction.PLAY,
     )
     def audio(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
-        """The audio or a part of it: our copy, or what Vobiz still has."""
+        """Return the audio or a part of it: our copy, or what Vobiz still has."""
         token = request.GET.get(PLAY, "")
         play_id = playback.play_of(token, request.user, recording)
         note = partial(note_access, request, AccessAction.PLAY, recording)
@@ -110,7 +110,7 @@ class AudioMixin(ReadOnlyAdmin):
         access=AccessAction.PLAY,
     )
     def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
-        """Where a list finds the audio for one play that begins now."""
+        """Return where a list finds the audio for one play that begins now."""
         words = {"play": _("Play"), "pause": _("Pause"), "lost": _("It cannot be heard now.")}
         response = JsonResponse(
             {"src": audio_url(request, recording), "title": title_of(recording), "words": words}
@@ -127,7 +127,7 @@ class AudioMixin(ReadOnlyAdmin):
         access=AccessAction.TRANSCRIPT,
     )
     def open_transcript(self, request: HttpRequest, recording: Recording) -> HttpResponse:
-        """The recording's page with its transcript."""
+        """Return the recording's page with its transcript."""
         held = Transcription.objects.filter(recording=recording).first()
         if held is None or held.status != TranscriptionStatus.COMPLETED:
             return HttpResponseRedirect(self.to_object(recording, anchor="#transcript"))
@@ -142,7 +142,7 @@ class AudioMixin(ReadOnlyAdmin):
         access=AccessAction.DOWNLOAD,
     )
     def download(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
-        """The whole file, under a name that people can read. Whoever takes it out must be allowed to hear it."""
+        """Return the whole file, under a name that people can read. Whoever takes it out must be allowed to hear it."""
         note = partial(note_access, request, AccessAction.DOWNLOAD, recording)
         is_head = request.method == "HEAD"
         try:
@@ -162,7 +162,7 @@ class AudioMixin(ReadOnlyAdmin):
 
 @contextmanager
 def _closed_if_broken(audio: Audio) -> Iterator[None]:
-    """What is not sent after all is closed."""
+    """Close audio that is not sent after all."""
     try:
         yield
     except BaseException:
@@ -171,30 +171,30 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
 
 
 def can_be_heard(recording: Recording) -> bool:
-    """It has ended, and we or Vobiz have its audio."""
+    """Return whether it has ended and the archive or Vobiz has its audio."""
     kept = recording.archived_at is not None and not recording.has_corrupt_copy
     at_vobiz = recording.gone_at_provider_at is None and recording.recording_id is not None
     return recording.status == RecordingStatus.COMPLETED and (kept or at_vobiz)
 
 
 def audio_url(request: HttpRequest, recording: Recording) -> str:
-    """The address of the audio for one play by this reader."""
+    """Return the address of the audio for one play by this reader."""
     url = reverse("admin:recordings_recording_audio", args=[recording.pk])
     return f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
 
 
 def title_of(recording: Recording) -> str:
-    """What a player calls it: `+91 80713 87423 → +91 96247 05678`."""
+    """Return what a player calls it: `+91 80713 87423 → +91 96247 05678`."""
     return formatting.plain(recording.call)
 
 
 def may_download(request: HttpRequest) -> bool:
-    """Whether the reader may take audio out."""
+    """Return whether the reader may take audio out."""
     return may(request, "hear_recording") and may(request, "export_recording")
 
 
 def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
-    """The answer, whose body a server sends after this thread is free again where it can."""
+    """Return the answer, whose body a server sends after this thread is free again where it can."""
     response: HttpResponseBase
     if only_head:
         audio.body.close()
@@ -218,7 +218,7 @@ def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
 
 
 def _words(words: str, status: int) -> HttpResponse:
-    """Why there is nothing to hear."""
+    """Return why there is nothing to hear."""
     return HttpResponse(words, content_type="text/plain; charset=utf-8", status=status, headers=HEADERS)
 
 
@@ -256,7 +256,7 @@ class Player:
 
 
 def player(request: HttpRequest, recording: Recording) -> Player:
-    """With a play of its own, which whoever opens the page may begin."""
+    """Return the player with a play token of its own, or the reason why there is nothing to hear."""
     if not may(request, "hear_recording"):
         return Player(_("You do not have the permission to hear recordings."))
     if recording.is_open:
@@ -285,7 +285,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
 
 
 def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
-    """Who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
+    """Return who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
     if channels == 1:
         return ("",)
     if channels == 2:

@@ -28,7 +28,7 @@ class Transcript:
 
 
 def identity(request: HttpRequest, recording: Recording) -> Section:
-    """Which recording of which call."""
+    """Return which recording of which call."""
     call = recording.call
     return Section(
         _("The recording"),
@@ -52,7 +52,7 @@ def _no_id() -> str:
 
 
 def asked_for(recording: Recording) -> Section:
-    """What somebody asked for here, and what Vobiz answered."""
+    """Return what somebody asked for here, and what Vobiz answered."""
     answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
     facts = [
         Fact(_("Started by"), formatting.words(recording.requested_by or _("command line"))),
@@ -77,7 +77,7 @@ def _cut_hint(recording: Recording) -> str:
 
 
 def silence(recording: Recording) -> str:
-    """That its callback never came; empty where one came, or may still."""
+    """Return a note that no callback came; empty where one came, or may still."""
     if recording.no_callback_at is None:
         return ""
     if recording.status == RecordingStatus.COMPLETED:
@@ -86,7 +86,7 @@ def silence(recording: Recording) -> str:
 
 
 def _callback_address(recording: Recording) -> str:
-    """The base only: the rest of the path is a secret."""
+    """Return the base only: the rest of the path is a secret."""
     if recording.callback_base is None:
         return _("none: Vobiz cannot call this portal")
     return formatting.plain(recording.callback_base)
@@ -110,13 +110,13 @@ def transcript(
 
 
 def opened(held: Transcription) -> Transcript:
-    """The text. Only for a view that has written into the access log who reads it."""
+    """Return the text. Only for a view that has written into the access log who reads it."""
     badge = formatting.badge(held.status, held.get_status_display())
     return Transcript(formatting.plain(held.text or ""), trust_words(held), charges(held), badge)
 
 
 def charges(held: Transcription) -> list[Fact]:
-    """What Vobiz said beside the text."""
+    """Return what Vobiz said beside the text."""
     return [
         Fact(_("Received"), formatting.moment(held.received_at)),
         Fact(
@@ -130,7 +130,7 @@ def charges(held: Transcription) -> list[Fact]:
 
 
 def trust_words(held: Transcription) -> str:
-    """A transcript exists only in a callback, so its callback's trust is its own."""
+    """Return the trust of a transcript, which is that of the callback that brought it."""
     if held.trust == "signed":
         return _("From a signed callback. Vobiz's API does not hold transcripts, so this is the only copy.")
     return _(
@@ -139,7 +139,7 @@ def trust_words(held: Transcription) -> str:
 
 
 def why_none(held: Transcription) -> str:
-    """Why there is no text, and what to do."""
+    """Return why there is no text, and what to do."""
     if held.status == TranscriptionStatus.EXPECTED:
         return _(
             "It was asked for and comes by a callback, as a rule within 5 minutes of the recording's end."

@@ -47,7 +47,7 @@ class Happening:
 
 
 def strip(recording: Recording, held: Transcription | None, now: datetime) -> list[Chip]:
-    """Where it stands: status, limit, until when it is kept, its transcript."""
+    """Return where it stands: status, limit, until when it is kept, its transcript."""
     found = [Chip(_("Status"), formatting.status(recording))]
     if recording.duration_ms is not None:
         found.append(Chip(_("Length"), formatting.length(recording.duration_ms / 1_000)))
@@ -134,7 +134,7 @@ def _transcribed(held: Transcription | None) -> list[Happening]:
 
 
 def _logged(recording: Recording) -> list[Happening]:
-    """What people did to it in this portal, as its history keeps it."""
+    """Return what people did to it in this portal, as its history keeps it."""
     entries = LogEntry.objects.filter(
         content_type=ContentType.objects.get_for_model(Recording), object_id=str(recording.pk)
     )
@@ -184,6 +184,6 @@ def _accessed(request: HttpRequest, recording: Recording) -> list[Happening]:
 
 
 def accessed_badge(event: AccessEvent) -> SafeString:
-    """How an access ended."""
+    """Return how an access ended."""
     role = ACCESS_ROLES.get(AccessResult(event.result), "bad")
     return format_html("{}", formatting.badge(event.result, event.get_result_display(), role=role))

@@ -38,7 +38,7 @@ from recordings.vobiz.errors import (
 )
 from recordings.vobiz.objects import StartAnswer as Answer
 
-STARTS_AT_ONCE = 10
+PARALLEL_STARTS = 10
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class StartOptions:
 
     @classmethod
     def of(cls, account: Account) -> StartOptions:
-        """The account's defaults."""
+        """Return the account's defaults."""
         return cls(
             time_limit=account.default_time_limit,
             file_format=account.default_file_format,
@@ -63,8 +63,8 @@ class StartOptions:
         )
 
 
-class OthersBegan(Exception):
-    """Nothing was sent: recordings of the call run that the person who asked had not been shown."""
+class ConcurrentRecordingsError(Exception):
+    """Other recordings of the call are running, which the person had not been shown. Nothing was sent."""
 
     def __init__(self, call: Call, began: list[Recording]) -> None:
         super().__init__(f"{len(began)} recordings of {call.call_uuid} began meanwhile")
@@ -73,11 +73,15 @@ class OthersBegan(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """One start. `intent`: at most one recording for each. `expected`: the running ones the person was shown."""
+    """One start.
+
+    `idempotency_key`: at most one recording for each (column `intent`). `expected`: the primary keys of the running
+    recordings that the person was shown.
+    """
 
     call: Call
     options: StartOptions
-    intent: UUID | None = None
+    idempotency_key: UUID | None = None
     expected: frozenset[int] | None = None
 
 
@@ -87,55 +91,56 @@ def start(
     *,
     by: User | None,
     now: datetime,
-    intent: UUID | None = None,
+    idempotency_key: UUID | None = None,
     expected: frozenset[int] | None = None,
 ) -> Recording:
-    """Start one recording of a live call, at most once for one `intent`.
+    """Start one recording of a live call, at most once for one `idempotency_key`.
 
     The row that comes back says what happened: active; failed, with why in `error`; or still requested, which
-    means that Vobiz's answer was lost and it may be recording. A second start with the same intent sends nothing
+    means that Vobiz's answer was lost and it may be recording. A second start with the same key sends nothing
     and returns the first's row. Not inside a transaction: the row is committed before Vobiz is asked.
 
-    `expected` holds the primary keys of the running recordings the person was shown. OthersBegan, and nothing is
-    sent, where another runs by now.
+    `expected` holds the primary keys of the running recordings the person was shown. Raise ConcurrentRecordingsError,
+    and send nothing, where another runs by now.
     """
-    outcome = start_many([StartRequest(call, options, intent, expected)], by=by, now=now)[0]
-    if isinstance(outcome, OthersBegan):
+    outcome = start_many([StartRequest(call, options, idempotency_key, expected)], by=by, now=now)[0]
+    if isinstance(outcome, ConcurrentRecordingsError):
         raise outcome
     return outcome
 
 
 def start_many(
     requests: Sequence[StartRequest], *, by: User | None, now: datetime
-) -> list[Recording | OthersBegan]:
-    """`start` of several, in their order. All rows are committed first, then Vobiz is asked for several at once."""
-    outcomes: list[Recording | OthersBegan] = []
+) -> list[Recording | ConcurrentRecordingsError]:
+    """Start several, in their order. All rows are committed first, then the requests are sent in parallel."""
+    outcomes: list[Recording | ConcurrentRecordingsError] = []
     new: list[Recording] = []
     for request in requests:
         try:
-            recording = _write_down(request, by=by, now=now)
-        except OthersBegan as others:
+            recording = _create_row(request, by=by, now=now)
+        except ConcurrentRecordingsError as others:
             outcomes.append(others)
             continue
         if recording is None:
             known = Recording.objects.select_related("account", "call", "requested_by")
-            recording = known.get(intent=request.intent, call=request.call)
+            recording = known.get(intent=request.idempotency_key, call=request.call)
         else:
             new.append(recording)
         outcomes.append(recording)
-    _send(new, now=now)
+    _send_requests(new, now=now)
     return outcomes
 
 
-def _write_down(request: StartRequest, *, by: User | None, now: datetime) -> Recording | None:
-    """The row, committed before Vobiz is asked; None where this intent has one already."""
-    call, intent, reachable = request.call, request.intent, callback_urls_possible()
+def _create_row(request: StartRequest, *, by: User | None, now: datetime) -> Recording | None:
+    """Commit the row before Vobiz is asked; return None where this idempotency key has one already."""
+    call, reachable = request.call, callback_urls_possible()
+    key = request.idempotency_key
     transcribe = request.options.transcribe and reachable
     try:
         with transaction.atomic(durable=True):
-            if intent is not None and Recording.objects.filter(intent=intent, call=call).exists():
+            if key is not None and Recording.objects.filter(intent=key, call=call).exists():
                 return None
-            _expect(call, request.expected)
+            _check_expected(call, request.expected)
             recording = Recording.objects.create(
                 account=call.account,
                 call=call,
@@ -143,7 +148,7 @@ def _write_down(request: StartRequest, *, by: User | None, now: datetime) -> Rec
                 status=RecordingStatus.REQUESTED,
                 callback_key=new_callback_key(),
                 callback_base=public_url("") if reachable else None,
-                intent=intent,
+                intent=key,
                 requested_by=by,
                 requested_at=now,
                 happened_at=now,
@@ -155,34 +160,34 @@ def _write_down(request: StartRequest, *, by: User | None, now: datetime) -> Rec
             if transcribe:
                 Transcription.objects.create(recording=recording)
     except IntegrityError:
-        if intent is not None and Recording.objects.filter(intent=intent, call=call).exists():
+        if key is not None and Recording.objects.filter(intent=key, call=call).exists():
             return None
         raise
     return recording
 
 
-def _expect(call: Call, expected: frozenset[int] | None) -> None:
-    """OthersBegan where others run than those; until the row is committed no other start comes between."""
+def _check_expected(call: Call, expected: frozenset[int] | None) -> None:
+    """Raise ConcurrentRecordingsError if others run than those. The call's lock holds until the row is committed."""
     if expected is None:
         return
     Call.objects.select_for_update().only("pk").get(pk=call.pk)
     running = call.open_recordings().select_related("requested_by")
     if began := [row for row in running if row.pk not in expected]:
-        raise OthersBegan(call, began)
+        raise ConcurrentRecordingsError(call, began)
 
 
-def _send(rows: list[Recording], *, now: datetime) -> None:
+def _send_requests(rows: list[Recording], *, now: datetime) -> None:
     """Ask Vobiz for each once, and write down what it answered. Only the asking is done in threads."""
-    asked: list[tuple[Recording, Future[Answer]]] = []
+    pending: list[tuple[Recording, Future[Answer]]] = []
     clients: dict[int, VobizClient] = {}
-    with ExitStack() as opened, ThreadPoolExecutor(STARTS_AT_ONCE) as pool:
+    with ExitStack() as opened, ThreadPoolExecutor(PARALLEL_STARTS) as pool:
         for row in rows:
             try:
                 if row.account.pk not in clients:
                     client = client_for(row.account, retry_policy=INTERACTIVE)
                     clients[row.account.pk] = opened.enter_context(client)
             except VobizError as error:
-                _settle_refusal(row, error, now=now)
+                _store_refusal(row, error, now=now)
                 continue
             ask = partial(
                 clients[row.account.pk].start_recording,
@@ -193,49 +198,51 @@ def _send(rows: list[Recording], *, now: datetime) -> None:
                 callback_url=_callback_url("recording", row) if row.callback_base is not None else None,
                 transcription_url=_callback_url("transcription", row) if row.transcribe else None,
             )
-            asked.append((row, pool.submit(ask)))
-        troubles = [_trouble_settling(row, future, now=now) for row, future in asked]
+            pending.append((row, pool.submit(ask)))
+        troubles = [_store_or_return_error(row, future, now=now) for row, future in pending]
     for row in rows:
         row.refresh_from_db()
     for trouble in filter(None, troubles):
         raise trouble
 
 
-def _trouble_settling(recording: Recording, asked: Future[Answer], *, now: datetime) -> Exception | None:
-    """What kept an answer from being written down; raised once the answers of all the others are."""
+def _store_or_return_error(
+    recording: Recording, pending: Future[Answer], *, now: datetime
+) -> Exception | None:
+    """Store one answer; return what prevented that, to be raised after the others are stored."""
     try:
-        _settle(recording, asked, now=now)
+        _store_answer(recording, pending, now=now)
     except Exception as trouble:
         logger.exception("the answer to the start of recording %s was not written down", recording.pk)
         return trouble
     return None
 
 
-def _settle(recording: Recording, asked: Future[Answer], *, now: datetime) -> None:
+def _store_answer(recording: Recording, pending: Future[Answer], *, now: datetime) -> None:
     try:
-        answer = asked.result()
+        answer = pending.result()
     except VobizError as error:
-        _settle_refusal(recording, error, now=now)
+        _store_refusal(recording, error, now=now)
         return
     record_start_accepted(recording, answer)
 
 
-def _callback_url(door: str, recording: Recording) -> str:
-    return public_url(reverse(f"callbacks:{door}", args=[recording.callback_key]))
+def _callback_url(endpoint: str, recording: Recording) -> str:
+    return public_url(reverse(f"callbacks:{endpoint}", args=[recording.callback_key]))
 
 
-def _settle_refusal(recording: Recording, error: VobizError, *, now: datetime) -> None:
-    """Vobiz said no, was not reached, or nobody knows."""
-    words = explain(error, recording.account)
+def _store_refusal(recording: Recording, error: VobizError, *, now: datetime) -> None:
+    """Store why no recording was started, or that nobody knows whether one was."""
+    message = explain(error, recording.account)
     if isinstance(error, NotFoundError):
         recording.call.end(now)
         recording.fail(_("The call is over, so nothing was recorded."), StartAnswer.REFUSED)
     elif isinstance(error, RefusedError):
-        recording.fail(words, StartAnswer.REFUSED)
+        recording.fail(message, StartAnswer.REFUSED)
     elif isinstance(error, UnreachableError | NotConnectedError):
-        recording.fail(words, StartAnswer.NOT_SENT)
+        recording.fail(message, StartAnswer.NOT_SENT)
     else:
-        recording.mark_unconfirmed(words)
+        recording.mark_unconfirmed(message)
         return
     Transcription.objects.filter(recording=recording, status=TranscriptionStatus.EXPECTED).update(
         status=TranscriptionStatus.MISSING
@@ -281,8 +288,8 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         with client_for(recording.account, retry_policy=INTERACTIVE) as client:
             client.stop_recording(recording.call.call_uuid, url=recording.recording_url)
     except VobizError as error:
-        asked = [(recording, before)] if first else []
-        return _settle_stop([recording], recording.call, error, asked=asked, now=now)
+        requested = [(recording, before)] if first else []
+        return _handle_stop_error([recording], recording.call, error, requested=requested, now=now)
     recording.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=1)
 
@@ -297,31 +304,31 @@ def stop_all(
     running: list[Recording] = list(call.open_recordings())
     if expected is not None and frozenset(row.pk for row in running) != expected:
         return StopResult(StopOutcome.SET_CHANGED)
-    asked = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
+    requested = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
     try:
         with client_for(call.account, retry_policy=INTERACTIVE) as client:
             client.stop_all_recordings(call.call_uuid)
     except VobizError as error:
-        return _settle_stop(running, call, error, asked=asked, now=now)
+        return _handle_stop_error(running, call, error, requested=requested, now=now)
     for row in running:
         row.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=len(running))
 
 
-def _settle_stop(
+def _handle_stop_error(
     rows: list[Recording],
     call: Call,
     error: VobizError,
     *,
-    asked: list[tuple[Recording, StopRequest]],
+    requested: list[tuple[Recording, StopRequest]],
     now: datetime,
 ) -> StopResult:
-    """404: the call is over and so are its recordings. Not heard: it may be asked again. Lost: unconfirmed.
+    """Store why a stop failed. 404: the call has ended. Not sent: it may be repeated. Answer lost: unconfirmed.
 
-    `asked` are the rows whose stop was noted for this request, each with who had asked before: he did so all the
+    `requested` are the rows whose stop was noted for this request, each with who had asked before: he did so all the
     same.
     """
-    words = explain(error, call.account)
+    message = explain(error, call.account)
     if isinstance(error, NotFoundError):
         call.end(now)
         for row in rows:
@@ -329,9 +336,9 @@ def _settle_stop(
                 row.schedule_read_back(now)
         return StopResult(StopOutcome.ALREADY_OVER)
     if isinstance(error, RefusedError | UnreachableError | NotConnectedError):
-        for row, before in asked:
+        for row, before in requested:
             row.withdraw_stop(now, back_to=before)
-        return StopResult(StopOutcome.FAILED, error=words)
+        return StopResult(StopOutcome.FAILED, error=message)
     for row in rows:
         row.flag_attention(Attention.STOP_UNCONFIRMED)
-    return StopResult(StopOutcome.UNCONFIRMED, error=words)
+    return StopResult(StopOutcome.UNCONFIRMED, error=message)

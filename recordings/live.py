@@ -24,22 +24,22 @@ from recordings.vobiz.objects import LiveCall, LiveCallList
 
 logger = logging.getLogger(__name__)
 
-FRESH = timedelta(seconds=4)
-STALE = timedelta(seconds=60)
-IN_FLIGHT = timedelta(seconds=30)  # after this a refresh that has not ended is taken for dead
-BUDGET = 12.0  # seconds for all accounts together: as long as somebody looks at a page that does not come
-ACCOUNTS_AT_ONCE = 16
-DETAILS_AT_ONCE = 8
-DETAILS_A_REFRESH = 200  # calls of an account beyond these show without details until the next refresh
-DETAILS_TAKE = 8.0  # seconds; what is not there by then comes with the next refresh
+FRESH_FOR = timedelta(seconds=4)
+STALE_AFTER = timedelta(seconds=60)
+REFRESH_TIMEOUT = timedelta(seconds=30)  # after this a refresh that has not ended is taken for dead
+BUDGET = 12.0  # seconds for all accounts together: as long as a person waits for a page
+PARALLEL_LISTS = 16
+PARALLEL_DETAILS = 8
+MAX_DETAILS = 200  # calls of an account beyond these show without details until the next refresh
+DETAILS_BUDGET = 8.0  # seconds; what is not there by then comes with the next refresh
 
 Key = TypeVar("Key", bound=Hashable)
 Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, eq=False)
-class _Look:
-    """One account that is asked: what it listed and told. Neither `listed` nor `failure`: not reached in time."""
+class _AccountRefresh:
+    """The refresh of one account. Neither `listed` nor `failure`: not reached in time."""
 
     account: Account
     client: VobizClient | None = None
@@ -58,98 +58,96 @@ def refresh(account: Account, *, now: datetime) -> bool:
 
 
 def refresh_all(accounts: Collection[Account], *, now: datetime) -> bool:
-    """`refresh` of several accounts side by side, longest unasked first, in BUDGET seconds. True: all are fresh.
+    """Refresh several accounts in parallel, the stalest first, within BUDGET seconds. True: all are fresh.
 
     Only the asking is done in threads. An account whose turn does not come in time keeps its rows, and is asked
     first the next time.
     """
-    free = Q(live_refresh_started_at=None) | Q(live_refresh_started_at__lt=now - IN_FLIGHT)
-    due = Q(live_tried_at=None) | Q(live_tried_at__lt=now - FRESH)
+    free = Q(live_refresh_started_at=None) | Q(live_refresh_started_at__lt=now - REFRESH_TIMEOUT)
+    due = Q(live_tried_at=None) | Q(live_tried_at__lt=now - FRESH_FOR)
     claimable = Account.objects.filter(free, due)
     wanted = set(claimable.filter(pk__in=[account.pk for account in accounts]).values_list("pk", flat=True))
-    looks = [
-        _Look(account)
+    refreshes = [
+        _AccountRefresh(account)
         for account in sorted(accounts, key=lambda one: one.live_tried_at or one.created_at)
         if account.pk in wanted and claimable.filter(pk=account.pk).update(live_refresh_started_at=now)
     ]
-    if looks:
+    if refreshes:
         try:
-            _look(looks, now=now)
+            _refresh(refreshes, now=now)
         finally:
-            _release(looks, now=now)
-    _read_again(accounts)
+            _release(refreshes, now=now)
+    _reload(accounts)
     return all(account.live_error is None for account in accounts)
 
 
 def is_stale(account: Account, now: datetime) -> bool:
-    """Its calls are not as fresh as a reader takes them for: Vobiz did not answer, or was not asked in time."""
+    """Return whether the account's calls are older than a reader expects."""
     at = account.live_refreshed_at
-    return account.live_error is not None or at is None or now - at > STALE
+    return account.live_error is not None or at is None or now - at > STALE_AFTER
 
 
-def _look(looks: list[_Look], *, now: datetime) -> None:
-    """Lists first, then the details of calls not seen before, then rows."""
+def _refresh(refreshes: list[_AccountRefresh], *, now: datetime) -> None:
+    """Fetch the lists, then the details of new calls, then write the rows."""
     enough = monotonic() + BUDGET
     with ExitStack() as clients:
-        for look in looks:
+        for job in refreshes:
             try:
-                look.client = clients.enter_context(client_for(look.account, retry_policy=INTERACTIVE))
+                job.client = clients.enter_context(client_for(job.account, retry_policy=INTERACTIVE))
             except VobizError as failure:
-                look.failure = failure
-        _list(looks, seconds=enough - monotonic())
-        _tell(looks, seconds=min(DETAILS_TAKE, enough - monotonic()))
-    for look in looks:
-        if look.listed is not None:
-            _write_down(look, now=now)
+                job.failure = failure
+        _fetch_lists(refreshes, seconds=enough - monotonic())
+        _fetch_details(refreshes, seconds=min(DETAILS_BUDGET, enough - monotonic()))
+    for job in refreshes:
+        if job.listed is not None:
+            _store(job, now=now)
 
 
-def _list(looks: list[_Look], *, seconds: float) -> None:
-    tasks: dict[_Look, Callable[[], LiveCallList]] = {
-        look: look.client.list_live_calls for look in looks if look.client is not None
+def _fetch_lists(refreshes: list[_AccountRefresh], *, seconds: float) -> None:
+    tasks: dict[_AccountRefresh, Callable[[], LiveCallList]] = {
+        job: job.client.list_live_calls for job in refreshes if job.client is not None
     }
-    for look, future in _side_by_side(tasks, at_once=ACCOUNTS_AT_ONCE, seconds=seconds).items():
+    for job, future in _run_parallel(tasks, at_once=PARALLEL_LISTS, seconds=seconds).items():
         try:
-            look.listed = future.result().call_uuids
+            job.listed = future.result().call_uuids
         except VobizError as failure:
-            look.failure = failure
+            job.failure = failure
 
 
-def _tell(looks: list[_Look], *, seconds: float) -> None:
-    """What Vobiz says of each call without details, one request each; and which are over by now.
+def _fetch_details(refreshes: list[_AccountRefresh], *, seconds: float) -> None:
+    """Fetch the details of each call that has none, one request each; note which have ended.
 
     One that Vobiz could not tell of, or not in time, is in neither: it is live, and the next refresh asks again.
     The accounts take turns, so that a busy one does not keep the others waiting.
     """
-    unknown = [[(look, call_uuid) for call_uuid in _unknown(look)] for look in looks if look.listed]
-    tasks: dict[tuple[_Look, str], Callable[[], LiveCall]] = {
-        (look, call_uuid): partial(look.client.retrieve_live_call, call_uuid)
-        for look, call_uuid in filter(None, chain.from_iterable(zip_longest(*unknown)))
-        if look.client is not None
+    unknown = [[(job, call_uuid) for call_uuid in _without_details(job)] for job in refreshes if job.listed]
+    tasks: dict[tuple[_AccountRefresh, str], Callable[[], LiveCall]] = {
+        (job, call_uuid): partial(job.client.retrieve_live_call, call_uuid)
+        for job, call_uuid in filter(None, chain.from_iterable(zip_longest(*unknown)))
+        if job.client is not None
     }
-    for (look, call_uuid), future in _side_by_side(tasks, at_once=DETAILS_AT_ONCE, seconds=seconds).items():
+    for (job, call_uuid), future in _run_parallel(tasks, at_once=PARALLEL_DETAILS, seconds=seconds).items():
         try:
-            look.seen.append(future.result())
+            job.seen.append(future.result())
         except VobizError as error:
             if isinstance(error, NotFoundError):
-                look.over.add(call_uuid)
+                job.over.add(call_uuid)
             else:
                 logger.info("A live call is shown without details: %s", error)
 
 
-def _unknown(look: _Look) -> list[str]:
-    """The listed calls of which Vobiz has not told, so many as one refresh asks about."""
-    listed = look.listed or ()
-    with_details = Call.objects.filter(
-        account=look.account, call_uuid__in=listed, provider_data__isnull=False
-    )
+def _without_details(job: _AccountRefresh) -> list[str]:
+    """Return the listed calls without details, at most as many as one refresh asks about."""
+    listed = job.listed or ()
+    with_details = Call.objects.filter(account=job.account, call_uuid__in=listed, provider_data__isnull=False)
     known = set(with_details.values_list("call_uuid", flat=True))
-    return [call_uuid for call_uuid in listed if call_uuid not in known][:DETAILS_A_REFRESH]
+    return [call_uuid for call_uuid in listed if call_uuid not in known][:MAX_DETAILS]
 
 
-def _side_by_side(
+def _run_parallel(
     tasks: Mapping[Key, Callable[[], Answer]], *, at_once: int, seconds: float
 ) -> dict[Key, Future[Answer]]:
-    """The tasks that were done within `seconds`. What has not begun by then never does."""
+    """Run the tasks in threads; return those done within `seconds`. The rest is cancelled."""
     if not tasks:
         return {}
     pool = ThreadPoolExecutor(max_workers=at_once)
@@ -161,10 +159,10 @@ def _side_by_side(
     return {key: future for key, future in asked.items() if future in done}
 
 
-def _write_down(look: _Look, *, now: datetime) -> None:
-    account, live = look.account, set(look.listed or ()) - look.over
-    Call.objects.note_live(account, look.seen, now=now)
-    Call.objects.note_listed(account, live - {call.call_uuid for call in look.seen}, now=now)
+def _store(job: _AccountRefresh, *, now: datetime) -> None:
+    account, live = job.account, set(job.listed or ()) - job.over
+    Call.objects.note_live(account, job.seen, now=now)
+    Call.objects.note_listed(account, live - {call.call_uuid for call in job.seen}, now=now)
     Call.objects.note_over(account, live_uuids=live, now=now)
     ended = Recording.objects.open().filter(
         account=account, call__state=CallState.ENDED, recording_id__isnull=False, read_back_due_at=None
@@ -172,19 +170,19 @@ def _write_down(look: _Look, *, now: datetime) -> None:
     ended.update(read_back_due_at=now)
 
 
-def _release(looks: list[_Look], *, now: datetime) -> None:
-    """Each may be refreshed again, and says how it went."""
-    for look in looks:
+def _release(refreshes: list[_AccountRefresh], *, now: datetime) -> None:
+    """Release the accounts for the next refresh, and store how this one went."""
+    for job in refreshes:
         ended: dict[str, object] = {"live_refresh_started_at": None}
-        if look.failure is not None:
-            ended |= {"live_tried_at": now, "live_error": explain(look.failure, look.account)}
-        elif look.listed is not None:
+        if job.failure is not None:
+            ended |= {"live_tried_at": now, "live_error": explain(job.failure, job.account)}
+        elif job.listed is not None:
             ended |= {"live_tried_at": now, "live_error": None, "live_refreshed_at": now}
-        Account.objects.filter(pk=look.account.pk).update(**ended)
+        Account.objects.filter(pk=job.account.pk).update(**ended)
 
 
-def _read_again(accounts: Collection[Account]) -> None:
-    """What the last refresh of each said, whoever asked for it."""
+def _reload(accounts: Collection[Account]) -> None:
+    """Read again what the last refresh of each account stored, whoever made it."""
     rows = Account.objects.in_bulk([account.pk for account in accounts])
     for account in accounts:
         if (row := rows.get(account.pk)) is not None:

@@ -24,7 +24,7 @@ from recordings.vobiz.errors import (
 
 
 def client_for(account: Account, *, retry_policy: RetryPolicy = BACKGROUND) -> VobizClient:
-    """A client with the account's credentials. Raises NotConnectedError where it has none that can be used."""
+    """Return a client with the account's credentials; raise NotConnectedError where they cannot be used."""
     if not account.is_active:
         raise NotConnectedError(_("%s is switched off: switch it on on its page.") % account.auth_id)
     return client_with(Credentials(account.auth_id, account.token), account, retry_policy=retry_policy)
@@ -33,7 +33,7 @@ def client_for(account: Account, *, retry_policy: RetryPolicy = BACKGROUND) -> V
 def client_with(
     credentials: Credentials, account: Account | None = None, *, retry_policy: RetryPolicy = BACKGROUND
 ) -> VobizClient:
-    """A client with credentials that are not stored, or not yet."""
+    """Return a client with credentials that are not stored, or not yet."""
     if retry_policy is BACKGROUND:
         retry_policy = RetryPolicy(BACKGROUND.tries, settings.VOBIZ_TOTAL_TIMEOUT, BACKGROUND.backoff)
     return VobizClient(
@@ -49,17 +49,17 @@ def client_with(
 
 
 def public_url(path: str) -> str:
-    """`path` under PORTAL_URL: the one way to build an address for Vobiz; never from a request's Host."""
+    """Return `path` under PORTAL_URL. Addresses for Vobiz are never built from a request's Host."""
     return f"{settings.PORTAL_URL}{path}"
 
 
 def callback_urls_possible() -> bool:
-    """False for a local portal and a Vobiz that is elsewhere: nothing it could call."""
+    """Return False for a local portal with a remote Vobiz, which could not reach it."""
     return not settings.LOCAL_MODE or is_loopback(urlsplit(settings.VOBIZ_API_URL).hostname or "")
 
 
 def explain(error: VobizError, account: Account | None = None) -> str:
-    """What happened and what to do, for the person who asked. Never a token."""
+    """Explain what happened and what to do, for the person who asked. Never holds a token."""
     if isinstance(error, AuthenticationError):
         return _(
             "Vobiz refused Auth ID %(auth_id)s with the token ending …%(ending)s: was it rotated, or is it a "
@@ -90,6 +90,6 @@ def explain(error: VobizError, account: Account | None = None) -> str:
 
 
 def _without_ids(path: str | None) -> str:
-    """The path's words, without account and call ids."""
+    """Return the path without account and call ids."""
     parts = (path or "?").split("/")
     return "/".join("…" if part != "v1" and any(mark.isdigit() for mark in part) else part for part in parts)

@@ -73,7 +73,7 @@ def test_a_refresh_that_died_is_forgotten_after_a_while(
     Account.objects.update(live_refresh_started_at=now)
     live.refresh(account, now=now + LATER)
     assert asked(world, "call.list") == []
-    live.refresh(account, now=now + live.IN_FLIGHT + timedelta(seconds=1))
+    live.refresh(account, now=now + live.REFRESH_TIMEOUT + timedelta(seconds=1))
     assert len(asked(world, "call.list")) == 1
 
 

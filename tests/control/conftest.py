@@ -35,6 +35,6 @@ def start(call: Call, now: datetime) -> Start:
     def start(**how: Any) -> Recording:
         intent = how.pop("intent", None)
         options = StartOptions(**{"time_limit": 600, "file_format": "mp3", "channels": "stereo", **how})
-        return control.start(call, options, by=None, now=now, intent=intent)
+        return control.start(call, options, by=None, now=now, idempotency_key=intent)
 
     return start

@@ -11,7 +11,7 @@ from django.db import connection
 
 from recordings import control, live
 from recordings.choices import RecordingStatus
-from recordings.control import OthersBegan, StartOptions, StartRequest
+from recordings.control import ConcurrentRecordingsError, StartOptions, StartRequest
 from recordings.models import Account, Call, Recording, Transcription
 from tests.ledger import asked
 from tests.models.together import together
@@ -99,7 +99,7 @@ def test_where_another_began_that_was_not_shown_nothing_is_sent(
     (call,) = some_calls(account, world, now, 1)
     other = control.start(call, OPTIONS, by=None, now=now)
 
-    with pytest.raises(OthersBegan) as refused:
+    with pytest.raises(ConcurrentRecordingsError) as refused:
         control.start(call, OPTIONS, by=None, now=now, expected=frozenset())
 
     assert refused.value.began == [other]
@@ -115,9 +115,11 @@ def test_a_form_sent_twice_is_not_stopped_by_its_own_recording(
     (call,) = some_calls(account, world, now, 1)
     intent = UUID(int=7)
 
-    first = control.start(call, OPTIONS, by=None, now=now, intent=intent, expected=frozenset())
+    first = control.start(call, OPTIONS, by=None, now=now, idempotency_key=intent, expected=frozenset())
 
-    assert control.start(call, OPTIONS, by=None, now=now, intent=intent, expected=frozenset()) == first
+    assert (
+        control.start(call, OPTIONS, by=None, now=now, idempotency_key=intent, expected=frozenset()) == first
+    )
     assert len(asked(world, "record.start")) == 1
 
 
@@ -127,8 +129,8 @@ def test_of_two_people_at_the_same_moment_one_starts(account: Account, world: Wo
 
     def press() -> str:
         try:
-            control.start(call, OPTIONS, by=None, now=now, intent=uuid4(), expected=frozenset())
-        except OthersBegan:
+            control.start(call, OPTIONS, by=None, now=now, idempotency_key=uuid4(), expected=frozenset())
+        except ConcurrentRecordingsError:
             return "told"
         return "started"
 

@@ -22,7 +22,7 @@ from recordings.admin import formatting
 from recordings.admin.base import BOTH, page
 from recordings.admin.calls.live import LiveCallsMixin, LiveRow, keys, live_row, running_of
 from recordings.choices import CallState, RecordingStatus, StartAnswer
-from recordings.control import OthersBegan, StartOptions, StartRequest
+from recordings.control import ConcurrentRecordingsError, StartOptions, StartRequest
 from recordings.forms import SelectedForm, StartForm, span
 from recordings.models import Account, Call, Recording
 from recordings.provider import callback_urls_possible
@@ -68,9 +68,9 @@ class StartMixin(LiveCallsMixin):
         intent = form.cleaned_data["intent"]
         try:
             recording = control.start(
-                call, form.options(), by=by, now=now, intent=intent, expected=form.shown()
+                call, form.options(), by=by, now=now, idempotency_key=intent, expected=form.shown()
             )
-        except OthersBegan as others:
+        except ConcurrentRecordingsError as others:
             began = [began_words(row, now=now) for row in others.began]
             return self._start_page(request, call, form, now, status=409, began=began)
         level, words = start_words(recording, now=now, is_first=recording.requested_at == now)
@@ -172,12 +172,16 @@ class StartMixin(LiveCallsMixin):
         return [self._outcome(request, row, started.get(row.call.pk), now) for row in rows]
 
     def _outcome(
-        self, request: HttpRequest, row: LiveRow, made: Recording | OthersBegan | None, now: datetime
+        self,
+        request: HttpRequest,
+        row: LiveRow,
+        made: Recording | ConcurrentRecordingsError | None,
+        now: datetime,
     ) -> Outcome:
         recording = None
         if made is None:
             level, words = messages.WARNING, _("This call is over, so it cannot be recorded.")
-        elif isinstance(made, OthersBegan):
+        elif isinstance(made, ConcurrentRecordingsError):
             began = " ".join(began_words(other, now=now) for other in made.began)
             level, words = messages.INFO, _("Skipped: it is being recorded already. %s") % began
         else:

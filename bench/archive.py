@@ -91,9 +91,9 @@ def get_ready(folder: str, api_url: str) -> None:
 
     from recordings import sync
     from recordings.models import Account
-    from recordings.sync import Scope
+    from recordings.sync import SyncRequest
 
-    sync.run(Account.objects.get(), Scope(), now=timezone.now(), sync_run=None)
+    sync.run(Account.objects.get(), SyncRequest(), now=timezone.now(), sync_run=None)
     if _STATUS.exists():
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     _memory["idle"] = _kib("VmRSS")

@@ -27,48 +27,48 @@ from recordings import archive, reconcile, sync
 from recordings.archive import verifying
 from recordings.models import Account, Recording, SyncRun, Worker
 from recordings.models.lease_renewal import LEASE_RENEWER
-from recordings.reconcile import Settled
+from recordings.reconcile import ReconcileResult
 from recordings.vobiz.client import BACKGROUND, INTERACTIVE
 
 logger = logging.getLogger(__name__)
 
 # Who this process is, in leases and among the workers.
-HOLDER = f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+WORKER_ID = f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 # Set when this process is to end: what is in hand is finished, and nothing more begun.
 STOPPING = threading.Event()
-WAKE_EVERY = 1.0  # seconds between two tasks of one kind for one row: a burst of callbacks needs no more
-ARCHIVED_AT_ONCE = 2  # recordings side by side, by one worker
-VERIFIED_IN, VERIFIED_AT_LEAST = 30, 100  # nights for the whole archive; files a night
-VERIFIED_WITHIN = timedelta(hours=4)
-ARCHIVED_IN_A_ROUND = 100  # after which accounts are looked at anew: one may have been switched off
+WAKE_INTERVAL = 1.0  # seconds between two tasks of one kind for one row: a burst of callbacks needs no more
+ARCHIVE_THREADS = 2  # recordings side by side, by one worker
+VERIFY_NIGHTS, VERIFY_MINIMUM = 30, 100  # nights for the whole archive; files a night
+VERIFY_TIMEOUT = timedelta(hours=4)
+ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have been switched off
 
-_takes = itertools.count(1)
+_lease_numbers = itertools.count(1)
 _woken: dict[tuple[str, object], float] = {}
 
 
-class Stopped(KeyboardInterrupt):
-    """This process is to end, and a sync in hand would take too long."""
+class ShutdownInterrupt(KeyboardInterrupt):
+    """The process shuts down, so a sync that runs stops between two pages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
-    """How a sync and the settling after it ended; `run` is None where nothing is written down (a dry run)."""
+class SyncOutcome:
+    """The result of a sync and of the reconcile run after it. `run` is None for a dry run."""
 
-    tally: sync.Tally
+    result: sync.SyncResult
     run: SyncRun | None
-    settled: Settled | None
+    settled: ReconcileResult | None
     already_running: bool = False
 
 
 # Work, done here and now
 
 
-def settle(account: Account, *, within: float | None = None) -> Settled | None:
-    """Settle what is open of an account, under its lease; None where another is at it, who will see to it.
+def reconcile_account(account: Account, *, within: float | None = None) -> ReconcileResult | None:
+    """Reconcile an account under its lease; return None where another process holds the lease.
 
     `within` so many seconds, for a person who waits: what is left then is due as before.
     """
-    holder = f"{HOLDER}/{next(_takes)}"
+    holder = f"{WORKER_ID}/{next(_lease_numbers)}"
     began, done = timezone.now(), {}
     deadline = time.monotonic() + within if within is not None else None
     if not Account.objects.filter(pk=account.pk).lease(holder, limit=1):
@@ -82,7 +82,7 @@ def settle(account: Account, *, within: float | None = None) -> Settled | None:
                 return in_time and not lease.lost and not STOPPING.is_set()
 
             retry_policy = BACKGROUND if within is None else INTERACTIVE
-            settled = reconcile.settle(account, now=began, may_go_on=may_go_on, retry_policy=retry_policy)
+            settled = reconcile.run(account, now=began, may_go_on=may_go_on, retry_policy=retry_policy)
             if settled.error is None and may_go_on():
                 done["settled_at"] = began
         return settled
@@ -92,13 +92,13 @@ def settle(account: Account, *, within: float | None = None) -> Settled | None:
 
 def sync_account(
     account: Account,
-    scope: sync.Scope,
+    scope: sync.SyncRequest,
     *,
     by: User | None,
     progress: sync.Progress | None = None,
     after: int | None = None,
-) -> Synced:
-    """Sync now, then settle what is due: read-backs after callbacks, callbacks not applied yet.
+) -> SyncOutcome:
+    """Sync now, then reconcile what is due: read-backs after callbacks, callbacks not applied yet.
 
     `after`: not where there was a run since that one, which the caller did not know of.
     """
@@ -106,17 +106,17 @@ def sync_account(
     if not scope.dry_run:
         run = SyncRun.objects.begin(account, now=timezone.now(), scope=scope.as_json(), by=by, after=after)
         if run is None:
-            return Synced(sync.Tally(), None, None, already_running=True)
-    return _carry_out(account, scope, run, progress)
+            return SyncOutcome(sync.SyncResult(), None, None, already_running=True)
+    return _run_sync(account, scope, run, progress)
 
 
 def archive_accounts(accounts: list[Account], *, limit: int | None) -> archive.Report:
     """Archive what is due of these accounts: what a person asked for, and all of those archived automatically."""
-    holder = f"{HOLDER}/{next(_takes)}"
+    holder = f"{WORKER_ID}/{next(_lease_numbers)}"
     return archive.run(
         accounts,
         limit=limit,
-        workers=ARCHIVED_AT_ONCE,
+        workers=ARCHIVE_THREADS,
         by=holder,
         now=timezone.now(),
         automatic=True,
@@ -124,21 +124,21 @@ def archive_accounts(accounts: list[Account], *, limit: int | None) -> archive.R
     )
 
 
-def verify_slice(now: datetime) -> verifying.Report:
-    """Read those archived files again that nobody has looked at for longest: all of them, in VERIFIED_IN nights."""
+def verify_nightly_share(now: datetime) -> verifying.Report:
+    """Read those archived files again that nobody has looked at for longest: all of them, in VERIFY_NIGHTS nights."""
     kept = Recording.objects.filter(archived_at__isnull=False).count()
     return verifying.verify(
         Account.objects.all(),
-        by=f"{HOLDER}/{next(_takes)}",
+        by=f"{WORKER_ID}/{next(_lease_numbers)}",
         now=now,
-        limit=max(VERIFIED_AT_LEAST, -(-kept // VERIFIED_IN)),
-        within=VERIFIED_WITHIN,
+        limit=max(VERIFY_MINIMUM, -(-kept // VERIFY_NIGHTS)),
+        within=VERIFY_TIMEOUT,
         stop=STOPPING,
     )
 
 
 def archive_now(pks: list[int]) -> None:
-    """A person wants these archived, ahead of their turn and whether or not their accounts are automatically.
+    """Archive these ahead of their turn, because a person asked; also in accounts without auto-archiving.
 
     A worker does it. Where none is there, it is done in a thread of this process; should that end, they are due.
     """
@@ -157,23 +157,23 @@ def archive_now(pks: list[int]) -> None:
 def _archive_in_thread(pks: list[int]) -> None:
     close_old_connections()
     try:
-        archive_these(pks)
+        archive_selected(pks)
     except Exception:
         logger.exception("Archiving now stopped")
     finally:
         connection.close()
 
 
-def archive_these(pks: list[int]) -> archive.Report:
+def archive_selected(pks: list[int]) -> archive.Report:
     """Archive these, due or not; one that another has in hand is left to it."""
     accounts = list(Account.objects.active().filter(recording__in=pks).distinct())
-    holder = f"{HOLDER}/{next(_takes)}"
+    holder = f"{WORKER_ID}/{next(_lease_numbers)}"
     return archive.run(
         accounts, limit=None, workers=1, by=holder, now=timezone.now(), only=pks, stop=STOPPING
     )
 
 
-def sync_in_background(account: Account, scope: sync.Scope, *, by: User | None) -> tuple[SyncRun, bool]:
+def sync_in_background(account: Account, scope: sync.SyncRequest, *, by: User | None) -> tuple[SyncRun, bool]:
     """Begin a sync that goes on after the request that asked for it. The run, and whether it is a new one.
 
     A worker carries it out. Where none is there, it lives in a thread of this process: should the process end, the
@@ -187,38 +187,38 @@ def sync_in_background(account: Account, scope: sync.Scope, *, by: User | None) 
         return sync_in_background(account, scope, by=by)  # the other ended this very moment
     if not wake(carry_out_sync, run.pk):
         threading.Thread(
-            target=_in_thread, args=(account, scope, run), name=f"sync-{run.pk}", daemon=True
+            target=_sync_in_thread, args=(account, scope, run), name=f"sync-{run.pk}", daemon=True
         ).start()
     return run, True
 
 
-def stop_when_asked(tally: sync.Tally) -> None:
-    """Ends a sync between two pages when this process is to end; the next worker begins it anew."""
+def raise_if_stopping(result: sync.SyncResult) -> None:
+    """Raise ShutdownInterrupt in a sync between two pages when the process ends; a worker restarts it."""
     if STOPPING.is_set():
-        raise Stopped
+        raise ShutdownInterrupt
 
 
-def _in_thread(account: Account, scope: sync.Scope, run: SyncRun) -> None:
+def _sync_in_thread(account: Account, scope: sync.SyncRequest, run: SyncRun) -> None:
     close_old_connections()
     try:
-        _carry_out(account, scope, run, None)
+        _run_sync(account, scope, run, None)
     except Exception:
         logger.exception("Sync run %s stopped", run.pk)
     finally:
         connection.close()
 
 
-def _carry_out(
-    account: Account, scope: sync.Scope, run: SyncRun | None, progress: sync.Progress | None
-) -> Synced:
+def _run_sync(
+    account: Account, scope: sync.SyncRequest, run: SyncRun | None, progress: sync.Progress | None
+) -> SyncOutcome:
     now = timezone.now()
     if run is None:
-        tally = sync.run(account, scope, now=now, sync_run=None, progress=progress)
+        result = sync.run(account, scope, now=now, sync_run=None, progress=progress)
     else:
         with LEASE_RENEWER.renewing(run.record_progress):
-            tally = sync.run(account, scope, now=now, sync_run=run, progress=progress)
-    settled = settle(account) if not scope.dry_run and tally.pages else None
-    return Synced(tally, run, settled)
+            result = sync.run(account, scope, now=now, sync_run=run, progress=progress)
+    settled = reconcile_account(account) if not scope.dry_run and result.pages else None
+    return SyncOutcome(result, run, settled)
 
 
 # Wake-ups
@@ -226,30 +226,30 @@ def _carry_out(
 
 @task(queue_name="settle")
 def settle_account(account_pk: int) -> None:
-    """Something may be due of this account: a callback came."""
+    """Reconcile this account, because a callback came. (The name is a contract with queued tasks.)"""
     account = Account.objects.filter(pk=account_pk).first()
     if account is not None:
-        settle(account)
+        reconcile_account(account)
 
 
 @task(queue_name="sync")
 def carry_out_sync(run_pk: int) -> None:
-    """A person asked for this sync, and its run is begun."""
+    """Run a sync that a person asked for; its run is begun."""
     run = SyncRun.objects.running().filter(pk=run_pk).select_related("account__parent").first()
     if run is not None and run.record_progress():
-        _carry_out(run.account, sync.Scope.from_json(run.scope), run, stop_when_asked)
+        _run_sync(run.account, sync.SyncRequest.from_json(run.scope), run, raise_if_stopping)
 
 
 @task(queue_name="archive")
 def archive_account(account_pk: int) -> None:
-    """A person asked for recordings of this account; what else is due of it may come along."""
-    archive_accounts(list(Account.objects.filter(pk=account_pk)), limit=ARCHIVED_IN_A_ROUND)
+    """Archive what is due of this account, because a person asked for some of it."""
+    archive_accounts(list(Account.objects.filter(pk=account_pk)), limit=ARCHIVE_BATCH)
 
 
 def wake(what: Any, row: int) -> bool:
     """Have a worker look at a row soon. False: there is none, or the queue is away; nothing is lost by that."""
     key = (what.name, row)
-    if time.monotonic() - _woken.get(key, -WAKE_EVERY) < WAKE_EVERY:
+    if time.monotonic() - _woken.get(key, -WAKE_INTERVAL) < WAKE_INTERVAL:
         return True
     try:
         if not Worker.objects.alive().exists():

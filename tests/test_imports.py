@@ -70,7 +70,7 @@ def is_in(module: str, package: str) -> bool:
 
 
 def verb(module: str) -> str | None:
-    """The verb a module belongs to: `recordings.sync` for `recordings.sync.pages`."""
+    """The verb a module belongs to: `recordings.sync` for `recordings.sync.pagination`."""
     package = ".".join(module.split(".")[:2])
     return (
         None

@@ -21,7 +21,7 @@ from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFil
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 
 ASKED_FOR = {
     "full": gettext_lazy("also settle what is gone at Vobiz"),
@@ -39,7 +39,7 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
         words = _("%s is switched off, so it is not synced: switch it on first.") % formatting.plain(account)
         owner.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(otherwise)
-    run, is_new = tasks.sync_in_background(account, Scope(), by=request.user)  # type: ignore[arg-type]
+    run, is_new = tasks.sync_in_background(account, SyncRequest(), by=request.user)  # type: ignore[arg-type]
     if is_new:
         words = _("The sync has begun and goes on by itself. Reload this page to see how far it is.")
         log = _("Began a sync.")

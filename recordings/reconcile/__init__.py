@@ -1,4 +1,4 @@
-"""VERB: settle what is open. Nothing depends on a callback arriving: the rows say what is due.
+"""VERB: reconcile rows with Vobiz. Nothing depends on a callback arriving: the rows say what is due.
 
 Read-backs after callbacks, callbacks not applied, recordings that callbacks announced, starts whose answer was lost,
 recordings past their limit or their call's end, callbacks and transcripts that never came. No transaction is open
@@ -7,7 +7,7 @@ while Vobiz is asked.
 
 from __future__ import annotations
 
-from recordings.reconcile.errand import AT_ONCE, Settled
-from recordings.reconcile.settling import settle, still_open
+from recordings.reconcile.context import BATCH_SIZE, ReconcileResult
+from recordings.reconcile.runner import count_open, run
 
-__all__ = ["AT_ONCE", "Settled", "settle", "still_open"]
+__all__ = ["BATCH_SIZE", "ReconcileResult", "count_open", "run"]

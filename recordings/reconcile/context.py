@@ -1,4 +1,4 @@
-"""One settling of one account: what its parts share."""
+"""The state that the parts of one reconcile run share."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from recordings.models import Account
 from recordings.provider import explain
 from recordings.vobiz.errors import VobizError
 
-AT_ONCE = 200  # recordings asked about, and events applied, in one go
+BATCH_SIZE = 200  # recordings asked about, and events applied, in one go
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """How many events and read-backs were settled, how many are still open, and what went wrong in words."""
+class ReconcileResult:
+    """The result of one run: events and read-backs settled, those still open, and the first error in words."""
 
     settled: int
     open: int
@@ -25,8 +25,8 @@ class Settled:
 
 
 @dataclass(slots=True)
-class Errand:
-    """Whose things are settled, since when, and what came of it. `may_go_on` is asked between two recordings."""
+class ReconcileContext:
+    """The account of one run, its clock and its counts. `may_go_on` is asked before each request."""
 
     account: Account
     clock: Clock
@@ -40,7 +40,7 @@ class Errand:
         return self.clock.began
 
     def now(self) -> datetime:
-        """The moment of asking."""
+        """Return the current moment by the run's clock."""
         return self.clock.now()
 
     def note(self, error: VobizError) -> str:

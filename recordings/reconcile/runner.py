@@ -1,4 +1,4 @@
-"""The parts of a settling, in their order."""
+"""The parts of one reconcile run, in their order."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from recordings.clock import Clock
 from recordings.mirror import ACCOUNT_ERRORS
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.provider import client_for, explain
-from recordings.reconcile import silence
-from recordings.reconcile.announced import Announced, apply_again
-from recordings.reconcile.errand import Errand, Settled
-from recordings.reconcile.unfinished import Unfinished
+from recordings.reconcile import missing_callbacks
+from recordings.reconcile.context import ReconcileContext, ReconcileResult
+from recordings.reconcile.open_recordings import OpenRecordings
+from recordings.reconcile.unmatched_callbacks import UnmatchedCallbacks, retry_callbacks
 from recordings.vobiz.client import BACKGROUND, RetryPolicy
 
 
-def settle(
+def run(
     account: Account,
     *,
     now: datetime,
     may_go_on: Callable[[], bool] = lambda: True,
     retry_policy: RetryPolicy = BACKGROUND,
-) -> Settled:
-    """Settle what is open of one account, as far as `may_go_on`. Harmless where nothing is."""
-    errand = Errand(account, Clock(now), may_go_on)
-    apply_again(errand)
+) -> ReconcileResult:
+    """Reconcile one account, as long as `may_go_on` allows. Running it twice does no harm."""
+    context = ReconcileContext(account, Clock(now), may_go_on)
+    retry_callbacks(context)
     try:
         with client_for(account, retry_policy=retry_policy) as client:
-            Announced(errand, client).find()
-            Unfinished(errand, client).settle()
+            UnmatchedCallbacks(context, client).find()
+            OpenRecordings(context, client).check()
     except ACCOUNT_ERRORS as error:
-        errand.errors.append(explain(error, account))
-    silence.note_missing_callbacks(account, now=now)
-    silence.note_missing_transcripts(account, now=now)
+        context.errors.append(explain(error, account))
+    missing_callbacks.mark_missing_callbacks(account, now=now)
+    missing_callbacks.mark_missing_transcripts(account, now=now)
     # what came while Vobiz was asked waits for the next time
     answered = CallbackEvent.objects.awaiting_read_back().filter(account=account, received_at__lte=now)
-    errand.settled += answered.close()
-    return Settled(errand.settled, still_open(account), errand.errors[0] if errand.errors else None)
+    context.settled += answered.close()
+    return ReconcileResult(
+        context.settled, count_open(account), context.errors[0] if context.errors else None
+    )
 
 
-def still_open(account: Account) -> int:
-    """Recordings that Vobiz is to be asked about, now or later, and events that had no effect yet."""
+def count_open(account: Account) -> int:
+    """Count the recordings with a read-back due, now or later, and the events that had no effect yet."""
     due = Recording.objects.filter(account=account, read_back_due_at__isnull=False)
     left = CallbackEvent.objects.not_applied().filter(account=account)
     return due.count() + left.count()

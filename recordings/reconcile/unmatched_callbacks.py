@@ -1,4 +1,4 @@
-"""Callbacks that had no effect yet, and recordings that only a callback has told of."""
+"""Callbacks that had no effect yet, and recordings known from a callback alone."""
 
 from __future__ import annotations
 
@@ -14,67 +14,67 @@ from recordings.choices import EventOutcome, Origin
 from recordings.mirror import FetchStatus, fetch_recording
 from recordings.models import CallbackEvent, Recording, claim_recording_id
 from recordings.models.callback_event import MAX_ATTEMPTS
-from recordings.reconcile.errand import AT_ONCE, Errand
+from recordings.reconcile.context import BATCH_SIZE, ReconcileContext
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import VobizError
 
-FIRST_WAIT = timedelta(seconds=60)  # after the first time Vobiz does not know a recording; it doubles
+FIRST_BACKOFF = timedelta(seconds=60)  # after the first time Vobiz does not know a recording; it doubles
 
 
-def apply_again(errand: Errand) -> None:
-    """Events that had no effect yet: their request died, it failed, or a sync has found the recording since."""
-    for event in CallbackEvent.objects.to_apply(errand.account)[:AT_ONCE]:
-        if processing.apply(event, now=errand.began) not in (EventOutcome.UNMATCHED, EventOutcome.FAILED):
-            errand.settled += event.processed_at is None
+def retry_callbacks(context: ReconcileContext) -> None:
+    """Apply events again that had no effect: their request died, or a sync has found the recording since."""
+    for event in CallbackEvent.objects.to_apply(context.account)[:BATCH_SIZE]:
+        if processing.apply(event, now=context.began) not in (EventOutcome.UNMATCHED, EventOutcome.FAILED):
+            context.settled += event.processed_at is None
 
 
 @dataclass(slots=True)
-class Announced:
-    """Asking Vobiz about the recordings that callbacks announced."""
+class UnmatchedCallbacks:
+    """Requests to Vobiz about recordings that callbacks named."""
 
-    errand: Errand
+    context: ReconcileContext
     client: VobizClient
 
     def find(self) -> None:
-        """Those that nobody knows here, then those started here whose id an unsigned callback named."""
+        """Find the recordings without a row, then check ids that unsigned callbacks claim for starts of ours."""
         self._find_unmatched()
-        self._find_claimed()
+        self._check_claims()
 
     def _find_unmatched(self) -> None:
-        """Vobiz is asked, and makes the row."""
+        """Ask Vobiz about each recording without a row; its answer makes the row."""
         announced: dict[str, list[CallbackEvent]] = defaultdict(list)
         waiting = CallbackEvent.objects.unmatched().filter(
-            _due(self.errand.began), account=self.errand.account
+            _due(self.context.began), account=self.context.account
         )
-        for event in waiting[:AT_ONCE]:
+        for event in waiting[:BATCH_SIZE]:
             recording_id = processing.named_recording(event)
             if recording_id is not None:
                 announced[recording_id].append(event)
         for recording_id, events in announced.items():
-            if self.errand.may_go_on() and self._fetch(recording_id, events):
+            if self.context.may_go_on() and self._fetch(recording_id, events):
                 for event in events:
-                    outcome = processing.apply(event, now=self.errand.began, read_back=True)
-                    self.errand.settled += outcome == EventOutcome.APPLIED
+                    outcome = processing.apply(event, now=self.context.began, read_back=True)
+                    self.context.settled += outcome == EventOutcome.APPLIED
 
-    def _find_claimed(self) -> None:
-        """The API says whether the id is theirs."""
+    def _check_claims(self) -> None:
+        """Ask the API whether a claimed id belongs to the call of the start."""
         waiting = CallbackEvent.objects.awaiting_read_back().filter(
-            _due(self.errand.began), account=self.errand.account
+            _due(self.context.began), account=self.context.account
         )
         rows = waiting.filter(recording__recording_id=None).order_by("received_at", "pk")
-        for event in rows.select_related("recording__call", "recording__account")[:AT_ONCE]:
+        for event in rows.select_related("recording__call", "recording__account")[:BATCH_SIZE]:
             recording_id = processing.named_recording(event)
-            if recording_id is not None and self.errand.may_go_on():
+            if recording_id is not None and self.context.may_go_on():
                 self._fetch(recording_id, [event], claimed_by=event.recording)
 
     def _fetch(
         self, recording_id: str, events: list[CallbackEvent], *, claimed_by: Recording | None = None
     ) -> bool:
         """Ask for one recording and make or complete its row; what stands in the way is noted on the events."""
-        asked = self.errand.now()
+        asked = self.context.now()
         try:
             result = fetch_recording(
-                self.errand.account,
+                self.context.account,
                 recording_id,
                 client=self.client,
                 now=asked,
@@ -82,7 +82,7 @@ class Announced:
                 origin=Origin.CALLBACK,
             )
         except VobizError as error:
-            return _reschedule(events, self.errand.note(error))
+            return _reschedule(events, self.context.note(error))
         another = _("Vobiz has %s as another recording than this one.") % recording_id
         if result.status == FetchStatus.OTHER_CALL:
             return _reschedule(events, another, EventOutcome.CONFLICT)
@@ -96,10 +96,10 @@ class Announced:
 
 
 def _due(now: datetime) -> Q:
-    """Events asked about at once; then after 1, 3, 7, 15 … minutes; so one that waits keeps none from its turn."""
+    """Return which events are due: at once, then after 1, 3, 7, 15 … minutes (exponential backoff)."""
     due = Q(pk__in=[])
     for attempts in range(MAX_ATTEMPTS + 1):
-        due |= Q(attempts=attempts, received_at__lte=now - FIRST_WAIT * (2**attempts - 1))
+        due |= Q(attempts=attempts, received_at__lte=now - FIRST_BACKOFF * (2**attempts - 1))
     return due
 
 

@@ -5,8 +5,8 @@ Every page commits. No request is made inside a transaction.
 
 from __future__ import annotations
 
-from recordings.sync.reading import LATER, SOON, read_back
-from recordings.sync.runs import Progress, read_call, run
-from recordings.sync.scope import Scope, Tally
+from recordings.sync.readback import LATER, SOON, read_back
+from recordings.sync.request import SyncRequest, SyncResult
+from recordings.sync.runner import Progress, read_call, run
 
-__all__ = ["LATER", "SOON", "Progress", "Scope", "Tally", "read_back", "read_call", "run"]
+__all__ = ["LATER", "SOON", "Progress", "SyncRequest", "SyncResult", "read_back", "read_call", "run"]

@@ -1,4 +1,4 @@
-"""The account's list of recordings, page by page, so that rows which come and go meanwhile lose nothing.
+"""Pagination of the account's recordings that loses no row while rows appear and vanish.
 
 Pages are asked for by `limit` and `offset`, never by following `meta.next`, and advance by what was received, whatever
 page size the server really gives. They overlap by a few rows, and each must show a row that was shown before: where
@@ -14,83 +14,84 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from recordings.provider import explain
-from recordings.sync.scope import Scope
+from recordings.sync.request import SyncRequest
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotConnectedError, RefusedError, VobizError
 from recordings.vobiz.objects import RecordingPage
 
-OVERLAP = 5  # rows read twice; fewer may vanish between two pages without a trace
-STEPS_BACK = 5  # times a page may fail to meet the ones before until the reading gives up
-BARREN_PAGES = 5  # pages in a row with nothing new, although Vobiz promises more
-FAILED_PAGES = 3  # pages in a row that fail until the reading gives up
-CLOSING_ROUNDS = 3  # times the newest rows are read again at the end
-SMALLEST_PAGE = 20  # rows Vobiz gives at least, where there are as many
+PAGE_OVERLAP = 5  # rows read twice; fewer may vanish between two pages without a trace
+MAX_STEPS_BACK = 5  # times a page may fail to meet the ones before until the reading gives up
+MAX_REPEATED_PAGES = 5  # pages in a row with nothing new, although Vobiz promises more
+MAX_FAILED_PAGES = 3  # pages in a row that fail until the reading gives up
+FINAL_PASSES = 3  # times the newest rows are read again at the end
+MIN_PAGE_SIZE = 20  # rows Vobiz gives at least, where there are as many
 
 
 @dataclass(slots=True)
-class Pages:
-    """The pages of one run. `broken` says in words why not everything was read; None while all is well."""
+class Pagination:
+    """The pages of one run. `incomplete_reason` says in words why not everything was read; None while all is well."""
 
     client: VobizClient
-    scope: Scope
+    request: SyncRequest
     failed: Callable[[str], None]
     """Told in words of each page that could not be read."""
     read: int = 0
     total_count: int | None = None
-    broken: str | None = None
+    incomplete_reason: str | None = None
     _listed: set[str] = field(default_factory=set)
     """Ids of every row shown so far."""
 
     def all(self) -> Iterator[RecordingPage]:
-        """Every page from the newest row to the list's end, then what has arrived on top meanwhile."""
-        yield from self._walk(until=None)
-        for _round in range(CLOSING_ROUNDS):
+        """Yield every page from the newest row to the list's end, then what has arrived on top meanwhile."""
+        yield from self._read_until(until=None)
+        for _round in range(FINAL_PASSES):
             known = frozenset(self._listed)
-            if self.broken is not None or self.read == 1:
+            if self.incomplete_reason is not None or self.read == 1:
                 return
-            yield from self._walk(until=known)
+            yield from self._read_until(until=known)
             if self._listed == known:
                 return
 
-    def _walk(self, *, until: frozenset[str] | None) -> Iterator[RecordingPage]:
-        """From the newest row to the end of the list, or to a page that shows one of the rows `until`."""
-        place = _Place()
+    def _read_until(self, *, until: frozenset[str] | None) -> Iterator[RecordingPage]:
+        """Yield pages from the newest row to the list's end, or to a page that shows one of `until`."""
+        cursor = _Cursor()
         while True:
-            page = self._ask(place.offset)
+            page = self._fetch_page(cursor.offset)
             if page is None:
-                if place.fail() >= FAILED_PAGES:
+                if cursor.fail() >= MAX_FAILED_PAGES:
                     return
                 continue
-            if not place.meets(page, self._listed):
-                if place.step_back() > STEPS_BACK:
-                    self.broken = _("Rows vanished faster than they could be read.")
+            if not cursor.overlaps(page, self._listed):
+                if cursor.step_back() > MAX_STEPS_BACK:
+                    self.incomplete_reason = _("Rows vanished faster than they could be read.")
                     return
                 continue
             yield page
-            brought = not self._listed.issuperset(page.ids)
+            has_new = not self._listed.issuperset(page.ids)
             self._listed.update(page.ids)
             if page.received == 0 or not page.has_next or (until and not until.isdisjoint(page.ids)):
                 return
-            if place.advance(page, brought=brought) >= BARREN_PAGES:
-                self.broken = _("Vobiz gave the same rows again and again, and promised more.")
+            if cursor.advance(page, has_new=has_new) >= MAX_REPEATED_PAGES:
+                self.incomplete_reason = _("Vobiz gave the same rows again and again, and promised more.")
                 return
 
-    def _ask(self, offset: int) -> RecordingPage | None:
-        """One page; None where it failed and the next may still be read."""
+    def _fetch_page(self, offset: int) -> RecordingPage | None:
+        """Request one page; return None where it failed and the next may still be read."""
         try:
             page = self.client.list_recordings(
                 limit=settings.VOBIZ_PAGE_SIZE,
                 offset=offset,
-                call_uuid=self.scope.call_uuid,
-                recording_type=self.scope.kind,
+                call_uuid=self.request.call_uuid,
+                recording_type=self.request.kind,
             )
         except VobizError as error:
-            refused = isinstance(error, RefusedError | NotConnectedError)
-            if refused or (self.read == 0 and error.status is None):
+            is_refusal = isinstance(error, RefusedError | NotConnectedError)
+            if is_refusal or (self.read == 0 and error.status is None):
                 raise  # the next page would not fare better
-            self.broken = explain(error)
+            self.incomplete_reason = explain(error)
             self.failed(
-                _("The page at offset %(offset)s: %(broken)s") % {"offset": offset, "broken": self.broken}
+                _("The page at offset %(offset)s: %(broken)s")
+                % {"offset": offset, "broken": self.incomplete_reason}
             )
             return None
         self.read += 1
@@ -99,44 +100,44 @@ class Pages:
 
 
 @dataclass(slots=True)
-class _Place:
-    """Where in the list the reading stands."""
+class _Cursor:
+    """The position in the list."""
 
     offset: int = 0
     seen_to: int = 0
     """The offset after the last row that was read."""
-    page_size: int = SMALLEST_PAGE
-    barren: int = 0
+    page_size: int = MIN_PAGE_SIZE
+    repeated: int = 0
     failures: int = 0
     steps_back: int = 0
 
-    def meets(self, page: RecordingPage, listed: set[str]) -> bool:
-        """Whether no row can have slipped between this page and what was read before it."""
+    def overlaps(self, page: RecordingPage, listed: set[str]) -> bool:
+        """Return whether no row can be missing between this page and what was read before it."""
         if self.offset == 0 or self.failures:
             return True  # at the top nothing is before it, and after a page that failed something is missing anyway
         if page.received == 0:
             return self.offset >= self.seen_to
         return not page.ids or not listed.isdisjoint(page.ids)
 
-    def advance(self, page: RecordingPage, *, brought: bool) -> int:
-        """Go on behind `page`; how many pages in a row have brought nothing new."""
-        self.barren = 0 if brought else self.barren + 1
+    def advance(self, page: RecordingPage, *, has_new: bool) -> int:
+        """Advance past `page`, and return how many pages in a row held nothing new."""
+        self.repeated = 0 if has_new else self.repeated + 1
         self.steps_back = self.failures = 0
-        self.page_size = max(page.received, OVERLAP)
+        self.page_size = max(page.received, PAGE_OVERLAP)
         self.seen_to = self.offset + page.received
         # Where everything was known already one row is overlap enough, and the end of the list comes nearer.
-        overlap = OVERLAP if brought else 1
+        overlap = PAGE_OVERLAP if has_new else 1
         self.offset += max(1, page.received - overlap)
-        return self.barren
+        return self.repeated
 
     def step_back(self) -> int:
-        """Rows before this page have vanished; how many times in a row."""
+        """Step back, because rows before this page vanished; return how many times in a row."""
         self.steps_back += 1
         self.offset = max(0, self.offset - self.page_size)
         return self.steps_back
 
     def fail(self) -> int:
-        """Leave out a page that cannot be read; how many in a row."""
+        """Skip a page that cannot be read, and return how many in a row."""
         self.failures += 1
         self.offset += self.page_size
         return self.failures

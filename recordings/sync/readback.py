@@ -1,4 +1,4 @@
-"""Reading one recording back from the API, which has the last word."""
+"""Read-back of one recording from the API, which has the last word."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
 
 
 def _wait(recording: Recording, now: datetime, *, first: timedelta) -> timedelta:
-    """How long it is left alone before it is asked for again: the older, the longer."""
+    """Return the wait before the next read-back: the older the recording, the longer."""
     age = now - (recording.must_have_ended_at or recording.happened_at)
     return first if age < LATER else LATER if age < DAILY else DAILY

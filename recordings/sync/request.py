@@ -1,4 +1,4 @@
-"""What a sync is asked to read, and what it has found."""
+"""The request for a sync, and its result."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from recordings.choices import SyncState
 from recordings.models import UpsertReport
 from recordings.vobiz.objects import RecordingObject
 
-KEPT_FAILURES = 100  # failed rows written out on the run; beyond these they are counted only
+MAX_STORED_FAILURES = 100  # failed rows written out on the run; beyond these they are counted only
 COLUMNS = (
     "pages", "seen", "created", "updated", "unchanged", "gone", "failed", "total_count", "failures",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """What a run is asked to read. Without any of these: every recording the account's list shows."""
+class SyncRequest:
+    """What a run reads. Without any of these: every recording in the account's list."""
 
     full: bool = False
     """Also settle which rows are gone at Vobiz."""
@@ -33,51 +33,51 @@ class Scope:
     dry_run: bool = False
 
     def as_json(self) -> dict[str, object]:
-        """Only what was asked for, for the run's row."""
-        said = {
+        """Return what was asked for, for the run's row."""
+        values = {
             "full": self.full, "since": _text(self.since), "newest": _text(self.newest), "call": self.call_uuid,
             "recording": self.recording_id, "type": self.kind, "limit": self.limit,
         }  # fmt: skip
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in values.items() if value}
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Scope:
-        """What a run's row says that it was asked for."""
+    def from_json(cls, values: Mapping[str, Any]) -> SyncRequest:
+        """Build the request from a run's row."""
         return cls(
-            full=bool(said.get("full")),
-            since=_moment(said.get("since")),
-            newest=_moment(said.get("newest")),
-            call_uuid=said.get("call"),
-            recording_id=said.get("recording"),
-            kind=said.get("type"),
-            limit=said.get("limit"),
+            full=bool(values.get("full")),
+            since=_moment(values.get("since")),
+            newest=_moment(values.get("newest")),
+            call_uuid=values.get("call"),
+            recording_id=values.get("recording"),
+            kind=values.get("type"),
+            limit=values.get("limit"),
         )
 
     @property
-    def settles_gone(self) -> bool:
+    def detects_deleted(self) -> bool:
         """It reads everything, so that what it does not see may be gone."""
         narrowed = self.since or self.newest or self.call_uuid or self.recording_id or self.kind or self.limit
         return self.full and not narrowed
 
-    def is_too_old(self, seen: RecordingObject) -> bool:
-        """It was added, or where that is not said began, before `since`."""
+    def is_before_since(self, seen: RecordingObject) -> bool:
+        """Return whether it was added, or where that is not known started, before `since`."""
         return self.since is not None and _is_before(seen, self.since)
 
-    def ends_with(self, rows: Sequence[RecordingObject], *, brought: int) -> bool:
-        """Nothing that follows a page of these rows was asked for. `brought`: how many were new or had changed."""
+    def ends_with(self, rows: Sequence[RecordingObject], *, changed: int) -> bool:
+        """Return whether the pages after this one are outside the request. `changed`: rows new or changed on it."""
         if not rows:
             return False
         if self.newest is not None:
-            return brought == 0 and all(_is_before(row, self.newest) for row in rows)
-        return all(self.is_too_old(row) for row in rows)
+            return changed == 0 and all(_is_before(row, self.newest) for row in rows)
+        return all(self.is_before_since(row) for row in rows)
 
-    def wants(self, seen: RecordingObject) -> bool:
-        """Vobiz may ignore a filter, so each row is looked at again."""
+    def matches(self, seen: RecordingObject) -> bool:
+        """Return whether a row is within the request. Each is checked, because Vobiz may ignore a filter."""
         if self.call_uuid and seen.call_uuid != self.call_uuid:
             return False
         if self.kind and seen.recording_type != self.kind:
             return False
-        return not self.is_too_old(seen)
+        return not self.is_before_since(seen)
 
 
 def _is_before(seen: RecordingObject, at: datetime) -> bool:
@@ -94,8 +94,8 @@ def _moment(text: str | None) -> datetime | None:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a run has found so far; at its end, the report."""
+class SyncResult:
+    """The counts of a run so far; at its end, its result."""
 
     pages: int = 0
     created: int = 0
@@ -108,9 +108,9 @@ class Tally:
     error: str | None = None
     state: SyncState = SyncState.RUNNING
     ids: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
+    failed_ids: set[str] = field(default_factory=set)
     """Ids of rows that failed: shown again on the next page, they have not failed twice."""
-    cut: bool = False
+    limit_reached: bool = False
     """--limit ended it: not complete, and nothing wrong."""
 
     @property
@@ -119,7 +119,7 @@ class Tally:
         return len(self.ids)
 
     @property
-    def brought(self) -> int:
+    def changed(self) -> int:
         """Rows that are new or have changed, or could not be taken."""
         return self.created + self.updated + self.failed
 
@@ -129,16 +129,16 @@ class Tally:
         return self.state == SyncState.COMPLETE
 
     @property
-    def state_when_broken(self) -> SyncState:
+    def failure_state(self) -> SyncState:
         """What was read is kept; where nothing was, the run has failed."""
         return SyncState.PARTIAL if self.pages or self.ids else SyncState.FAILED
 
-    def is_new(self, recording_id: str) -> bool:
-        """Neither taken nor refused yet: overlapping pages show a row twice."""
-        return recording_id not in self.ids and recording_id not in self.refused
+    def is_unseen(self, recording_id: str) -> bool:
+        """Return whether it was neither stored nor refused yet. Overlapping pages show a row twice."""
+        return recording_id not in self.ids and recording_id not in self.failed_ids
 
     def counts(self) -> dict[str, object]:
-        """The columns of a SyncRun."""
+        """Return the columns of a SyncRun."""
         return {name: getattr(self, name) for name in COLUMNS}
 
     def add(self, report: UpsertReport) -> None:
@@ -151,9 +151,9 @@ class Tally:
             self.fail(row.recording_id, row.reason)
 
     def fail(self, recording_id: str | None, reason: str) -> None:
-        """A row or page that could not be taken; kept in words, never dropped."""
+        """Count a row or page that could not be stored, with the reason."""
         self.failed += 1
         if recording_id is not None:
-            self.refused.add(recording_id)
-        if len(self.failures) < KEPT_FAILURES:
+            self.failed_ids.add(recording_id)
+        if len(self.failures) < MAX_STORED_FAILURES:
             self.failures.append({"recording_id": recording_id, "reason": reason})

@@ -1,4 +1,4 @@
-"""One run: pages in, rows out, and at the end what is gone."""
+"""One sync run: pages are read, rows are stored, and a full run then finds deleted recordings."""
 
 from __future__ import annotations
 
@@ -13,96 +13,98 @@ from recordings.clock import Clock
 from recordings.mirror import FetchStatus, fetch_recording, store_recordings
 from recordings.models import Account, Recording, SyncRun, UpsertReport
 from recordings.provider import client_for, explain
-from recordings.sync.pages import Pages
-from recordings.sync.scope import Scope, Tally
+from recordings.sync.pagination import Pagination
+from recordings.sync.request import SyncRequest, SyncResult
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import VobizError
 from recordings.vobiz.objects import BadRow, RecordingObject, RecordingPage
 
-GONE_CHECKS = 500  # rows asked for one by one in a run
-ALARM_ROWS, ALARM_SHARE = 50, 0.05
+MAX_DELETION_CHECKS = 500  # rows asked for one by one in a run
+MASS_DELETION_ROWS, MASS_DELETION_SHARE = 50, 0.05
 
-Progress = Callable[[Tally], None]
+Progress = Callable[[SyncResult], None]
 
 
-class Superseded(RuntimeError):
+class SyncSupersededError(RuntimeError):
     """The run's row was ended by another run."""
 
 
 def run(
     account: Account,
-    scope: Scope,
+    request: SyncRequest,
     *,
     now: datetime,
     sync_run: SyncRun | None,
     progress: Progress | None = None,
-) -> Tally:
-    """Read what `scope` asks for. `sync_run` is the run's row (None for a dry run, which writes nothing)."""
-    tally = Tally()
+) -> SyncResult:
+    """Read what `request` asks for. `sync_run` is the run's row (None for a dry run, which writes nothing)."""
+    result = SyncResult()
     clock = Clock(now)
     try:
         with client_for(account) as client:
-            _Run(account, scope, client, tally, sync_run, clock, progress).read()
+            _Run(account, request, client, result, sync_run, clock, progress).read()
     except VobizError as error:
-        tally.error = explain(error, account)
-        tally.state = tally.state_when_broken
-    except Superseded as error:
-        tally.error, tally.state = str(error), SyncState.INTERRUPTED
+        result.error = explain(error, account)
+        result.state = result.failure_state
+    except SyncSupersededError as error:
+        result.error, result.state = str(error), SyncState.INTERRUPTED
     except BaseException as interruption:
         words = (
             _("It was interrupted.") if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
         )
         if sync_run is not None:
-            sync_run.end(SyncState.INTERRUPTED, now=clock.now(), error=words, **tally.counts())
+            sync_run.end(SyncState.INTERRUPTED, now=clock.now(), error=words, **result.counts())
         raise
     if sync_run is not None:
-        sync_run.end(tally.state, now=clock.now(), error=tally.error, **tally.counts())
-    return tally
+        sync_run.end(result.state, now=clock.now(), error=result.error, **result.counts())
+    return result
 
 
 def read_call(
     account: Account, call_uuid: str, *, since: datetime, client: VobizClient, now: datetime
-) -> Tally:
-    """Bring all that Vobiz lists of one call, added after `since`, into rows; the list was clean if `complete`.
+) -> SyncResult:
+    """Store all that Vobiz lists of one call since `since`. The list was read in full if `complete`.
 
     Raises VobizError where Vobiz gave nothing at all.
     """
-    tally = Tally()
-    _Run(account, Scope(call_uuid=call_uuid, since=since), client, tally, None, Clock(now), None).read()
-    return tally
+    result = SyncResult()
+    _Run(
+        account, SyncRequest(call_uuid=call_uuid, since=since), client, result, None, Clock(now), None
+    ).read()
+    return result
 
 
 @dataclass(slots=True)
 class _Run:
     account: Account
-    scope: Scope
+    request: SyncRequest
     client: VobizClient
-    tally: Tally
+    result: SyncResult
     sync_run: SyncRun | None
     clock: Clock
     progress: Progress | None
-    adopted: set[int] = field(default_factory=set)
-    bad: set[str] = field(default_factory=set)
+    reserved_ids: set[int] = field(default_factory=set)
+    bad_rows: set[str] = field(default_factory=set)
     """Unusable rows noted so far: overlapping pages show them twice."""
 
     def read(self) -> None:
-        """Everything the scope asks for; the tally then says how it ended."""
-        broken = None
-        if self.scope.recording_id:
-            self._read_one(self.scope.recording_id)
+        """Read everything the request asks for; the result then says how it ended."""
+        incomplete_reason = None
+        if self.request.recording_id:
+            self._read_one(self.request.recording_id)
         else:
-            broken = self._read_pages()
-            if self.scope.settles_gone and broken is None and not self.tally.failed:
-                broken = self._settle_gone()
-        self.tally.error = broken
-        if broken is None and not self.tally.failed:
-            self.tally.state = SyncState.COMPLETE
+            incomplete_reason = self._read_pages()
+            if self.request.detects_deleted and incomplete_reason is None and not self.result.failed:
+                incomplete_reason = self._mark_deleted()
+        self.result.error = incomplete_reason
+        if incomplete_reason is None and not self.result.failed:
+            self.result.state = SyncState.COMPLETE
         else:
-            self.tally.state = self.tally.state_when_broken
+            self.result.state = self.result.failure_state
 
     def _read_one(self, recording_id: str) -> None:
         if not self._fetch(recording_id):
-            self.tally.fail(recording_id, _("Vobiz has no recording with this id."))
+            self.result.fail(recording_id, _("Vobiz has no recording with this id."))
 
     def _fetch(self, recording_id: str) -> bool:
         """Ask for one recording and count what became of it; False where Vobiz has none with this id."""
@@ -111,56 +113,56 @@ class _Run:
             recording_id,
             client=self.client,
             now=self.clock.now(),
-            dry_run=self.scope.dry_run,
-            reserved_ids=self.adopted,
+            dry_run=self.request.dry_run,
+            reserved_ids=self.reserved_ids,
         )
         if result.report is not None:
             self._count(result.report)
         return result.status == FetchStatus.FOUND
 
     def _read_pages(self) -> str | None:
-        """Every page; in words, why not all of what was asked for."""
-        pages = Pages(self.client, self.scope, self._note_failed_page)
+        """Read every page; return in words why the reading is incomplete, or None."""
+        pages = Pagination(self.client, self.request, self._note_failed_page)
         asked = self.clock.now()
         for page in pages.all():
-            self.tally.pages, self.tally.total_count = pages.read, pages.total_count
-            wanted = self._wanted(page)
-            room = self.scope.limit - self.tally.seen if self.scope.limit else len(wanted)
-            before = self.tally.brought
+            self.result.pages, self.result.total_count = pages.read, pages.total_count
+            wanted = self._select(page)
+            room = self.request.limit - self.result.seen if self.request.limit else len(wanted)
+            before = self.result.changed
             self._apply(wanted[:room], asked)
-            if self.scope.limit and self.tally.seen >= self.scope.limit:
-                self.tally.cut = len(wanted) > room or page.has_next
+            if self.request.limit and self.result.seen >= self.request.limit:
+                self.result.limit_reached = len(wanted) > room or page.has_next
                 break
-            if self._is_last(page, brought=self.tally.brought - before):
+            if self._is_last(page, changed=self.result.changed - before):
                 break
             asked = self.clock.now()  # the next page's answer cannot know what comes after this
-        if self.tally.cut:
-            return pages.broken or _("It was cut at --limit %s.") % self.scope.limit
-        return pages.broken
+        if self.result.limit_reached:
+            return pages.incomplete_reason or _("It was cut at --limit %s.") % self.request.limit
+        return pages.incomplete_reason
 
-    def _is_last(self, page: RecordingPage, *, brought: int) -> bool:
-        """What follows is older than what was asked for."""
+    def _is_last(self, page: RecordingPage, *, changed: int) -> bool:
+        """Return whether the pages that follow are older than what was asked for."""
         rows = [row for row in page.objects if isinstance(row, RecordingObject)]
-        return len(rows) == len(page.objects) and self.scope.ends_with(rows, brought=brought)
+        return len(rows) == len(page.objects) and self.request.ends_with(rows, changed=changed)
 
-    def _wanted(self, page: RecordingPage) -> list[RecordingObject]:
-        """The page's rows that this run asked for and has not taken yet; unusable ones are noted."""
+    def _select(self, page: RecordingPage) -> list[RecordingObject]:
+        """Select the page's rows that the run wants and has not stored yet; note unusable ones."""
         wanted = []
         for row in page.objects:
             if isinstance(row, BadRow):
-                self._note_bad(row)
-            elif self.tally.is_new(row.recording_id) and self.scope.wants(row):
+                self._note_bad_row(row)
+            elif self.result.is_unseen(row.recording_id) and self.request.matches(row):
                 wanted.append(row)
         return wanted
 
-    def _note_bad(self, row: BadRow) -> None:
+    def _note_bad_row(self, row: BadRow) -> None:
         same = repr((row.recording_id_text, row.reason, row.data))
-        if same not in self.bad:
-            self.bad.add(same)
-            self.tally.fail(row.recording_id_text, row.reason)
+        if same not in self.bad_rows:
+            self.bad_rows.add(same)
+            self.result.fail(row.recording_id_text, row.reason)
 
     def _note_failed_page(self, words: str) -> None:
-        self.tally.fail(None, words)
+        self.result.fail(None, words)
         self._report()
 
     def _apply(self, objects: list[RecordingObject], asked: datetime) -> None:
@@ -170,32 +172,32 @@ class _Run:
             return
         self._count(
             store_recordings(
-                self.account, objects, now=asked, dry_run=self.scope.dry_run, reserved_ids=self.adopted
+                self.account, objects, now=asked, dry_run=self.request.dry_run, reserved_ids=self.reserved_ids
             )
         )
 
     def _count(self, report: UpsertReport) -> None:
-        self.tally.add(report)
-        if self.scope.dry_run:
-            self.adopted |= (
-                report.adopted
-            )  # rolled back, these rows still have no id for the next page to find
+        self.result.add(report)
+        if self.request.dry_run:
+            self.reserved_ids |= report.adopted
         self._report()
 
     def _report(self) -> None:
         """Say how far it is, and that it is alive."""
-        if self.sync_run is not None and not self.sync_run.record_progress(**self.tally.counts()):
-            raise Superseded(_("Another run took over: this one had not been heard of for too long."))
+        if self.sync_run is not None and not self.sync_run.record_progress(**self.result.counts()):
+            raise SyncSupersededError(
+                _("Another run took over: this one had not been heard of for too long.")
+            )
         if self.progress is not None:
-            self.progress(self.tally)
+            self.progress(self.result)
 
-    def _settle_gone(self) -> str | None:
-        """Rows that a full clean run did not show, and that Vobiz answers 404 for one by one, are gone.
+    def _mark_deleted(self) -> str | None:
+        """Mark rows as deleted that a full, complete run did not show and that Vobiz answers 404 for.
 
         In words, why none was believed to be.
         """
-        missing = Recording.objects.missing(self.account, self.tally.ids, now=self.clock.began)
-        if missing.young > ALARM_ROWS and missing.young > ALARM_SHARE * missing.known_young:
+        missing = Recording.objects.missing(self.account, self.result.ids, now=self.clock.began)
+        if missing.young > MASS_DELETION_ROWS and missing.young > MASS_DELETION_SHARE * missing.known_young:
             return _(
                 "%(young)d of %(known)d recordings younger than %(days)d days are missing from Vobiz's list. "
                 "That is too many to believe, so none was marked gone."
@@ -204,14 +206,14 @@ class _Run:
                 "known": missing.known_young,
                 "days": self.account.retention_days,
             }
-        for pk, recording_id in missing.rows[:GONE_CHECKS]:
-            self._check_gone(pk, recording_id)
+        for pk, recording_id in missing.rows[:MAX_DELETION_CHECKS]:
+            self._check_deleted(pk, recording_id)
         return None
 
-    def _check_gone(self, pk: int, recording_id: str) -> None:
+    def _check_deleted(self, pk: int, recording_id: str) -> None:
         if self._fetch(recording_id):
             return
-        if not self.scope.dry_run:
+        if not self.request.dry_run:
             Recording.objects.filter(pk=pk).mark_deleted_at_vobiz(self.clock.now())
-        self.tally.gone += 1
+        self.result.gone += 1
         self._report()

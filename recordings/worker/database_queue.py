@@ -10,7 +10,7 @@ from django_tasks import DEFAULT_TASK_BACKEND_ALIAS
 from django_tasks_db.management.commands.db_worker import Worker as StockWorker
 from django_tasks_db.models import DBTaskResult
 
-from recordings.worker.queue import KEPT_FINISHED, KEPT_WAITING
+from recordings.worker.queue import FINISHED_RETENTION, WAITING_RETENTION
 
 logging.getLogger("django_tasks_db").setLevel(logging.WARNING)  # it says twice a task that it begins and ends
 logging.getLogger("django_tasks").setLevel(logging.WARNING)
@@ -40,15 +40,15 @@ class DatabaseQueue:
         return True
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
-        """The rows of dead workers, of others than ours only when they are old; and finished ones after a day."""
+        """Delete the rows of dead workers (of foreign ones only when old), and finished ones after a day."""
         rows = DBTaskResult.objects.all()
         running = rows.running().values_list("pk", "worker_ids", "started_at")
-        dead = [pk for pk, by, began in running if _is_dead(by, began, alive=alive, now=now)]
+        dead = [pk for pk, by, began in running if _is_orphaned(by, began, alive=alive, now=now)]
         rows.filter(pk__in=dead).running().delete()
-        rows.finished().filter(finished_at__lt=now - KEPT_FINISHED).delete()
-        rows.ready().filter(enqueued_at__lt=now - KEPT_WAITING).delete()
+        rows.finished().filter(finished_at__lt=now - FINISHED_RETENTION).delete()
+        rows.ready().filter(enqueued_at__lt=now - WAITING_RETENTION).delete()
 
 
-def _is_dead(by: list[str], began: datetime | None, *, alive: Collection[str], now: datetime) -> bool:
+def _is_orphaned(by: list[str], began: datetime | None, *, alive: Collection[str], now: datetime) -> bool:
     ours = bool(by) and ":" in by[-1]
-    return by[-1] not in alive if ours else began is None or began < now - KEPT_FINISHED
+    return by[-1] not in alive if ours else began is None or began < now - FINISHED_RETENTION

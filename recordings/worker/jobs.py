@@ -1,4 +1,4 @@
-"""One look each at what is due of a kind, and doing it."""
+"""The jobs of the worker threads: each finds what is due and does it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recordings.worker.schedule import due_sync
 
 logger = logging.getLogger(__name__)
 
-REST = 30.0  # seconds for which an account is left alone where Vobiz could not be asked
-SETTLED_EVERY = timedelta(minutes=2)  # an account is looked at whether or not anything seems due
+BACKOFF_SECONDS = 30.0  # seconds for which an account is left alone where Vobiz could not be asked
+RECONCILE_EVERY = timedelta(minutes=2)  # an account is looked at whether or not anything seems due
 
 
-def to_settle(now: datetime) -> QuerySet[Account]:
-    """Accounts of which something is open, or that were not looked at for a while; the longest unsettled first."""
+def accounts_to_reconcile(now: datetime) -> QuerySet[Account]:
+    """Return the accounts with something open, or not checked for RECONCILE_EVERY; the oldest check first."""
     rows = Recording.objects.order_by()
     events = CallbackEvent.objects.filter(account=OuterRef("pk"))
     waiting = events.filter(outcome__in=(EventOutcome.RECEIVED, EventOutcome.UNMATCHED))
@@ -30,33 +30,33 @@ def to_settle(now: datetime) -> QuerySet[Account]:
         | Q(pk__in=rows.filter(read_back_due_at__lte=now).values("account"))
         | Exists(waiting.exclude(outcome=EventOutcome.APPLIED))
     )
-    late = Q(settled_at=None) | Q(settled_at__lt=now - SETTLED_EVERY)
+    late = Q(settled_at=None) | Q(settled_at__lt=now - RECONCILE_EVERY)
     accounts = Account.objects.active().free().filter(open_now | late)
     return accounts.order_by("settled_at", "pk")
 
 
-class SettleRound:
-    """Callbacks, read-backs, starts of unknown outcome, calls of open recordings, what never came."""
+class ReconcileJob:
+    """The job that reconciles each account that is due, with a backoff where Vobiz could not be asked."""
 
     def __init__(self) -> None:
         self._rests: dict[int, float] = {}
 
     def __call__(self) -> None:
-        """Each account that is free, one after the other."""
+        """Reconcile each account whose lease is free, one after the other."""
         now = time.monotonic()
-        for account in list(to_settle(timezone.now())):
+        for account in list(accounts_to_reconcile(timezone.now())):
             if tasks.STOPPING.is_set():
                 return
             if self._rests.get(account.pk, 0.0) > now:
                 continue
-            settled = tasks.settle(account)
+            settled = tasks.reconcile_account(account)
             if settled is not None and settled.error is not None:
                 logger.warning("%s could not be settled: %s", account.masked_auth_id, settled.error)
-                self._rests[account.pk] = time.monotonic() + REST
+                self._rests[account.pk] = time.monotonic() + BACKOFF_SECONDS
 
 
-def sync_round() -> None:
-    """The syncs that are due by themselves, and those that were interrupted."""
+def run_due_syncs() -> None:
+    """Run the syncs that are due by the schedule, and restart those that were interrupted."""
     now = timezone.now()
     SyncRun.objects.mark_stale_interrupted(now)
     for account in Account.objects.active().exclude(encrypted_token=None).select_related("parent"):
@@ -66,14 +66,14 @@ def sync_round() -> None:
         newest = of_account.values_list("pk", flat=True).first() or 0
         due = due_sync(account, timezone.now())
         if due is not None:  # unless another worker has just done it
-            progress = tasks.stop_when_asked
+            progress = tasks.raise_if_stopping
             tasks.sync_account(account, due.scope, by=due.by, progress=progress, after=newest)
 
 
-def archive_round() -> None:
-    """What is due to be archived, nearest to leaving Vobiz first, until nothing is."""
+def run_due_archiving() -> None:
+    """Archive what is due, by the end of its retention, until nothing is left."""
     while not tasks.STOPPING.is_set():
         accounts = list(Account.objects.active().select_related("parent"))
-        report = tasks.archive_accounts(accounts, limit=tasks.ARCHIVED_IN_A_ROUND)
-        if report.tried < tasks.ARCHIVED_IN_A_ROUND:
+        report = tasks.archive_accounts(accounts, limit=tasks.ARCHIVE_BATCH)
+        if report.tried < tasks.ARCHIVE_BATCH:
             return

@@ -1,4 +1,4 @@
-"""Where tasks wait, as a worker sees it."""
+"""The interface of a task queue, as a worker uses it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-KEPT_FINISHED = timedelta(days=1)
-KEPT_WAITING = timedelta(days=1)  # nobody took it: what it would have said, the rows have said since
+FINISHED_RETENTION = timedelta(days=1)
+WAITING_RETENTION = timedelta(days=1)  # nobody took it: what it would have said, the rows have said since
 
 
 class TaskQueue(Protocol):
@@ -26,6 +26,6 @@ class TaskQueue(Protocol):
 
 
 def open_queue(kind: str, worker: str) -> TaskQueue:
-    """The queue that TASKS_BACKEND names."""
+    """Return the queue that TASKS_BACKEND names."""
     queue: TaskQueue = import_string(settings.WORKER_QUEUE)(kind, worker)
     return queue

@@ -13,7 +13,7 @@ from rq import SimpleWorker
 from rq.exceptions import NoSuchJobError
 from rq.timeouts import BaseDeathPenalty
 
-from recordings.worker.queue import KEPT_FINISHED
+from recordings.worker.queue import FINISHED_RETENTION
 
 logging.getLogger("rq").setLevel(logging.WARNING)
 logging.getLogger("django_tasks").setLevel(logging.WARNING)
@@ -23,10 +23,10 @@ class NoDeathPenalty(BaseDeathPenalty):
     """A task ends when it is done: its requests have deadlines of their own, and threads get no signals."""
 
     def setup_death_penalty(self) -> None:
-        """None."""
+        """Do nothing."""
 
     def cancel_death_penalty(self) -> None:
-        """None."""
+        """Do nothing."""
 
 
 class ThreadWorker(SimpleWorker):
@@ -59,7 +59,7 @@ class RedisQueue:
         return True
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
-        """What a dead worker had in hand, and what failed, after a day."""
+        """Remove what a dead worker had in hand, and after a day what failed."""
         self._queue.started_job_registry.cleanup()
         failed = self._queue.failed_job_registry
         for job_id in failed.get_job_ids():
@@ -69,5 +69,5 @@ class RedisQueue:
                 failed.remove(job_id)
                 continue
             ended = job.ended_at or job.enqueued_at
-            if ended is not None and ended < now - KEPT_FINISHED:
+            if ended is not None and ended < now - FINISHED_RETENTION:
                 failed.remove(job_id, delete_job=True)

@@ -204,7 +204,7 @@ def test_words_that_leave_without_their_audio_are_written_down(
     account: Account, staff: Person, world: World
 ) -> None:
     world.add_recording(MAIN)
-    sync.run(account, sync.Scope(), now=datetime.now(UTC), sync_run=None)
+    sync.run(account, sync.SyncRequest(), now=datetime.now(UTC), sync_run=None)
     refused = Recording.objects.get()
     a_transcript(refused, text="Good morning")
     world.delete_recording(str(refused.recording_id))

@@ -199,7 +199,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
     account: Account, kept: Recording, staff: Person, world: World
 ) -> None:
     world.add_recording(MAIN)
-    sync.run(account, sync.Scope(), now=datetime.now(UTC), sync_run=None)
+    sync.run(account, sync.SyncRequest(), now=datetime.now(UTC), sync_run=None)
     fetched = Recording.objects.exclude(pk=kept.pk).get()
     lost = a_recording(account, recording_id="rec-lost", gone_at_provider_at=AT)
     failed = a_running(account, status="failed", recording_id=None)
@@ -228,7 +228,7 @@ def test_audio_that_cannot_be_fetched_or_breaks_off_is_in_the_manifest_with_the_
 ) -> None:
     for _each in range(2):
         world.add_recording(MAIN)
-    sync.run(account, sync.Scope(), now=datetime.now(UTC), sync_run=None)
+    sync.run(account, sync.SyncRequest(), now=datetime.now(UTC), sync_run=None)
     cut, refused = Recording.objects.exclude(pk=kept.pk).order_by("pk")
     world.delete_recording(str(refused.recording_id))
     world.faults.plan(Fault(on="media.get", path=f"*{cut.recording_id}*", cut=5_000, times=None))

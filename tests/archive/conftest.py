@@ -13,7 +13,7 @@ import pytest
 from recordings import archive, sync
 from recordings.archive import Outcome, Report
 from recordings.models import Account, Recording
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from vobiz_portal.sandbox import shapes
 from vobiz_portal.sandbox.world import World
 
@@ -33,7 +33,7 @@ def known(world: World, account: Account, archive_folder: Path, now: datetime) -
     def known(**fields: Any) -> Recording:
         fields = {"age_days": 1.0, "duration": 10.08, **fields}
         made = world.add_recording(account.auth_id, **fields)
-        sync.run(account, Scope(recording_id=made.recording_id), now=now, sync_run=None)
+        sync.run(account, SyncRequest(recording_id=made.recording_id), now=now, sync_run=None)
         row: Recording = Recording.objects.get(recording_id=made.recording_id)
         return row
 

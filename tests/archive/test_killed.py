@@ -21,7 +21,7 @@ from django.utils import timezone
 from recordings import storage, sync
 from recordings.archive import Outcome, Result, archive_one
 from recordings.models import Account, Recording, Waveform
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.archive.conftest import at_vobiz, files, sha256
 from tests.commands.shell import MANAGE, environment
 from tests.conftest import MAIN
@@ -80,7 +80,7 @@ def due(world: World, account: Account, now: datetime) -> list[Recording]:
     for at in range(RECORDINGS):
         container = ("mp3", "wav")[at % 2]
         world.add_recording(MAIN, age_days=1 + at / 100, duration=2.0 + at % 9, file_format=container)
-    sync.run(account, Scope(full=True), now=now, sync_run=None)
+    sync.run(account, SyncRequest(full=True), now=now, sync_run=None)
     rows = list(Recording.objects.order_by("pk"))
     assert len(rows) == RECORDINGS
     return rows
@@ -171,7 +171,7 @@ def test_what_was_put_there_and_is_another_now_is_fetched_again(
 
 def put_there(world: World, account: Account, now: datetime) -> tuple[Recording, bytes]:
     made = world.add_recording(MAIN, age_days=1.0, duration=3.0)
-    sync.run(account, Scope(recording_id=made.recording_id), now=now, sync_run=None)
+    sync.run(account, SyncRequest(recording_id=made.recording_id), now=now, sync_run=None)
     row = Recording.objects.get(recording_id=made.recording_id)
     body = at_vobiz(world, row)
     name = storage.new_name("mp3")

@@ -17,7 +17,7 @@ from recordings.archive import Outcome, Result, inspect_again
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
 from recordings.models.recording.transitions import MANY_TRIES
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
@@ -161,7 +161,7 @@ def test_a_listed_recording_past_its_date_whose_file_is_away_is_gone_and_stays_s
     gone_at = row.gone_at_provider_at
     assert gone_at is not None
 
-    again = sync.run(row.account, Scope(full=True), now=now + timedelta(days=1), sync_run=None)
+    again = sync.run(row.account, SyncRequest(full=True), now=now + timedelta(days=1), sync_run=None)
 
     row.refresh_from_db()
     assert (row.gone_at_provider_at, again.updated, again.unchanged) == (gone_at, 0, 1)

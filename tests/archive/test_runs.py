@@ -21,7 +21,7 @@ from recordings.audio import inspect
 from recordings.choices import Attention
 from recordings.clock import Clock
 from recordings.models import Account, Recording, Waveform
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.archive.conftest import Known, Run, at_vobiz, files, sha256
 from tests.ledger import asked
 from tests.meanwhile import before_statement
@@ -45,7 +45,7 @@ def test_the_nearest_to_leaving_comes_first_whichever_account_it_is_of(
     account.refresh_from_db()
     old, older = known(age_days=80.0), known(age_days=85.0)
     theirs = world.add_recording(subaccount.auth_id, age_days=22.0)
-    sync.run(subaccount, Scope(), now=now, sync_run=None)
+    sync.run(subaccount, SyncRequest(), now=now, sync_run=None)
     report = run_now(accounts=[account, subaccount])
     assert fetched(world) == [older.recording_id, theirs.recording_id, old.recording_id]
     assert {auth_id: tally.archived for auth_id, tally in report.accounts.items()} == {
@@ -63,7 +63,7 @@ def test_what_a_person_asked_for_comes_first_also_of_an_account_that_is_not_arch
     oldest, asked_for = known(age_days=20.0), known()
     for _ in range(2):
         world.add_recording(subaccount.auth_id, age_days=1.0)
-    sync.run(subaccount, Scope(), now=now, sync_run=None)
+    sync.run(subaccount, SyncRequest(), now=now, sync_run=None)
     theirs = Recording.objects.filter(account=subaccount).first()
     assert theirs is not None
     rows = Recording.objects.filter(pk__in=[asked_for.pk, theirs.pk])
@@ -131,7 +131,7 @@ def test_a_pause_stops_the_account_and_no_other_and_is_probed_with_one_recording
     for _ in range(3):
         known()
     world.add_recording(subaccount.auth_id)
-    sync.run(subaccount, Scope(), now=now, sync_run=None)
+    sync.run(subaccount, SyncRequest(), now=now, sync_run=None)
     world.faults.plan(Fault(on="recording.retrieve", path=f"*{account.auth_id}*", status=401, times=None))
     both = [account, subaccount]
     report = run_now(accounts=both)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from recordings import sync
 from recordings.models import Account, Recording
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.commands.shell import MANAGE, environment, manage, run
 from tests.conftest import MAIN, SUB
 from tests.waiting import eventually
@@ -34,7 +34,7 @@ def fill(world: World, account: Account, count: int = 3, **fields: float) -> Non
     for _ in range(count):
         added = (timezone.now() - timedelta(days=fields.get("age_days", 1.0))).timestamp()
         world.add_recording(account.auth_id, added_at=added, duration=5.04)
-    sync.run(account, Scope(), now=timezone.now(), sync_run=None)
+    sync.run(account, SyncRequest(), now=timezone.now(), sync_run=None)
 
 
 def test_the_keys_are_those_documented_and_the_counts_are_whole_numbers(

@@ -16,7 +16,7 @@ from recordings import control, sync
 from recordings.choices import Origin, RecordingStatus, Source, StartAnswer, TranscriptionStatus
 from recordings.control import StartOptions
 from recordings.models import Account, Call, Recording, Transcription
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.control.conftest import Start
 from tests.ledger import asked
 from tests.models.together import closing_connection, together
@@ -52,7 +52,12 @@ def test_a_start_that_vobiz_takes_is_active_with_its_id_and_url(
 def test_a_start_is_at_most_six_statements_on_its_row(call: Call, now: datetime) -> None:
     with CaptureQueriesContext(connection) as captured:
         control.start(
-            call, StartOptions.of(call.account), by=None, now=now, intent=uuid4(), expected=frozenset()
+            call,
+            StartOptions.of(call.account),
+            by=None,
+            now=now,
+            idempotency_key=uuid4(),
+            expected=frozenset(),
         )
     on_the_row = [one["sql"] for one in captured if '"recordings_recording"' in one["sql"]]
     assert len(on_the_row) <= 6, on_the_row
@@ -134,7 +139,7 @@ def test_a_start_without_an_id_gets_it_from_the_list(
     world.quirks.async_start = True
     row = start()
     world.advance(601)
-    sync.run(account, Scope(), now=now + timedelta(seconds=601), sync_run=None)
+    sync.run(account, SyncRequest(), now=now + timedelta(seconds=601), sync_run=None)
     row.refresh_from_db()
     assert (Recording.objects.count(), row.status) == (1, RecordingStatus.COMPLETED)
     assert row.recording_id in world.shelf.all
@@ -189,7 +194,7 @@ def test_an_intent_of_another_call_is_not_shown(account: Account, start: Start, 
     another = Call.objects.obtain(account, "another-call")
     options = StartOptions(time_limit=60, file_format="mp3", channels="mono")
     with pytest.raises(IntegrityError):
-        control.start(another, options, by=None, now=now, intent=intent)
+        control.start(another, options, by=None, now=now, idempotency_key=intent)
 
 
 def test_who_started_it_is_kept(call: Call, now: datetime) -> None:

@@ -18,7 +18,7 @@ from recordings.choices import (
     TranscriptionStatus,
 )
 from recordings.models import Account, Call, Recording, Transcription
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.control.conftest import Start
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
@@ -130,10 +130,10 @@ def test_a_start_whose_answer_was_lost_is_settled_when_the_list_shows_it(
     (running,) = world.running()
     world.advance(601)
 
-    tally = sync.run(account, Scope(), now=now, sync_run=None)
+    result = sync.run(account, SyncRequest(), now=now, sync_run=None)
 
     row.refresh_from_db()
-    assert (tally.created, Recording.objects.count()) == (0, 1)
+    assert (result.created, Recording.objects.count()) == (0, 1)
     assert (row.recording_id, row.status) == (running.recording_id, RecordingStatus.COMPLETED)
     assert (row.needs_attention, row.error) == (None, None)
 
@@ -145,7 +145,7 @@ def test_a_start_that_began_nothing_stays_open_after_a_sync_and_its_words_say_ho
     row = start()
     world.hang_up(row.call.call_uuid)
 
-    sync.run(account, Scope(), now=now, sync_run=None)
+    sync.run(account, SyncRequest(), now=now, sync_run=None)
 
     row.refresh_from_db()
     assert (row.status, row.needs_attention) == (RecordingStatus.REQUESTED, Attention.MAY_BE_RECORDING)

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from recordings.models import Account, Recording
-from recordings.worker.rounds import to_settle
+from recordings.worker.jobs import accounts_to_reconcile
 
 SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows the sizes of its indexes")
 
@@ -20,6 +20,6 @@ def test_open_rows_and_those_asked_for_are_not_looked_for_among_all(account: Acc
     assert "recording_not_archived" in rows.waiting_to_be_archived([account]).order_by("kept_from").explain()
     account.archive_automatically = False
     assert "recording_archive_asked" in rows.waiting_to_be_archived([account]).order_by("kept_from").explain()
-    plan = to_settle(now).explain()
+    plan = accounts_to_reconcile(now).explain()
     assert "recording_open" in plan
     assert "recording_read_back_due" in plan

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from recordings import overview, tasks
 from recordings.models import Worker
-from recordings.worker.chores import Chores
+from recordings.worker.maintenance import Maintenance
 
 OFF = pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(minutes=10)], ids=["behind", "ahead"])
 
@@ -31,9 +31,9 @@ def test_a_worker_whose_clock_is_wrong_is_alive_for_all_others(
 ) -> None:
     with monkeypatch.context() as there:
         set_clock(there, off)
-        Worker.objects.heartbeat(tasks.HOLDER)
-        Chores()()
-        Worker.objects.heartbeat(tasks.HOLDER)
+        Worker.objects.heartbeat(tasks.WORKER_ID)
+        Maintenance()()
+        Worker.objects.heartbeat(tasks.WORKER_ID)
         assert Worker.objects.alive().count() == 1
 
     worker = Worker.objects.alive().get()
@@ -60,6 +60,6 @@ def test_whoever_looks_with_a_wrong_clock_sees_who_is_alive(
     set_clock(monkeypatch, off)
     assert overview.background(admin_user, timezone.now()).workers == 1
     assert list(Worker.objects.alive()) == [alive]
-    Chores()()
+    Maintenance()()
     assert not Worker.objects.filter(pk=forgotten.pk).exists()
     assert Worker.objects.filter(pk__in=[silent.pk, young.pk]).count() == 2

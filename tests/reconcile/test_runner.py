@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings import control
+from recordings import control, reconcile
 from recordings.choices import Attention, EventOutcome, Origin, RecordingStatus, Source
 from recordings.models import Account, Call, CallbackEvent, Recording, Transcription, upsert_recordings
-from recordings.reconcile import Settled, settle
+from recordings.reconcile import ReconcileResult
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, due_at, listed_row, the_event
 from tests.conftest import MAIN, OTHER, SUB
@@ -57,7 +57,7 @@ def the_recording() -> Recording:
 
 
 def test_nothing_open_asks_vobiz_nothing(account: Account, world: World, now: datetime) -> None:
-    assert settle(account, now=now) == Settled(settled=0, open=0)
+    assert reconcile.run(account, now=now) == ReconcileResult(settled=0, open=0)
     assert asked(world) == []
 
 
@@ -67,7 +67,7 @@ def test_a_recording_completed_by_a_signed_callback_is_read_back(
     asked_for(account)
     deliver(client, KEY, {**ENDED, "recording_duration_ms": 9_999})
     later = due_at(the_recording())
-    assert settle(account, now=later) == Settled(settled=1, open=0)
+    assert reconcile.run(account, now=later) == ReconcileResult(settled=1, open=0)
     row = the_recording()
     assert (row.duration_ms, row.source_of("duration_ms"), row.read_back_due_at) == (10_080, Source.API, None)
     assert len(asked(world, "recording.retrieve")) == 1
@@ -80,7 +80,7 @@ def test_an_unsigned_event_is_applied_when_its_read_back_was_made(
     deliver(client, KEY, ENDED, **UNSIGNED)
     assert the_event().outcome == EventOutcome.RECEIVED
     later = due_at(the_recording())
-    assert settle(account, now=later) == Settled(settled=2, open=0)
+    assert reconcile.run(account, now=later) == ReconcileResult(settled=2, open=0)
     assert the_event().outcome == EventOutcome.APPLIED
     assert the_recording().status == RecordingStatus.COMPLETED
     deliver(client, KEY, ENDED, **UNSIGNED)  # a retry that was long under way
@@ -94,7 +94,7 @@ def test_a_sync_that_saw_the_recording_is_its_read_back(
     deliver(client, KEY, ENDED, **UNSIGNED)
     later = _later()
     upsert_recordings(account, [listed()], now=later)
-    assert settle(account, now=later) == Settled(settled=1, open=0)
+    assert reconcile.run(account, now=later) == ReconcileResult(settled=1, open=0)
     assert the_event().outcome == EventOutcome.APPLIED
     assert asked(world) == []
 
@@ -106,14 +106,14 @@ def test_a_read_back_that_finds_nothing_yet_undoes_nothing_and_is_tried_again(
     asked_for(account)
     deliver(client, KEY, ENDED)
     due = due_at(the_recording())
-    assert settle(account, now=due) == Settled(settled=0, open=1)
+    assert reconcile.run(account, now=due) == ReconcileResult(settled=0, open=1)
     row = the_recording()
     assert (row.status, row.duration_ms) == (RecordingStatus.COMPLETED, 10_080)
     assert due_at(row) > due
-    assert settle(account, now=due).settled == 0  # not before it is due again
+    assert reconcile.run(account, now=due).settled == 0  # not before it is due again
     assert len(asked(world, "recording.retrieve")) == 1
     world.add_recording(MAIN, **payload("recordings__documented_call")["objects"][0])
-    assert settle(account, now=due_at(row)) == Settled(settled=1, open=0)
+    assert reconcile.run(account, now=due_at(row)) == ReconcileResult(settled=1, open=0)
 
 
 def test_an_unsigned_event_stays_open_until_the_api_knows_its_recording(
@@ -121,7 +121,9 @@ def test_an_unsigned_event_stays_open_until_the_api_knows_its_recording(
 ) -> None:
     asked_for(account, recording_id=DOCUMENTED, **just_now())
     deliver(client, KEY, ENDED, **UNSIGNED)
-    assert settle(account, now=_later()) == Settled(settled=0, open=2)  # the event and the read-back
+    assert reconcile.run(account, now=_later()) == ReconcileResult(
+        settled=0, open=2
+    )  # the event and the read-back
     assert the_event().outcome == EventOutcome.RECEIVED
 
 
@@ -134,7 +136,7 @@ def test_an_unmatched_recording_is_read_back_and_its_events_are_applied(
 ) -> None:
     for fields in (STOPPED, FLOW_SPOKEN):
         deliver(client, account.callback_key, fields, door="account", **how)
-    assert settle(account, now=_later()) == Settled(settled=2, open=0)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=2, open=0)
     row = the_recording()
     assert (row.origin, row.status, row.call.call_uuid) == (Origin.CALLBACK, RecordingStatus.COMPLETED, CALL)
     assert row.source_of("duration_ms") == Source.API
@@ -150,7 +152,7 @@ def test_an_unmatched_event_whose_recording_a_sync_has_found_is_applied(
 ) -> None:
     deliver(client, account.callback_key, STOPPED, door="account")
     listed_row(account)
-    assert settle(account, now=_later()).open == 0
+    assert reconcile.run(account, now=_later()).open == 0
     assert the_event().outcome == EventOutcome.APPLIED
     assert the_recording().duration_ms == 10_080
 
@@ -161,7 +163,7 @@ def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_
     deliver(client, account.callback_key, STOPPED, door="account")
     received = the_event().received_at
     for minute in range(200):
-        settle(account, now=received + timedelta(minutes=minute))
+        reconcile.run(account, now=received + timedelta(minutes=minute))
         if minute == 10:
             assert len(asked(world, "recording.retrieve")) == 4  # at once, and after 1, 3 and 7 minutes
     event = the_event()
@@ -169,7 +171,7 @@ def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_
     assert "does not know recording" in str(event.error)
     assert len(asked(world, "recording.retrieve")) == 8
     assert not Recording.objects.exists()
-    assert settle(account, now=_later()).open == 1  # still there to be seen
+    assert reconcile.run(account, now=_later()).open == 1  # still there to be seen
 
 
 def test_an_unmatched_recording_of_another_family_makes_no_row(
@@ -178,7 +180,7 @@ def test_an_unmatched_recording_of_another_family_makes_no_row(
     fields = payload("recordings__documented_call")["objects"][0]
     world.add_recording(MAIN, **{**fields, "resource_uri": f"/v1/Account/{OTHER}/Recording/{DOCUMENTED}/"})
     deliver(client, account.callback_key, STOPPED, door="account")
-    assert settle(account, now=_later()) == Settled(settled=0, open=1)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=0, open=1)
     assert the_event().outcome == EventOutcome.FAILED
     assert "MA_OTHER003" in str(the_event().error)
     assert not Recording.objects.exists()
@@ -189,7 +191,7 @@ def test_an_id_that_could_not_be_one_never_reaches_vobiz(
 ) -> None:
     for bad in ("BulkDelete", "../../Call", "a?x=1"):
         deliver(client, account.callback_key, {**STOPPED, "RecordingID": bad}, door="account")
-    settle(account, now=_later())
+    reconcile.run(account, now=_later())
     assert asked(world) == []
 
 
@@ -204,7 +206,7 @@ def test_an_id_that_only_an_unsigned_callback_names_is_taken_once_the_api_confir
         account, "another-key-of-ours-0123456789ab", **just_now()
     )  # so the call alone does not tell
     deliver(client, str(second.callback_key), ENDED, **UNSIGNED)
-    assert settle(account, now=_later()).open == 1  # the first is looked for again
+    assert reconcile.run(account, now=_later()).open == 1  # the first is looked for again
     second.refresh_from_db()
     first.refresh_from_db()
     assert (second.recording_id, second.status) == (DOCUMENTED, RecordingStatus.COMPLETED)
@@ -218,7 +220,7 @@ def test_an_unsigned_callback_that_names_a_recording_of_another_call_is_a_confli
     asked_for(account, call_uuid="another-call", **just_now())
     fields = {name: value for name, value in ENDED.items() if name != "call_uuid"}
     deliver(client, KEY, fields, **UNSIGNED)
-    settle(account, now=_later())
+    reconcile.run(account, now=_later())
     assert (the_recording().recording_id, the_recording().status) == (None, RecordingStatus.REQUESTED)
     assert the_event().outcome == EventOutcome.CONFLICT
 
@@ -240,7 +242,7 @@ def test_an_event_that_was_written_down_and_never_applied_is_applied(
         sources={},
         read_back_due_at=None,
     )
-    assert settle(account, now=_later()) == Settled(settled=2, open=0)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=2, open=0)
     assert (the_event().outcome, the_recording().status) == (EventOutcome.APPLIED, RecordingStatus.COMPLETED)
 
 
@@ -249,7 +251,7 @@ def test_an_event_that_failed_for_good_is_left_to_a_person(client: Client, accou
     deliver(client, KEY, ENDED)
     CallbackEvent.objects.update(outcome=EventOutcome.FAILED)
     Recording.objects.update(read_back_due_at=None)
-    assert settle(account, now=_later()) == Settled(settled=0, open=1)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=0, open=1)
     assert the_event().outcome == EventOutcome.FAILED
 
 
@@ -272,7 +274,7 @@ def test_what_would_end_the_same_way_for_every_recording_stops_the_account_and_i
     for number in range(3):
         listed_row(account, f"recording-{number}", read_back_due_at=account.created_at)
     deliver(client, account.callback_key, STOPPED, door="account")
-    report = settle(account, now=_later())
+    report = reconcile.run(account, now=_later())
     assert words in str(report.error)
     assert (report.settled, report.open) == (0, 4)
     ids = {str(entry.recording_id or entry.detail) for entry in asked(world, "recording.retrieve")}
@@ -287,7 +289,7 @@ def test_one_answer_that_makes_no_sense_does_not_stop_the_others(
     listed_row(account, "recording-odd", read_back_due_at=due - timedelta(seconds=1))
     good = listed_row(account, read_back_due_at=due)
     world.faults.plan(Fault(on="recording.retrieve", path="*recording-odd*", reply="garbage", times=None))
-    report = settle(account, now=_later())
+    report = reconcile.run(account, now=_later())
     assert (report.settled, report.open) == (1, 1)
     assert report.error
     good.refresh_from_db()
@@ -304,7 +306,7 @@ def test_an_account_that_is_switched_off_asks_nothing_and_applies_what_it_can(
     CallbackEvent.objects.update(outcome=EventOutcome.RECEIVED, processed_at=None)
     account.is_active = False
     account.save()
-    report = settle(account, now=_later())
+    report = reconcile.run(account, now=_later())
     assert "switched off" in str(report.error)
     assert (the_event().outcome, report.open) == (EventOutcome.APPLIED, 1)
     assert asked(world) == []
@@ -321,7 +323,7 @@ def test_no_transaction_is_open_while_vobiz_is_asked(
     )
     listed_row(account, "recording-two", read_back_due_at=account.created_at)
     deliver(client, account.callback_key, STOPPED, door="account")
-    settle(account, now=_later())
+    reconcile.run(account, now=_later())
     assert len(asked(world, "recording.retrieve")) == 2
     assert depths
     assert set(depths) == {inside}
@@ -350,7 +352,7 @@ def test_a_whole_story_start_callback_transcript_and_settling(
     assert row.transcription.status == "completed"
     assert row.transcription.text
     assert set(CallbackEvent.objects.values_list("trust", "outcome")) == {("signed", EventOutcome.APPLIED)}
-    assert settle(account, now=_later()) == Settled(settled=1, open=0)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=1, open=0)
     row.refresh_from_db()
     assert row.source_of("ended_at") == Source.API
     assert (Recording.objects.count(), row.needs_attention != Attention.ID_CONFLICT) == (1, True)
@@ -367,5 +369,5 @@ def test_a_sub_accounts_recordings_are_settled_with_the_sub_account(
     fields = payload("recordings__documented_call")["objects"][0]
     world.add_recording(SUB, **{**fields, "resource_uri": f"/v1/Account/{SUB}/Recording/{DOCUMENTED}/"})
     listed_row(subaccount, read_back_due_at=account.created_at)
-    assert settle(account, now=_later()) == Settled(settled=0, open=0)
-    assert settle(subaccount, now=_later()) == Settled(settled=1, open=0)
+    assert reconcile.run(account, now=_later()) == ReconcileResult(settled=0, open=0)
+    assert reconcile.run(subaccount, now=_later()) == ReconcileResult(settled=1, open=0)

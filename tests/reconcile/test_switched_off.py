@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from recordings import reconcile
 from recordings.choices import EventOutcome
 from recordings.models import Account, CallbackEvent
-from recordings.reconcile import settle
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import the_event
 from tests.conftest import MAIN
@@ -38,12 +38,12 @@ def test_what_was_seen_meanwhile_is_applied_or_news_again_once_vobiz_is_asked(
     assert CallbackEvent.objects.mark_seen(by=by, now=timezone.now()) == [the_event().pk]
 
     now = timezone.now() + timedelta(minutes=2)
-    settle(account, now=now)
+    reconcile.run(account, now=now)
     assert (the_event().outcome, the_event().seen_by) == (EventOutcome.UNMATCHED, by)
 
     if at_vobiz:
         world.add_recording(MAIN, **payload("recordings__documented_call")["objects"][0])
     account.is_active, account.encrypted_token = True, token
     account.save()
-    settle(account, now=now)
+    reconcile.run(account, now=now)
     assert (the_event().outcome, the_event().seen_by) == (outcome, None)

@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from recordings import reconcile
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, Recording
-from recordings.reconcile import AT_ONCE, settle
+from recordings.reconcile import BATCH_SIZE
 from tests.callbacks.rows import CALL, listed_row
 from tests.conftest import MAIN, OTHER
 from tests.ledger import asked
@@ -37,19 +38,19 @@ def _later() -> datetime:
 def test_a_settling_is_bounded(account: Account, world: World) -> None:
     many(
         account,
-        [f"recording-{number}" for number in range(AT_ONCE + 5)],
+        [f"recording-{number}" for number in range(BATCH_SIZE + 5)],
         due=account.created_at,
         status="active",
     )
-    settle(account, now=_later())
-    assert len(asked(world, "recording.retrieve")) == AT_ONCE
+    reconcile.run(account, now=_later())
+    assert len(asked(world, "recording.retrieve")) == BATCH_SIZE
 
 
 def test_any_number_of_recordings_whose_answers_cannot_be_taken_leave_the_others_their_turn(
     account: Account, world: World
 ) -> None:
     due = account.created_at
-    refused = [world.add_recording(MAIN).recording_id for _ in range(AT_ONCE)]
+    refused = [world.add_recording(MAIN).recording_id for _ in range(BATCH_SIZE)]
     many(account, refused, due=due - timedelta(minutes=1), status="completed")
     good = listed_row(account, world.add_recording(MAIN).recording_id, read_back_due_at=due)
 
@@ -58,7 +59,7 @@ def test_any_number_of_recordings_whose_answers_cannot_be_taken_leave_the_others
 
     world.faults.plan(Fault(on="recording.retrieve", edit=of_another, times=None))
     for _ in range(2):
-        settle(account, now=_later())
+        reconcile.run(account, now=_later())
     good.refresh_from_db()
     assert (good.status, good.read_back_due_at) == (RecordingStatus.COMPLETED, None)
-    assert len(asked(world, "recording.retrieve")) == AT_ONCE + 1  # each once
+    assert len(asked(world, "recording.retrieve")) == BATCH_SIZE + 1  # each once

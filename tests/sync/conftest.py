@@ -10,22 +10,22 @@ import pytest
 
 from recordings import sync
 from recordings.models import Account, Recording
-from recordings.sync import Scope, Tally
+from recordings.sync import SyncRequest, SyncResult
 from vobiz_portal.sandbox.world import World
 
 
 class Sync(Protocol):
-    """Sync the account; `scope` as in Scope."""
+    """Sync the account; `scope` as in SyncRequest."""
 
-    def __call__(self, **scope: Any) -> Tally: ...
+    def __call__(self, **scope: Any) -> SyncResult: ...
 
 
 @pytest.fixture
 def sync_now(account: Account, now: datetime) -> Sync:
     """Sync without a row for the run."""
 
-    def sync_now(**scope: Any) -> Tally:
-        return sync.run(account, Scope(**scope), now=now, sync_run=None)
+    def sync_now(**scope: Any) -> SyncResult:
+        return sync.run(account, SyncRequest(**scope), now=now, sync_run=None)
 
     return sync_now
 

@@ -10,8 +10,8 @@ import pytest
 from recordings.choices import SyncState
 from recordings.models import Account
 from recordings.provider import client_for
-from recordings.sync import Scope
-from recordings.sync.pages import Pages
+from recordings.sync import SyncRequest
+from recordings.sync.pagination import Pagination
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.faults import Fault
@@ -58,10 +58,10 @@ def test_nothing_is_passed_over_while_rows_come_and_go(
     between_pages(world, account, random_changes(seed))
 
     with client_for(account) as client:
-        pages = Pages(client, Scope(), pytest.fail)
+        pages = Pagination(client, SyncRequest(), pytest.fail)
         shown = {rid for page in pages.all() for rid in page.ids}
 
-    assert pages.broken is None
+    assert pages.incomplete_reason is None
     assert before & listed(world, account) <= shown
     assert len(asked(world)) < 40
 
@@ -74,9 +74,9 @@ def test_nothing_is_lost_while_rows_come_and_go(
     before = past(100)
     between_pages(world, account, random_changes(seed))
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert tally.state == SyncState.COMPLETE, tally.error
+    assert result.state == SyncState.COMPLETE, result.error
     assert before & listed(world, account) <= known()
 
 
@@ -118,8 +118,11 @@ def test_a_list_that_changes_faster_than_it_can_be_read_is_partial_and_says_so(
     world.quirks.max_limit = 20
     past(700)
     between_pages(world, account, [(0, 0, 0)] * 8 + [(0, 60, 0)] * 20)
-    tally = sync_now()
-    assert (tally.state, tally.error) == (SyncState.PARTIAL, "Rows vanished faster than they could be read.")
+    result = sync_now()
+    assert (result.state, result.error) == (
+        SyncState.PARTIAL,
+        "Rows vanished faster than they could be read.",
+    )
 
 
 def test_a_row_shown_on_two_pages_is_counted_once(
@@ -128,5 +131,5 @@ def test_a_row_shown_on_two_pages_is_counted_once(
     world.quirks.max_limit = 20
     past(50)
     between_pages(world, account, [(7, 0, 0), (7, 0, 0), (7, 0, 0)])
-    tally = sync_now()
-    assert (tally.created, tally.updated, tally.unchanged) == (71, 0, 0)
+    result = sync_now()
+    assert (result.created, result.updated, result.unchanged) == (71, 0, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from recordings import sync, tasks
 from recordings.models import Account, Call, Recording, SyncRun
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.snapshot import snapshot
 from tests.sync.conftest import Sync
 from vobiz_portal.sandbox.faults import Fault
@@ -23,7 +23,7 @@ def changed(world: World, past: Past, account: Account, now: datetime) -> None:
     """New, changed, unchanged, aged, gone and failing rows, a start that has no id yet, over several pages."""
     world.quirks.max_limit = 20
     ids = sorted(past(40))
-    sync.run(account, Scope(), now=now - timedelta(hours=1), sync_run=None)
+    sync.run(account, SyncRequest(), now=now - timedelta(hours=1), sync_run=None)
     world.delete_recording(ids[0])
     for one in ids[1:6]:
         world.recording(one).overrides["rounded_recording_duration"] = 600
@@ -68,12 +68,12 @@ def test_it_counts_what_is_gone_and_marks_nothing(world: World, sync_now: Sync) 
 @pytest.mark.usefixtures("changed")
 def test_it_leaves_no_run_behind_and_settles_nothing(account: Account) -> None:
     before = snapshot()
-    synced = tasks.sync_account(account, Scope(dry_run=True), by=None)
-    assert (synced.run, synced.settled, synced.tally.created) == (None, None, 13)
+    synced = tasks.sync_account(account, SyncRequest(dry_run=True), by=None)
+    assert (synced.run, synced.settled, synced.result.created) == (None, None, 13)
     assert snapshot() == before
 
 
 def test_it_may_look_while_another_run_writes(account: Account, past: Past, now: datetime) -> None:
     past(3)
     assert SyncRun.objects.begin(account, now=now, scope={}, by=None)
-    assert tasks.sync_account(account, Scope(dry_run=True), by=None).tally.created == 3
+    assert tasks.sync_account(account, SyncRequest(dry_run=True), by=None).result.created == 3

@@ -53,7 +53,7 @@ def test_the_two_examples_are_one_recording(account: Account, world: World, sync
     (other,) = payload("recordings__documented_conference")["objects"]
     world.recording(DOCUMENTED).overrides.update(other)
 
-    tally = sync_now()
+    result = sync_now()
 
     assert said["conference_name"] != other["conference_name"]
-    assert (tally.created, tally.updated, tally.unchanged) == (0, 0, 1)
+    assert (result.created, result.updated, result.unchanged) == (0, 0, 1)

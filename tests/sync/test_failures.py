@@ -35,12 +35,12 @@ def test_the_good_pages_are_kept_when_one_fails_and_the_run_is_partial(
     ids = past(100)
     world.faults.plan(Fault(on="recording.list", skip=2, **fault))
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, tally.failed) == (SyncState.PARTIAL, 1)
-    assert tally.error
-    assert tally.failures[0]["reason"] is not None
-    assert tally.failures[0]["reason"].startswith("The page at offset 30: ")
+    assert (result.state, result.failed) == (SyncState.PARTIAL, 1)
+    assert result.error
+    assert result.failures[0]["reason"] is not None
+    assert result.failures[0]["reason"].startswith("The page at offset 30: ")
     assert len(ids - known()) <= 20
     assert len(known()) >= 80
 
@@ -57,8 +57,8 @@ def test_after_three_failed_pages_in_a_row_the_run_gives_up(world: World, past: 
     world.quirks.max_limit = 20
     past(200)
     world.faults.plan(Fault(on="recording.list", skip=2, reply="garbage", times=None))
-    tally = sync_now()
-    assert (tally.state, tally.failed, Recording.objects.count()) == (SyncState.PARTIAL, 3, 35)
+    result = sync_now()
+    assert (result.state, result.failed, Recording.objects.count()) == (SyncState.PARTIAL, 3, 35)
 
 
 @pytest.mark.parametrize(("status", "words"), [
@@ -73,11 +73,11 @@ def test_a_refusal_ends_the_run_at_once_and_keeps_what_was_read(
     fault = Fault(on="recording.list", skip=1, times=None, status=status, headers={"Retry-After": "3600"})
     world.faults.plan(fault)
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, Recording.objects.count()) == (SyncState.PARTIAL, 20)
-    assert tally.error is not None
-    assert words in tally.error
+    assert (result.state, Recording.objects.count()) == (SyncState.PARTIAL, 20)
+    assert result.error is not None
+    assert words in result.error
     assert len(asked(world)) == 2
 
 
@@ -87,9 +87,9 @@ def test_where_nothing_could_be_read_the_run_has_failed(
 ) -> None:
     past(3)
     world.faults.plan(Fault(on="recording.list", times=None, **fault))
-    tally = sync_now()
-    assert (tally.state, tally.pages) == (SyncState.FAILED, 0)
-    assert tally.error
+    result = sync_now()
+    assert (result.state, result.pages) == (SyncState.FAILED, 0)
+    assert result.error
     assert Recording.objects.count() == 0
 
 
@@ -111,10 +111,10 @@ def test_a_row_whose_id_is_none_fails_in_words_and_costs_only_itself(
         return body
 
     world.faults.plan(Fault(on="recording.list", times=None, edit=spoil))
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, tally.failed, known()) == (SyncState.PARTIAL, 1, ids)
-    assert len(tally.failures) == 1
+    assert (result.state, result.failed, known()) == (SyncState.PARTIAL, 1, ids)
+    assert len(result.failures) == 1
     assert not [entry for entry in asked(world) if "BulkDelete" in str(entry.detail)]
 
 
@@ -136,8 +136,8 @@ def test_a_row_of_another_main_account_fails_and_is_not_counted_on_every_page(
     world.quirks.max_limit = 20
     past(30)
     past(1, first_age=0.25, resource_uri="/v1/Account/MA_STRANGER/Recording/x/")
-    tally = sync_now()
-    assert (tally.state, tally.failed, tally.created) == (SyncState.PARTIAL, 1, 30)
+    result = sync_now()
+    assert (result.state, result.failed, result.created) == (SyncState.PARTIAL, 1, 30)
 
 
 def test_a_row_the_database_refuses_costs_only_itself(past: Past, sync_now: Sync) -> None:
@@ -145,11 +145,11 @@ def test_a_row_the_database_refuses_costs_only_itself(past: Past, sync_now: Sync
     poison = sorted(ids)[2]
     refuse(poison)
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, tally.created, known()) == (SyncState.PARTIAL, 4, ids - {poison})
-    assert [failure["recording_id"] for failure in tally.failures] == [poison]
-    assert "The database refused it" in str(tally.failures)
+    assert (result.state, result.created, known()) == (SyncState.PARTIAL, 4, ids - {poison})
+    assert [failure["recording_id"] for failure in result.failures] == [poison]
+    assert "The database refused it" in str(result.failures)
 
 
 def refuse(recording_id: str) -> None:

@@ -13,7 +13,7 @@ from recordings import sync
 from recordings.choices import SyncState
 from recordings.models import Account, Recording
 from recordings.models.recording.queryset import READ_AT_ONCE
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.admin.rows import a_recording
 from tests.ledger import asked
 from tests.sync.conftest import Sync
@@ -28,7 +28,7 @@ Past = Callable[..., set[str]]
 def synced(past: Past, account: Account, now: datetime) -> list[str]:
     """Ten recordings, known here since an hour ago; their ids, oldest first."""
     past(10)
-    sync.run(account, Scope(), now=now - timedelta(hours=1), sync_run=None)
+    sync.run(account, SyncRequest(), now=now - timedelta(hours=1), sync_run=None)
     return [
         str(one) for one in Recording.objects.order_by("happened_at").values_list("recording_id", flat=True)
     ]
@@ -43,8 +43,8 @@ def test_what_a_full_clean_run_does_not_show_and_is_404_on_its_own_is_gone(
     world: World, synced: list[str], sync_now: Sync, now: datetime
 ) -> None:
     world.delete_recording(synced[3])
-    tally = sync_now(full=True)
-    assert (tally.state, tally.gone, gone()) == (SyncState.COMPLETE, 1, {synced[3]})
+    result = sync_now(full=True)
+    assert (result.state, result.gone, gone()) == (SyncState.COMPLETE, 1, {synced[3]})
     assert Recording.objects.count() == 10
     row = Recording.objects.get(recording_id=synced[3])
     assert row.gone_at_provider_at is not None
@@ -88,8 +88,8 @@ def test_what_the_list_leaves_out_but_vobiz_still_has_is_not_gone(
         return body
 
     world.faults.plan(Fault(on="recording.list", times=None, edit=without))
-    tally = sync_now(full=True)
-    assert (tally.gone, gone(), tally.seen) == (0, set(), 10)
+    result = sync_now(full=True)
+    assert (result.gone, gone(), result.seen) == (0, set(), 10)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def rows(account: Account, world: World, count: int, *, age: float, now: datetim
     """Known recordings, all of one age in days."""
     for _ in range(count):
         world.add_recording(account.auth_id, age_days=age, duration=5.0)
-    sync.run(account, Scope(), now=now - timedelta(hours=1), sync_run=None)
+    sync.run(account, SyncRequest(), now=now - timedelta(hours=1), sync_run=None)
 
 
 @pytest.mark.parametrize(("young", "missing", "alarm"), [
@@ -146,13 +146,13 @@ def test_too_many_young_ones_missing_at_once_marks_nothing_and_raises_an_alarm(
     for one in world.recordings_of(account.auth_id)[:missing]:
         world.delete_recording(one.recording_id)
 
-    tally = sync_now(full=True)
+    result = sync_now(full=True)
 
-    assert (len(gone()), tally.gone) == ((0, 0) if alarm else (missing, missing))
-    assert tally.state == (SyncState.PARTIAL if alarm else SyncState.COMPLETE)
+    assert (len(gone()), result.gone) == ((0, 0) if alarm else (missing, missing))
+    assert result.state == (SyncState.PARTIAL if alarm else SyncState.COMPLETE)
     if alarm:
-        assert tally.error is not None
-        assert "51 of 60 recordings younger than 30 days are missing" in tally.error
+        assert result.error is not None
+        assert "51 of 60 recordings younger than 30 days are missing" in result.error
         assert asked(world, "recording.retrieve") == []
 
 
@@ -167,7 +167,7 @@ def test_rows_older_than_the_retention_days_are_expected_to_vanish(
 def test_at_most_so_many_are_asked_for_in_a_run_the_oldest_first(
     account: Account, world: World, synced: list[str], sync_now: Sync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recordings.sync.runs.GONE_CHECKS", 4)
+    monkeypatch.setattr("recordings.sync.runner.MAX_DELETION_CHECKS", 4)
     empty_list(world)
     assert sync_now(full=True).gone == 4
     assert gone() == set(synced[:4])
@@ -205,6 +205,6 @@ def test_another_accounts_recordings_are_not_missing_from_this_ones_list(
     account: Account, subaccount: Account, world: World, synced: list[str], sync_now: Sync, now: datetime
 ) -> None:
     world.add_recording(subaccount.auth_id)
-    sync.run(subaccount, Scope(), now=now - timedelta(hours=1), sync_run=None)
+    sync.run(subaccount, SyncRequest(), now=now - timedelta(hours=1), sync_run=None)
     sync_now(full=True)
     assert gone() == set()

@@ -26,12 +26,12 @@ def test_every_row_is_read_whatever_page_size_the_server_gives(
     world.quirks.max_limit = page_size
     ids = past(count)
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, tally.created, tally.seen) == (SyncState.COMPLETE, count, count)
+    assert (result.state, result.created, result.seen) == (SyncState.COMPLETE, count, count)
     assert known() == ids
     needed = -(-max(1, count - 5) // (page_size - 5))
-    assert tally.pages in {needed, needed + 1, needed + 2}  # one more for what has arrived on top
+    assert result.pages in {needed, needed + 1, needed + 2}  # one more for what has arrived on top
 
 
 @pytest.mark.parametrize("portal_size", [2, 3, 5, 6, 7, 250])
@@ -52,10 +52,10 @@ def test_without_meta_the_list_ends_where_no_new_rows_come(
     ids = past(count)
     world.faults.plan(Fault(on="recording.list", times=None, edit=lambda body: {"objects": body["objects"]}))
 
-    tally = sync_now()
+    result = sync_now()
 
-    assert (tally.state, known()) == (SyncState.COMPLETE, ids)
-    assert tally.pages <= count // 15 + 6
+    assert (result.state, known()) == (SyncState.COMPLETE, ids)
+    assert result.pages <= count // 15 + 6
 
 
 def test_short_pages_with_a_next_are_not_the_end(world: World, past: Past, sync_now: Sync) -> None:
@@ -107,11 +107,11 @@ def test_a_server_that_ignores_the_offset_does_not_hold_the_sync_for_ever(
         return {**first[0], "meta": {**first[0]["meta"], "next": "/v1/more"}}
 
     world.faults.plan(Fault(on="recording.list", times=None, edit=again))
-    tally = sync_now()
+    result = sync_now()
 
-    assert tally.state == SyncState.PARTIAL
-    assert tally.error == "Vobiz gave the same rows again and again, and promised more."
-    assert tally.pages < 10
+    assert result.state == SyncState.PARTIAL
+    assert result.error == "Vobiz gave the same rows again and again, and promised more."
+    assert result.pages < 10
     assert Recording.objects.count() == 30
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recordings.choices import SyncState
 from recordings.models import Account, Recording
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.world import World
@@ -24,8 +24,8 @@ def test_of_one_call(world: World, past: Past, sync_now: Sync, *, ignores: bool)
     world.quirks.ignore_filters = ignores
     past(30)
     ids = past(2, call_uuid="the-call")
-    tally = sync_now(call_uuid="the-call")
-    assert (tally.state, tally.seen, known()) == (SyncState.COMPLETE, 2, ids)
+    result = sync_now(call_uuid="the-call")
+    assert (result.state, result.seen, known()) == (SyncState.COMPLETE, 2, ids)
     assert asked(world)[0].detail["query"]["call_uuid"] == "the-call"
 
 
@@ -41,8 +41,8 @@ def test_of_one_type(world: World, past: Past, sync_now: Sync, *, ignores: bool)
 def test_one_recording_is_one_request(world: World, past: Past, sync_now: Sync) -> None:
     (one,) = past(1)
     past(30)
-    tally = sync_now(recording_id=one)
-    assert (tally.state, known(), len(asked(world))) == (SyncState.COMPLETE, {one}, 1)
+    result = sync_now(recording_id=one)
+    assert (result.state, known(), len(asked(world))) == (SyncState.COMPLETE, {one}, 1)
 
 
 @pytest.mark.parametrize("envelope", [False, True])
@@ -53,9 +53,9 @@ def test_one_recording_in_either_shape(world: World, past: Past, sync_now: Sync,
 
 
 def test_one_recording_that_vobiz_does_not_have_is_a_failure_in_words(sync_now: Sync) -> None:
-    tally = sync_now(recording_id="no-such-recording")
-    assert (tally.state, tally.failed) == (SyncState.FAILED, 1)
-    assert tally.failures == [
+    result = sync_now(recording_id="no-such-recording")
+    assert (result.state, result.failed) == (SyncState.FAILED, 1)
+    assert result.failures == [
         {"recording_id": "no-such-recording", "reason": "Vobiz has no recording with this id."}
     ]
 
@@ -66,8 +66,8 @@ def test_since_a_moment_reads_no_further_than_needed(
     world.quirks.max_limit = 20
     new = past(25, first_age=0.1)
     past(200, first_age=5)
-    tally = sync_now(since=now - timedelta(days=1))
-    assert (tally.state, known()) == (SyncState.COMPLETE, new)
+    result = sync_now(since=now - timedelta(days=1))
+    assert (result.state, known()) == (SyncState.COMPLETE, new)
     assert len(asked(world)) <= 4
 
 
@@ -87,16 +87,16 @@ def test_a_limit_cuts_and_says_so(
 ) -> None:
     world.quirks.max_limit = 20
     past(45)
-    tally = sync_now(limit=limit)
-    assert (tally.seen, tally.pages, tally.cut, tally.complete) == (limit, pages, cut, not cut)
+    result = sync_now(limit=limit)
+    assert (result.seen, result.pages, result.limit_reached, result.complete) == (limit, pages, cut, not cut)
     assert Recording.objects.count() == limit
-    assert tally.error == (f"It was cut at --limit {limit}." if cut else None)
+    assert result.error == (f"It was cut at --limit {limit}." if cut else None)
 
 
 def test_a_limit_that_is_not_reached_cuts_nothing(past: Past, sync_now: Sync) -> None:
     past(5)
-    tally = sync_now(limit=6)
-    assert (tally.complete, tally.cut, tally.seen) == (True, False, 5)
+    result = sync_now(limit=6)
+    assert (result.complete, result.limit_reached, result.seen) == (True, False, 5)
 
 
 def test_parent_and_subaccount_that_both_list_a_recording_have_one_row(
@@ -105,23 +105,23 @@ def test_parent_and_subaccount_that_both_list_a_recording_have_one_row(
     world.quirks.parent_sees_sub_accounts = True
     mine = past(3)
     its = {world.add_recording(subaccount.auth_id).recording_id for _ in range(2)}
-    tally = sync_now()
-    assert (tally.state, known()) == (SyncState.COMPLETE, mine | its)
+    result = sync_now()
+    assert (result.state, known()) == (SyncState.COMPLETE, mine | its)
     assert Recording.objects.filter(account=subaccount).count() == 2
 
 
 def test_only_what_was_asked_for_is_kept_of_a_scope() -> None:
     since = datetime.fromisoformat("2025-11-01T00:00:00+05:30")
-    assert Scope().as_json() == {}
-    assert Scope(full=True, since=since, kind="trunk", limit=3).as_json() == {
+    assert SyncRequest().as_json() == {}
+    assert SyncRequest(full=True, since=since, kind="trunk", limit=3).as_json() == {
         "full": True, "since": "2025-11-01T00:00:00+05:30", "type": "trunk", "limit": 3,
     }  # fmt: skip
 
 
 @given(
     st.builds(
-        Scope, full=st.booleans(), limit=st.none() | st.integers(1, 9), kind=st.none() | st.just("call")
+        SyncRequest, full=st.booleans(), limit=st.none() | st.integers(1, 9), kind=st.none() | st.just("call")
     )
 )
-def test_only_a_full_scope_without_limits_settles_what_is_gone(scope: Scope) -> None:
-    assert scope.settles_gone == (scope.full and scope.limit is None and scope.kind is None)
+def test_only_a_full_scope_without_limits_settles_what_is_gone(request: SyncRequest) -> None:
+    assert request.detects_deleted == (request.full and request.limit is None and request.kind is None)

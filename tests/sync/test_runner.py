@@ -12,7 +12,7 @@ from django.utils import timezone
 from recordings import sync, tasks
 from recordings.choices import SyncState
 from recordings.models import Account, Call, Recording, SyncRun
-from recordings.sync import Scope, Tally
+from recordings.sync import SyncRequest, SyncResult
 from tests.ledger import asked
 from tests.sync.conftest import known
 from tests.waiting import eventually
@@ -25,7 +25,7 @@ Past = Callable[..., set[str]]
 def test_a_run_is_written_down_with_its_counts(account: Account, world: World, past: Past) -> None:
     world.quirks.max_limit = 20
     past(30)
-    synced = tasks.sync_account(account, Scope(full=True), by=None)
+    synced = tasks.sync_account(account, SyncRequest(full=True), by=None)
 
     run = SyncRun.objects.get()
     assert synced.run == run
@@ -40,7 +40,7 @@ def test_a_partial_run_keeps_what_failed_in_words(account: Account, world: World
     world.quirks.max_limit = 20
     past(30)
     world.faults.plan(Fault(on="recording.list", skip=1, reply="garbage"))
-    tasks.sync_account(account, Scope(), by=None)
+    tasks.sync_account(account, SyncRequest(), by=None)
 
     run = SyncRun.objects.get()
     assert (run.state, run.complete, run.failed) == (SyncState.PARTIAL, False, 1)
@@ -53,11 +53,11 @@ def test_the_row_shows_how_far_a_run_is(account: Account, world: World, past: Pa
     past(60)
     shown: list[tuple[int, int]] = []
 
-    def look(_: Tally) -> None:
+    def look(_: SyncResult) -> None:
         run = SyncRun.objects.get()
         shown.append((run.pages, run.seen))
 
-    tasks.sync_account(account, Scope(), by=None, progress=look)
+    tasks.sync_account(account, SyncRequest(), by=None, progress=look)
     assert shown[:3] == [(1, 20), (2, 35), (3, 50)]
 
 
@@ -66,8 +66,8 @@ def test_a_second_run_says_that_one_is_running_and_asks_vobiz_nothing(
 ) -> None:
     past(3)
     SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
-    synced = tasks.sync_account(account, Scope(), by=None)
-    assert (synced.already_running, synced.tally.complete, synced.run) == (True, False, None)
+    synced = tasks.sync_account(account, SyncRequest(), by=None)
+    assert (synced.already_running, synced.result.complete, synced.run) == (True, False, None)
     assert asked(world) == []
 
 
@@ -80,7 +80,7 @@ def test_after_a_run_that_died_the_next_one_begins(account: Account, past: Past)
     dead = SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
     assert dead is not None
     lease_ran_out()
-    assert tasks.sync_account(account, Scope(), by=None).tally.complete
+    assert tasks.sync_account(account, SyncRequest(), by=None).result.complete
     dead.refresh_from_db()
     assert dead.state == SyncState.INTERRUPTED
 
@@ -89,15 +89,15 @@ def test_a_run_that_was_taken_over_stops_at_its_next_page(account: Account, worl
     world.quirks.max_limit = 20
     past(100)
 
-    def take_over(tally: Tally) -> None:
-        if tally.pages == 2:
+    def take_over(result: SyncResult) -> None:
+        if result.pages == 2:
             lease_ran_out()
             SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
 
-    synced = tasks.sync_account(account, Scope(), by=None, progress=take_over)
+    synced = tasks.sync_account(account, SyncRequest(), by=None, progress=take_over)
 
-    assert synced.tally.state == SyncState.INTERRUPTED
-    assert synced.tally.error == "Another run took over: this one had not been heard of for too long."
+    assert synced.result.state == SyncState.INTERRUPTED
+    assert synced.result.error == "Another run took over: this one had not been heard of for too long."
     assert len(asked(world, "recording.list")) == 3
     assert [run.state for run in SyncRun.objects.order_by("pk")] == [SyncState.INTERRUPTED, SyncState.RUNNING]
 
@@ -111,12 +111,12 @@ def test_a_run_that_is_broken_off_says_so_and_keeps_what_it_read(
     world.quirks.max_limit = 20
     past(60)
 
-    def break_off(tally: Tally) -> None:
-        if tally.pages == 2:
+    def break_off(result: SyncResult) -> None:
+        if result.pages == 2:
             raise interruption
 
     with pytest.raises(type(interruption)):
-        tasks.sync_account(account, Scope(), by=None, progress=break_off)
+        tasks.sync_account(account, SyncRequest(), by=None, progress=break_off)
 
     run = SyncRun.objects.get()
     assert (run.state, run.error, run.seen) == (SyncState.INTERRUPTED, words, 35)
@@ -130,8 +130,8 @@ def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
     ids = past(5)
     world.faults.plan(Fault(on="recording.list", delay_before=0.3))
 
-    run, is_new = tasks.sync_in_background(account, Scope(), by=None)
-    again, is_second = tasks.sync_in_background(account, Scope(), by=None)
+    run, is_new = tasks.sync_in_background(account, SyncRequest(), by=None)
+    again, is_second = tasks.sync_in_background(account, SyncRequest(), by=None)
 
     assert (is_new, is_second, again) == (True, False, run)
     eventually(lambda: SyncRun.objects.filter(complete=True).exists())
@@ -147,12 +147,12 @@ def test_vobiz_is_never_asked_inside_a_transaction(account: Account, world: Worl
     inside: list[bool] = []
     world.faults.plan(Fault(on="*", times=None, first=lambda _: inside.append(mine.in_atomic_block)))
 
-    tasks.sync_account(account, Scope(full=True), by=None)
+    tasks.sync_account(account, SyncRequest(full=True), by=None)
     world.delete_recording(ids[0])
     Recording.objects.filter(recording_id=ids[1]).update(read_back_due_at="2025-01-01T00:00:00Z")
-    tasks.sync_account(account, Scope(full=True), by=None)
-    tasks.sync_account(account, Scope(dry_run=True), by=None)
-    tasks.sync_account(account, Scope(recording_id=ids[2]), by=None)
+    tasks.sync_account(account, SyncRequest(full=True), by=None)
+    tasks.sync_account(account, SyncRequest(dry_run=True), by=None)
+    tasks.sync_account(account, SyncRequest(recording_id=ids[2]), by=None)
 
     assert len(inside) >= 10
     assert not any(inside)
@@ -169,9 +169,9 @@ def test_a_recording_started_here_is_the_same_row_when_the_list_shows_it(
     )  # fmt: skip
     world.advance(61)
 
-    tally = sync.run(account, Scope(), now=now, sync_run=None)
+    result = sync.run(account, SyncRequest(), now=now, sync_run=None)
 
-    assert (tally.created, tally.updated, Recording.objects.count()) == (0, 1, 1)
+    assert (result.created, result.updated, Recording.objects.count()) == (0, 1, 1)
     row.refresh_from_db()
     assert (row.status, row.duration_ms, row.was_cut_short) == ("completed", 60_000, True)
 
@@ -179,7 +179,7 @@ def test_a_recording_started_here_is_the_same_row_when_the_list_shows_it(
 def test_an_account_without_a_token_fails_with_the_cure(account: Account) -> None:
     Account.objects.update(encrypted_token=None)
     account.refresh_from_db()
-    tally = tasks.sync_account(account, Scope(), by=None).tally
-    assert tally.state == SyncState.FAILED
-    assert tally.error is not None
-    assert "connect_account" in tally.error
+    result = tasks.sync_account(account, SyncRequest(), by=None).result
+    assert result.state == SyncState.FAILED
+    assert result.error is not None
+    assert "connect_account" in result.error

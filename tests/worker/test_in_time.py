@@ -14,7 +14,7 @@ from django.utils import timezone
 from recordings import control, sync
 from recordings.choices import RecordingStatus
 from recordings.models import Account, Call, Recording
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from tests.conftest import MAIN
 from tests.ledger import asked
 from tests.waiting import eventually
@@ -79,7 +79,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_once_another_is_there(
 ) -> None:
     for _ in range(4):
         world.add_recording(MAIN, age_days=1, duration=3)
-    sync.run(account, Scope(full=True), now=now, sync_run=None)
+    sync.run(account, SyncRequest(full=True), now=now, sync_run=None)
     nothing_to_sync(account)
     Account.objects.update(archive_automatically=True)
     read_back = due_for_read_back(account, world, 2)

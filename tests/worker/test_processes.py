@@ -212,5 +212,5 @@ def test_without_callbacks_and_answers_everything_still_ends_completed_once(
     assert set(Recording.objects.values_list("recording_id", flat=True)) == listed
     assert set(Call.objects.values_list("state", flat=True)) == {"ended"}
     assert not Recording.objects.filter(needs_attention__isnull=False).exists()
-    reconcile.settle(account, now=timezone.now() + timedelta(minutes=6))
+    reconcile.run(account, now=timezone.now() + timedelta(minutes=6))
     assert Recording.objects.filter(no_callback_at__isnull=False).count() == 4

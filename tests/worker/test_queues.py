@@ -22,9 +22,9 @@ from redis.exceptions import RedisError
 from recordings import tasks
 from recordings.choices import RecordingStatus
 from recordings.models import Account, Recording, SyncRun, Worker
-from recordings.sync import Scope
-from recordings.worker.chores import Chores
+from recordings.sync import SyncRequest
 from recordings.worker.database_queue import DatabaseQueue
+from recordings.worker.maintenance import Maintenance
 from tests.commands.shell import manage
 from tests.conftest import MAIN
 from tests.ports import free_ports
@@ -99,8 +99,8 @@ def test_a_sync_that_a_person_asks_for_is_carried_out_by_the_worker(
     worker = begin(looks=False, TASKS_BACKEND=queue)
     world.add_recording(MAIN, age_days=3)
     code = (
-        "from recordings import tasks; from recordings.models import Account; from recordings.sync import Scope;"
-        "tasks.sync_in_background(Account.objects.get(), Scope(), by=None)"
+        "from recordings import tasks; from recordings.models import Account; from recordings.sync import SyncRequest;"
+        "tasks.sync_in_background(Account.objects.get(), SyncRequest(), by=None)"
     )
     assert (
         manage("shell", "-v", "0", "-c", code, TASKS_BACKEND=queue).code == 0
@@ -125,7 +125,7 @@ def test_without_a_worker_nobody_is_woken_and_a_sync_lives_in_a_thread(
 ) -> None:
     world.add_recording(MAIN, age_days=3)
     assert not tasks.wake(tasks.settle_account, account.pk)
-    run, is_new = tasks.sync_in_background(account, Scope(), by=None)
+    run, is_new = tasks.sync_in_background(account, SyncRequest(), by=None)
     assert is_new
     eventually(lambda: SyncRun.objects.filter(pk=run.pk, complete=True).exists())
     eventually(lambda: not any(thread.name == f"sync-{run.pk}" for thread in threading.enumerate()))
@@ -160,10 +160,10 @@ def test_a_task_that_a_killed_worker_left_running_is_cleaned_away(
     killed.send(signal.SIGKILL)
     killed.ended()
     running = DBTaskResult.objects.get(status="RUNNING")
-    Chores()()
+    Maintenance()()
     assert DBTaskResult.objects.filter(pk=running.pk).exists()  # it was heard of a moment ago
     Worker.objects.update(heard_at=timezone.now() - timedelta(seconds=61))
-    Chores()()
+    Maintenance()()
     assert not DBTaskResult.objects.exists()
 
 
@@ -191,7 +191,7 @@ def test_workers_not_heard_of_for_a_day_are_forgotten() -> None:
     now = timezone.now()
     for name, ago in (("young", timedelta(minutes=5)), ("old", timedelta(hours=25))):
         Worker.objects.create(name=name, started_at=now - ago, heard_at=now - ago)
-    Chores()()
+    Maintenance()()
     assert list(Worker.objects.values_list("name", flat=True)) == ["young"]
 
 
@@ -203,7 +203,7 @@ def test_sqlite_is_told_to_count_its_indexes_at_the_start_and_not_at_every_look(
             cursor.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'recordings_account'")
             return cursor.fetchone() is not None
 
-    chores = Chores()
+    chores = Maintenance()
     chores()
     assert counted()
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ import pytest
 
 from recordings.choices import SyncState
 from recordings.models import Account, SyncRun
-from recordings.sync import Scope
+from recordings.sync import SyncRequest
 from recordings.worker.schedule import due_sync
 from tests.conftest import MAIN
 
@@ -36,7 +36,7 @@ def ran(account: Account, at: datetime, *, state: str = "complete", **scope: Any
 def test_the_first_sync_reads_everything(account: Account) -> None:
     due = due_sync(account, DAY)
     assert due is not None
-    assert due.scope == Scope()
+    assert due.scope == SyncRequest()
 
 
 def test_then_the_newest_every_five_minutes_with_an_hours_margin(account: Account) -> None:
@@ -44,7 +44,7 @@ def test_then_the_newest_every_five_minutes_with_an_hours_margin(account: Accoun
     assert due_sync(account, DAY + 4 * MINUTE) is None
     due = due_sync(account, DAY + 6 * MINUTE)
     assert due is not None
-    assert due.scope == Scope(newest=DAY - HOUR)
+    assert due.scope == SyncRequest(newest=DAY - HOUR)
 
 
 def test_the_newest_reach_back_to_the_last_run_that_left_no_gap(account: Account) -> None:
@@ -55,7 +55,7 @@ def test_the_newest_reach_back_to_the_last_run_that_left_no_gap(account: Account
     ran(account, DAY + 4 * HOUR, state="partial", newest=DAY.isoformat())
     due = due_sync(account, DAY + 5 * HOUR)
     assert due is not None
-    assert due.scope == Scope(newest=DAY)
+    assert due.scope == SyncRequest(newest=DAY)
 
 
 def test_while_one_runs_no_other_is_due(account: Account) -> None:
@@ -68,12 +68,12 @@ def test_at_night_everything_once(account: Account) -> None:
     assert due_sync(account, NIGHT) is not None
     due = due_sync(account, NIGHT)
     assert due is not None
-    assert due.scope == Scope(full=True)
+    assert due.scope == SyncRequest(full=True)
     ran(account, NIGHT, full=True)
     assert due_sync(account, NIGHT + 2 * MINUTE) is None
     due = due_sync(account, NIGHT + 10 * MINUTE)
     assert due is not None
-    assert due.scope == Scope(newest=NIGHT - HOUR)
+    assert due.scope == SyncRequest(newest=NIGHT - HOUR)
     due = due_sync(account, NIGHT + timedelta(days=1))
     assert due is not None
     assert due.scope.full
@@ -102,7 +102,7 @@ def test_what_was_interrupted_is_begun_anew_at_once_with_what_was_asked_for(acco
     ran(account, DAY + HOUR, state="interrupted", call="a-call")
     due = due_sync(account, DAY + HOUR + 2 * MINUTE)
     assert due is not None
-    assert due.scope == Scope(call_uuid="a-call")
+    assert due.scope == SyncRequest(call_uuid="a-call")
 
 
 def test_a_sync_that_kills_its_worker_every_time_is_not_begun_anew_for_ever(account: Account) -> None:

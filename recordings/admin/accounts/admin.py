@@ -334,7 +334,7 @@ class AccountAdmin(PortalAdmin):
     def reconcile(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Settle what is open now, as far as it goes in some seconds."""
         here = self.to_object(account, anchor="#sync")
-        settled = tasks.settle(account, within=PATIENCE)
+        settled = tasks.reconcile_account(account, within=PATIENCE)
         log = _("Had what is open settled.")
         if settled is None:
             words = _("It is being settled at this moment. Reload this page to see how it stands.")

@@ -24,11 +24,11 @@ class Command(PortalCommand):
         entries, problems = [], []
         for account in accounts_asked(options["account"]):
             self.progress(account.auth_id)
-            settled = tasks.settle(account)
+            settled = tasks.reconcile_account(account)
             entry = {
                 "account": account.auth_id,
                 "settled": settled.settled if settled is not None else 0,
-                "open": settled.open if settled is not None else reconcile.still_open(account),
+                "open": settled.open if settled is not None else reconcile.count_open(account),
                 "already_running": settled is None,
                 "error": settled.error if settled is not None else None,
             }

@@ -51,7 +51,7 @@ class Command(PortalCommand):
             synced = tasks.sync_account(
                 account, _scope(account, options), by=None, progress=partial(self._show, account)
             )
-            if options["recording"] and synced.tally.seen:
+            if options["recording"] and synced.result.seen:
                 # one recording is one account's: that the others do not have it is no failure
                 entries, problems = [_entry(account, synced)], _problems(account, synced)
                 break
@@ -70,9 +70,9 @@ class Command(PortalCommand):
             sentence += " Another sync was running already."
         self.report(document, sentence, failed=" ".join(problems) or None)
 
-    def _show(self, account: Account, tally: sync.Tally) -> None:
-        total = f" of {tally.total_count}" if tally.total_count else ""
-        self.progress(f"{account.auth_id}: {tally.pages} pages, {tally.seen}{total} recordings")
+    def _show(self, account: Account, result: sync.SyncResult) -> None:
+        total = f" of {result.total_count}" if result.total_count else ""
+        self.progress(f"{account.auth_id}: {result.pages} pages, {result.seen}{total} recordings")
 
 
 def _owner_first(accounts: list[Account], recording_id: str | None) -> list[Account]:
@@ -83,7 +83,7 @@ def _owner_first(accounts: list[Account], recording_id: str | None) -> list[Acco
     return sorted(accounts, key=lambda account: account.pk not in owners)
 
 
-def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
+def _scope(account: Account, options: dict[str, Any]) -> sync.SyncRequest:
     for name in ("call", "recording"):
         if options[name] is not None:
             id_asked(options[name], f"--{name}")
@@ -92,7 +92,7 @@ def _scope(account: Account, options: dict[str, Any]) -> sync.Scope:
         raise CommandError("--type must be one word, such as call, conference or trunk.", returncode=USAGE)
     if options["limit"] is not None and options["limit"] < 1:
         raise CommandError("--limit must be 1 or more.", returncode=USAGE)
-    return sync.Scope(
+    return sync.SyncRequest(
         full=options["full"],
         since=_moment(options["since"], account.zone) if options["since"] else None,
         call_uuid=options["call"],
@@ -113,33 +113,33 @@ def _moment(text: str, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _entry(account: Account, synced: tasks.Synced) -> dict[str, Any]:
-    counts = {name: getattr(synced.tally, name) for name in COUNTS}
+def _entry(account: Account, synced: tasks.SyncOutcome) -> dict[str, Any]:
+    counts = {name: getattr(synced.result, name) for name in COUNTS}
     return {
         "account": account.auth_id,
         **counts,
-        "complete": synced.tally.complete,
+        "complete": synced.result.complete,
         "already_running": synced.already_running,
-        "error": synced.tally.error,
-        "failures": synced.tally.failures,
+        "error": synced.result.error,
+        "failures": synced.result.failures,
     }
 
 
-def _problems(account: Account, synced: tasks.Synced) -> list[str]:
+def _problems(account: Account, synced: tasks.SyncOutcome) -> list[str]:
     """What makes this run a failure; being cut by --limit, or another running, does not."""
-    tally = synced.tally
+    result = synced.result
     reasons = []
-    if not (synced.already_running or tally.complete or (tally.cut and not tally.failed)):
-        reasons += [tally.error] if tally.error else []
-        reasons += [_failed_words(tally)] if tally.failed else []
+    if not (synced.already_running or result.complete or (result.limit_reached and not result.failed)):
+        reasons += [result.error] if result.error else []
+        reasons += [_failed_words(result)] if result.failed else []
     if synced.settled is not None and synced.settled.error is not None:
         reasons.append(synced.settled.error)
     return [f"{account.auth_id}: {' '.join(reasons)}"] if reasons else []
 
 
-def _failed_words(tally: sync.Tally) -> str:
+def _failed_words(result: sync.SyncResult) -> str:
     """How many failed, and why the first did where the run's own error does not say it."""
-    words = "1 row or page failed" if tally.failed == 1 else f"{tally.failed} rows or pages failed"
-    if tally.error or not tally.failures:
+    words = "1 row or page failed" if result.failed == 1 else f"{result.failed} rows or pages failed"
+    if result.error or not result.failures:
         return f"{words}."
-    return f"{words}{'' if tally.failed == 1 else ', first'}: {tally.failures[0]['reason']}"
+    return f"{words}{'' if result.failed == 1 else ', first'}: {result.failures[0]['reason']}"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Rewrite requirements.txt (to run) and requirements-test.txt (to run and to test) from pyproject.toml.
+# Rewrite from pyproject.toml: requirements.txt (to run), requirements-redis.txt (to run with the queue on Redis) and
+# requirements-test.txt (to run and to test).
 # Versions already there are kept where pyproject.toml still allows them; --upgrade takes the newest.
 set -eu
 cd "$(dirname "$0")/.."
@@ -24,4 +25,5 @@ lock() { # lock OUTPUT [OPTION ...]
         --output-file "$output" "$@" pyproject.toml
 }
 lock requirements.txt "$@"
-lock requirements-test.txt --extra test "$@"
+lock requirements-redis.txt --extra redis "$@"
+lock requirements-test.txt --extra test --extra redis "$@"

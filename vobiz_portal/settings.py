@@ -227,6 +227,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # no catalogue of ours exists in another: half a page would be English
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

@@ -109,15 +109,15 @@ class AccessEvent(models.Model):
     at = models.DateTimeField(_("when"))
     action = models.CharField(_("what"), max_length=16, choices=AccessAction)
     result = models.CharField(_("result"), max_length=16, choices=AccessResult)
-    detail = models.TextField(_("detail"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    detail = models.TextField(_("detail"), null=True, blank=True)
     user_pk = models.BigIntegerField()
     username = models.CharField(_("who"), max_length=150)
     roles = models.CharField(_("roles"), max_length=500, blank=True)
     address = models.GenericIPAddressField(_("from where"), null=True, blank=True)
-    account_auth_id = models.CharField(_("account"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    account_auth_id = models.CharField(_("account"), max_length=64, null=True, blank=True)
     recording_pk = models.BigIntegerField(null=True, blank=True)
-    recording_id = models.CharField(_("recording id"), max_length=64, null=True, blank=True)  # noqa: DJ001
-    play_id = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    recording_id = models.CharField(_("recording id"), max_length=64, null=True, blank=True)
+    play_id = models.CharField(max_length=64, null=True, unique=True, editable=False)
 
     objects = AccessEventQuerySet.as_manager()
 

@@ -69,7 +69,7 @@ class Account(Leased):
         validators=[RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9_-]{3,63}\Z", _("Such as MA_PU0XU668."))],
         help_text=_("From Vobiz's console: MA_… for a main account, SA_… for a sub-account."),
     )
-    name = models.CharField(_("name"), max_length=200, null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    name = models.CharField(_("name"), max_length=200, null=True, blank=True)
     parent = models.ForeignKey(
         "self",
         verbose_name=_("parent account"),
@@ -92,8 +92,8 @@ class Account(Leased):
         help_text=_("Staff see only the accounts they belong to; superusers see all."),
     )
 
-    encrypted_token = models.TextField(editable=False, null=True)  # noqa: DJ001
-    former_encrypted_token = models.TextField(editable=False, null=True)  # noqa: DJ001
+    encrypted_token = models.TextField(editable=False, null=True)
+    former_encrypted_token = models.TextField(editable=False, null=True)
     former_token_until = models.DateTimeField(_("former token accepted until"), null=True, blank=True)
     callback_key = models.CharField(max_length=64, unique=True, default=new_callback_key, editable=False)
     refused_uncounted = models.PositiveIntegerField(
@@ -139,7 +139,7 @@ class Account(Leased):
         default=True,
         help_text=_("Keep our own copy of every recording's audio, because Vobiz deletes its own."),
     )
-    archive_pause = models.TextField(_("why archiving pauses"), null=True, editable=False)  # noqa: DJ001
+    archive_pause = models.TextField(_("why archiving pauses"), null=True, editable=False)
     archive_paused_at = models.DateTimeField(_("archiving pauses since"), null=True, editable=False)
     archive_probe_at = models.DateTimeField(_("archiving is tried again at"), null=True, editable=False)
     first_synced_at = models.DateTimeField(_("first complete sync"), null=True, editable=False)
@@ -149,7 +149,7 @@ class Account(Leased):
     live_refresh_started_at = models.DateTimeField(null=True, editable=False)
     live_tried_at = models.DateTimeField(null=True, editable=False)
     live_refreshed_at = models.DateTimeField(_("live calls last read"), null=True, editable=False)
-    live_error = models.TextField(null=True, editable=False)  # noqa: DJ001
+    live_error = models.TextField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AccountQuerySet.as_manager()

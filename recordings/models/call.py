@@ -88,15 +88,13 @@ class Call(models.Model):
 
     account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
     call_uuid = models.CharField(_("call UUID"), max_length=64)
-    direction = models.CharField(  # noqa: DJ001 - unknown is NULL, as everywhere below
-        _("direction"), max_length=16, choices=Direction, null=True, blank=True
-    )
-    from_number = models.CharField(_("from"), max_length=NUMBER_LENGTH, null=True, blank=True)  # noqa: DJ001
-    to_number = models.CharField(_("to"), max_length=NUMBER_LENGTH, null=True, blank=True)  # noqa: DJ001
-    from_digits = models.CharField(max_length=32, null=True, editable=False)  # noqa: DJ001
-    to_digits = models.CharField(max_length=32, null=True, editable=False)  # noqa: DJ001
+    direction = models.CharField(_("direction"), max_length=16, choices=Direction, null=True, blank=True)
+    from_number = models.CharField(_("from"), max_length=NUMBER_LENGTH, null=True, blank=True)
+    to_number = models.CharField(_("to"), max_length=NUMBER_LENGTH, null=True, blank=True)
+    from_digits = models.CharField(max_length=32, null=True, editable=False)
+    to_digits = models.CharField(max_length=32, null=True, editable=False)
     state = models.CharField(_("state"), max_length=16, choices=CallState, default=CallState.UNKNOWN)
-    vobiz_status = models.CharField(_("status at Vobiz"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    vobiz_status = models.CharField(_("status at Vobiz"), max_length=64, null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     ended_at = models.DateTimeField(
         _("ended"), null=True, blank=True, help_text=_("When the portal first saw it was over.")

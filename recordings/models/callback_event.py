@@ -107,13 +107,13 @@ class CallbackEvent(models.Model):
     # Of a refused one, to verify it anew: the signature headers of its deliveries, and where it says it was sent to
     signature_headers = models.JSONField(default=list, editable=False)
     hosts = models.JSONField(default=list, editable=False)
-    expected_base = models.CharField(_("address expected"), max_length=2048, null=True, blank=True)  # noqa: DJ001
+    expected_base = models.CharField(_("address expected"), max_length=2048, null=True, blank=True)
     # Of an unreadable one, to read it again: its bytes, and what it says they are
     raw_body = models.BinaryField(null=True, editable=False)
     raw_form = models.JSONField(null=True, editable=False)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
-    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    error = models.TextField(_("error"), null=True, blank=True)
     received_at = models.DateTimeField(_("received"))
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
     seen_at = models.DateTimeField(_("seen"), null=True, blank=True, editable=False)

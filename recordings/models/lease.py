@@ -49,7 +49,7 @@ class LeasedQuerySet(VisibleQuerySet):
 class Leased(models.Model):
     """A row that one worker at a time works on: the columns of its lease."""
 
-    leased_by = models.CharField(max_length=100, null=True, editable=False)  # noqa: DJ001 - unknown is NULL
+    leased_by = models.CharField(max_length=100, null=True, editable=False)
     leased_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:

@@ -125,7 +125,7 @@ class SyncRun(models.Model):
     failed = models.PositiveIntegerField(_("failed"), default=0)
     total_count = models.PositiveBigIntegerField(_("total by Vobiz's count"), null=True, blank=True)
     failures = models.JSONField(_("what failed"), default=list, blank=True)
-    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    error = models.TextField(_("error"), null=True, blank=True)
 
     objects = SyncRunQuerySet.as_manager()
 

@@ -52,9 +52,9 @@ class Transcription(models.Model):
     status = models.CharField(
         _("status"), max_length=16, choices=TranscriptionStatus, default=TranscriptionStatus.EXPECTED
     )
-    text = models.TextField(_("text"), null=True, blank=True)  # noqa: DJ001 - unknown is NULL
+    text = models.TextField(_("text"), null=True, blank=True)
     tokens = TokensField(of="text")
-    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
+    error = models.TextField(_("error"), null=True, blank=True)
     charge = models.DecimalField(
         _("charge"),
         max_digits=26,
@@ -65,7 +65,7 @@ class Transcription(models.Model):
     )
     rate = models.DecimalField(_("rate a minute"), max_digits=26, decimal_places=8, null=True, blank=True)
     duration = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Seconds."))
-    trust = models.CharField(_("trust"), max_length=16, choices=Trust, null=True, blank=True)  # noqa: DJ001
+    trust = models.CharField(_("trust"), max_length=16, choices=Trust, null=True, blank=True)
     received_at = models.DateTimeField(_("received"), null=True, blank=True)
 
     objects = TranscriptionQuerySet.as_manager()

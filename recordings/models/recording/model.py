@@ -60,11 +60,11 @@ class Recording(ProviderFacts, ArchivedCopy):
     recording_id = models.CharField(_("recording id"), max_length=64, null=True, blank=True, unique=True)
     origin = models.CharField(_("origin"), max_length=16, choices=Origin)
     status = models.CharField(_("status"), max_length=16, choices=RecordingStatus)
-    error = models.TextField(_("error"), null=True, blank=True)  # noqa: DJ001
+    error = models.TextField(_("error"), null=True, blank=True)
 
     # What was asked for here
-    callback_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
-    callback_base = models.CharField(  # noqa: DJ001
+    callback_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    callback_base = models.CharField(
         _("address given to Vobiz"), max_length=URL_LENGTH, null=True, editable=False
     )
     intent = models.UUIDField(null=True, unique=True, editable=False)
@@ -77,11 +77,11 @@ class Recording(ProviderFacts, ArchivedCopy):
         related_name="+",
     )
     requested_at = models.DateTimeField(_("asked for"), null=True, blank=True)
-    start_answer = models.CharField(  # noqa: DJ001
+    start_answer = models.CharField(
         _("Vobiz's answer"), max_length=16, choices=StartAnswer, null=True, blank=True
     )
     time_limit = models.PositiveIntegerField(_("time limit"), null=True, blank=True, help_text=_("Seconds."))
-    channels = models.CharField(_("channels"), max_length=8, choices=Channels, null=True, blank=True)  # noqa: DJ001
+    channels = models.CharField(_("channels"), max_length=8, choices=Channels, null=True, blank=True)
     transcribe = models.BooleanField(_("transcribe"), default=False)
     stop_requested_at = models.DateTimeField(_("stop asked for"), null=True, blank=True)
     stop_requested_by = models.ForeignKey(

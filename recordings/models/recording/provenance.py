@@ -30,11 +30,11 @@ PLACES = Decimal("1e-8")
 class ProviderFacts(models.Model):
     """The columns that Vobiz decides. `sources` names for each of them where its value is from."""
 
-    api_id = models.CharField(_("api_id"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
-    recording_url = models.CharField(_("recording URL"), max_length=URL_LENGTH, null=True, blank=True)  # noqa: DJ001
-    kind = models.CharField(_("kind"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
-    file_format = models.CharField(_("format"), max_length=WORD_LENGTH, null=True, blank=True)  # noqa: DJ001
-    conference_name = models.CharField(_("conference"), max_length=NAME_LENGTH, null=True, blank=True)  # noqa: DJ001
+    api_id = models.CharField(_("api_id"), max_length=NAME_LENGTH, null=True, blank=True)
+    recording_url = models.CharField(_("recording URL"), max_length=URL_LENGTH, null=True, blank=True)
+    kind = models.CharField(_("kind"), max_length=WORD_LENGTH, null=True, blank=True)
+    file_format = models.CharField(_("format"), max_length=WORD_LENGTH, null=True, blank=True)
+    conference_name = models.CharField(_("conference"), max_length=NAME_LENGTH, null=True, blank=True)
     added_at = models.DateTimeField(_("added at Vobiz"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)

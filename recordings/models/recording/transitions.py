@@ -175,15 +175,15 @@ class ArchivedFile:
 class ArchivedCopy(Leased):
     """The columns of a recording's archived copy, and the transitions of the worker that holds its lease."""
 
-    audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)  # noqa: DJ001
-    audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)  # noqa: DJ001
+    audio = models.CharField(_("audio file"), max_length=255, null=True, blank=True)
+    audio_sha256 = models.CharField(_("SHA-256"), max_length=64, null=True, blank=True)
     audio_bytes = models.BigIntegerField(_("bytes"), null=True, blank=True)
-    container = models.CharField(_("true format"), max_length=8, null=True, blank=True)  # noqa: DJ001
+    container = models.CharField(_("true format"), max_length=8, null=True, blank=True)
     audio_duration_ms = models.BigIntegerField(
         _("true duration"), null=True, blank=True, help_text=_("Milliseconds, measured in our copy.")
     )
     audio_channels = models.PositiveSmallIntegerField(_("true channels"), null=True, blank=True)
-    audio_codec = models.CharField(_("codec"), max_length=32, null=True, blank=True)  # noqa: DJ001
+    audio_codec = models.CharField(_("codec"), max_length=32, null=True, blank=True)
     audio_sample_rate = models.PositiveIntegerField(
         _("sample rate"), null=True, blank=True, help_text=_("Samples per second.")
     )
@@ -202,15 +202,11 @@ class ArchivedCopy(Leased):
     # Which version of the reader judged the file, or refused it; 0 is the one before there were versions
     reader_version = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     inspected_at = models.DateTimeField(_("inspected again"), null=True, editable=False)
-    withdrawn_flag = models.CharField(  # noqa: DJ001
-        max_length=16, choices=ArchiveFlag, null=True, editable=False
-    )
-    needs_attention = models.CharField(  # noqa: DJ001
+    withdrawn_flag = models.CharField(max_length=16, choices=ArchiveFlag, null=True, editable=False)
+    needs_attention = models.CharField(
         _("needs attention"), max_length=32, choices=Attention, null=True, blank=True
     )
-    archive_flag = models.CharField(  # noqa: DJ001
-        _("flag"), max_length=16, choices=ArchiveFlag, null=True, blank=True
-    )
+    archive_flag = models.CharField(_("flag"), max_length=16, choices=ArchiveFlag, null=True, blank=True)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
     verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
     gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
@@ -218,15 +214,15 @@ class ArchivedCopy(Leased):
     listed_without_audio = models.BooleanField(default=False, db_default=False, editable=False)
 
     # The file that is being put into the archive: a worker killed in the middle leaves it to the next
-    coming_audio = models.CharField(max_length=255, null=True, editable=False)  # noqa: DJ001
-    coming_sha256 = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
+    coming_audio = models.CharField(max_length=255, null=True, editable=False)
+    coming_sha256 = models.CharField(max_length=64, null=True, editable=False)
 
     # Why there is no copy yet
     archive_tries = models.PositiveIntegerField(_("tries to archive"), default=0)
     archive_next_at = models.DateTimeField(_("next try to archive"), null=True, blank=True)
     archive_asked_at = models.DateTimeField(_("archiving asked for"), null=True, editable=False)
-    archive_error = models.TextField(_("why it is not archived"), null=True, blank=True)  # noqa: DJ001
-    archive_body_sha256 = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001
+    archive_error = models.TextField(_("why it is not archived"), null=True, blank=True)
+    archive_body_sha256 = models.CharField(max_length=64, null=True, editable=False)
     archive_same_bodies = models.PositiveSmallIntegerField(default=0, editable=False)
 
     # What cannot be cured is closed by a person
@@ -239,8 +235,8 @@ class ArchivedCopy(Leased):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    seen_note = models.TextField(_("note"), null=True, blank=True)  # noqa: DJ001
-    seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)  # noqa: DJ001
+    seen_note = models.TextField(_("note"), null=True, blank=True)
+    seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)
 
     class Meta:
         abstract = True

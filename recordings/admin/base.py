@@ -25,6 +25,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
@@ -156,6 +157,12 @@ class PortalAdmin(_Base):
                 raise ImproperlyConfigured(f"The action {action} must name its permissions.")
 
     # Rows
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows `request.user` may see."""
@@ -418,6 +425,14 @@ class ReadOnlyAdmin(PortalAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Return what the template shows: `sections`, and what else it asks for."""
         raise NotImplementedError
+
+
+def without_empty_filters(request: HttpRequest) -> HttpResponseRedirect | None:
+    """Lead to the address without the fields that were sent empty; None where there is none."""
+    kept = [(name, value) for name, values in request.GET.lists() for value in values if value]
+    if request.method != "GET" or len(kept) == sum(len(values) for _name, values in request.GET.lists()):
+        return None
+    return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
 
 
 def may(request: HttpRequest, permission: str) -> bool:

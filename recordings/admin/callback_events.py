@@ -168,7 +168,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
         return self.conclude(request, event, words=words, log=log, to=to, level=level)
 
-    @admin.action(description=gettext_lazy("Seen: it asks for nobody any more"), permissions=["process"])
+    @admin.action(description=gettext_lazy("Mark as reviewed"), permissions=["process"])
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Mark each selected callback as reviewed that will have no effect by itself."""
         self._mark(request, queryset)

@@ -32,12 +32,17 @@ SHARED = {
 }
 
 
-def day_and_time(at: datetime, now: datetime) -> SafeString:
-    """Return `Today 14:02`, `17 Nov, 23:53`, in the reader's zone; the second, in UTC, on hover."""
+def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> SafeString:
+    """Return `Today 14:02`, `17 Nov, 23:53` in the reader's zone, with seconds and UTC on hover.
+
+    `under_day`: under a heading that names the day, so the time alone.
+    """
     zone = timezone.get_current_timezone()
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     clock = dateformat.format(local, "H:i")
     match (today - local.date()).days:
+        case _days if under_day:
+            words = clock
         case 0:
             words = _("Today %s") % clock
         case 1:

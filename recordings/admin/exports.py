@@ -148,7 +148,7 @@ class ZipExportMixin(CsvExportMixin):
         """Return what the action asks for."""
         return may(request, "export_recording")
 
-    @admin.action(description=gettext_lazy("Export with audio (ZIP)…"), permissions=["export"])
+    @admin.action(description=gettext_lazy("Download ZIP…"), permissions=["export"])
     def export_zip(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Say how many files, how large, and what is missing, before it starts."""
         found = list(queryset.order_by("-happened_at", "-pk").values_list("pk", flat=True)[: MOST_FILES + 1])

@@ -344,7 +344,6 @@ class DateFilter(admin.ListFilter):
     """Today, yesterday, the last 7 or 30 days, this month, or between two dates, by one column."""
 
     title = _("date")
-    template = "admin/recordings/includes/date_filter.html"
     parameters = (PARAMETER, FROM, TO)
     column = "happened_at"
 

@@ -11,14 +11,14 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import LIST_SCRIPT
+from recordings.admin.base import LIST_SCRIPT, without_empty_filters
 from recordings.models import AccessEvent
 from recordings.roles import label_of
 
@@ -68,6 +68,12 @@ class PortalUserAdmin(_UserAdmin):
     def media(self) -> forms.Media:
         """What lists need; no page of these needs Django's scripts."""
         return forms.Media(js=[LIST_SCRIPT])
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""
@@ -137,6 +143,12 @@ class RoleAdmin(GroupAdmin):
     def media(self) -> forms.Media:
         """What lists need; no page of these needs Django's scripts."""
         return forms.Media(js=[LIST_SCRIPT])
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""

@@ -38,7 +38,6 @@ from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
 from recordings.admin.recordings.detail import asked_for, identity, transcript
 from recordings.admin.recordings.history import history, strip
-from recordings.admin.scope import sees_many
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.models import Recording, Transcription
 from recordings.search import find_recordings
@@ -54,6 +53,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         "when",
         "numbers",
         "length",
+        "account_name",
         "format_shown",
         "kept",
         "text",
@@ -70,6 +70,14 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
+    list_day = "happened_at"
+    views = (
+        (gettext_lazy("All recordings"), {}),
+        (gettext_lazy("At risk"), {"kept": "at_risk"}),
+        (gettext_lazy("Cut short"), {"ended": "cut"}),
+        (gettext_lazy("With transcript"), {"transcript": "there"}),
+        (gettext_lazy("Needs attention"), {"attention": "yes"}),
+    )
     empty_words = gettext_lazy(
         "No recording is known here yet. They come by recording a live call, through callbacks, and by a sync."
     )
@@ -88,7 +96,8 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Any) -> str | SafeString:
         """Started, else added, else asked for; with the bar that recordings of one call share."""
-        at = columns.day_and_time(recording.happened_at, timezone.now())
+        under_day = getattr(recording, "under_day", False)
+        at = columns.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
         return format_html("{}{}", at, columns.bar(recording.shared))
 
     @admin.display(description=gettext_lazy("from → to"))
@@ -96,28 +105,27 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return who spoke, and the words that the search found."""
         return format_html("{}{}", columns.from_to(recording.call), columns.snippet(recording.snippet))
 
-    @admin.display(description=gettext_lazy("from → to"))
-    def parties(self, recording: Any) -> SafeString:
-        """Return who spoke, and in which account; and the words that the search found."""
-        whose = columns.from_to_of(recording.call, recording.account)
-        return format_html("{}{}", whose, columns.snippet(recording.snippet))
-
     @admin.display(description=gettext_lazy("length"))
     def length(self, recording: Recording) -> str | SafeString:
         """Return the length Vobiz reports, and whether the time limit ended it."""
         return columns.length(recording)
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, recording: Recording) -> SafeString:
+        """Whose call it was, for somebody who sees several accounts."""
+        return columns.account_name(recording.account)
 
     @admin.display(description=gettext_lazy("format"))
     def format_shown(self, recording: Recording) -> str:
         """Return the format and the channels."""
         return formatting.layout(recording)
 
-    @admin.display(description=gettext_lazy("kept"))
+    @admin.display(description=gettext_lazy("audio"))
     def kept(self, recording: Recording) -> SafeString:
         """Archived, or how long Vobiz keeps it; how it stands until then; what asks for a person."""
         return columns.kept(recording, timezone.now())
 
-    @admin.display(description=gettext_lazy("text"))
+    @admin.display(description=gettext_lazy("transcript"))
     def text(self, recording: Recording) -> SafeString:
         """Return where its transcript stands."""
         return columns.transcript(getattr(recording, "transcription", None))
@@ -128,12 +136,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         if recording.requested_at is None:
             return recording.get_origin_display()
         return formatting.words(recording.requested_by or _("command line"))
-
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """With whose each is beneath its numbers, for somebody who sees several accounts."""
-        columns = super().get_list_display(request)
-        whose = "parties" if sees_many(request) else "numbers"
-        return [whose if name == "numbers" else name for name in columns]
 
     def on_page(self, rows: Any) -> None:
         """Return which of them are of one call."""

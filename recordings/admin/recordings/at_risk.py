@@ -111,7 +111,7 @@ class AtRiskMixin(ReadOnlyAdmin):
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
         return self._mark(request, Recording.objects.filter(pk=recording.pk), to=to)
 
-    @admin.action(description=gettext_lazy("Seen: close what cannot be cured"), permissions=["seen"])
+    @admin.action(description=gettext_lazy("Mark as reviewed"), permissions=["seen"])
     def mark_seen(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Mark each selected recording as reviewed."""
         self._mark(request, Recording.objects.filter(pk__in=queryset.values("pk")), to="")

@@ -1,0 +1,200 @@
+"""A list's page around its rows: filters as chips and one panel, views as tabs, days and calls as groups of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from django.contrib.admin.templatetags.admin_list import result_headers, results
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.http import HttpRequest
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _
+
+from recordings.admin import formatting
+from recordings.admin.filters import DateFilter
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is on, and the address without it."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a filter."""
+
+    value: str
+    label: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FilterField:
+    """A filter as a field of the panel; with `is_date` it has two more, for the first and the last day."""
+
+    name: str
+    label: str
+    choices: list[Choice]
+    is_date: bool = False
+    date_from: str = ""
+    date_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A tab above the list: a choice of filters under a name."""
+
+    label: Any
+    url: str
+    is_current: bool
+
+
+@dataclass(slots=True)
+class RowGroup:
+    """Rows of one call that follow each other, or a single row; `day` begins a new day."""
+
+    day: str = ""
+    rows: list[Any] = field(default_factory=list)
+
+    @property
+    def is_multi(self) -> bool:
+        """Whether it is more than one row."""
+        return len(self.rows) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the table shows."""
+
+    headers: list[Any]
+    groups: list[RowGroup]
+    columns: int
+
+
+def chips(cl: Any) -> list[Chip]:
+    """Return the filters that are on."""
+    found = []
+    for spec in cl.filter_specs:
+        names = [name for name in spec.expected_parameters() if name in cl.get_filters_params()]
+        if not names:
+            continue
+        chosen = [str(one["display"]) for one in spec.choices(cl) if one["selected"]]
+        label = chosen[0] if chosen else _between(spec)
+        if not isinstance(spec, DateFilter):
+            label = f"{str(spec.title).capitalize()}: {label}"
+        found.append(Chip(label, cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR])))
+    return found
+
+
+def _between(spec: Any) -> str:
+    if not isinstance(spec, DateFilter):
+        return formatting.plain(", ".join(str(value) for value in spec.used_parameters.values()))
+    first, last = formatting.plain(spec.date_from), formatting.plain(spec.date_to)
+    if first and last:
+        return _("%(first)s to %(last)s") % {"first": first, "last": last}
+    return _("from %s") % first if first else _("until %s") % last
+
+
+def filter_fields(cl: Any) -> list[FilterField]:
+    """Return the panel's fields; a filter that only a link makes is a chip alone."""
+    found = []
+    for spec in cl.filter_specs:
+        names = [str(name) for name in spec.expected_parameters()]
+        name = names[0]
+        choices = [
+            Choice(_value_of(one["query_string"], name), str(one["display"]), bool(one["selected"]))
+            for one in spec.choices(cl)
+            if one.get("query_string") is not None
+        ]
+        if isinstance(spec, DateFilter):
+            found.append(
+                FilterField(name, str(spec.title), choices, True, spec.date_from, spec.date_to)  # noqa: FBT003
+            )
+        elif len(choices) > 2 or not getattr(spec, "words", ""):
+            found.append(FilterField(name, str(spec.title), choices))
+    return found
+
+
+def _value_of(query: str, name: str) -> str:
+    return (parse_qs(query.removeprefix("?")).get(name) or [""])[0]
+
+
+def kept_parameters(cl: Any) -> list[tuple[str, str]]:
+    """Return what the panel's form must send along: the search, and filters that are no fields of it."""
+    fields = {name for one in filter_fields(cl) for name in (one.name, *_date_names(one))}
+    found = [
+        (str(name), str(value))
+        for name, values in cl.get_filters_params().items()
+        if name not in {*fields, PAGE_VAR}
+        for value in (values if isinstance(values, list) else [values])
+    ]
+    return [*found, (SEARCH_VAR, cl.query)] if cl.query else found
+
+
+def _date_names(one: FilterField) -> tuple[str, ...]:
+    return DateFilter.parameters if one.is_date else ()
+
+
+def views(cl: Any, request: HttpRequest) -> list[View]:
+    """Return the tabs of this list; the first is the whole list."""
+    named = getattr(cl.model_admin, "views", ())
+    filters = {name: value for name, value in request.GET.items() if name != PAGE_VAR}
+    found = [
+        View(label, f"?{urlencode(query)}" if query else request.path, filters == query)
+        for label, query in named
+    ]
+    if found and not any(view.is_current for view in found):
+        found[0] = View(found[0].label, found[0].url, is_current=True)
+    return found
+
+
+def rows(cl: Any) -> Rows:
+    """Return the page's rows under their days, those of one call together."""
+    column = _day_column(cl)
+    now = timezone.now()
+    for row in cl.result_list:
+        row.under_day = column is not None
+    groups: list[RowGroup] = []
+    day_before, call_before = "", None
+    for row, cells in zip(cl.result_list, results(cl), strict=True):
+        at = getattr(row, column) if column is not None else None
+        day = day_name(at, now) if at is not None else ""
+        call = getattr(row, "call_id", None) if getattr(row, "shared", None) else None
+        if day != day_before or call is None or call != call_before:
+            groups.append(RowGroup(day if day != day_before else ""))
+        groups[-1].rows.append(cells)
+        day_before, call_before = day, call
+    headers = list(result_headers(cl))
+    return Rows(headers, groups, len(headers))
+
+
+def _day_column(cl: Any) -> str | None:
+    """The column whose days are headings, as long as the list is in its order."""
+    column: str | None = getattr(cl.model_admin, "list_day", None)
+    return None if "list_order" in cl.queryset.query.annotations else column
+
+
+def day_name(at: datetime, now: datetime) -> str:
+    """`Today`, `Yesterday`, `Thu 29 Oct`, with the year only where it is another."""
+    zone = timezone.get_current_timezone()
+    on, today = at.astimezone(zone).date(), now.astimezone(zone).date()
+    match (today - on).days:
+        case 0:
+            return _("Today")
+        case 1:
+            return _("Yesterday")
+    return dateformat.format(on, "D j M" if on.year == today.year else "j M Y")
+
+
+def actions(context: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The names and labels of what can be done to ticked rows."""
+    form = context.get("action_form")
+    if form is not None:
+        yield from ((name, label) for name, label in form.fields["action"].choices if name)

@@ -10,10 +10,17 @@ from typing import Literal, Self
 from django.urls import reverse
 
 from recordings.models import Account, CallbackEvent, Recording
+from recordings.models.account import TOKEN_COLUMNS
 from recordings.provider import public_url
 from recordings.vobiz.signature import base_of
 
 EndpointName = Literal["recording", "transcription", "account"]
+# The columns of an account that tell whether a delivery is signed and admitted
+_SIGNING = (*TOKEN_COLUMNS, "parent", "require_signed", "callback_key")
+
+
+def _under(path: str, columns: tuple[str, ...]) -> list[str]:
+    return [f"{path}__{column}" for column in columns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,19 @@ class CallbackEndpoint:
     def find(cls, name: EndpointName, key: str) -> Self | None:
         """Return the endpoint of a key, None for a key that was never given out. One query.
 
-        Of a recording only the columns are loaded that tell whose it is; the row is read in full under its lock.
+        Only the columns are loaded that tell whose it is and who may have signed; the rest is read under the lock.
         """
         if name == "account":
-            account = Account.objects.select_related("parent").filter(callback_key=key).first()
+            accounts = Account.objects.select_related("parent").only(*_SIGNING, *_under("parent", _SIGNING))
+            account = accounts.filter(callback_key=key).first()
             return None if account is None else cls(name, key, account, None)
-        rows = Recording.objects.select_related("account__parent")
-        rows = rows.only("account", "recording_id", "callback_key", "callback_base")
+        rows = Recording.objects.select_related("account__parent").only(
+            "recording_id",
+            "callback_key",
+            "callback_base",
+            *_under("account", _SIGNING),
+            *_under("account__parent", _SIGNING),
+        )
         recording: Recording | None = rows.filter(callback_key=key).first()
         return None if recording is None else cls(name, key, recording.account, recording)
 

@@ -200,9 +200,13 @@ def _lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRec
         return LockedRecording.lock(event.recording_id, recording_id=claimed)
     if payload.recording_id is None:
         return None
-    rows = Recording.objects.select_for_update(of=("self",)).select_related("account__parent", "call")
     family = event.account.family().order_by().values("pk")
-    row = rows.filter(recording_id=payload.recording_id, account__in=family).order_by().first()
+    row = (
+        Recording.objects.locked()
+        .filter(recording_id=payload.recording_id, account__in=family)
+        .order_by()
+        .first()
+    )
     return None if row is None else LockedRecording(row)
 
 

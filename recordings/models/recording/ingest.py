@@ -436,8 +436,7 @@ class LockedRecording:
         Recording.DoesNotExist where there is no row `pk`.
         """
         wanted = Q(pk=pk) if recording_id is None else Q(pk=pk) | Q(recording_id=recording_id)
-        rows = Recording.objects.select_for_update(of=("self",)).select_related("account__parent", "call")
-        by_pk = {row.pk: row for row in rows.filter(wanted).order_by("pk")}
+        by_pk = {row.pk: row for row in Recording.objects.locked().filter(wanted).order_by("pk")}
         if pk not in by_pk:
             raise Recording.DoesNotExist
         row = by_pk.pop(pk)

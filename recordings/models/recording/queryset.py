@@ -57,8 +57,25 @@ class Missing:
     known_young: int
 
 
+# What is read of a related row to know whose a recording is
+OWNER_COLUMNS = {"account": ("id", "parent"), "call": ("id", "call_uuid")}
+
+
 class RecordingQuerySet(LeasedQuerySet):
     """A queryset of recordings."""
+
+    def locked(self) -> Self:
+        """Return the rows under their lock, read in full; of account and call only whose they are."""
+        rows = self.select_for_update(of=("self",)).select_related(*OWNER_COLUMNS)
+        related = ((path, kept, rows.model._meta.get_field(path)) for path, kept in OWNER_COLUMNS.items())
+        return rows.defer(
+            *(
+                f"{path}__{column.name}"
+                for path, kept, key in related
+                for column in key.related_model._meta.concrete_fields
+                if column.name not in kept
+            )
+        )
 
     def cut_short(self) -> Self:
         """Return those that ended at their time limit, maybe while the call continued."""

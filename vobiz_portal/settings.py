@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from csp.constants import NONE, SELF
 from recordings.vobiz.addresses import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 Value = TypeVar("Value")
 
 # Names of settings whose value cannot be read; their defaults hold, and a check names them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
@@ -16,6 +17,12 @@ from recordings.provider import callback_urls_possible
 
 register = template.Library()
 MOST_NAMED = 5
+
+
+@register.simple_tag
+def portal_version() -> str:
+    """Return the version of the portal, as pyproject.toml names it."""
+    return str(settings.VERSION)
 
 
 @register.filter

@@ -15,18 +15,18 @@ from typing import BinaryIO
 from recordings.audio import formats
 from recordings.audio.answers import audio_from
 from recordings.audio.promises import RIFF_KINDS, wave_layout
-from recordings.audio.reader import POOL, ReaderFailed
+from recordings.audio.reader import POOL, ReaderError
 from recordings.audio.report import Audio, Finding, Peaks, Reason, Sound, Verdict
 from recordings.audio.signatures import GZIP, HEAD, document_in, is_text
 from recordings.audio.source import Source
-from recordings.audio.wire import Answer, BadMessage, Task
+from recordings.audio.wire import Answer, MessageError, Task
 
 __all__ = [
     "GZIP",
     "READER_VERSION",
     "Audio",
     "Finding",
-    "NotConverted",
+    "NotConvertedError",
     "Peaks",
     "Reason",
     "Sound",
@@ -44,7 +44,7 @@ MOST_CONVERTED = 512 * 1024**2  # bytes of a converted copy
 RIFF_HEADER, SYNC = 44, 4  # bytes
 
 
-class NotConverted(Exception):
+class NotConvertedError(Exception):
     """No copy could be made; `reason` says why."""
 
     def __init__(self, reason: Reason) -> None:
@@ -65,16 +65,16 @@ def probe(head: bytes) -> Finding:
 
 
 def convert(file: BinaryIO | io.FileIO, into: BinaryIO | io.FileIO, kind: str) -> None:
-    """Write a copy that browsers play into an open file: `mp3` or `opus`. NotConverted."""
+    """Write a copy that browsers play into an open file: `mp3` or `opus`. NotConvertedError."""
     try:
         with POOL.reader() as reader:
             answer = reader.ask(
                 Task.CONVERT, file.fileno(), into.fileno(), wanted=kind, most_output=MOST_CONVERTED
             )
-    except ReaderFailed as failed:
-        raise NotConverted(failed.reason) from failed
+    except ReaderError as failed:
+        raise NotConvertedError(failed.reason) from failed
     if answer.get("answer") != Answer.CONVERTED:
-        raise NotConverted(Reason.UNREADABLE)
+        raise NotConvertedError(Reason.UNREADABLE)
 
 
 def _inspect(descriptor: int, task: Task) -> Finding:
@@ -90,9 +90,9 @@ def _inspect(descriptor: int, task: Task) -> Finding:
         with POOL.reader() as reader:
             answer = reader.ask(task, descriptor)
             audio = audio_from(answer) if answer.get("answer") == Answer.AUDIO else None
-    except ReaderFailed as failed:
+    except ReaderError as failed:
         return _unproven(failed.reason, failed.began)
-    except BadMessage:
+    except MessageError:
         return _unproven(Reason.CRASHED, None)
     if audio is not None:
         return Finding(Verdict.AUDIO, audio, audio.reason)

@@ -8,14 +8,14 @@ from typing import Any
 
 from recordings.audio.formats import CONTAINERS
 from recordings.audio.report import MOST_CHANNELS, MOST_POINTS, Audio, Peaks, Reason, Sound
-from recordings.audio.wire import BadMessage
+from recordings.audio.wire import MessageError
 
 MOST_MS = 2**40
 CODEC_LENGTH = 32
 
 
 def audio_from(message: dict[str, Any]) -> Audio:
-    """Return the audio that an answer describes. BadMessage for what no reader of ours says."""
+    """Return the audio that an answer describes. MessageError for what no reader of ours says."""
     try:
         said = message["audio"]
         peaks, sound = said.get("peaks"), said.get("sound")
@@ -32,7 +32,7 @@ def audio_from(message: dict[str, Any]) -> Audio:
             reason=None if said.get("reason") is None else Reason(said["reason"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadMessage(type(error).__name__) from error
+        raise MessageError(type(error).__name__) from error
 
 
 def _peaks(said: dict[str, Any]) -> Peaks:

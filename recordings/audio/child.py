@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from recordings.audio.converting import convert
-from recordings.audio.decoding import Unreadable, read
+from recordings.audio.decoding import UnreadableError, read
 from recordings.audio.report import Audio
 from recordings.audio.wire import MOST_FILES, SOCKET, Answer, Job, Task, receive_job, send
 
@@ -71,7 +71,7 @@ def _handlers(channel: socket.socket) -> dict[Task, Handler]:
     def inspect(job: Job) -> dict[str, Any]:
         try:
             audio = read(job.files[0], on_first=began, only_first=job.task == Task.PROBE)
-        except Unreadable as error:
+        except UnreadableError as error:
             return {"answer": Answer.UNREADABLE, "detail": str(error)[:200]}
         found = asdict(audio)
         if audio.peaks is not None:
@@ -84,7 +84,7 @@ def _handlers(channel: socket.socket) -> dict[Task, Handler]:
     def converted(job: Job) -> dict[str, Any]:
         try:
             convert(job.files[0], job.files[1], job.wanted)
-        except Unreadable as error:
+        except UnreadableError as error:
             return {"answer": Answer.UNREADABLE, "detail": str(error)[:200]}
         return {"answer": Answer.CONVERTED}
 

@@ -8,7 +8,7 @@ from typing import Any
 import av
 from av.audio.resampler import AudioResampler
 
-from recordings.audio.decoding import Unreadable, frames_of, opened, ways
+from recordings.audio.decoding import UnreadableError, frames_of, opened, ways
 from recordings.audio.formats import CONVERTED
 
 # The nearest rate that the encoders know, so that telephony stays as small as it is.
@@ -18,7 +18,7 @@ LOWEST_RATE_BITS = 32_000  # of a channel of MP3 at 8 kHz, where the format allo
 
 
 def convert(descriptor: int, into: int, wanted: str) -> None:
-    """Write a constant-rate MP3, or Ogg Opus, into the file `into`. Unreadable; OSError where it grows too large."""
+    """Write a constant-rate MP3, or Ogg Opus, into the file `into`. UnreadableError; OSError where it is too large."""
     for way in ways(descriptor):
         try:
             with opened(way.source, way.demuxer) as container, io.FileIO(into, "w", closefd=False) as file:
@@ -26,9 +26,9 @@ def convert(descriptor: int, into: int, wanted: str) -> None:
                 file.truncate()
                 if _encode(container, file, wanted):
                     return
-        except Unreadable:
+        except UnreadableError:
             continue
-    raise Unreadable("no sample")
+    raise UnreadableError("no sample")
 
 
 def _encode(container: Any, file: io.FileIO, wanted: str) -> bool:

@@ -49,7 +49,7 @@ MPEG = ("mp1", "mp2", "mp3")
 _FRAMES_OF_ONE_SIZE = (*MPEG, "ac3", "eac3", "dts", "gsm")
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """No decoder read one sample."""
 
 
@@ -79,7 +79,7 @@ def refuse_to_open(*_arguments: object, **_options: object) -> Any:
 
 @contextmanager
 def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
-    """The demuxed file with its audio stream; `demuxer`: by that one alone. Unreadable."""
+    """The demuxed file with its audio stream; `demuxer`: by that one alone. UnreadableError."""
     source.seek(0)
     try:
         container = av.open(
@@ -88,10 +88,10 @@ def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
     except MemoryError:
         raise
     except FFmpegError as error:
-        raise Unreadable(str(error)) from error
+        raise UnreadableError(str(error)) from error
     with container:
         if not container.streams.audio:
-            raise Unreadable("no audio stream")
+            raise UnreadableError("no audio stream")
         yield container
 
 
@@ -121,16 +121,16 @@ def ways(descriptor: int) -> Iterator[Way]:
 def read(descriptor: int, *, on_first: Callable[[Audio], None], only_first: bool = False) -> Audio:
     """Return what a file is. `on_first` is told after the first sample, should the rest bring the process down.
 
-    `only_first`: stop there. Unreadable.
+    `only_first`: stop there. UnreadableError.
     """
     trouble = "empty"
     for way in ways(descriptor):
         try:
             with opened(way.source, way.demuxer) as container:
                 return _read(container, way, on_first, only_first)
-        except Unreadable as error:
+        except UnreadableError as error:
             trouble = str(error)
-    raise Unreadable(trouble)
+    raise UnreadableError(trouble)
 
 
 def decoder_of(stream: Any) -> Any:
@@ -196,7 +196,7 @@ def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_firs
             packets.too_long = True
             break
     if first is None:
-        raise Unreadable("no sample")
+        raise UnreadableError("no sample")
     return _judged(container, stream, way, first, meter, packets)
 
 

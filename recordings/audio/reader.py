@@ -17,7 +17,7 @@ from typing import Any
 
 from recordings.audio.answers import audio_from
 from recordings.audio.report import Audio, Reason
-from recordings.audio.wire import SOCKET, Answer, BadMessage, Task, receive, send
+from recordings.audio.wire import SOCKET, Answer, MessageError, Task, receive, send
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ DONE = (Answer.AUDIO, Answer.UNREADABLE, Answer.CONVERTED)
 ENVIRONMENT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 
-class ReaderFailed(Exception):
+class ReaderError(Exception):
     """The reader died, hung or talked nonsense. `began`: what it had found by the first sample, if it came so far."""
 
     def __init__(self, words: str, reason: Reason, began: Audio | None) -> None:
@@ -82,7 +82,7 @@ class Reader:
         cpu_seconds: int = 86_400,
         seconds: float = SECONDS,
     ) -> dict[str, Any]:
-        """Return the answer about one file. ReaderFailed, after which the reader is of no use."""
+        """Return the answer about one file. ReaderError, after which the reader is of no use."""
         self.files += 1
         began: Audio | None = None
         deadline = time.monotonic() + seconds
@@ -95,15 +95,15 @@ class Reader:
                 self._channel.settimeout(max(0.01, deadline - time.monotonic()))
         except TimeoutError:
             self.kill()
-            raise ReaderFailed("out of time", Reason.OUT_OF_TIME, began) from None
-        except (BadMessage, OSError) as error:
+            raise ReaderError("out of time", Reason.OUT_OF_TIME, began) from None
+        except (MessageError, OSError) as error:
             ended = self.kill()
             reason = Reason.OUT_OF_TIME if ended == -signal.SIGXCPU else Reason.CRASHED
-            raise ReaderFailed(f"exit status {ended}: {error}", reason, began) from error
+            raise ReaderError(f"exit status {ended}: {error}", reason, began) from error
         if answer.get("answer") == Answer.OUT_OF_MEMORY:
-            raise ReaderFailed("out of memory", Reason.OUT_OF_MEMORY, began)
+            raise ReaderError("out of memory", Reason.OUT_OF_MEMORY, began)
         if answer.get("answer") not in DONE:
-            raise ReaderFailed(f"broken: {answer.get('detail')}"[:200], Reason.CRASHED, began)
+            raise ReaderError(f"broken: {answer.get('detail')}"[:200], Reason.CRASHED, began)
         return answer
 
     def kill(self) -> int:

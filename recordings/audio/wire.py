@@ -40,7 +40,7 @@ class Answer(StrEnum):
     BROKEN = "broken"
 
 
-class BadMessage(Exception):
+class MessageError(Exception):
     """What came is no message of this protocol, or the other side is gone."""
 
 
@@ -77,7 +77,7 @@ def send(channel: socket.socket, message: dict[str, Any], files: Collection[int]
 
 
 def receive(channel: socket.socket) -> dict[str, Any]:
-    """Return one message. BadMessage, or TimeoutError by the socket's own time-out."""
+    """Return one message. MessageError, or TimeoutError by the socket's own time-out."""
     return _parsed(channel, _exactly(channel, _LENGTH.size))
 
 
@@ -96,13 +96,13 @@ def receive_job(channel: socket.socket) -> Job | None:
 def _parsed(channel: socket.socket, head: bytes) -> dict[str, Any]:
     length = _LENGTH.unpack(head)[0]
     if length > LONGEST_MESSAGE:
-        raise BadMessage(f"{length} bytes")
+        raise MessageError(f"{length} bytes")
     try:
         message = json.loads(_exactly(channel, length))
     except ValueError as error:
-        raise BadMessage("not JSON") from error
+        raise MessageError("not JSON") from error
     if not isinstance(message, dict):
-        raise BadMessage("not an object")
+        raise MessageError("not an object")
     return message
 
 
@@ -111,6 +111,6 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
     while len(parts) < size:
         part = channel.recv(size - len(parts))
         if not part:
-            raise BadMessage("the other side is gone")
+            raise MessageError("the other side is gone")
         parts += part
     return parts

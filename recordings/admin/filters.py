@@ -22,6 +22,9 @@ from recordings.choices import Attention, FileFormat, RecordingStatus, Transcrip
 from recordings.models import Account
 from recordings.overview import day_bounds
 
+CLIPPED_MS = 100  # less is not heard
+LONG_SILENCE_MS = 60_000
+
 
 class AccountFilter(admin.SimpleListFilter):
     """One of the reader's accounts; not drawn where there is but one."""
@@ -160,6 +163,34 @@ class FormatFilter(admin.SimpleListFilter):
         """Return the rows of this format."""
         value = self.value()
         return queryset.filter(file_format=value) if value in FileFormat.values else queryset
+
+
+class SoundFilter(admin.SimpleListFilter):
+    """What was measured in the archived copy."""
+
+    title = _("sound")
+    parameter_name = "sound"
+    WORDS: ClassVar[dict[str, Any]] = {
+        "one_sided": _("one side silent"),
+        "silent": _("no sound"),
+        "clipped": _("clipped"),
+        "long_silence": _("silence of a minute or more"),
+    }
+    ROWS: ClassVar[dict[str, Q]] = {
+        "one_sided": Q(one_side_silent=True),
+        "silent": Q(is_silent=True),
+        "clipped": Q(clipped_ms__gte=CLIPPED_MS),
+        "long_silence": Q(longest_silence_ms__gte=LONG_SILENCE_MS),
+    }
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return what admins look for."""
+        return list(self.WORDS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows whose copy sounds so."""
+        rows = self.ROWS.get(self.value() or "")
+        return queryset if rows is None else queryset.filter(rows)
 
 
 class TranscriptFilter(admin.SimpleListFilter):

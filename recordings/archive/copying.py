@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from recordings import storage
 from recordings.archive.fetching import Fetched, check_space, fetch, look
-from recordings.archive.inspection import keep_waveform, on_this_machine
+from recordings.archive.inspection import keep_waveform
 from recordings.archive.outcomes import (
     Failed,
     Gone,
@@ -164,7 +164,7 @@ class _Copying:
         if name is None:
             return None
         try:
-            with on_this_machine(name) as file:
+            with storage.local_file(name) as file:
                 found = look(file, self.recording)
                 if found is None or found.sha256 != self.recording.coming_sha256:
                     self._delete(name)

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import BinaryIO, cast
 
 from django.db import IntegrityError
 
@@ -26,7 +23,6 @@ from recordings.models.lease_renewal import LEASE_RENEWER
 logger = logging.getLogger(__name__)
 
 UNDRAWABLE = Peaks(1, b"")
-BLOCK = 1024 * 1024
 
 
 def keep_waveform(recording: Recording, audio: Audio) -> None:
@@ -72,7 +68,7 @@ def _lease(now: datetime, seen: list[int], by: str) -> list[int]:
 
 def _inspect(recording: Recording, by: str, now: datetime) -> None:
     try:
-        with on_this_machine(recording.audio or "") as file:
+        with storage.local_file(recording.audio or "") as file:
             finding = inspect(file)
     except storage.AudioMissing:  # verify_archive says so; what is fetched anew is drawn anew
         keep_waveform(recording, Audio(formats.UNKNOWN))
@@ -84,28 +80,3 @@ def _inspect(recording: Recording, by: str, now: datetime) -> None:
     keep_waveform(recording, audio)
     if not recording.mark_inspected(by, audio, flag_of(audio, recording.duration_ms), now=now):
         logger.info("Recording %s got another copy meanwhile.", recording.pk)
-
-
-@contextmanager
-def on_this_machine(name: str) -> Iterator[BinaryIO]:
-    """An archived file with a descriptor: of object storage a copy that is gone afterwards. StorageError."""
-    with storage.open_audio(name) as file:
-        if _has_descriptor(file):
-            yield file
-            return
-        with storage.incoming() as part:
-            copy = cast("BinaryIO", part.file)
-            try:
-                while block := file.read(BLOCK):
-                    copy.write(block)
-            except OSError as error:
-                raise storage.of_os(error) from error
-            yield copy
-
-
-def _has_descriptor(file: BinaryIO) -> bool:
-    try:
-        file.fileno()
-    except OSError:
-        return False
-    return True

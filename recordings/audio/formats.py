@@ -89,6 +89,20 @@ _BY_SOME = {
 }
 
 
+CODEC_LABELS = {
+    "pcm_s16le": "16-bit PCM", "pcm_s16be": "16-bit PCM", "pcm_u8": "8-bit PCM", "pcm_s24le": "24-bit PCM",
+    "pcm_s32le": "32-bit PCM", "pcm_f32le": "32-bit float", "pcm_mulaw": "G.711 µ-law", "pcm_alaw": "G.711 A-law",
+    "gsm": "GSM 6.10", "gsm_ms": "GSM 6.10", "adpcm_ms": "MS ADPCM", "adpcm_ima_wav": "IMA ADPCM",
+    "adpcm_ima_qt": "IMA ADPCM", "adpcm_g722": "G.722", "adpcm_g726": "G.726", "adpcm_g726le": "G.726",
+    "amr_nb": "AMR", "amr_wb": "AMR-WB", "aac_latm": "AAC", "wmav2": "WMA",
+}  # fmt: skip
+
+
+def codec_label(codec: str | None) -> str:
+    """Return what people call a codec; empty for none."""
+    return CODEC_LABELS.get(codec or "", (codec or "").upper().replace("_", " "))
+
+
 def container_of(demuxer: str, codec: str, head: bytes) -> str:
     """Return our name for what FFmpeg's demuxer and codec found; `head` is the beginning of the file."""
     found = next((DEMUXERS[name] for name in demuxer.split(",") if name in DEMUXERS), UNKNOWN)

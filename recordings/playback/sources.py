@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import closing
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recordings import storage
 from recordings.audio import Reason, Verdict, formats, probe
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
 from recordings.playback.bodies import Slice, Stream
+from recordings.playback.converted import ConversionError, converted_copy
 from recordings.playback.ranges import ByteRange
 from recordings.provider import client_for, explain
 from recordings.storage import AudioMissing, StorageError
@@ -25,6 +28,7 @@ from recordings.vobiz.media import AudioStream
 # ask for the rest when they need it): less than what waitress buffers, so that no slow listener holds a thread.
 MOST_OF_A_STREAM = 8 * 1024 * 1024
 SNIFFED = 64 * 1024  # bytes that tell what a file is: the first page of every container is in them
+UNREADABLE = gettext_lazy("The portal cannot read this file's format, so it cannot play it.")
 logger = logging.getLogger(__name__)
 
 
@@ -79,13 +83,15 @@ class Audio:
 class Wanted:
     """What a request asks for; `if_range`: its range counts only for a file of this ETag.
 
-    `to_play`: what no browser can play is refused with the reason, and not sent.
+    `to_play`: what no browser can play is refused with the reason, and not sent. `converted`: not the archived file,
+    but a copy of this kind.
     """
 
     part: ByteRange | None = None
     if_range: str | None = None
     only_head: bool = False
     to_play: bool = False
+    converted: str | None = None
 
     def of(self, etag: str | None) -> ByteRange | None:
         """The range, of a file with this ETag."""
@@ -103,6 +109,8 @@ def open_audio(recording: Recording, wanted: Wanted) -> Audio:
         )
     elif recording.archived_at is not None:
         try:
+            if wanted.converted is not None:
+                return _converted(recording, wanted, wanted.converted)
             return _kept(recording, wanted)
         except StorageError as trouble:
             logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
@@ -136,7 +144,7 @@ def _kept(recording: Recording, wanted: Wanted) -> Audio:
     name, etag = str(recording.audio), etag_of(recording)
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
     if wanted.to_play and container == formats.UNKNOWN:
-        raise NoAudio(_("The portal cannot read this file's format, so it cannot play it."), 415)
+        raise NoAudio(str(UNREADABLE), 415)
     size = storage.size(name)
     if size != recording.audio_bytes:
         raise NotAsStored(_("Its file is not as long as the one that was stored."))
@@ -172,6 +180,23 @@ def _begin(body: Stream, name: str, start: int, stop: int) -> None:
     except BaseException:
         body.close()
         raise
+
+
+def _converted(recording: Recording, wanted: Wanted, kind: str) -> Audio:
+    """A copy that browsers play. StorageError where the archived file cannot be read."""
+    if recording.container in (None, formats.UNKNOWN):
+        raise NoAudio(str(UNREADABLE), 415)
+    try:
+        file = converted_copy(recording, kind).open("rb")
+    except ConversionError as error:
+        raise NoAudio(str(error), 415) from error
+    size, etag = os.fstat(file.fileno()).st_size, f'"{recording.audio_sha256}-{kind}"'
+    asked = wanted.of(etag)
+    found = (0, size) if asked is None else asked.within(size)
+    if found is None:
+        file.close()
+        raise OutOfRange(size)
+    return Audio(kind, *found, size, Slice(file, *found), asked is not None, etag)
 
 
 # Still at Vobiz
@@ -239,7 +264,7 @@ def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
     if found.verdict == Verdict.NOT_AUDIO:
         raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
     if to_play:
-        raise NoAudio(_("The portal cannot read this file's format, so it cannot play it."), 415)
+        raise NoAudio(str(UNREADABLE), 415)
     return formats.UNKNOWN
 
 

@@ -8,7 +8,7 @@ Everything here raises StorageError (AudioMissing where the archive answers and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -34,6 +34,7 @@ __all__ = [
     "incoming",
     "is_name",
     "keep",
+    "local_file",
     "names",
     "new_name",
     "of_os",
@@ -46,6 +47,9 @@ __all__ = [
     "working_space",
     "written_at",
 ]
+
+
+COPIED_AT_ONCE = 1024 * 1024  # bytes
 
 
 class Archive(Protocol):
@@ -86,6 +90,31 @@ def keep(part: Incoming, name: str) -> None:
 def open_audio(name: str) -> BinaryIO:
     """For reading, seekable; to be closed."""
     return archive().open_audio(name)
+
+
+@contextmanager
+def local_file(name: str) -> Iterator[BinaryIO]:
+    """An archived file with a descriptor of this machine: of object storage a copy that is gone afterwards."""
+    with open_audio(name) as file:
+        if _has_descriptor(file):
+            yield file
+            return
+        with incoming() as part:
+            copy = cast("BinaryIO", part.file)
+            try:
+                while block := file.read(COPIED_AT_ONCE):
+                    copy.write(block)
+            except OSError as error:
+                raise of_os(error) from error
+            yield copy
+
+
+def _has_descriptor(file: BinaryIO) -> bool:
+    try:
+        file.fileno()
+    except OSError:
+        return False
+    return True
 
 
 def read_range(name: str, start: int, stop: int) -> Iterator[bytes]:

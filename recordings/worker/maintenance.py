@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recordings import history, tasks
+from recordings import history, playback, tasks
 from recordings.models import Account, SyncRun, Worker
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
@@ -62,6 +62,7 @@ def nightly_maintenance() -> None:
     pruned = history.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
     SyncRun.objects.routine_unchanged().filter(started_at__lt=now - ROUTINE_RUN_RETENTION).delete()
+    playback.delete_old_copies()
     verified = tasks.verify_nightly_share(now)
     found = (verified.looked_at, verified.total("missing"), verified.total("altered"), verified.unread)
     logger.info("Read %d archived files again: %d missing, %d altered, %d unread.", *found)

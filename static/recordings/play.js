@@ -10,6 +10,7 @@
     let bar = null;
     let current = null; // the button of what is in the bar
     let words = {};
+    let copy = ""; // of what is in the bar: one that this browser plays
 
     const pageOf = (button) => button.getAttribute("href");
     const doorOf = (button) => pageOf(button).replace(/change\/(#.*)?$/, "play/");
@@ -52,7 +53,13 @@
         if (!bar.audio.error || !bar.audio.getAttribute("src")) {
             return;
         }
-        let said = words.lost;
+        const isBroken = bar.audio.error.code >= MediaError.MEDIA_ERR_DECODE;
+        if (isBroken && copy && !bar.audio.currentSrc.includes("&as=")) {
+            bar.audio.src = copy;
+            bar.audio.play().catch(() => {});
+            return;
+        }
+        let said = isBroken ? words.unplayable : words.lost;
         try {
             const answer = await fetch(bar.audio.currentSrc, { headers: { Range: "bytes=0-0" } });
             said = answer.ok ? said : await answer.text();
@@ -77,7 +84,10 @@
         bar.title.textContent = given.title;
         bar.title.href = pageOf(button);
         bar.box.setAttribute("aria-label", given.title);
-        bar.audio.src = given.src;
+        copy = bar.audio.canPlayType("audio/mpeg") ? given.mp3 : given.opus;
+        const isUnknown = given.type && !bar.audio.canPlayType(given.type);
+        const isOther = given.src.includes("&as=mp3") && !bar.audio.canPlayType("audio/mpeg");
+        bar.audio.src = copy && (isUnknown || isOther) ? copy : given.src;
         bar.audio.play().catch(() => {}); // the element's error says why
     }
 

@@ -14,7 +14,9 @@
     const speed = byId("speed");
     const trouble = byId("trouble");
     const known = Number(box.dataset.seconds) || 0;
-    const length = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : known);
+    const isMeasured = box.dataset.measured === "1";
+    const told = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : known);
+    const length = () => (isMeasured && known ? known : told());
     let wave = null;
     let wanted = null; // where to begin, until the audio knows of itself
 
@@ -90,11 +92,32 @@
         audio.playbackRate = Number(speed.value);
     }
 
+    /* A copy that this browser plays, where it cannot play the file itself */
+    const copy = () => (audio.canPlayType("audio/mpeg") ? box.dataset.mp3 : box.dataset.opus);
+
+    function playCopy(address) {
+        const [place, wasPlaying] = [at(), !audio.paused];
+        audio.src = address;
+        byId("converted").hidden = false;
+        if (place) {
+            go(place);
+        }
+        if (wasPlaying) {
+            audio.play().catch(() => {});
+        }
+    }
+
     async function sayWhy() {
         if (!audio.error) {
             return;
         }
-        let words = audio.error.message;
+        const isBroken = audio.error.code === MediaError.MEDIA_ERR_DECODE
+            || audio.error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
+        if (isBroken && copy() && !audio.currentSrc.includes("&as=")) {
+            playCopy(copy());
+            return;
+        }
+        let words = isBroken ? box.dataset.unplayable : box.dataset.lost;
         try {
             const answer = await fetch(audio.currentSrc, { headers: { Range: "bytes=0-0" } });
             if (!answer.ok) {
@@ -179,6 +202,10 @@
         themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
     }
 
+    const needs = box.dataset.type;
+    if (needs ? !audio.canPlayType(needs) : audio.src.includes("&as=mp3") && !audio.canPlayType("audio/mpeg")) {
+        playCopy(copy());
+    }
     draw();
     fromAddress();
     show();

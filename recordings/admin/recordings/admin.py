@@ -30,6 +30,7 @@ from recordings.admin.filters import (
     GapFilter,
     KeptFilter,
     SilentFilter,
+    SoundFilter,
     TranscriptFilter,
 )
 from recordings.admin.recordings import archive_panel
@@ -62,7 +63,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     list_display_links = ("when",)
     list_filter = (
         DateFilter, DayFilter, "status", EndedFilter, KeptFilter, AttentionFilter, "call__direction", FormatFilter,
-        TranscriptFilter, "origin", AccountFilter, SilentFilter, GapFilter,
+        SoundFilter, TranscriptFilter, "origin", AccountFilter, SilentFilter, GapFilter,
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")

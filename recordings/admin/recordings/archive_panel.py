@@ -17,8 +17,10 @@ from recordings import tasks
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.facts import Fact, Section
+from recordings.admin.filters import CLIPPED_MS
 from recordings.admin.formatting import count
-from recordings.choices import CORRUPT_COPY_REASONS, RecordingStatus
+from recordings.audio import formats
+from recordings.choices import CORRUPT_COPY_REASONS, Channels, RecordingStatus
 from recordings.models import Recording
 from recordings.overview import soon
 
@@ -144,19 +146,70 @@ def _copy(recording: Recording) -> list[Fact]:
     ]
     if recording.audio_duration_ms is not None:
         facts.insert(3, Fact(_("True length"), formatting.length(recording.audio_duration_ms / 1_000)))
-    return facts
+    return [*facts, *_sound(recording)]
+
+
+def format_of(recording: Recording) -> str:
+    """Return the true format of our copy in words: `WAV, GSM 6.10`."""
+    container = formats.CONTAINERS.get(recording.container or "", formats.CONTAINERS[formats.UNKNOWN])
+    codec = formats.codec_label(recording.audio_codec)
+    words = [container.label or _("unknown format"), codec]
+    return ", ".join(dict.fromkeys(word for word in words if word))
 
 
 def _inside(recording: Recording) -> str:
-    """Return `WAV (Vobiz says mp3), 2 channels`."""
-    container, said = recording.container or "", recording.file_format
-    words = container.upper()
-    if said and said.lower() != container:
+    """Return `WAV, 16-bit PCM (Vobiz says mp3), 8 kHz, 2 channels`."""
+    said, words = recording.file_format, format_of(recording)
+    if said and said.lower() != recording.container:
         words = _("%(inside)s (Vobiz says %(said)s)") % {"inside": words, "said": formatting.plain(said)}
+    if recording.audio_sample_rate is not None:
+        words = f"{words}, {_('%s kHz') % f'{recording.audio_sample_rate / 1_000:g}'}"
     if recording.audio_channels is not None:
         channels = ngettext("%s channel", "%s channels", recording.audio_channels)
         words = f"{words}, {channels % formatting.count(recording.audio_channels)}"
     return words
+
+
+def _sound(recording: Recording) -> list[Fact]:
+    """What was measured in the samples of our copy."""
+    if recording.longest_silence_ms is None:
+        return []
+    if recording.is_silent:
+        return [Fact(_("Sound"), formatting.flag(_("no sound")), hint=_("digital silence from start to end"))]
+    facts = [
+        Fact(_("Talk time"), _talk(recording)),
+        Fact(_("Longest silence"), formatting.length(recording.longest_silence_ms / 1_000)),
+    ]
+    if recording.double_talk_ms is not None:
+        facts.append(Fact(_("Both talking"), formatting.length(recording.double_talk_ms / 1_000)))
+    if recording.one_side_silent:
+        hint = _("one-way audio: the portal measured no sound on this side")
+        facts.append(Fact(_("One side silent"), formatting.flag(_silent_side(recording)), hint=hint))
+    if (recording.clipped_ms or 0) >= CLIPPED_MS:
+        words = formatting.flag(formatting.length((recording.clipped_ms or 0) / 1_000))
+        facts.append(Fact(_("Clipped"), words, hint=_("too loud: the tops of the sound are cut off")))
+    return facts
+
+
+def _talk(recording: Recording) -> str:
+    """`Caller 2:10, Callee 3:04`; of mono one length."""
+    left = formatting.length((recording.talk_left_ms or 0) / 1_000)
+    if recording.talk_right_ms is None:
+        return left
+    right = formatting.length(recording.talk_right_ms / 1_000)
+    sides = sides_of(recording)
+    return f"{sides[0]} {left}, {sides[1]} {right}"
+
+
+def _silent_side(recording: Recording) -> str:
+    sides = sides_of(recording)
+    return sides[0] if (recording.talk_left_ms or 0) == 0 else sides[1]
+
+
+def sides_of(recording: Recording) -> tuple[str, str]:
+    """Who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
+    asked = recording.channels == Channels.STEREO
+    return (_("Caller"), _("Callee")) if asked else (_("Left"), _("Right"))
 
 
 def _flag(recording: Recording) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,12 +27,15 @@ from recordings import playback
 from recordings.admin import formatting
 from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.detail import opened
-from recordings.choices import AccessAction, AccessResult, Channels, RecordingStatus, TranscriptionStatus
+from recordings.audio import formats
+from recordings.choices import AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
 from recordings.models import Recording, Transcription, Waveform
 from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Slice, Wanted
 
 PLAY = "play"  # the parameter that carries a play id
+CONVERTED = "as"  # the parameter that asks for a converted copy, by its kind
 ASK_AGAIN = 5  # seconds
 BLOCK = 64 * 1024  # bytes that a server without a main loop reads at once
 # Nothing of it is a page, is kept by a browser, or is read by another site.
@@ -84,7 +87,14 @@ class AudioMixin(ReadOnlyAdmin):
         note = partial(note_access, request, AccessAction.PLAY, recording)
         is_head = request.method == "HEAD"
         asked = None if is_head else ByteRange.parse(request.headers.get("Range"))
-        wanted = Wanted(asked, request.headers.get("If-Range"), only_head=is_head, to_play=True)
+        kind = request.GET.get(CONVERTED)
+        wanted = Wanted(
+            asked,
+            request.headers.get("If-Range"),
+            only_head=is_head,
+            to_play=True,
+            converted=kind if kind in formats.CONVERTED else None,
+        )
         try:
             audio = playback.open_audio(recording, wanted)
         except NoAudio as none:
@@ -111,9 +121,17 @@ class AudioMixin(ReadOnlyAdmin):
     )
     def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Return where a list finds the audio for one play that begins now."""
-        words = {"play": _("Play"), "pause": _("Pause"), "lost": _("It cannot be heard now.")}
+        words = {"play": _("Play"), "pause": _("Pause"), **_failure_words()}
+        given = sources_of(request, recording)
         response = JsonResponse(
-            {"src": audio_url(request, recording), "title": title_of(recording), "words": words}
+            {
+                "src": given.src,
+                "type": given.type,
+                "mp3": given.mp3,
+                "opus": given.opus,
+                "title": title_of(recording),
+                "words": words,
+            }
         )
         response["Cache-Control"] = "private, no-store"
         return response
@@ -183,6 +201,42 @@ def audio_url(request: HttpRequest, recording: Recording) -> str:
     return f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
 
 
+@dataclass(frozen=True, slots=True)
+class PlayerSources:
+    """Where a player finds the audio: `src` first, and `mp3` or `opus` where that fails; they are empty without a copy.
+
+    `type`: what a browser must know to play `src`; empty where every one does. `is_converted`: `src` is `mp3`.
+    """
+
+    src: str
+    type: str = ""
+    mp3: str = ""
+    opus: str = ""
+    is_converted: bool = False
+
+
+def sources_of(request: HttpRequest, recording: Recording) -> PlayerSources:
+    """Return the addresses of one play by this reader."""
+    src = audio_url(request, recording)
+    if recording.archived_at is None or recording.container == formats.UNKNOWN:
+        return PlayerSources(src)
+    mp3, opus = (f"{src}&{urlencode({CONVERTED: kind})}" for kind in ("mp3", "opus"))
+    if playback.plays_as_it_is(recording):
+        return PlayerSources(src, mp3=mp3, opus=opus)
+    known_to_some = playback.browser_type(recording)
+    if known_to_some:
+        return PlayerSources(src, known_to_some, mp3, opus)
+    return PlayerSources(mp3, mp3=mp3, opus=opus, is_converted=True)
+
+
+def _failure_words() -> dict[str, str]:
+    """Why a player fails, by what a browser can tell apart."""
+    return {
+        "lost": _("The audio did not come: the connection to the portal was lost. Press Play to try again."),
+        "unplayable": _("Your browser cannot play this file. Download it to listen in another program."),
+    }
+
+
 def title_of(recording: Recording) -> str:
     """Return what a player calls it: `+91 80713 87423 → +91 96247 05678`."""
     return formatting.plain(recording.call)
@@ -243,7 +297,9 @@ class Player:
     """An audio element and its picture; or, without `src`, in words why there is nothing to hear.
 
     `seconds`: how long it is, as a script reads it, where that is known. `peaks`: in base64, one byte for the loudness
-    of each part of the time, channel after channel; empty while there is no copy of ours.
+    of each part of the time, channel after channel; empty while there is no copy of ours. `type`, `mp3`, `opus` and
+    `is_converted`: as PlayerSources. `is_measured`: `seconds` is the length of the decoded audio. `original`: the
+    format of the archived file, in words. `notice`: that there is no sound in it.
     """
 
     words: str = ""
@@ -253,6 +309,14 @@ class Player:
     lanes: tuple[str, ...] = ()
     download: str = ""
     speeds: tuple[str, ...] = SPEEDS
+    type: str = ""
+    mp3: str = ""
+    opus: str = ""
+    is_converted: bool = False
+    is_measured: bool = False
+    original: str = ""
+    notice: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict)
 
 
 def player(request: HttpRequest, recording: Recording) -> Player:
@@ -275,8 +339,17 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     length = recording.audio_duration_ms if recording.archived_at is not None else None
     length = recording.duration_ms if length is None else length
     wave = Waveform.objects.filter(recording=recording).first()
+    given = sources_of(request, recording)
     return Player(
-        src=audio_url(request, recording),
+        src=given.src,
+        type=given.type,
+        mp3=given.mp3,
+        opus=given.opus,
+        is_converted=given.is_converted,
+        is_measured=recording.archived_at is not None and recording.audio_codec is not None,
+        original=archive_panel.format_of(recording),
+        notice=_("This recording contains no sound.") if recording.is_silent else "",
+        failures=_failure_words(),
         seconds="" if length is None else f"{length / 1_000:.3f}",
         peaks=b64encode(bytes(wave.points)).decode() if wave is not None else "",
         lanes=_lanes(recording, 1 if wave is None else wave.channels),
@@ -285,12 +358,11 @@ def player(request: HttpRequest, recording: Recording) -> Player:
 
 
 def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
-    """Return who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
+    """Return what each lane of the waveform is called."""
     if channels == 1:
         return ("",)
     if channels == 2:
-        asked = recording.channels == Channels.STEREO
-        return (_("Caller"), _("Callee")) if asked else (_("Left"), _("Right"))
+        return archive_panel.sides_of(recording)
     return tuple(_("Channel %d") % number for number in range(1, channels + 1))
 
 

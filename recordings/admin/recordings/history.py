@@ -121,9 +121,23 @@ def _at_vobiz(recording: Recording) -> list[Happening]:
         found.append(Happening(recording.no_callback_at, silence(recording)))
     if recording.archived_at is not None:
         found.append(Happening(recording.archived_at, _("Its audio was archived"), _("Vobiz's file")))
+    if recording.inspected_at is not None:
+        found.append(
+            Happening(
+                recording.inspected_at, _("Its archived copy was inspected again"), *_withdrawn(recording)
+            )
+        )
     if recording.gone_at_provider_at is not None:
         found.append(Happening(recording.gone_at_provider_at, _("Vobiz had it no more; its row stays here")))
     return found
+
+
+def _withdrawn(recording: Recording) -> tuple[str, str]:
+    """Who inspected it, and which flag of an older reader does not stand any more."""
+    who = _("the portal, after an upgrade")
+    if recording.withdrawn_flag is None:
+        return who, ""
+    return who, _("“%s” was withdrawn") % recording.get_withdrawn_flag_display()
 
 
 def _transcribed(held: Transcription | None) -> list[Happening]:

@@ -1,0 +1,140 @@
+"""Converted copies: what no browser plays, or finds moments in, as MP3 or Opus.
+
+A copy is made once, when it is first asked for, by the same kind of child process that inspects files. It is kept in
+VAR_DIR, deleted when it is old or when all of them take too much room, and never counts as archived.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from recordings import storage
+from recordings.audio import NotConvertedError, Reason, convert, formats
+from recordings.models import Recording
+from recordings.playback.bodies import Busy
+
+MAX_AGE = timedelta(days=7)  # since somebody last listened to it
+MAX_BYTES = 2 * 1000**3  # of all copies on this machine
+AT_ONCE = 2  # conversions side by side: each takes a core
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+class ConversionError(Exception):
+    """No copy can be made; says why."""
+
+
+def plays_as_it_is(recording: Recording) -> bool:
+    """Return whether every browser plays the archived file, and finds each moment where the portal does."""
+    if recording.audio_regular is False:
+        return False
+    return formats.plays_everywhere(recording.container, recording.audio_codec)
+
+
+def browser_type(recording: Recording) -> str:
+    """Return the type that a browser must know to play the archived file; empty where none plays it well."""
+    if not recording.audio_regular:
+        return ""
+    return formats.browser_type(recording.container, recording.audio_codec)
+
+
+def converted_copy(recording: Recording, kind: str) -> Path:
+    """Return the copy of an archived recording as `mp3` or `opus`, made now if need be.
+
+    Raises ConversionError, Busy, or StorageError.
+    """
+    path = _folder() / f"{recording.audio_sha256}.{kind}"
+    if not _touched(path):
+        with _one_place(), _alone(path):
+            if not _touched(path):  # another made it meanwhile
+                _make(recording, kind, path)
+                delete_old_copies(keep=path)
+    return path
+
+
+def delete_old_copies(*, keep: Path | None = None) -> int:
+    """Delete the copies that are old, then the oldest until the others take no more than MAX_BYTES; how many."""
+    now, deleted, room = time.time(), 0, MAX_BYTES
+    for age, size, path in sorted(_copies(now)):
+        room -= size
+        if path != keep and (age > MAX_AGE.total_seconds() or room < 0):
+            with suppress(OSError):
+                path.unlink()
+                deleted += 1
+    return deleted
+
+
+def _copies(now: float) -> Iterator[tuple[float, int, Path]]:
+    for path in _folder().iterdir():
+        with suppress(FileNotFoundError):  # deleted by another this moment
+            facts = path.stat()
+            yield now - facts.st_mtime, facts.st_size, path
+
+
+def _folder() -> Path:
+    folder = Path(settings.VAR_DIR) / "converted"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _touched(path: Path) -> bool:
+    """Whether it is there; then it counts as listened to now."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _one_place() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise Busy
+    try:
+        yield
+    finally:
+        _places.release()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait while another process or thread makes the same copy."""
+    lock = path.with_suffix(path.suffix + ".lock")
+    with lock.open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _make(recording: Recording, kind: str, path: Path) -> None:
+    if not storage.working_space().enough:
+        raise ConversionError(_("There is no room on the disk for a copy that your browser can play."))
+    with storage.local_file(str(recording.audio)) as file:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
+        made = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as into:
+                convert(file, into, kind)
+            made.replace(path)
+        except NotConvertedError as error:
+            raise ConversionError(_why(error.reason)) from error
+        finally:
+            made.unlink(missing_ok=True)
+
+
+def _why(reason: Reason) -> str:
+    if reason == Reason.OUT_OF_TIME:
+        return _("The file is too long to be converted for your browser.")
+    return _("The portal could not convert this file for your browser.")

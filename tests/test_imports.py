@@ -215,6 +215,13 @@ def test_requests_leave_from_the_wire_alone() -> None:
             assert found <= ({"socket"} if module in to_a_child else set()), path
 
 
+def test_a_recording_is_requested_by_the_mirror_and_the_player_alone() -> None:
+    asking = {
+        module_of(path) for path in sources("recordings") if ".retrieve_recording(" in path.read_text("utf-8")
+    }
+    assert asking == {"recordings.mirror", "recordings.playback.sources"}
+
+
 def test_no_import_hides_inside_a_function() -> None:
     hidden = []
     for path in sources(*OURS):

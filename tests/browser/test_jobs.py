@@ -93,7 +93,8 @@ def test_the_overviews_numbers_lead_to_the_live_calls_and_the_zone_is_chosen(
     page.goto("/admin/")
     hands.press(page.get_by_role("link", name="Open live calls"))
     expect(page.locator("#live-rows tr")).to_have_count(2)
-    hands.press(page.get_by_role("link", name="Times in"))
+    hands.press(page.locator("#user-tools summary"))
+    hands.press(page.get_by_role("link", name="Time zone"))
     hands.choose(page.get_by_label("Time zone"), "Tokyo")
     hands.press(page.get_by_role("button", name="Save"))
 

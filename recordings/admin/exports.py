@@ -30,7 +30,7 @@ from recordings.admin.scope import accounts_seen
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
 from recordings.exports import CannotOpen, Opened, Place, Plan, TooMany
 from recordings.models import Account, Recording, Transcription
-from recordings.playback import Busy, NoAudio, Wanted
+from recordings.playback import AudioRequest, Busy, NoAudio
 from recordings.vobiz.errors import VobizError
 
 MOST_FILES = 1_000  # recordings in one ZIP
@@ -280,7 +280,7 @@ class _Fetched:
 
 def _open(recording: Recording) -> Opened:
     try:
-        return _Fetched(playback.open_audio(recording, Wanted()).body)
+        return _Fetched(playback.open_audio(recording, AudioRequest()).body)
     except NoAudio as none:
         raise CannotOpen(str(none)) from none
     except Busy as busy:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from recordings.playback.bodies import Busy, Slice
 from recordings.playback.converted import browser_type, delete_old_copies, plays_as_it_is
-from recordings.playback.plays import mint, play_of
+from recordings.playback.play_tokens import mint, play_of
 from recordings.playback.ranges import ByteRange
-from recordings.playback.sources import Audio, NoAudio, OutOfRange, Wanted, open_audio
+from recordings.playback.sources import Audio, AudioRequest, NoAudio, OutOfRange, open_audio
+from recordings.playback.streaming import Busy, FileSlice
 
 __all__ = [
     "Audio",
+    "AudioRequest",
     "Busy",
     "ByteRange",
+    "FileSlice",
     "NoAudio",
     "OutOfRange",
-    "Slice",
-    "Wanted",
     "browser_type",
     "delete_old_copies",
     "mint",

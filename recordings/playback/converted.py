@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from recordings import storage
 from recordings.audio import NotConvertedError, Reason, convert, formats
 from recordings.models import Recording
-from recordings.playback.bodies import Busy
+from recordings.playback.streaming import Busy
 
 MAX_AGE = timedelta(days=7)  # since somebody last listened to it
 MAX_BYTES = 2 * 1000**3  # of all copies on this machine

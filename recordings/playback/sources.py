@@ -14,9 +14,9 @@ from recordings import storage
 from recordings.audio import Reason, Verdict, formats, probe
 from recordings.choices import RecordingStatus
 from recordings.models import Recording
-from recordings.playback.bodies import Slice, Stream
 from recordings.playback.converted import ConversionError, converted_copy
 from recordings.playback.ranges import ByteRange
+from recordings.playback.streaming import FileSlice, Stream
 from recordings.provider import client_for, explain
 from recordings.storage import AudioMissing, StorageError
 from recordings.storage.folder import ArchiveFolder
@@ -64,7 +64,7 @@ class Audio:
     start: int
     stop: int | None
     size: int | None
-    body: Slice | Stream
+    body: FileSlice | Stream
     is_part: bool = False
     etag: str | None = None
 
@@ -80,7 +80,7 @@ class Audio:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AudioRequest:
     """What a request asks for; `if_range`: its range counts only for a file of this ETag.
 
     `to_play`: what no browser can play is refused with the reason, and not sent. `converted`: not the archived file,
@@ -98,7 +98,7 @@ class Wanted:
         return self.part if self.if_range is None or self.if_range == etag else None
 
 
-def open_audio(recording: Recording, wanted: Wanted) -> Audio:
+def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
     """The recording's audio: our copy, else through Vobiz. NoAudio, OutOfRange, or Busy."""
     if recording.status != RecordingStatus.COMPLETED:
         raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
@@ -139,7 +139,7 @@ def _unread(trouble: StorageError) -> tuple[str, int]:
     return words % trouble, 503
 
 
-def _kept(recording: Recording, wanted: Wanted) -> Audio:
+def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
     """From the archive. AudioMissing, NotAsStored, or another StorageError where the archive does not say."""
     name, etag = str(recording.audio), etag_of(recording)
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
@@ -159,7 +159,7 @@ def _kept(recording: Recording, wanted: Wanted) -> Audio:
             start,
             stop,
             size,
-            Slice(storage.open_audio(name), start, stop),
+            FileSlice(storage.open_audio(name), start, stop),
             asked is not None,
             etag,
         )
@@ -182,7 +182,7 @@ def _begin(body: Stream, name: str, start: int, stop: int) -> None:
         raise
 
 
-def _converted(recording: Recording, wanted: Wanted, kind: str) -> Audio:
+def _converted(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
     """A copy that browsers play. StorageError where the archived file cannot be read."""
     if recording.container in (None, formats.UNKNOWN):
         raise NoAudio(str(UNREADABLE), 415)
@@ -196,13 +196,13 @@ def _converted(recording: Recording, wanted: Wanted, kind: str) -> Audio:
     if found is None:
         file.close()
         raise OutOfRange(size)
-    return Audio(kind, *found, size, Slice(file, *found), asked is not None, etag)
+    return Audio(kind, *found, size, FileSlice(file, *found), asked is not None, etag)
 
 
 # Still at Vobiz
 
 
-def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
+def _at_vobiz(recording: Recording, wanted: AudioRequest) -> Audio:
     """Through a proxy that keeps nothing."""
     body = Stream()
     try:
@@ -215,7 +215,7 @@ def _at_vobiz(recording: Recording, wanted: Wanted) -> Audio:
         raise
 
 
-def _proxied(recording: Recording, wanted: Wanted, body: Stream) -> Audio:
+def _proxied(recording: Recording, wanted: AudioRequest, body: Stream) -> Audio:
     asked = wanted.of(None)
     with client_for(recording.account, retry_policy=INTERACTIVE) as client:
         url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""

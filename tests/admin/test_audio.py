@@ -16,7 +16,7 @@ from freezegun import freeze_time
 from recordings.choices import Attention
 from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import mint
-from recordings.playback.plays import SALT
+from recordings.playback.play_tokens import SALT
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_running
 from tests.archived import an_archived, speech

@@ -9,7 +9,7 @@ from django.test import Client
 
 from recordings import playback
 from recordings.models import AccessEvent, Account, Recording
-from recordings.playback import bodies
+from recordings.playback import streaming
 from recordings.playback.sources import MOST_OF_A_STREAM
 from tests.admin.rows import a_recording
 from tests.conftest import MAIN
@@ -135,7 +135,7 @@ def test_no_more_streams_run_at_once_than_leave_threads_for_callbacks(
     world: World, account: Account, boss: Client
 ) -> None:
     recording, audio = made(world, account)
-    running = [hear(boss, recording) for _each in range(bodies.STREAMS_AT_ONCE)]
+    running = [hear(boss, recording) for _each in range(streaming.STREAMS_AT_ONCE)]
 
     refused = hear(boss, recording)
     assert (refused.status_code, refused["Retry-After"]) == (503, "5")
@@ -149,10 +149,10 @@ def test_a_place_is_given_back_whatever_goes_wrong(world: World, account: Accoun
     recording, audio = made(world, account)
     at = Recording.objects.filter(pk=recording.pk)
     at.update(recording_id="not-at-vobiz")
-    for _each in range(bodies.STREAMS_AT_ONCE + 1):
+    for _each in range(streaming.STREAMS_AT_ONCE + 1):
         assert hear(boss, recording).status_code == 502
     at.update(recording_id=recording.recording_id)
-    for _each in range(bodies.STREAMS_AT_ONCE + 1):
+    for _each in range(streaming.STREAMS_AT_ONCE + 1):
         hear(boss, recording, Range=f"bytes={len(audio)}-")
         hear(boss, recording, "head")
 
@@ -177,7 +177,7 @@ def test_a_copy_that_is_spoilt_is_heard_from_vobiz_while_it_is_there(
 def test_the_verb_says_what_it_opened(world: World, account: Account) -> None:
     recording, audio = made(world, account)
 
-    opened = playback.open_audio(recording, playback.Wanted(playback.ByteRange(10, 19)))
+    opened = playback.open_audio(recording, playback.AudioRequest(playback.ByteRange(10, 19)))
 
     assert (opened.start, opened.stop, opened.size, opened.is_part) == (10, 20, len(audio), True)
     assert b"".join(opened.body) == audio[10:20]

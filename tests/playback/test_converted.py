@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from recordings import playback
 from recordings.models import Account, Recording
-from recordings.playback import Busy, Wanted, converted
+from recordings.playback import AudioRequest, Busy, converted
 from recordings.playback.converted import ConversionError, converted_copy, delete_old_copies
 from tests.archived import an_archived
 from tests.audio.making import CASES, KINDS, encoded, look, pcm, wav
@@ -41,7 +41,7 @@ def kept(account: Account, body: bytes) -> Recording:
 
 
 def body_of(recording: Recording, kind: str) -> tuple[bytes, str]:
-    given = playback.open_audio(recording, Wanted(converted=kind, to_play=True))
+    given = playback.open_audio(recording, AudioRequest(converted=kind, to_play=True))
     try:
         return b"".join(given.body), given.content_type
     finally:
@@ -126,7 +126,7 @@ def test_a_part_of_the_copy_is_given(account: Account, archive_folder: Path) -> 
     recording = kept(account, GSM)
     whole, _type = body_of(recording, "mp3")
     asked = playback.ByteRange.parse("bytes=0-1")
-    given = playback.open_audio(recording, Wanted(asked, converted="mp3", to_play=True))
+    given = playback.open_audio(recording, AudioRequest(asked, converted="mp3", to_play=True))
     assert (b"".join(given.body), given.is_part, given.size) == (whole[:2], True, len(whole))
     given.body.close()
 

@@ -32,7 +32,7 @@ from recordings.admin.recordings.detail import opened
 from recordings.audio import formats
 from recordings.choices import AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
 from recordings.models import Recording, Transcription, Waveform
-from recordings.playback import Audio, Busy, ByteRange, NoAudio, OutOfRange, Slice, Wanted
+from recordings.playback import Audio, AudioRequest, Busy, ByteRange, FileSlice, NoAudio, OutOfRange
 
 PLAY = "play"  # the parameter that carries a play id
 CONVERTED = "as"  # the parameter that asks for a converted copy, by its kind
@@ -88,7 +88,7 @@ class AudioMixin(ReadOnlyAdmin):
         is_head = request.method == "HEAD"
         asked = None if is_head else ByteRange.parse(request.headers.get("Range"))
         kind = request.GET.get(CONVERTED)
-        wanted = Wanted(
+        wanted = AudioRequest(
             asked,
             request.headers.get("If-Range"),
             only_head=is_head,
@@ -164,7 +164,7 @@ class AudioMixin(ReadOnlyAdmin):
         note = partial(note_access, request, AccessAction.DOWNLOAD, recording)
         is_head = request.method == "HEAD"
         try:
-            audio = playback.open_audio(recording, Wanted(only_head=is_head))
+            audio = playback.open_audio(recording, AudioRequest(only_head=is_head))
         except NoAudio as none:
             note(result=AccessResult.FAILED, detail=str(none))
             return _words(str(none), none.status)
@@ -255,7 +255,7 @@ def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
         response = HttpResponse(status=200)
     else:
         response = StreamingHttpResponse(audio.body, status=206 if audio.is_part else 200)
-        if isinstance(audio.body, Slice):
+        if isinstance(audio.body, FileSlice):
             # Django hands it to the server's own way of sending files.
             response.file_to_stream = audio.body  # type: ignore[attr-defined]
             response.block_size = BLOCK  # type: ignore[attr-defined]

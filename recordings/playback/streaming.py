@@ -22,7 +22,7 @@ class Busy(Exception):
     """As many streams as may run at once are running."""
 
 
-class Slice:
+class FileSlice:
     """The bytes from `start` to `stop` of a file, as a file of its own that can be read and sought in.
 
     waitress sends such a file from its main loop, a piece whenever the listener takes one, so that a listener, however

@@ -28,7 +28,7 @@ from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, PortalAdmin, in_order, may, page
 from recordings.admin.scope import accounts_seen
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
-from recordings.exports import CannotOpen, Opened, Place, Plan, TooMany
+from recordings.exports import CannotOpen, ExportSlot, Opened, Plan, TooMany
 from recordings.models import Account, Recording, Transcription
 from recordings.playback import AudioRequest, Busy, NoAudio
 from recordings.vobiz.errors import VobizError
@@ -61,7 +61,7 @@ class CsvExportMixin(PortalAdmin):
             self.note_refusal(request, AccessAction.EXPORT)
             raise PermissionDenied
         try:
-            changes, place = self.get_changelist_instance(request), Place()
+            changes, slot = self.get_changelist_instance(request), ExportSlot()
         except IncorrectLookupParameters:
             return HttpResponseRedirect(self.to_page("changelist"))
         except TooMany:
@@ -70,7 +70,7 @@ class CsvExportMixin(PortalAdmin):
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
         self._note(request, table)
         header = [*table.header(zone), *self.csv_more(request)]
-        body = place.of(exports.csv_file(header, lines))
+        body = slot.of(exports.csv_file(header, lines))
         response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
         return _download(response, f"{table.name}-{_today(zone)}.csv")
 
@@ -188,7 +188,7 @@ class ZipExportMixin(CsvExportMixin):
             self.message_user(request, _("Nothing was chosen."), messages.WARNING)
             return HttpResponseRedirect(self.to_page("changelist"))
         try:
-            place = Place()
+            slot = ExportSlot()
         except TooMany:
             return self._too_many(request)
         zone = formatting.zone_of()
@@ -196,7 +196,7 @@ class ZipExportMixin(CsvExportMixin):
         words = _Words(request) if may(request, "read_transcription") else None
         zipped = exports.ZipFile(held, _open, partial(_note_file, request), zone, words)
         body, length = zipped.stream()
-        response = StreamingHttpResponse(place.of(body), content_type="application/zip")
+        response = StreamingHttpResponse(slot.of(body), content_type="application/zip")
         if length is not None:
             response["Content-Length"] = str(length)
         return _download(response, f"recordings-{_today(zone)}.zip")

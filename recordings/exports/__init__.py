@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recordings.exports.csv_file import cell, csv_file, moment
 from recordings.exports.manifest import Words, WordsChanged
-from recordings.exports.places import Place, TooMany
 from recordings.exports.plan import Item, Plan, plan
+from recordings.exports.slots import ExportSlot, TooMany
 from recordings.exports.tables import TABLES, Column, Table
 from recordings.exports.zip_file import CannotOpen, Opened, ZipFile
 
@@ -13,9 +13,9 @@ __all__ = [
     "TABLES",
     "CannotOpen",
     "Column",
+    "ExportSlot",
     "Item",
     "Opened",
-    "Place",
     "Plan",
     "Table",
     "TooMany",

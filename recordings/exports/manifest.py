@@ -70,12 +70,12 @@ class Manifest:
         default_factory=dict
     )  # the digest of each text when the size was told
 
-    def promise(self) -> int:
-        """How many bytes will leave. A transcript that comes after this is left out of them."""
+    def content_length(self) -> int:
+        """Return the size in bytes and fix the content: a transcript that comes later is left out."""
         self._is_promised = True
         return sum(len(piece) for piece in self._file(self._to_promise))
 
-    def leave(self) -> Iterator[bytes]:
+    def iter_bytes(self) -> Iterator[bytes]:
         """The file. WordsChanged where it cannot be what was promised."""
         return self._file(self._to_leave)
 

@@ -75,8 +75,8 @@ class ZipFile:
                 zipped.add(self._whole(item), item.name, size=item.size)
             elif not self.plan.withheld:
                 self.note(item.recording, item.lacks)
-        length = manifest.promise()
-        zipped.add(manifest.leave(), MANIFEST_NAME, size=length)
+        length = manifest.content_length()
+        zipped.add(manifest.iter_bytes(), MANIFEST_NAME, size=length)
         zipped.add(self._sums(), SUMS_NAME)
         return zipped
 
@@ -106,7 +106,7 @@ class ZipFile:
                 self.note(item.recording, "")
                 zipped.add(_counted(audio, sent), item.name)
                 yield from zipped.file()
-        zipped.add(manifest.leave(), MANIFEST_NAME)
+        zipped.add(manifest.iter_bytes(), MANIFEST_NAME)
         zipped.add(self._sums(), SUMS_NAME)
         yield from zipped.finalize()
 

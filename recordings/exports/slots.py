@@ -1,4 +1,4 @@
-"""How many exports may leave at once: each holds a thread of the server for as long as its reader takes.
+"""The limit on concurrent exports: each holds a thread of the server until its client has read it.
 
 Two, beside the four streams of recordings/playback, leave callbacks and pages the rest of the README's eight.
 """
@@ -9,18 +9,18 @@ import threading
 from collections.abc import Iterator
 
 AT_ONCE = 2
-_places = threading.BoundedSemaphore(AT_ONCE)
+_slots = threading.BoundedSemaphore(AT_ONCE)
 
 
 class TooMany(Exception):
-    """As many exports as may leave at once are leaving."""
+    """All export slots are taken."""
 
 
-class Place:
-    """Room for one export, taken at once or refused (TooMany), and given back when its body is closed."""
+class ExportSlot:
+    """One of the concurrent exports: acquired without waiting (else TooMany), released when its body is closed."""
 
     def __init__(self) -> None:
-        if not _places.acquire(blocking=False):
+        if not _slots.acquire(blocking=False):
             raise TooMany
         self._is_held = True
         self._pieces: Iterator[bytes] = iter(())
@@ -28,21 +28,21 @@ class Place:
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
 
-    def of(self, pieces: Iterator[bytes]) -> Place:
-        """The body: these bytes."""
+    def of(self, pieces: Iterator[bytes]) -> ExportSlot:
+        """Set the bytes of the body and return the slot."""
         self._pieces = pieces
         return self
 
     def close(self) -> None:
-        """Read no more; more than once does no harm."""
+        """Close the body and release the slot; safe to call twice."""
         try:
             getattr(self._pieces, "close", lambda: None)()
         finally:
             if self._is_held:
                 self._is_held = False
-                _places.release()
+                _slots.release()
 
     def __del__(self) -> None:
-        """A body that nobody asked for is closed too."""
+        """Release the slot of a body that the server never read."""
         if hasattr(self, "_is_held"):
             self.close()

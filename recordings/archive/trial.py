@@ -75,7 +75,7 @@ class Trial:
 def try_storage() -> Trial:
     """Write a file, read it, compare, look who else may read it, and delete it."""
     attempt = _Attempt()
-    place = storage.place()
+    place = storage.label()
     done: list[Step] = []
     for step, act in attempt.steps():
         try:
@@ -130,7 +130,7 @@ class _Attempt:
             raise storage.StorageError(_("What was read back is not what was written."))
 
     def ask_as_a_stranger(self) -> None:
-        if storage.open_to_strangers(self.name):
+        if storage.is_public(self.name):
             raise storage.StorageError(_("What is kept there can be read by others than the portal."))
 
     def delete(self) -> None:

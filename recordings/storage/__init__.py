@@ -33,14 +33,14 @@ __all__ = [
     "free_space",
     "incoming",
     "is_name",
+    "is_public",
     "keep",
+    "label",
     "local_file",
     "names",
     "new_name",
     "of_os",
     "open_audio",
-    "open_to_strangers",
-    "place",
     "read_range",
     "size",
     "sweep_leftovers",
@@ -58,7 +58,7 @@ class Archive(Protocol):
     @property
     def incoming_folder(self) -> Path: ...
     @property
-    def place(self) -> str: ...
+    def label(self) -> str: ...
     def keep(self, path: Path, name: str) -> None: ...
     def open_audio(self, name: str) -> BinaryIO: ...
     def read_range(self, name: str, start: int, stop: int) -> Iterator[bytes]: ...
@@ -67,13 +67,13 @@ class Archive(Protocol):
     def delete(self, name: str) -> None: ...
     def names(self) -> Iterator[str]: ...
     def written_at(self, name: str) -> datetime: ...
-    def open_to_strangers(self, name: str) -> bool: ...
+    def is_public(self, name: str) -> bool: ...
     def free_space(self) -> Space | None: ...
     def working_space(self) -> Space: ...
 
 
 def archive() -> Archive:
-    """The storage that the settings name."""
+    """Return the storage that the settings name."""
     return cast("Archive", storages["archive"])
 
 
@@ -88,7 +88,7 @@ def keep(part: Incoming, name: str) -> None:
 
 
 def open_audio(name: str) -> BinaryIO:
-    """For reading, seekable; to be closed."""
+    """Open the file for reading, seekable; the caller closes it."""
     return archive().open_audio(name)
 
 
@@ -118,7 +118,7 @@ def _has_descriptor(file: BinaryIO) -> bool:
 
 
 def read_range(name: str, start: int, stop: int) -> Iterator[bytes]:
-    """The bytes from `start` up to, not including, `stop`, in blocks; of object storage only those are fetched.
+    """Yield the bytes from `start` to before `stop` in blocks; of object storage only those are fetched.
 
     Errors come with the first block.
     """
@@ -126,45 +126,45 @@ def read_range(name: str, start: int, stop: int) -> Iterator[bytes]:
 
 
 def size(name: str) -> int:
-    """In bytes."""
+    """Return the size in bytes."""
     return archive().size(name)
 
 
 def delete(name: str) -> None:
-    """Remove a file that no row tells of; no error if it is not there."""
+    """Delete a file that no row refers to; no error if it is not there."""
     archive().delete(name)
 
 
 def names() -> Iterator[str]:
-    """Every audio file there is, in no order."""
+    """Yield the name of every audio file, in no order."""
     return archive().names()
 
 
 def written_at(name: str) -> datetime:
-    """When it came into the archive."""
+    """Return when the file was stored in the archive."""
     return archive().written_at(name)
 
 
-def place() -> str:
-    """Where the archive is, for people: `file:///var/lib/portal/archive`, `s3://bucket (https://…)`."""
-    return archive().place
+def label() -> str:
+    """Return where the archive is, for people: `file:///var/lib/portal/archive`, `s3://bucket (https://…)`."""
+    return archive().label
 
 
-def open_to_strangers(name: str) -> bool:
-    """Whether somebody who is not the portal may read it: of a bucket anybody at all, of a folder other users."""
-    return archive().open_to_strangers(name)
+def is_public(name: str) -> bool:
+    """Return whether others can read the file: anybody (bucket) or other users of the machine (folder)."""
+    return archive().is_public(name)
 
 
 def free_space() -> Space | None:
-    """Room for more; None for object storage, which does not say."""
+    """Return the free space; None for object storage, which does not report it."""
     return archive().free_space()
 
 
 def working_space() -> Space:
-    """Room where files are written on their way in; of a folder that is the archive's own."""
+    """Return the free space of the staging folder; for a folder archive, the same file system."""
     return archive().working_space()
 
 
 def sweep_leftovers() -> int:
-    """Remove what killed processes left on the way in; how many files."""
+    """Remove staging files of killed processes and return how many."""
     return sweep(archive().incoming_folder)

@@ -63,7 +63,7 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
         return self.connection.meta.client
 
     @property
-    def place(self) -> str:
+    def label(self) -> str:
         """For people."""
         return f"s3://{self.bucket_name}" + (f" ({self.endpoint_url})" if self.endpoint_url else "")
 
@@ -126,7 +126,7 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
         at: datetime = answer["LastModified"]
         return at
 
-    def open_to_strangers(self, name: str) -> bool:
+    def is_public(self, name: str) -> bool:
         """Whether it is given to somebody without credentials."""
         with _said_plainly():
             try:

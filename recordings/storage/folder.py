@@ -35,7 +35,7 @@ class ArchiveFolder(Storage):
         self.location = Path(location)
 
     @property
-    def place(self) -> str:
+    def label(self) -> str:
         """For people."""
         return self.location.absolute().as_uri()
 
@@ -107,7 +107,7 @@ class ArchiveFolder(Storage):
         except OSError as error:
             raise of_os(error) from error
 
-    def open_to_strangers(self, name: str) -> bool:
+    def is_public(self, name: str) -> bool:
         """Whether another user of this machine gets as far as to the file: each folder above it must keep them out."""
         path = self._path(name)
         try:

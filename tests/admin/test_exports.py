@@ -262,7 +262,7 @@ def test_a_copy_that_has_vanished_is_not_promised(account: Account, kept: Record
 def test_a_copy_that_was_altered_breaks_the_download_off(
     account: Account, kept: Recording, staff: Person
 ) -> None:
-    path = Path(storage.archive().place.removeprefix("file://")) / str(kept.audio)
+    path = Path(storage.archive().label.removeprefix("file://")) / str(kept.audio)
     held = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(b"\x00" * len(held))

@@ -37,7 +37,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     if may(request, "view_recording") and account.first_synced_at is not None:
         known["kept"] = _kept(account, now)
     if may(request, "test_storage"):
-        known["archive_place"] = storage.place()
+        known["archive_place"] = storage.label()
     if may(request, "change_account"):
         known |= _address(account)
     if may(request, "view_callbackevent") or known["may_process"]:

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from recordings import history, playback, tasks
 from recordings.models import Account, SyncRun, Worker
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
+from recordings.worker.statistics import analyse
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +41,7 @@ class Maintenance:
         Worker.objects.stale(WORKER_RETENTION).delete()
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSE_EVERY.total_seconds()
-            _analyse()
-
-
-def _analyse() -> None:
-    """Update SQLite's index statistics: without them its planner reads whole accounts to find what is due."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA analysis_limit = 400")
-            cursor.execute("ANALYZE")
+            analyse()
 
 
 def nightly_maintenance() -> None:

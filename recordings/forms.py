@@ -10,11 +10,13 @@ from uuid import uuid4
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
 from recordings.control import StartOptions
@@ -138,7 +140,7 @@ class AccountForm(_AccountForm):
         fields = (
             "auth_id", "name", "parent", "is_active", "require_signed", "default_time_limit",
             "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow",
-            "retention_days", "time_zone", "members",
+            "retention_days", "time_zone", "region", "members",
         )  # fmt: skip
         widgets = {"members": forms.CheckboxSelectMultiple}
 
@@ -183,10 +185,14 @@ class AccountForm(_AccountForm):
             field.help_text = f"{field.help_text} {self.signed_words}"
 
     def _offer_zones(self) -> None:
-        """Return the names there are, instead of one to be spelt."""
+        """Offer the time zones and countries as choices."""
         if "time_zone" in self.fields:
             names = sorted(available_timezones())
             self.fields["time_zone"].widget = forms.Select(choices=[(name, name) for name in names])
+        if "region" in self.fields:
+            default = _("%s (the portal's)") % settings.DEFAULT_REGION
+            regions = [(name, name) for name in sorted(SUPPORTED_REGIONS)]
+            self.fields["region"].widget = forms.Select(choices=[("", default), *regions])
 
     def _word_token(self) -> None:
         """Say which token is stored, by its ending."""

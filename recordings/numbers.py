@@ -1,49 +1,85 @@
-"""Phone numbers: normalised for search, and formatted for people."""
+"""Phone numbers: normalised for search, formatted for people, written as E.164 for what leaves the portal."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from django.conf import settings
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 
-DIGITS = re.compile(r"[0-9]+")
+# Raised when the rules below change: the worker then normalises the numbers of every call again, in batches.
+NUMBERS_VERSION = 1
+LONGEST = 32  # digits
+_EXTENSION = re.compile(r"(?:;\s*ext\s*=|(?<=\d)\s*(?:ext\.?|x|#))\s*\d{1,8}\s*$", re.IGNORECASE)
+_SERVICE_PREFIX = re.compile(r"^[*#]+\d{1,4}[*#]+")  # *31# hides the caller's number for one call
+_SCHEME = re.compile(r"^\s*(?:sips?|tel):", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W\d_]")
 
 
-def normalize_number(number: str | None) -> str | None:
+def normalize_number(number: str | None, region: str | None = None) -> str | None:
     """Return the number as E.164 digits without `+` where it is one, else its own digits, else None.
 
-    `+919624705678`, `919624705678` and `09624705678` are one number; `sip:agent7@pbx` keeps its `7`. Vobiz leaves out
-    the `+` and writes national numbers with a leading 0 (quirk 7), so without one a country code is looked for first.
+    Vobiz leaves out the `+` and writes national numbers with a leading 0 (quirk 7). So a number without `+` is read as
+    one of `region` (two letters; None: DEFAULT_REGION) where that is valid, else as international:
+    `18002095577` is toll-free in India. Extensions and service prefixes are left out; digits of any script count.
     """
     if not number:
         return None
-    user_part = number.split("@", 1)[0]
-    bare = "".join(DIGITS.findall(user_part))[:32]
-    if not bare:
-        return None
-    written = user_part.removeprefix("sip:").removeprefix("tel:")
-    if not re.search(r"[A-Za-z]", written):
-        spellings = (written, f"+{bare}") if bare.startswith("0") else (f"+{bare}", written)
-        for spelling in spellings:
-            try:
-                parsed = phonenumbers.parse(spelling, settings.DEFAULT_REGION)
-            except phonenumbers.NumberParseException:
-                continue
-            if phonenumbers.is_valid_number(parsed):
-                return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
-    return bare
+    written = _written(number)
+    parsed = None if _LETTER.search(written) else _parse(written, region or settings.DEFAULT_REGION)
+    if parsed is not None:
+        return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
+    return re.sub(r"\D", "", written)[:LONGEST] or None
 
 
-def format_number(number: str | None) -> str:
-    """Return the number the way its country writes it (`+91 96247 05678`); as given where it is not one."""
-    digits = normalize_number(number)
-    if not number or not digits:
+def format_number(number: str | None, digits: str | None = None) -> str:
+    """Return the number the way its country writes it (`+91 96247 05678`); as given where it is not one.
+
+    `digits`: as `normalize_number` stored them, which knows the account's region.
+    """
+    parsed = _known(number, digits)
+    if parsed is None:
         return number or ""
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
+def e164_number(number: str | None, digits: str | None = None) -> str | None:
+    """Return the number as E.164 with its `+` where it is known to be one; as given where it is not."""
+    parsed = _known(number, digits)
+    return number if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
+    """The number that the stored digits are; none for a SIP address, whatever digits are in it."""
+    if not number or _LETTER.search(_written(number)):
+        return None
+    digits = digits or normalize_number(number)
+    return _valid(f"+{digits}", None) if digits else None
+
+
+def _written(number: str) -> str:
+    """The number's own part: no scheme, host, service prefix or extension, and ASCII digits."""
+    user_part = _SCHEME.sub("", number).split("@", 1)[0]
+    ascii_digits = "".join(
+        str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
+    )
+    return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", ascii_digits)).strip()
+
+
+@lru_cache(maxsize=8_192)
+def _parse(written: str, region: str) -> PhoneNumber | None:
+    """Parsing takes a hundred times as long as a look into this cache, and a sync sees the same numbers again."""
+    if written.startswith("+"):
+        return _valid(written, None)
+    return _valid(written, region) or _valid("+" + re.sub(r"\D", "", written), None)
+
+
+def _valid(spelling: str, region: str | None) -> PhoneNumber | None:
     try:
-        parsed = phonenumbers.parse(f"+{digits}")
-    except phonenumbers.NumberParseException:
-        return number
-    if not phonenumbers.is_valid_number(parsed):
-        return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        parsed = phonenumbers.parse(spelling, region)
+    except NumberParseException:
+        return None
+    return parsed if phonenumbers.is_valid_number(parsed) else None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.numbers import format_number, normalize_number
+from recordings.numbers import e164_number, format_number, normalize_number
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,26 @@ from recordings.numbers import format_number, normalize_number
         ("080 7138 7423", "918071387423"),
         ("+14155550100", "14155550100"),
         ("+6563330147", "6563330147"),
-        ("6563330147", "6563330147"),
+        ("6563330147", "916563330147"),
         ("06563330147", "916563330147"),
+        ("18002095577", "9118002095577"),
+        ("18602662666", "9118602662666"),
+        ("9607712345", "919607712345"),
+        ("6591234567", "916591234567"),
+        ("9592123456", "919592123456"),
+        ("6797012345", "916797012345"),
+        ("+9607712345", "9607712345"),
+        ("442071838750", "442071838750"),
+        ("0014155552671", "14155552671"),
+        ("+919624705678;ext=123", "919624705678"),
+        ("9624705678x123", "919624705678"),
+        ("9624705678 ext. 5", "919624705678"),
+        ("+919624705678#77", "919624705678"),
+        ("*31#9624705678", "919624705678"),
+        ("#31#+919624705678", "919624705678"),
+        ("९६२४७०५६७८", "919624705678"),
+        ("٩٦٢٤٧٠٥٦٧٨", "919624705678"),
+        ("９６２４７０５６７８", "919624705678"),
         ("14155552671", "14155552671"),
         ("sip:agent7@pbx.example.com", "7"),
         ("sip:lobby@trunk.example.com", None),
@@ -42,7 +60,9 @@ def test_a_spelling_has_these_digits(spelling: str | None, digits: str | None) -
     ("spelling", "shown"),
     [
         ("919624705678", "+91 96247 05678"),
-        ("6563330147", "+65 6333 0147"),
+        ("+6563330147", "+65 6333 0147"),
+        ("18002095577", "+91 1800 209 5577"),
+        ("9624705678;ext=123", "+91 96247 05678"),
         ("sip:agent7@pbx", "sip:agent7@pbx"),
         ("1800", "1800"),
         ("", ""),
@@ -58,3 +78,38 @@ def test_whatever_comes_is_some_digits_or_none(text: str) -> None:
     digits = normalize_number(text)
     assert digits is None or (digits.isascii() and digits.isdigit() and 1 <= len(digits) <= 32)
     format_number(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "region", "digits"),
+    [
+        ("2125550123", "US", "12125550123"),
+        ("07911 123456", "GB", "447911123456"),
+        ("919624705678", "US", "919624705678"),
+        ("9624705678", None, "919624705678"),
+    ],
+)
+def test_a_national_number_is_one_of_the_accounts_region(
+    number: str, region: str | None, digits: str
+) -> None:
+    assert normalize_number(number, region) == digits
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        ("09624705678", "+919624705678"),
+        ("919624705678", "+919624705678"),
+        ("18002095577", "+9118002095577"),
+        ("sip:agent14155550132@pbx", "sip:agent14155550132@pbx"),
+        ("1800", "1800"),
+        ("anonymous", "anonymous"),
+        (None, None),
+    ],
+)
+def test_a_number_leaves_the_portal_as_e164_where_it_is_one(number: str | None, written: str | None) -> None:
+    assert e164_number(number, normalize_number(number)) == written
+
+
+def test_the_stored_digits_decide_how_a_number_is_shown() -> None:
+    assert format_number("2125550123", "12125550123") == "+1 212-555-0123"

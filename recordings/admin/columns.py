@@ -68,13 +68,14 @@ def from_to(call: Call) -> SafeString:
     """Return `+91 80713 87423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
     if not call.from_number and not call.to_number:
         return formatting.from_to(call)
-    return format_html("{} → {}", *map(_number, (call.from_number, call.to_number)))
+    caller, callee = _number(call.from_number, call.from_digits), _number(call.to_number, call.to_digits)
+    return format_html("{} → {}", caller, callee)
 
 
-def _number(value: str | None) -> str | SafeString:
+def _number(value: str | None, digits: str | None) -> str | SafeString:
     if not value:
         return formatting.NONE
-    words, given = formatting.number_words(value)
+    words, given = formatting.number_words(value, digits)
     if given:
         return format_html('<bdi title="{}">{}</bdi>', given, words)
     return format_html("<bdi>{}</bdi>", words)

@@ -163,22 +163,22 @@ def length(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def number(value: str | None) -> str | SafeString:
+def number(value: str | None, digits: str | None = None) -> str | SafeString:
     """Return a number the way its country writes it, selected whole by one click.
 
     As Vobiz gave it on hover, where that is more than other gaps, or where a column may have no room for it.
     """
     if not value:
         return NONE
-    words, given = number_words(value)
+    words, given = number_words(value, digits)
     if given:
         return format_html('<bdi class="portal-number" title="{}">{}</bdi>', given, words)
     return format_html('<bdi class="portal-number">{}</bdi>', words)
 
 
-def number_words(value: str) -> tuple[str, str]:
+def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
     """Return a number as it is written, and what to say of it on hover, if anything."""
-    words = plain(format_number(value))
+    words = plain(format_number(value, digits))
     if len(words) <= LONG_NUMBER and NOT_DIGITS.sub("", words) == NOT_DIGITS.sub("", value):
         return words, ""
     return words, _("Vobiz says: %s") % plain(value)
@@ -188,7 +188,9 @@ def from_to(call: Call) -> SafeString:
     """Return `+91 80713 87423 → +91 96247 05678`."""
     if not call.from_number and not call.to_number:
         return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
-    return format_html("{} → {}", number(call.from_number), number(call.to_number))
+    return format_html(
+        "{} → {}", number(call.from_number, call.from_digits), number(call.to_number, call.to_digits)
+    )
 
 
 def direction(call: Call) -> str:

@@ -104,8 +104,8 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
         facts = [
             Fact(_("Recording"), formatting.linked(request, recording, formatting.words(recording))),
             Fact(_("Recorded"), formatting.moment(recording.happened_at)),
-            Fact(_("From"), formatting.number(recording.call.from_number)),
-            Fact(_("To"), formatting.number(recording.call.to_number)),
+            Fact(_("From"), formatting.number(recording.call.from_number, recording.call.from_digits)),
+            Fact(_("To"), formatting.number(recording.call.to_number, recording.call.to_digits)),
             Fact(_("Account"), formatting.linked(request, recording.account)),
         ]
         return {

@@ -70,7 +70,7 @@ def _transcription(row: Any) -> object:
 
 CALL = (
     Column("call_uuid", "call.call_uuid"), Column("direction", "call.direction"),
-    Column("from_number", "call.from_number"), Column("to_number", "call.to_number"),
+    Column("from_number", "call.from_e164"), Column("to_number", "call.to_e164"),
 )  # fmt: skip
 MANIFEST = Table("manifest", (
     Column("recording_id"), Column("account", "account.auth_id"), *CALL, _time("happened_at"), _time("started_at"),
@@ -91,13 +91,14 @@ TABLES: dict[str, Table] = {
         Column("seen_note"),
     )),
     "call": Table("calls", (
-        Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"), Column("from_number"),
-        Column("to_number"), Column("state"), _time("started_at"), _time("ended_at"),
+        Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"),
+        Column("from_number", "from_e164"), Column("to_number", "to_e164"), Column("state"),
+        _time("started_at"), _time("ended_at"),
     )),
     "transcription": Table("transcriptions", (
         Column("recording_id", "recording.recording_id"), Column("account", "recording.account.auth_id"),
-        Column("call_uuid", "recording.call.call_uuid"), Column("from_number", "recording.call.from_number"),
-        Column("to_number", "recording.call.to_number"), _time("happened_at", "recording.happened_at"),
+        Column("call_uuid", "recording.call.call_uuid"), Column("from_number", "recording.call.from_e164"),
+        Column("to_number", "recording.call.to_e164"), _time("happened_at", "recording.happened_at"),
         Column("status"), Column("trust"), _time("received_at"), Column("error"), Column("charge"), Column("rate"),
         Column("duration"),
     )),

@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
 from recordings.encryption import UndecipherableError, decrypt, encrypt
@@ -35,6 +36,12 @@ def validate_zone(name: str) -> None:
     """Raise ValidationError unless `name` is an IANA time zone such as Asia/Kolkata."""
     if name not in available_timezones():
         raise ValidationError(_("%(name)s is not a time zone."), params={"name": name})
+
+
+def validate_region(name: str) -> None:
+    """Raise ValidationError unless `name` is a country's two letters with phone numbers of its own, such as IN."""
+    if name not in SUPPORTED_REGIONS:
+        raise ValidationError(_("%(name)s is not a country's two letters."), params={"name": name})
 
 
 class AccountQuerySet(LeasedQuerySet):
@@ -132,6 +139,17 @@ class Account(Leased):
         default="Asia/Kolkata",
         validators=[validate_zone],
         help_text=_("For the times Vobiz sends without a zone."),
+    )
+
+    region = models.CharField(
+        _("country of its numbers"),
+        max_length=2,
+        null=True,
+        blank=True,
+        validators=[validate_region],
+        help_text=_(
+            "For numbers that Vobiz sends without a country code. Empty: DEFAULT_REGION of the portal."
+        ),
     )
 
     archive_automatically = models.BooleanField(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account
 from recordings.models.visibility import VisibleQuerySet
-from recordings.numbers import format_number, normalize_number
+from recordings.numbers import NUMBERS_VERSION, e164_number, format_number, normalize_number
 from recordings.vobiz.objects import LiveCall
 
 NUMBER_LENGTH = 255
@@ -79,6 +79,20 @@ class CallQuerySet(VisibleQuerySet):
         call: Call = self.get_or_create(account=account, call_uuid=call_uuid)[0]
         return call
 
+    def normalize_due_numbers(self, *, limit: int) -> int:
+        """Normalise the numbers of at most `limit` calls whose digits are of older rules or another region.
+
+        Returns how many were looked at. Oldest rows first; resumable, as each row says whether it is due.
+        """
+        due = self.filter(numbers_version__lt=NUMBERS_VERSION).select_related("account").order_by("pk")
+        rows = list(due.only("from_number", "to_number", "account__region")[:limit])
+        for row in rows:
+            row.from_digits = normalize_number(row.from_number, row.account.region)
+            row.to_digits = normalize_number(row.to_number, row.account.region)
+            row.numbers_version = NUMBERS_VERSION
+        self.bulk_update(rows, ["from_digits", "to_digits", "numbers_version"], batch_size=200)
+        return len(rows)
+
     def _among(self, account: Account, call_uuids: Collection[str]) -> CallQuerySet:
         return self.filter(account=account, call_uuid__in=call_uuids)
 
@@ -93,6 +107,8 @@ class Call(models.Model):
     to_number = models.CharField(_("to"), max_length=NUMBER_LENGTH, null=True, blank=True)
     from_digits = models.CharField(max_length=32, null=True, editable=False)
     to_digits = models.CharField(max_length=32, null=True, editable=False)
+    # NUMBERS_VERSION when the digits were normalised; what is older is due to be normalised again
+    numbers_version = models.PositiveSmallIntegerField(default=NUMBERS_VERSION, db_default=0, editable=False)
     state = models.CharField(_("state"), max_length=16, choices=CallState, default=CallState.UNKNOWN)
     vobiz_status = models.CharField(_("status at Vobiz"), max_length=64, null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
@@ -121,6 +137,11 @@ class Call(models.Model):
             never_empty("call_unknown_is_null", "call_uuid", "from_number", "to_number"),
         ]
         indexes = [
+            models.Index(
+                fields=["id"],
+                condition=Q(numbers_version__lt=NUMBERS_VERSION),
+                name="call_numbers_due",
+            ),
             models.Index(fields=["call_uuid"], name="call_by_uuid"),
             models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
             models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
@@ -131,8 +152,20 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         if self.from_number or self.to_number:
-            return f"{format_number(self.from_number) or '?'} → {format_number(self.to_number) or '?'}"
+            caller = format_number(self.from_number, self.from_digits)
+            callee = format_number(self.to_number, self.to_digits)
+            return f"{caller or '?'} → {callee or '?'}"
         return self.call_uuid
+
+    @property
+    def from_e164(self) -> str | None:
+        """The caller's number as E.164 with `+` where it is one, else as given: for what leaves the portal."""
+        return e164_number(self.from_number, self.from_digits)
+
+    @property
+    def to_e164(self) -> str | None:
+        """The callee's number, likewise."""
+        return e164_number(self.to_number, self.to_digits)
 
     @classmethod
     def from_live(cls, account: Account, live: LiveCall, *, now: datetime) -> Call:
@@ -147,7 +180,7 @@ class Call(models.Model):
             started_at=live.started_at,
             seen_live_at=now,
             provider_data=dict(live.data),
-            **numbers(live.from_number, live.to_number),
+            **numbers(live.from_number, live.to_number, account.region),
         )
 
     def open_recordings(self) -> models.QuerySet[Any]:
@@ -163,11 +196,13 @@ class Call(models.Model):
         )  # fmt: skip
 
 
-def numbers(from_number: str | None, to_number: str | None) -> dict[str, str | None]:
-    """Return the four number columns: the numbers as given, and normalised for search."""
+def numbers(
+    from_number: str | None, to_number: str | None, region: str | None = None
+) -> dict[str, str | None]:
+    """Return the four number columns: the numbers as given, and normalised for search in the account's region."""
     return {
         "from_number": (from_number or "")[:NUMBER_LENGTH] or None,
         "to_number": (to_number or "")[:NUMBER_LENGTH] or None,
-        "from_digits": normalize_number(from_number),
-        "to_digits": normalize_number(to_number),
+        "from_digits": normalize_number(from_number, region),
+        "to_digits": normalize_number(to_number, region),
     }

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from recordings import history, playback, tasks
-from recordings.models import Account, SyncRun, Worker
+from recordings.models import Account, Call, SyncRun, Worker
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
 from recordings.worker.statistics import analyse
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 WORKER_RETENTION = timedelta(days=1)
 ANALYSE_EVERY = timedelta(hours=1)
+NUMBERS_AT_ONCE = (
+    2_000  # calls whose numbers are normalised again in one sweep, after an upgrade or a new region
+)
 ROUTINE_RUN_RETENTION = timedelta(days=7)  # incremental syncs that found nothing new
 
 
@@ -39,6 +42,7 @@ class Maintenance:
         for queue in self._queues:
             queue.clean(alive=alive, now=now)
         Worker.objects.stale(WORKER_RETENTION).delete()
+        Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSE_EVERY.total_seconds()
             analyse()

@@ -22,7 +22,7 @@ def test_each_call_has_the_documented_keys(account: Account, world: World, now: 
 
     assert (ran.code, ran.stderr) == (0, "")
     assert ran.json == {"calls": [{
-        "account": MAIN, "call_uuid": call.call_uuid, "from": "919876543210", "to": "918071387423",
+        "account": MAIN, "call_uuid": call.call_uuid, "from": "+919876543210", "to": "+918071387423",
         "direction": "inbound", "started_at": "2025-11-07T09:00:00Z", "recordings": [recording.recording_id],
     }]}  # fmt: skip
 
@@ -47,7 +47,7 @@ def test_people_get_a_line_for_each_call_and_a_closing_sentence(account: Account
     ran = run("live_calls")
     assert ran.stdout.splitlines()[-1] == "1 live call."
     assert "\x1b" not in ran.stdout
-    assert "evil → 918071387423" in ran.stdout
+    assert "evil → +918071387423" in ran.stdout
 
 
 def test_people_read_which_recordings_run(account: Account, world: World) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recordings.choices import CallState
 from recordings.models import Account, Call, Recording, upsert_recordings
+from recordings.numbers import NUMBERS_VERSION
 from recordings.vobiz.objects import LiveCall
 from tests.models.listed import listed
 from tests.models.test_upsert_adoption import asked_for
@@ -133,3 +134,22 @@ def test_a_call_is_of_when_it_started_else_of_its_earliest_recording_else_of_whe
     assert at["started"] == datetime.fromisoformat("2025-11-07T08:59:28.586839+00:00")
     assert at["recorded"] == Recording.objects.get(recording_id="rec-1").happened_at
     assert [call.call_uuid for call in Call.objects.all()][2:] == ["started", "recorded"]
+
+
+def test_numbers_of_older_rules_are_normalised_again_in_the_accounts_region(account: Account) -> None:
+    for uuid, number in (
+        ("call-due-1", "9607712345"),
+        ("call-due-2", "2125550123"),
+        ("call-not-due", "5550123"),
+    ):
+        Call.objects.create(
+            account=account, call_uuid=uuid, from_number=number, from_digits="1", numbers_version=0
+        )
+    Call.objects.filter(call_uuid="call-not-due").update(numbers_version=NUMBERS_VERSION)
+    Account.objects.filter(pk=account.pk).update(region="US")
+
+    assert [Call.objects.normalize_due_numbers(limit=1) for _each in range(3)] == [1, 1, 0]
+
+    assert dict(Call.objects.values_list("call_uuid", "from_digits")) == {
+        "call-due-1": "9607712345", "call-due-2": "12125550123", "call-not-due": "1",
+    }  # fmt: skip

@@ -27,7 +27,7 @@ from recordings.archive import trial
 from recordings.callbacks import processing
 from recordings.encryption import encrypt
 from recordings.forms import AccountForm, TokenTrial
-from recordings.models import Account, CallbackEvent, SyncRun
+from recordings.models import Account, Call, CallbackEvent, SyncRun
 from recordings.provider import explain
 from recordings.vobiz.errors import RateLimitError, UnreachableError, VobizError
 from recordings.vobiz.wire import BadId
@@ -155,7 +155,7 @@ class AccountAdmin(PortalAdmin):
             (_("Token"), {"fields": token}),
             (_("Callbacks"), {"fields": ["require_signed"]}),
             (_("New recordings"), {"fields": [*defaults, "recorded_by_flow"]}),
-            (_("At Vobiz"), {"fields": ["retention_days", "archive_automatically", "time_zone"]}),
+            (_("At Vobiz"), {"fields": ["retention_days", "archive_automatically", "time_zone", "region"]}),
             (_("Members"), {"fields": ["members"]}),
         ]
 
@@ -223,6 +223,8 @@ class AccountAdmin(PortalAdmin):
             columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
             if columns:
                 obj.save(update_fields=sorted(columns))
+            if "region" in columns:
+                Call.objects.filter(account=obj).update(numbers_version=0)  # the worker normalises them again
         else:
             obj.name = obj.name or (form.trial.name if form.trial else None)
             obj.save()

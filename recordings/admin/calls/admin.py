@@ -122,8 +122,8 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         return Section(
             _("The call"),
             [
-                Fact(_("From"), formatting.number(call.from_number)),
-                Fact(_("To"), formatting.number(call.to_number)),
+                Fact(_("From"), formatting.number(call.from_number, call.from_digits)),
+                Fact(_("To"), formatting.number(call.to_number, call.to_digits)),
                 Fact(_("Direction"), formatting.direction(call)),
                 Fact(_("Call UUID"), formatting.identifier(call.call_uuid)),
                 Fact(_("Account"), formatting.linked(request, call.account)),

@@ -33,8 +33,8 @@ def identity(request: HttpRequest, recording: Recording) -> Section:
     return Section(
         _("The recording"),
         [
-            Fact(_("From"), formatting.number(call.from_number)),
-            Fact(_("To"), formatting.number(call.to_number)),
+            Fact(_("From"), formatting.number(call.from_number, call.from_digits)),
+            Fact(_("To"), formatting.number(call.to_number, call.to_digits)),
             Fact(_("Call"), formatting.linked(request, call, formatting.identifier(call.call_uuid))),
             Fact(
                 _("Recording id"),

@@ -45,8 +45,8 @@ def _row(call: Call) -> dict[str, Any]:
     return {
         "account": call.account.auth_id,
         "call_uuid": call.call_uuid,
-        "from": call.from_number,
-        "to": call.to_number,
+        "from": call.from_e164,
+        "to": call.to_e164,
         "direction": call.direction,
         "started_at": call.started_at,
         "recordings": [row.recording_id for row in _running(call) if row.recording_id],
@@ -60,6 +60,6 @@ def _running(call: Call) -> list[Recording]:
 
 def _line(call: Call) -> str:
     """For a terminal, where a number from outside must not move the cursor."""
-    ends = " → ".join(one_line(number or "?") for number in (call.from_number, call.to_number))
+    ends = " → ".join(one_line(number or "?") for number in (call.from_e164, call.to_e164))
     running = "".join(f"  ● {row.recording_id or 'id not known yet'}" for row in _running(call))
     return f"{call.call_uuid}  {ends}{running}"

@@ -319,7 +319,7 @@ class _Upsert:
         said: dict[tuple[int, str], dict[str, str | None]] = {}
         at: dict[tuple[int, str], datetime] = {}
         for one in listed:
-            given = numbers(one.seen.from_number, one.seen.to_number)
+            given = numbers(one.seen.from_number, one.seen.to_number, one.owner.region)
             known = said.setdefault(one.call_key, given)
             said[one.call_key] = {name: known[name] or value for name, value in given.items()}
             at[one.call_key] = min(at.get(one.call_key, self.now), _start_of(one.seen, self.now))
@@ -344,7 +344,8 @@ class _Upsert:
     @staticmethod
     def _find_calls(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], Call]:
         accounts, uuids = {pk for pk, _ in wanted}, {uuid for _, uuid in wanted}
-        found = Call.objects.filter(account__in=accounts, call_uuid__in=uuids)
+        # Without the model's ordering: SQLite would walk the account's calls by time instead of looking the ids up.
+        found = Call.objects.filter(account__in=accounts, call_uuid__in=uuids).order_by()
         return {key: call for call in found if (key := (call.account_id, call.call_uuid)) in wanted}
 
     def _adopt(self, new: Mapping[str, _Listed]) -> dict[str, Recording]:

@@ -302,7 +302,7 @@ class Recording(ProviderFacts, ArchivedCopy):
         Only [A-Za-z0-9._-]: numbers and ids from Vobiz may be any text, and other characters become hyphens.
         """
         at = self.happened_at.astimezone(zone).strftime("%Y-%m-%d_%H-%M-%S")
-        who = (self.call.from_number, self.call.to_number)
+        who = (self.call.from_e164, self.call.to_e164)
         parts = [_safe(part or "unknown") for part in (*who, self.recording_id or str(self.pk))]
         return f"{'_'.join([at, *parts])}.{_safe(extension)}"
 

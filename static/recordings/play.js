@@ -34,8 +34,8 @@
 
     /* Of a hundred buttons each says which recording it plays: its row's time and numbers. */
     function call(button, verb) {
-        const cells = button.closest("tr").querySelectorAll(".field-when, .field-numbers, .field-parties");
-        const named = cells.length ? [...cells] : [button.closest("td")];
+        const cells = (button.closest("tr, li")).querySelectorAll(".field-when, .field-numbers, .rl, .portal-when");
+        const named = cells.length ? [...cells] : [button.closest("td")].filter(Boolean);
         const whose = named.map((cell) => cell.textContent.replace(/[▶❚]+/, "").trim().replace(/\s+/g, " "));
         button.setAttribute("aria-label", `${verb} · ${whose.join(" · ")}`);
     }

@@ -257,7 +257,7 @@ def test_the_overviews_card_says_at_risk_lost_and_how_the_archive_stands(
 
     said = text_of(boss, "/admin/")
 
-    assert "<strong>1</strong> leaves Vobiz within 7 days and is not archived" in said
+    assert "<strong>1</strong> will be deleted by Vobiz within 7 days" in said
     assert "<strong>1</strong> lost" in said
     assert "last archived 0 s ago" in said
     assert "<strong>2</strong> due" in said

@@ -14,15 +14,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recordings import overview
-from recordings.admin import formatting
+from recordings.admin import columns, formatting
 from recordings.admin.dashboard.attention import STALE_SYNC, Verb, lines, listed
 from recordings.admin.dashboard.data import DashboardData
 from recordings.choices import EventOutcome, RecordingStatus
+from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
 from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Trouble
 
 MOST_LINES = 10
 MOST_SYNCS = 5
+MOST_LATEST = 5
 
 
 class Ended(TextChoices):
@@ -83,7 +85,45 @@ def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "more_lines": found[MOST_LINES:],
         "days": _days(look.days),
         "days_words": _days_words(look.days),
+        "recorded_today": look.days[-1].total if look.days else 0,
+        "recorded_yesterday": look.days[-2].total if len(look.days) > 1 else 0,
+        "latest": _latest(look),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """One of the newest recordings."""
+
+    url: str
+    numbers: SafeString
+    at: SafeString
+    length: str
+    account: str
+    may_play: bool
+
+
+def _latest(look: DashboardData) -> list[Latest]:
+    """Return the newest completed recordings."""
+    if not look.may("view_recording"):
+        return []
+    rows = Recording.objects.visible_to(look.request.user).filter(status=RecordingStatus.COMPLETED)
+    newest = rows.select_related("call", "account").only(
+        "pk", "status", "happened_at", "duration_ms", "gone_at_provider_at", "archived_at", "audio", "recording_url",
+        "call__from_number", "call__to_number", "call__direction", "account__name", "account__auth_id",
+    ).order_by("-happened_at", "-pk")[:MOST_LATEST]  # fmt: skip
+    may_hear = look.may("hear_recording")
+    return [
+        Latest(
+            reverse("admin:recordings_recording_change", args=[row.pk]),
+            columns.from_to(row.call),
+            columns.day_and_time(row.happened_at, look.now),
+            formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
+            formatting.plain(row.account.name or row.account.auth_id),
+            may_hear,
+        )
+        for row in newest
+    ]
 
 
 def _active(look: DashboardData) -> list[Any]:
@@ -280,7 +320,9 @@ def at_risk_card(look: DashboardData) -> dict[str, Any] | None:
         return None
     n, first, days = look.at_risk, look.leaves_first_at, overview.soon().days
     words = ngettext(
-        "leaves Vobiz within %d days and is not archived", "leave Vobiz within %d days and are not archived", n.n
+        "will be deleted by Vobiz within %d days and has no archived copy",
+        "will be deleted by Vobiz within %d days and have no archived copy",
+        n.n,
     ) % days  # fmt: skip
     role = "attention" if n else "good"
     numbers = [
@@ -289,9 +331,13 @@ def at_risk_card(look: DashboardData) -> dict[str, Any] | None:
     ]
     if look.lost_before:
         before = listed("recording", kept="lost_before")
-        numbers.append(Number(look.lost_before, before, _("gone before the first sync, not counted as lost")))
+        numbers.append(
+            Number(look.lost_before, before, _("deleted by Vobiz before the portal was connected"))
+        )
     return {
         "numbers": numbers,
+        "tile": Number(n, numbers[0].url, _("At risk"), role),
+        "days": days,
         "first": formatting.days_left(first, look.now) if first else "",
         "first_at": formatting.moment(first, look.zone) if first else "",
         "kept_days": sorted({account.retention_days for account in look.accounts}),
@@ -307,7 +353,7 @@ def archive_card(look: DashboardData) -> dict[str, Any] | None:
     stopped = _stopped(look, archiving)
     behind = _behind(look, archiving)
     role = "bad" if stopped else "attention" if behind else "good"
-    words = {"bad": _("stopped"), "attention": _("behind"), "good": _("going well")}[role]
+    words = {"bad": _("stopped"), "attention": _("behind"), "good": _("up to date")}[role]
     return {
         "badge": formatting.badge(role, words, role=role),
         "why": [*stopped, *behind],

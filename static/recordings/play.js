@@ -54,16 +54,19 @@
             return;
         }
         const isBroken = bar.audio.error.code >= MediaError.MEDIA_ERR_DECODE;
-        if (isBroken && copy && !bar.audio.currentSrc.includes("&as=")) {
-            bar.audio.src = copy;
-            bar.audio.play().catch(() => {});
-            return;
-        }
         let said = isBroken ? words.unplayable : words.lost;
         try {
             const answer = await fetch(bar.audio.currentSrc, { headers: { Range: "bytes=0-0" } });
-            said = answer.ok ? said : await answer.text();
-        } catch { /* not even that could be asked */ }
+            if (!answer.ok) {
+                said = await answer.text();
+            } else if (isBroken && copy && !bar.audio.currentSrc.includes("&as=")) {
+                bar.audio.src = copy;
+                bar.audio.play().catch(() => {});
+                return;
+            }
+        } catch {
+            said = words.lost;
+        }
         bar.trouble.textContent = said;
         show();
     }

@@ -18,6 +18,7 @@
     const told = () => (Number.isFinite(audio.duration) && audio.duration > 0 ? audio.duration : known);
     const length = () => (isMeasured && known ? known : told());
     let wave = null;
+    let isWanted = false; // somebody pressed Play, and not Pause since
     let wanted = null; // where to begin, until the audio knows of itself
 
     audio.controls = false;
@@ -72,7 +73,8 @@
 
     /* Playing */
     function flip() {
-        if (audio.paused) {
+        isWanted = audio.paused;
+        if (isWanted) {
             trouble.hidden = true;
             audio.play().catch(() => {}); // the element's error says why
         } else {
@@ -96,36 +98,43 @@
     const copy = () => (audio.canPlayType("audio/mpeg") ? box.dataset.mp3 : box.dataset.opus);
 
     function playCopy(address) {
-        const [place, wasPlaying] = [at(), !audio.paused];
+        const place = at();
         audio.src = address;
         byId("converted").hidden = false;
         if (place) {
             go(place);
         }
-        if (wasPlaying) {
+        if (isWanted) {
             audio.play().catch(() => {});
         }
     }
 
+    function say(words) {
+        trouble.textContent = words;
+        trouble.hidden = false;
+    }
+
+    /* The portal knows best why; where it gives the audio, it is the browser that cannot play it */
     async function sayWhy() {
         if (!audio.error) {
             return;
         }
-        const isBroken = audio.error.code === MediaError.MEDIA_ERR_DECODE
-            || audio.error.code === MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED;
-        if (isBroken && copy() && !audio.currentSrc.includes("&as=")) {
-            playCopy(copy());
-            return;
-        }
-        let words = isBroken ? box.dataset.unplayable : box.dataset.lost;
+        const isBroken = audio.error.code >= MediaError.MEDIA_ERR_DECODE;
         try {
             const answer = await fetch(audio.currentSrc, { headers: { Range: "bytes=0-0" } });
             if (!answer.ok) {
-                words = await answer.text();
+                say(await answer.text());
+                return;
             }
-        } catch { /* not even that could be asked */ }
-        trouble.textContent = words;
-        trouble.hidden = false;
+        } catch {
+            say(box.dataset.lost);
+            return;
+        }
+        if (isBroken && copy() && !audio.currentSrc.includes("&as=")) {
+            playCopy(copy());
+        } else {
+            say(isBroken ? box.dataset.unplayable : box.dataset.lost);
+        }
     }
 
     audio.addEventListener("timeupdate", show);

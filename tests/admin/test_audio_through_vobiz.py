@@ -12,6 +12,7 @@ from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import streaming
 from recordings.playback.sources import MOST_OF_A_STREAM
 from tests.admin.rows import a_recording
+from tests.audio.making import CASES
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
 from vobiz_portal.sandbox.faults import Fault
@@ -65,6 +66,41 @@ def test_the_whole_and_every_kind_of_part(world: World, account: Account, boss: 
     head = hear(boss, recording, "head")
     assert (head.status_code, head["Content-Type"]) == (200, "audio/mpeg")
     assert AccessEvent.objects.count() == 1 + len(parts)
+
+
+@pytest.mark.parametrize("container", ["mp3", "wav"])
+@pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (0, 11), (7, 9), (5_000, 5_001)])
+def test_the_shortest_range_is_answered_as_if_the_whole_had_been_asked_for(
+    world: World, account: Account, boss: Client, container: str, first: int, last: int, ranges: bool
+) -> None:
+    """Safari asks for two bytes before all others."""
+    recording, audio = made(world, account, container=container)
+
+    answer = hear(boss, recording, Range=f"bytes={first}-{last}")
+
+    assert answer.status_code == 206
+    assert answer["Content-Range"] == f"bytes {first}-{last}/{len(audio)}"
+    assert answer["Content-Type"] == {"mp3": "audio/mpeg", "wav": "audio/wav"}[container]
+    assert body(answer) == audio[first : last + 1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-1"}])
+def test_what_no_browser_plays_says_so_until_it_is_archived_and_can_be_downloaded(
+    world: World, account: Account, boss: Client, asked: dict[str, str]
+) -> None:
+    recording, _audio = made(world, account)
+    amr = (CASES / "o06-amr.mp3").read_bytes()
+    world.faults.plan(Fault(on="media.get", body=amr, times=None))
+
+    answer = hear(boss, recording, **asked)
+
+    assert answer.status_code == 415
+    assert (
+        answer.content.decode() == "Browsers cannot play AMR. It can be heard here as soon as it is archived."
+    )
+    whole = boss.get(f"/admin/recordings/recording/{recording.pk}/download/")
+    assert body(whole) == amr
+    assert whole["Content-Disposition"].endswith('.amr"')
 
 
 def test_wav_under_an_mp3_name_is_served_as_what_it_is(world: World, account: Account, boss: Client) -> None:

@@ -61,11 +61,11 @@ class Archived:
 
 def serve(load: Load, rounds: int) -> tuple[str, list[str]]:
     """Serve recordings for so many rounds; the API's address, and the recordings', oldest first."""
-    from vobiz_portal.sandbox import shapes
+    from vobiz_portal.sandbox import serializers
     from vobiz_portal.sandbox.server import Sandbox
-    from vobiz_portal.sandbox.world import World
+    from vobiz_portal.sandbox.state import SandboxState
 
-    world = World(seed=load.name)
+    world = SandboxState(seed=load.name)
     world.add_account(AUTH_ID, TOKEN, name="Bench")
     made = [
         world.add_recording(
@@ -78,7 +78,7 @@ def serve(load: Load, rounds: int) -> tuple[str, list[str]]:
         for at in range(load.count * rounds)
     ]
     sandbox = Sandbox(world, deliver=False).start()
-    return sandbox.api_url, [shapes.recording_url(one, sandbox.media_url, world.quirks) for one in made]
+    return sandbox.api_url, [serializers.recording_url(one, sandbox.media_url, world.quirks) for one in made]
 
 
 # In the process that is the portal

@@ -21,7 +21,7 @@ from recordings.models import Account
 from recordings.models.access_event import NO_DELETE
 from tests import object_storage as s3
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 HASHED = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 NOW = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # the day after the documented recording was made
@@ -97,9 +97,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def world(now: datetime) -> World:
+def world(now: datetime) -> SandboxState:
     """A main account, a sub-account of it, and an account that has nothing to do with them."""
-    world = World(clock=now.timestamp, seed=1)
+    world = SandboxState(clock=now.timestamp, seed=1)
     world.add_account(MAIN, TOKENS[MAIN], name="Main")
     world.add_account(SUB, TOKENS[SUB], name="Sub", parent=MAIN)
     world.add_account(OTHER, TOKENS[OTHER], name="Other")
@@ -107,7 +107,7 @@ def world(now: datetime) -> World:
 
 
 @pytest.fixture
-def sandbox(world: World, settings: Settings) -> Iterator[Sandbox]:
+def sandbox(world: SandboxState, settings: Settings) -> Iterator[Sandbox]:
     """The world on real sockets; callbacks go out only when a test sends them (`outbox.deliver_now()`)."""
     with Sandbox(world, deliver=False) as sandbox:
         settings.VOBIZ_API_URL = sandbox.api_url

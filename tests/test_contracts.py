@@ -30,7 +30,7 @@ from recordings.models import Account
 from recordings.roles import ROLES
 from tests.commands.shell import run
 from tests.conftest import MAIN, TOKENS
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 ROOT = Path(__file__).parents[1]
 
@@ -471,7 +471,7 @@ def test_archived_files_keep_their_naming(container: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_commands_keep_the_keys_of_their_json(
-    account: Account, world: World, archive_folder: Path, settings: Settings
+    account: Account, world: SandboxState, archive_folder: Path, settings: Settings
 ) -> None:
     world.add_recording(MAIN, added_at=(timezone.now() - timedelta(days=1)).timestamp(), duration=5.04)
     call = world.place_call(MAIN)

@@ -16,7 +16,7 @@ from tests.ledger import asked
 from tests.models.test_upsert_adoption import asked_for
 from tests.models.together import together
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 LATER = timedelta(seconds=10)
 
@@ -25,7 +25,9 @@ def uuids() -> set[str]:
     return set(Call.objects.live().values_list("call_uuid", flat=True))
 
 
-def test_the_live_calls_are_shown_with_their_details(account: Account, world: World, now: datetime) -> None:
+def test_the_live_calls_are_shown_with_their_details(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     calls = [world.place_call(account.auth_id), world.place_call(account.auth_id, direction="outbound")]
     world.place_call(account.auth_id, rings_for=30)
     world.place_call("MA_OTHER003")
@@ -40,7 +42,7 @@ def test_the_live_calls_are_shown_with_their_details(account: Account, world: Wo
 
 
 def test_a_refresh_serves_every_viewer_for_some_seconds(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     world.place_call(account.auth_id)
     for seconds in (0, 1, 4):
@@ -51,14 +53,16 @@ def test_a_refresh_serves_every_viewer_for_some_seconds(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_viewers_at_the_same_moment_one_asks(account: Account, world: World, now: datetime) -> None:
+def test_of_viewers_at_the_same_moment_one_asks(account: Account, world: SandboxState, now: datetime) -> None:
     world.faults.plan(Fault(on="call.list", delay_before=0.3))
     together(*[lambda: live.refresh(Account.objects.get(), now=now)] * 4)
     assert len(asked(world, "call.list")) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_while_vobiz_is_asked(account: Account, world: World, now: datetime) -> None:
+def test_no_transaction_is_open_while_vobiz_is_asked(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     """Rule: no request to Vobiz, and no wait, inside a transaction."""
     world.place_call(account.auth_id)
     mine, inside = connections["default"], list[bool]()
@@ -68,7 +72,7 @@ def test_no_transaction_is_open_while_vobiz_is_asked(account: Account, world: Wo
 
 
 def test_a_refresh_that_died_is_forgotten_after_a_while(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     Account.objects.update(live_refresh_started_at=now)
     live.refresh(account, now=now + LATER)
@@ -77,7 +81,7 @@ def test_a_refresh_that_died_is_forgotten_after_a_while(
     assert len(asked(world, "call.list")) == 1
 
 
-def test_details_are_asked_for_once_a_call(account: Account, world: World, now: datetime) -> None:
+def test_details_are_asked_for_once_a_call(account: Account, world: SandboxState, now: datetime) -> None:
     world.place_call(account.auth_id)
     live.refresh(account, now=now)
     new = world.place_call(account.auth_id)
@@ -87,7 +91,7 @@ def test_details_are_asked_for_once_a_call(account: Account, world: World, now: 
 
 
 def test_a_call_that_vanishes_between_list_and_details_is_over(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     stays, goes = world.place_call(account.auth_id), world.place_call(account.auth_id)
     Call.objects.note_listed(account, [goes.call_uuid], now=now - LATER)
@@ -103,7 +107,7 @@ def test_a_call_that_vanishes_between_list_and_details_is_over(
     "fault", [{"status": 400}, {"reply": "garbage"}, {"status": 404, "body": {"message": "Not Found"}}]
 )
 def test_a_call_vobiz_cannot_tell_of_is_shown_without_details_and_asked_about_again(
-    account: Account, world: World, now: datetime, fault: dict[str, object]
+    account: Account, world: SandboxState, now: datetime, fault: dict[str, object]
 ) -> None:
     call = world.place_call(account.auth_id)
     world.faults.plan(Fault(on="call.retrieve", **fault))  # type: ignore[arg-type]
@@ -116,7 +120,7 @@ def test_a_call_vobiz_cannot_tell_of_is_shown_without_details_and_asked_about_ag
 
 
 def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_back(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     call = world.place_call(account.auth_id)
     live.refresh(account, now=now)
@@ -142,7 +146,7 @@ def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_b
     ],
 )
 def test_when_vobiz_does_not_answer_the_rows_stay_and_the_account_says_why(
-    account: Account, world: World, now: datetime, fault: dict[str, object], words: str
+    account: Account, world: SandboxState, now: datetime, fault: dict[str, object], words: str
 ) -> None:
     call = world.place_call(account.auth_id)
     live.refresh(account, now=now)
@@ -164,7 +168,7 @@ def test_when_vobiz_does_not_answer_the_rows_stay_and_the_account_says_why(
 
 
 def test_an_account_that_is_switched_off_is_not_asked_about(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     Account.objects.update(is_active=False)
     account.refresh_from_db()
@@ -173,7 +177,7 @@ def test_an_account_that_is_switched_off_is_not_asked_about(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_accounts_are_asked_side_by_side(subaccount: Account, world: World, now: datetime) -> None:
+def test_accounts_are_asked_side_by_side(subaccount: Account, world: SandboxState, now: datetime) -> None:
     accounts = list(Account.objects.order_by("pk"))
     for account in accounts:
         world.place_call(account.auth_id)
@@ -188,7 +192,7 @@ def test_accounts_are_asked_side_by_side(subaccount: Account, world: World, now:
 
 
 def test_an_account_that_does_not_answer_does_not_keep_another_from_its_calls(
-    subaccount: Account, world: World, now: datetime
+    subaccount: Account, world: SandboxState, now: datetime
 ) -> None:
     main, sub = Account.objects.order_by("pk")
     call = world.place_call(sub.auth_id)
@@ -202,7 +206,7 @@ def test_an_account_that_does_not_answer_does_not_keep_another_from_its_calls(
 
 
 def test_an_account_whose_turn_did_not_come_in_time_is_asked_the_next_time(
-    account: Account, world: World, now: datetime, monkeypatch: pytest.MonkeyPatch
+    account: Account, world: SandboxState, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = world.place_call(account.auth_id)
     monkeypatch.setattr(live, "BUDGET", 0.05)
@@ -218,7 +222,7 @@ def test_an_account_whose_turn_did_not_come_in_time_is_asked_the_next_time(
 
 
 def test_accounts_that_are_fresh_cost_no_request_and_two_queries(
-    subaccount: Account, world: World, now: datetime, django_assert_num_queries: Any
+    subaccount: Account, world: SandboxState, now: datetime, django_assert_num_queries: Any
 ) -> None:
     accounts = list(Account.objects.all())
     live.refresh_all(accounts, now=now)

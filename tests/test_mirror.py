@@ -16,7 +16,7 @@ from tests.conftest import OTHER
 from tests.models.test_upsert_adoption import asked_for
 from tests.sync.test_failures import refuse
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def fetch(account: Account, recording_id: str, *, now: datetime, **options: Any) -> FetchResult:
@@ -24,7 +24,7 @@ def fetch(account: Account, recording_id: str, *, now: datetime, **options: Any)
         return fetch_recording(account, recording_id, client=client, now=now, **options)
 
 
-def test_a_recording_that_vobiz_has_is_stored(account: Account, world: World, now: datetime) -> None:
+def test_a_recording_that_vobiz_has_is_stored(account: Account, world: SandboxState, now: datetime) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     result = fetch(account, at_vobiz.recording_id, now=now, origin=Origin.CALLBACK)
     row = Recording.objects.get()
@@ -58,7 +58,9 @@ def test_a_404_for_a_recording_without_a_row_means_not_yet(account: Account, now
     assert fetch(account, "rec-1", now=now).status == FetchStatus.NOT_YET
 
 
-def test_a_missing_route_says_nothing_of_the_recording(account: Account, world: World, now: datetime) -> None:
+def test_a_missing_route_says_nothing_of_the_recording(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     world.faults.plan(Fault(on="recording.retrieve", status=404, body={"message": "Not Found"}))
     with pytest.raises(RouteMissingError) as error:
@@ -67,14 +69,16 @@ def test_a_missing_route_says_nothing_of_the_recording(account: Account, world: 
     assert not Recording.objects.exists()
 
 
-def test_a_recording_of_another_call_is_not_stored(account: Account, world: World, now: datetime) -> None:
+def test_a_recording_of_another_call_is_not_stored(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     result = fetch(account, at_vobiz.recording_id, now=now, call_uuid="another-call")
     assert result.status == FetchStatus.OTHER_CALL
     assert not Recording.objects.exists()
 
 
-def test_a_dry_run_stores_nothing(account: Account, world: World, now: datetime) -> None:
+def test_a_dry_run_stores_nothing(account: Account, world: SandboxState, now: datetime) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     result = fetch(account, at_vobiz.recording_id, now=now, dry_run=True)
     assert result.report is not None
@@ -82,7 +86,9 @@ def test_a_dry_run_stores_nothing(account: Account, world: World, now: datetime)
     assert not Recording.objects.exists()
 
 
-def test_a_recording_that_cannot_be_stored_says_why(account: Account, world: World, now: datetime) -> None:
+def test_a_recording_that_cannot_be_stored_says_why(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     elsewhere = f"/v1/Account/{OTHER}/Recording/{at_vobiz.recording_id}/"
     world.faults.plan(Fault(on="recording.retrieve", edit=lambda seen: {**seen, "resource_uri": elsewhere}))
@@ -92,7 +98,7 @@ def test_a_recording_that_cannot_be_stored_says_why(account: Account, world: Wor
 
 
 def test_a_row_that_the_database_refuses_is_a_failure_and_no_exception(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     refuse(at_vobiz.recording_id)

@@ -20,14 +20,16 @@ from tests.admin.rows import a_recording, a_run, an_event
 from tests.admin.test_account_tokens import FORM, change, errors, said
 from tests.conftest import MAIN, OTHER, TOKENS
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def press(client: Client, name: str, account: Account) -> Any:
     return client.post(reverse(f"admin:recordings_account_{name}", args=[account.pk]), follow=True)
 
 
-def test_the_connection_is_tested_and_told_in_words(account: Account, world: World, staff: Person) -> None:
+def test_the_connection_is_tested_and_told_in_words(
+    account: Account, world: SandboxState, staff: Person
+) -> None:
     client = staff("view_account", "test_account", accounts=[account])
 
     works = press(client, "test", account)
@@ -180,7 +182,9 @@ def test_the_auth_id_of_an_account_stays(account: Account, boss: Client) -> None
     assert account.auth_id == MAIN
 
 
-def test_whoever_connects_an_account_belongs_to_it(world: World, account: Account, staff: Person) -> None:
+def test_whoever_connects_an_account_belongs_to_it(
+    world: SandboxState, account: Account, staff: Person
+) -> None:
     client = staff("add_account", "view_account", "change_token", name="connector")
 
     client.post("/admin/recordings/account/add/", {**FORM, "auth_id": OTHER, "token": TOKENS[OTHER]})

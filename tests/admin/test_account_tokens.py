@@ -20,7 +20,7 @@ from tests.admin.rows import an_event
 from tests.conftest import MAIN, OTHER, TOKENS
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 ADD = "/admin/recordings/account/add/"
 NEW, WRONG = "brand_new_token_0000004242", "no_such_token_anywhere_a1b2"
@@ -72,7 +72,7 @@ def test_an_account_needs_a_token(db: None, sandbox: Sandbox, boss: Client) -> N
 
 @pytest.mark.parametrize("auth_id", ["../MA", "BulkDelete", "MA x", ""])
 def test_what_is_no_auth_id_is_not_asked_about(
-    sandbox: Sandbox, world: World, boss: Client, auth_id: str
+    sandbox: Sandbox, world: SandboxState, boss: Client, auth_id: str
 ) -> None:
     answer = boss.post(ADD, {**FORM, "auth_id": auth_id, "token": NEW})
 
@@ -82,7 +82,7 @@ def test_what_is_no_auth_id_is_not_asked_about(
 
 
 def test_a_new_token_replaces_the_old_one_only_when_vobiz_takes_it(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     refused = boss.post(change(account), {**FORM, "token": WRONG})
     account.refresh_from_db()
@@ -107,7 +107,7 @@ def test_a_new_token_replaces_the_old_one_only_when_vobiz_takes_it(
     assert "The one stored ends in …4242." in shown
 
 
-def test_the_former_token_can_be_ended_at_once(account: Account, world: World, boss: Client) -> None:
+def test_the_former_token_can_be_ended_at_once(account: Account, world: SandboxState, boss: Client) -> None:
     world.accounts[MAIN].token = NEW
 
     boss.post(change(account), {**FORM, "token": NEW, "keep_former_hours": "0"})
@@ -116,7 +116,7 @@ def test_the_former_token_can_be_ended_at_once(account: Account, world: World, b
     assert account.callback_tokens(timezone.now()) == (NEW,)
 
 
-def test_the_token_of_another_account_is_refused(account: Account, world: World, boss: Client) -> None:
+def test_the_token_of_another_account_is_refused(account: Account, world: SandboxState, boss: Client) -> None:
     world.faults.plan(Fault(on="auth.me", stage="after", edit=lambda answer: {**answer, "auth_id": OTHER}))
 
     answer = boss.post(change(account), {**FORM, "token": TOKENS[MAIN], "save_unchecked": "on"})
@@ -125,7 +125,7 @@ def test_the_token_of_another_account_is_refused(account: Account, world: World,
 
 
 def test_where_vobiz_is_away_a_token_is_stored_only_when_somebody_says_so(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.faults.plan(Fault(on="auth.me", drop="before", times=None))
 
@@ -140,7 +140,9 @@ def test_where_vobiz_is_away_a_token_is_stored_only_when_somebody_says_so(
     assert "stored unchecked" in said(sure)
 
 
-def test_vobiz_is_not_waited_for_inside_a_transaction(account: Account, world: World, boss: Client) -> None:
+def test_vobiz_is_not_waited_for_inside_a_transaction(
+    account: Account, world: SandboxState, boss: Client
+) -> None:
     ours, depths = connections["default"], []  # the test's own, looked at from the sandbox's thread
     world.faults.plan(Fault(on="auth.me", first=lambda _world: depths.append(len(ours.savepoint_ids))))
     world.accounts[MAIN].token = NEW
@@ -151,7 +153,7 @@ def test_vobiz_is_not_waited_for_inside_a_transaction(account: Account, world: W
 
 
 def test_without_the_permission_no_token_is_seen_tried_or_changed(
-    account: Account, world: World, staff: Person
+    account: Account, world: SandboxState, staff: Person
 ) -> None:
     client = staff("view_account", "change_account", accounts=[account])
     page = client.get(change(account)).content.decode()
@@ -169,7 +171,7 @@ def test_without_the_permission_no_token_is_seen_tried_or_changed(
 
 
 def test_a_foreign_accounts_token_is_not_tried(
-    account: Account, stranger: Account, world: World, staff: Person
+    account: Account, stranger: Account, world: SandboxState, staff: Person
 ) -> None:
     client = staff("change_account", "change_token", accounts=[account])
     asked = len(world.ledger.of("request"))
@@ -192,7 +194,7 @@ def test_a_saved_form_writes_only_what_was_changed(account: Account, boss: Clien
 
 
 def test_after_a_new_token_the_refused_callbacks_are_offered_by_name(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     an_event(account, outcome="refused", trust="refused")
     world.accounts[MAIN].token = NEW
@@ -205,7 +207,7 @@ def test_after_a_new_token_the_refused_callbacks_are_offered_by_name(
 
 
 def test_no_page_and_no_log_shows_a_token(
-    account: Account, world: World, boss: Client, caplog: pytest.LogCaptureFixture
+    account: Account, world: SandboxState, boss: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     pages = []

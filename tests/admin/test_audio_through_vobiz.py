@@ -16,11 +16,11 @@ from tests.audio.making import CASES
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.shapes import audio_of
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.serializers import audio_of
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def made(world: World, account: Account, **fields: Any) -> tuple[Recording, bytes]:
+def made(world: SandboxState, account: Account, **fields: Any) -> tuple[Recording, bytes]:
     """A recording that only Vobiz has, and its bytes."""
     at_vobiz = world.add_recording(MAIN, age_days=1, **{"duration": 20, **fields})
     recording = a_recording(account, recording_id=at_vobiz.recording_id, recording_url=world.url_of(at_vobiz))
@@ -38,13 +38,15 @@ def body(answer: Any) -> bytes:
 
 
 @pytest.fixture(params=[True, False], ids=["ranges", "no ranges"])
-def ranges(request: pytest.FixtureRequest, world: World) -> bool:
+def ranges(request: pytest.FixtureRequest, world: SandboxState) -> bool:
     """Whether Vobiz's media host knows ranges."""
     world.quirks.media_ranges = request.param
     return bool(request.param)
 
 
-def test_the_whole_and_every_kind_of_part(world: World, account: Account, boss: Client, ranges: bool) -> None:
+def test_the_whole_and_every_kind_of_part(
+    world: SandboxState, account: Account, boss: Client, ranges: bool
+) -> None:
     recording, audio = made(world, account)
     size = len(audio)
     parts = {
@@ -71,7 +73,7 @@ def test_the_whole_and_every_kind_of_part(world: World, account: Account, boss: 
 @pytest.mark.parametrize("container", ["mp3", "wav"])
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (0, 11), (7, 9), (5_000, 5_001)])
 def test_the_shortest_range_is_answered_as_if_the_whole_had_been_asked_for(
-    world: World, account: Account, boss: Client, container: str, first: int, last: int, ranges: bool
+    world: SandboxState, account: Account, boss: Client, container: str, first: int, last: int, ranges: bool
 ) -> None:
     """Safari asks for two bytes before all others."""
     recording, audio = made(world, account, container=container)
@@ -86,7 +88,7 @@ def test_the_shortest_range_is_answered_as_if_the_whole_had_been_asked_for(
 
 @pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-1"}])
 def test_what_no_browser_plays_says_so_until_it_is_archived_and_can_be_downloaded(
-    world: World, account: Account, boss: Client, asked: dict[str, str]
+    world: SandboxState, account: Account, boss: Client, asked: dict[str, str]
 ) -> None:
     recording, _audio = made(world, account)
     amr = (CASES / "o06-amr.mp3").read_bytes()
@@ -103,7 +105,9 @@ def test_what_no_browser_plays_says_so_until_it_is_archived_and_can_be_downloade
     assert whole["Content-Disposition"].endswith('.amr"')
 
 
-def test_wav_under_an_mp3_name_is_served_as_what_it_is(world: World, account: Account, boss: Client) -> None:
+def test_wav_under_an_mp3_name_is_served_as_what_it_is(
+    world: SandboxState, account: Account, boss: Client
+) -> None:
     recording, audio = made(world, account, container="wav")
 
     for asked in ("bytes=0-", "bytes=5000-"):
@@ -114,7 +118,7 @@ def test_wav_under_an_mp3_name_is_served_as_what_it_is(world: World, account: Ac
 
 
 def test_a_long_recording_comes_in_parts_that_hold_no_thread(
-    world: World, account: Account, boss: Client
+    world: SandboxState, account: Account, boss: Client
 ) -> None:
     recording, audio = made(world, account, duration=1_300)
     assert len(audio) > MOST_OF_A_STREAM
@@ -127,7 +131,7 @@ def test_a_long_recording_comes_in_parts_that_hold_no_thread(
 
 @pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-"}, {"Range": "bytes=5000-"}])
 def test_what_is_no_audio_is_never_given_on(
-    world: World, account: Account, boss: Client, asked: dict[str, str]
+    world: SandboxState, account: Account, boss: Client, asked: dict[str, str]
 ) -> None:
     recording, _audio = made(world, account)
     world.faults.plan(Fault(on="media.get", reply="html", times=None))
@@ -144,7 +148,7 @@ def test_what_is_no_audio_is_never_given_on(
     ("container", "cut"), [("mp3", 0), ("mp3", 3), ("mp3", MP3_FRAME_BYTES + 2), ("wav", 3), ("wav", 11)]
 )
 def test_audio_that_broke_off_at_its_beginning_is_not_said_to_be_none(
-    world: World, account: Account, boss: Client, asked: dict[str, str], container: str, cut: int
+    world: SandboxState, account: Account, boss: Client, asked: dict[str, str], container: str, cut: int
 ) -> None:
     recording, _audio = made(world, account, container=container)
     world.faults.plan(Fault(on="media.get", cut=cut, no_length=True, times=None))
@@ -157,7 +161,7 @@ def test_audio_that_broke_off_at_its_beginning_is_not_said_to_be_none(
     )
 
 
-def test_what_vobiz_no_longer_has_says_so(world: World, account: Account, boss: Client) -> None:
+def test_what_vobiz_no_longer_has_says_so(world: SandboxState, account: Account, boss: Client) -> None:
     recording, _audio = made(world, account)
     world.delete_recording(str(recording.recording_id))
 
@@ -168,7 +172,7 @@ def test_what_vobiz_no_longer_has_says_so(world: World, account: Account, boss: 
 
 
 def test_no_more_streams_run_at_once_than_leave_threads_for_callbacks(
-    world: World, account: Account, boss: Client
+    world: SandboxState, account: Account, boss: Client
 ) -> None:
     recording, audio = made(world, account)
     running = [hear(boss, recording) for _each in range(streaming.STREAMS_AT_ONCE)]
@@ -181,7 +185,9 @@ def test_no_more_streams_run_at_once_than_leave_threads_for_callbacks(
     assert body(hear(boss, recording)) == audio
 
 
-def test_a_place_is_given_back_whatever_goes_wrong(world: World, account: Account, boss: Client) -> None:
+def test_a_place_is_given_back_whatever_goes_wrong(
+    world: SandboxState, account: Account, boss: Client
+) -> None:
     recording, audio = made(world, account)
     at = Recording.objects.filter(pk=recording.pk)
     at.update(recording_id="not-at-vobiz")
@@ -196,7 +202,7 @@ def test_a_place_is_given_back_whatever_goes_wrong(world: World, account: Accoun
 
 
 def test_a_copy_that_is_spoilt_is_heard_from_vobiz_while_it_is_there(
-    world: World, account: Account, boss: Client
+    world: SandboxState, account: Account, boss: Client
 ) -> None:
     recording, audio = made(world, account)
     Recording.objects.filter(pk=recording.pk).update(
@@ -210,7 +216,7 @@ def test_a_copy_that_is_spoilt_is_heard_from_vobiz_while_it_is_there(
     assert body(answer) == audio[:100]
 
 
-def test_the_verb_says_what_it_opened(world: World, account: Account) -> None:
+def test_the_verb_says_what_it_opened(world: SandboxState, account: Account) -> None:
     recording, audio = made(world, account)
 
     opened = playback.open_audio(recording, playback.AudioRequest(playback.ByteRange(10, 19)))

@@ -25,7 +25,7 @@ from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_transcript, an_access
 from tests.archived import an_archived, speech
 from tests.conftest import MAIN
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 READER = ("view_transcription", "export_recording", "read_transcription")
 TAKER = ("view_recording", "hear_recording", "export_recording", "read_transcription")
@@ -201,7 +201,7 @@ def test_a_transcript_that_changes_while_a_sized_zip_leaves_breaks_it_off(
 
 
 def test_words_that_leave_without_their_audio_are_written_down(
-    account: Account, staff: Person, world: World
+    account: Account, staff: Person, world: SandboxState
 ) -> None:
     world.add_recording(MAIN)
     sync.run(account, sync.SyncRequest(), now=datetime.now(UTC), sync_run=None)

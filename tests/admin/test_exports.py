@@ -26,7 +26,7 @@ from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript
 from tests.archived import an_archived, speech
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 LIST, ZIP = "/admin/recordings/recording/", "/admin/recordings/recording/export-zip/"
 EXPORTER = ("view_recording", "export_recording")
@@ -196,7 +196,7 @@ def test_the_manifest_names_each_file_with_its_hash_times_and_words(
 
 
 def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_the_reason(
-    account: Account, kept: Recording, staff: Person, world: World
+    account: Account, kept: Recording, staff: Person, world: SandboxState
 ) -> None:
     world.add_recording(MAIN)
     sync.run(account, sync.SyncRequest(), now=datetime.now(UTC), sync_run=None)
@@ -224,7 +224,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
 
 
 def test_audio_that_cannot_be_fetched_or_breaks_off_is_in_the_manifest_with_the_reason(
-    account: Account, kept: Recording, staff: Person, world: World
+    account: Account, kept: Recording, staff: Person, world: SandboxState
 ) -> None:
     for _each in range(2):
         world.add_recording(MAIN)

@@ -12,19 +12,19 @@ from tests.admin.conftest import Person
 from tests.admin.rows import a_live_call, a_recording, a_running
 from tests.conftest import MAIN, OTHER
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 LIVE = "/admin/recordings/call/live/"
 
 
-def asked(world: World) -> int:
+def asked(world: SandboxState) -> int:
     return len(
         [entry for entry in world.ledger.of("request") if entry.detail["operation"].startswith("call.")]
     )
 
 
 def test_every_live_call_of_ones_accounts_is_shown(
-    account: Account, stranger: Account, world: World, staff: Person
+    account: Account, stranger: Account, world: SandboxState, staff: Person
 ) -> None:
     world.place_call(MAIN, from_number="+918071387423", to_number="919624705678", answered_ago=252)
     world.place_call(OTHER, from_number="+912261234567")
@@ -43,7 +43,7 @@ def test_every_live_call_of_ones_accounts_is_shown(
 
 
 def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
-    account: Account, world: World, boss: Client, staff: Person
+    account: Account, world: SandboxState, boss: Client, staff: Person
 ) -> None:
     world.place_call(MAIN)
     boss.get(LIVE)
@@ -64,7 +64,9 @@ def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
     assert f'<span class="quiet">{said}</span>' in plain
 
 
-def test_two_looks_within_seconds_cost_one_refresh(account: Account, world: World, boss: Client) -> None:
+def test_two_looks_within_seconds_cost_one_refresh(
+    account: Account, world: SandboxState, boss: Client
+) -> None:
     world.place_call(MAIN)
 
     boss.get(LIVE)
@@ -74,7 +76,9 @@ def test_two_looks_within_seconds_cost_one_refresh(account: Account, world: Worl
     assert asked(world) == once == 2
 
 
-def test_a_call_that_is_over_is_gone_from_the_page(account: Account, world: World, boss: Client) -> None:
+def test_a_call_that_is_over_is_gone_from_the_page(
+    account: Account, world: SandboxState, boss: Client
+) -> None:
     call = world.place_call(MAIN)
     boss.get(LIVE)
     world.hang_up(call.call_uuid)
@@ -87,7 +91,7 @@ def test_a_call_that_is_over_is_gone_from_the_page(account: Account, world: Worl
 
 
 def test_where_vobiz_is_away_the_last_known_calls_are_shown_with_their_age(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN)
     boss.get(LIVE)
@@ -106,7 +110,7 @@ def test_where_vobiz_is_away_the_last_known_calls_are_shown_with_their_age(
 
 
 def test_an_account_that_vobiz_never_answered_for_says_so(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.faults.plan(Fault(on="call.list", drop="before", times=None))
 
@@ -117,7 +121,7 @@ def test_an_account_that_vobiz_never_answered_for_says_so(
 
 
 def test_an_account_that_is_switched_off_is_not_asked_about(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     a_live_call(account)
     Account.objects.update(is_active=False)
@@ -130,7 +134,7 @@ def test_an_account_that_is_switched_off_is_not_asked_about(
 
 
 def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
-    account: Account, world: World, staff: Person
+    account: Account, world: SandboxState, staff: Person
 ) -> None:
     call = world.place_call(MAIN)
     client = staff("view_live_calls", "stop_recording", accounts=[account])
@@ -151,7 +155,7 @@ def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
 
 
 def test_a_recording_without_its_url_has_no_stop_of_its_own_and_says_why(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     call = world.place_call(MAIN)
     boss.get(LIVE)
@@ -164,7 +168,9 @@ def test_a_recording_without_its_url_has_no_stop_of_its_own_and_says_why(
     assert "Stop all…" in text
 
 
-def test_where_a_call_flow_records_too_the_row_says_so(account: Account, world: World, boss: Client) -> None:
+def test_where_a_call_flow_records_too_the_row_says_so(
+    account: Account, world: SandboxState, boss: Client
+) -> None:
     Account.objects.update(recorded_by_flow=True)
     world.place_call(MAIN)
 
@@ -172,7 +178,7 @@ def test_where_a_call_flow_records_too_the_row_says_so(account: Account, world: 
 
 
 def test_a_reader_without_further_rights_sees_no_button_that_would_be_refused(
-    account: Account, world: World, staff: Person
+    account: Account, world: SandboxState, staff: Person
 ) -> None:
     world.place_call(MAIN)
     client = staff("view_live_calls", accounts=[account])

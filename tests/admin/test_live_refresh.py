@@ -15,7 +15,7 @@ from tests.admin.rows import a_live_call, a_running
 from tests.conftest import MAIN
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 LIVE = "/admin/recordings/call/live/"
 AGAIN = {"HX-Request": "true"}
@@ -26,7 +26,7 @@ def numbers(page: Any) -> list[str]:
 
 
 def test_a_page_that_asks_again_is_sent_the_rows_and_not_the_frame(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN)
     whole = boss.get(LIVE)
@@ -44,7 +44,7 @@ def test_a_page_that_asks_again_is_sent_the_rows_and_not_the_frame(
 
 
 def test_a_second_viewer_seconds_later_costs_no_request_to_vobiz(
-    account: Account, world: World, boss: Client, staff: Person
+    account: Account, world: SandboxState, boss: Client, staff: Person
 ) -> None:
     world.place_call(MAIN)
     boss.get(LIVE)
@@ -74,7 +74,7 @@ def test_of_the_calls_it_shows_a_page_is_told_which_are_over_and_since_when(
 
 @pytest.mark.parametrize("spelling", ["+91 96247 05678", "09624705678", "96247-05678", "4705", "sip:agent7"])
 def test_a_box_narrows_the_rows_by_a_number_in_any_spelling(
-    account: Account, world: World, boss: Client, spelling: str
+    account: Account, world: SandboxState, boss: Client, spelling: str
 ) -> None:
     world.place_call(MAIN, from_number="919624705678", to_number="sip:agent7@pbx")
     world.place_call(MAIN, from_number="+912261234567", to_number="+912261234568")
@@ -85,14 +85,16 @@ def test_a_box_narrows_the_rows_by_a_number_in_any_spelling(
     assert "2 live calls (1 shown)" in " ".join(page.content.decode().split())
 
 
-def test_a_box_that_matches_nothing_offers_to_show_all(account: Account, world: World, boss: Client) -> None:
+def test_a_box_that_matches_nothing_offers_to_show_all(
+    account: Account, world: SandboxState, boss: Client
+) -> None:
     world.place_call(MAIN)
 
     assert "None of the live calls is like that." in boss.get(LIVE, {"q": "555000"}).content.decode()
 
 
 def test_only_calls_that_are_being_recorded_are_shown_where_that_is_ticked(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN, from_number="919624705678")
     boss.get(LIVE)
@@ -105,7 +107,7 @@ def test_only_calls_that_are_being_recorded_are_shown_where_that_is_ticked(
 
 
 def test_an_account_that_does_not_answer_keeps_its_rows_beside_those_of_another_that_does(
-    subaccount: Account, world: World, boss: Client
+    subaccount: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN, from_number="919624705678")
     boss.get(LIVE)

@@ -104,11 +104,11 @@ def test_it_costs_few_queries_and_the_same_for_one_row_or_hundreds(
 
 def test_it_asks_vobiz_for_nothing(account: Account, sandbox: Sandbox, boss: Client) -> None:
     a_busy_account(account)
-    before = len(sandbox.world.ledger)
+    before = len(sandbox.state.ledger)
 
     boss.get("/admin/")
 
-    assert len(sandbox.world.ledger) == before
+    assert len(sandbox.state.ledger) == before
 
 
 def test_many_failed_syncs_are_one_line_with_their_beginning_and_the_last_words(

@@ -24,7 +24,7 @@ from tests.admin.rows import (
     an_event,
 )
 from tests.conftest import MAIN
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 NOW = timezone.now()
 MOST_QUERIES = 10
@@ -105,7 +105,7 @@ def test_the_list_of_accounts_costs_a_constant_number_of_queries(account: Accoun
 
 
 def test_the_live_calls_cost_a_constant_number_of_queries(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     url = "/admin/recordings/call/live/"
     world.place_call(MAIN)

@@ -15,13 +15,13 @@ from tests.admin.rows import a_live_call, a_running
 from tests.admin.test_starting import LIVE, filled, sent
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 SELECTED = "/admin/recordings/call/record/"
 
 
 @pytest.fixture
-def calls(account: Account, world: World, boss: Client) -> list[Call]:
+def calls(account: Account, world: SandboxState, boss: Client) -> list[Call]:
     """Three live calls, known here."""
     for _each in range(3):
         world.place_call(MAIN)
@@ -38,7 +38,7 @@ def words(page: Any) -> list[str]:
 
 
 def test_each_ticked_call_is_recorded_and_its_result_told(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     form = boss.get(SELECTED, {"call": [call.pk for call in calls]})
     assert [row.call for row in form.context["rows"]] == calls
@@ -53,7 +53,9 @@ def test_each_ticked_call_is_recorded_and_its_result_told(
     assert LogEntry.objects.filter(content_type__model="call").count() == 3
 
 
-def test_a_form_sent_twice_starts_each_call_once(calls: list[Call], world: World, boss: Client) -> None:
+def test_a_form_sent_twice_starts_each_call_once(
+    calls: list[Call], world: SandboxState, boss: Client
+) -> None:
     form = ticked(calls)
 
     boss.post(SELECTED, form)
@@ -65,7 +67,7 @@ def test_a_form_sent_twice_starts_each_call_once(calls: list[Call], world: World
 
 
 def test_a_call_that_is_being_recorded_is_skipped_unless_it_was_ticked_again(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     a_running(calls[0].account, call=calls[0])
     form = boss.get(SELECTED, {"call": [call.pk for call in calls]}).content.decode()
@@ -80,7 +82,7 @@ def test_a_call_that_is_being_recorded_is_skipped_unless_it_was_ticked_again(
 
 
 def test_a_call_whose_recording_began_after_the_form_was_shown_is_skipped_though_ticked_again(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     form = ticked(calls[:1])
     a_running(calls[0].account, call=calls[0])
@@ -92,7 +94,7 @@ def test_a_call_whose_recording_began_after_the_form_was_shown_is_skipped_though
 
 
 def test_what_went_wrong_with_one_is_told_beside_what_went_well_with_others(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     Call.objects.filter(pk=calls[0].pk).update(state=CallState.ENDED)
     world.faults.plan(Fault(on="record.start", path=f"*{calls[1].call_uuid}*", drop="after"))
@@ -107,7 +109,7 @@ def test_what_went_wrong_with_one_is_told_beside_what_went_well_with_others(
 
 
 def test_a_refusal_among_several_names_its_call_and_what_runs_on_there(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     a_running(calls[0].account, call=calls[0])
     world.faults.plan(
@@ -121,7 +123,7 @@ def test_a_refusal_among_several_names_its_call_and_what_runs_on_there(
     assert well.startswith("It is being recorded")
 
 
-def test_more_than_twenty_are_not_started(account: Account, world: World, boss: Client) -> None:
+def test_more_than_twenty_are_not_started(account: Account, world: SandboxState, boss: Client) -> None:
     many = [a_live_call(account) for _each in range(21)]
 
     assert "nothing was started: 20 at once are the most." in boss.get(
@@ -132,7 +134,7 @@ def test_more_than_twenty_are_not_started(account: Account, world: World, boss: 
 
 
 def test_calls_of_foreign_accounts_are_as_absent_as_those_that_are_not_there(
-    calls: list[Call], stranger: Account, world: World, staff: Person
+    calls: list[Call], stranger: Account, world: SandboxState, staff: Person
 ) -> None:
     foreign = a_live_call(stranger)
     client = staff("start_recording", accounts=[calls[0].account])
@@ -147,7 +149,7 @@ def test_calls_of_foreign_accounts_are_as_absent_as_those_that_are_not_there(
 
 
 def test_where_a_call_flow_records_one_of_them_the_form_asks_first(
-    calls: list[Call], world: World, boss: Client
+    calls: list[Call], world: SandboxState, boss: Client
 ) -> None:
     Account.objects.update(recorded_by_flow=True)
 

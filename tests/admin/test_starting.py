@@ -20,13 +20,13 @@ from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_running
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 LIVE = "/admin/recordings/call/live/"
 
 
 @pytest.fixture
-def call(account: Account, world: World, boss: Client) -> Call:
+def call(account: Account, world: SandboxState, boss: Client) -> Call:
     """A live call, known here."""
     world.place_call(MAIN, from_number="+918071387423", to_number="919624705678")
     boss.get(LIVE)
@@ -50,7 +50,7 @@ def said(response: Any) -> str:
     return " ".join(str(message) for message in response.context["messages"])
 
 
-def sent(world: World) -> list[dict[str, Any]]:
+def sent(world: SandboxState) -> list[dict[str, Any]]:
     requests = [
         entry.detail for entry in world.ledger.of("request") if entry.detail["operation"] == "record.start"
     ]
@@ -80,7 +80,9 @@ def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cut
     assert "+91 8071 387 423" in text
 
 
-def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(call: Call, world: World, boss: Client) -> None:
+def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     answer = boss.post(record(call), filled(limit="3600", file_format="wav", channels="mono"), follow=True)
 
     recording = Recording.objects.get()
@@ -105,7 +107,7 @@ def test_a_start_leaves_its_trace_in_both_histories(call: Call, boss: Client) ->
     assert of_call.get_change_message().startswith("Asked Vobiz to record it: It is being recorded")
 
 
-def test_a_double_click_starts_one_recording(call: Call, world: World, boss: Client) -> None:
+def test_a_double_click_starts_one_recording(call: Call, world: SandboxState, boss: Client) -> None:
     form = filled()
 
     first = boss.post(record(call), form, follow=True)
@@ -120,7 +122,7 @@ def test_a_double_click_starts_one_recording(call: Call, world: World, boss: Cli
 
 @pytest.mark.django_db(transaction=True)
 def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN)
     boss.get(LIVE)
@@ -137,7 +139,7 @@ def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
     clicked = Event()
     second = Thread(target=click_again)
 
-    def while_it_thinks(_world: World) -> None:
+    def while_it_thinks(_world: SandboxState) -> None:
         second.start()
         clicked.wait(10)
 
@@ -151,7 +153,7 @@ def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
     assert Recording.objects.get().status == RecordingStatus.ACTIVE
 
 
-def test_two_forms_start_two_recordings_of_one_call(call: Call, world: World, boss: Client) -> None:
+def test_two_forms_start_two_recordings_of_one_call(call: Call, world: SandboxState, boss: Client) -> None:
     boss.post(record(call), filled())
     form = boss.get(record(call))
     assert "1 recording of this call already runs" in form.content.decode()
@@ -178,7 +180,7 @@ def test_two_forms_start_two_recordings_of_one_call(call: Call, world: World, bo
     ],
 )
 def test_a_refused_start_says_why_and_that_nothing_is_recorded(
-    call: Call, world: World, boss: Client, fault: dict[str, Any], words: str
+    call: Call, world: SandboxState, boss: Client, fault: dict[str, Any], words: str
 ) -> None:
     world.faults.plan(Fault(on="record.start", **fault))
 
@@ -191,7 +193,7 @@ def test_a_refused_start_says_why_and_that_nothing_is_recorded(
 
 
 def test_a_refused_start_says_how_many_others_of_the_call_run_on(
-    call: Call, world: World, boss: Client
+    call: Call, world: SandboxState, boss: Client
 ) -> None:
     boss.post(record(call), filled())
     boss.post(record(call), filled())
@@ -211,7 +213,7 @@ def test_a_refused_start_says_how_many_others_of_the_call_run_on(
 
 
 def test_a_start_whose_answer_was_lost_says_that_it_may_be_recording(
-    call: Call, world: World, boss: Client
+    call: Call, world: SandboxState, boss: Client
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="after"))
 
@@ -224,7 +226,7 @@ def test_a_start_whose_answer_was_lost_says_that_it_may_be_recording(
     assert "may be recording" in answer.content.decode()
 
 
-def test_a_call_that_ended_meanwhile_is_told(call: Call, world: World, boss: Client) -> None:
+def test_a_call_that_ended_meanwhile_is_told(call: Call, world: SandboxState, boss: Client) -> None:
     world.hang_up(call.call_uuid)
 
     answer = boss.post(record(call), filled(), follow=True)
@@ -249,7 +251,7 @@ def test_another_limit_is_said_in_words(call: Call, boss: Client) -> None:
 
 @pytest.mark.parametrize("text", ["", "90", "9 h", "0 s", "8 h 1 s", "soon", "1e9 s", "-5 min", "١٥ min"])
 def test_a_limit_that_cannot_be_meant_starts_nothing(
-    call: Call, world: World, boss: Client, text: str
+    call: Call, world: SandboxState, boss: Client, text: str
 ) -> None:
     answer = boss.post(record(call), filled(limit="other", other_limit=text))
 
@@ -272,7 +274,7 @@ def test_a_limit_that_cannot_be_meant_starts_nothing(
     ],
 )
 def test_what_the_form_does_not_offer_is_not_sent(
-    call: Call, world: World, boss: Client, wrong: dict[str, Any]
+    call: Call, world: SandboxState, boss: Client, wrong: dict[str, Any]
 ) -> None:
     assert boss.post(record(call), filled(**wrong)).status_code == 422
     assert not sent(world)
@@ -289,7 +291,7 @@ def test_the_form_keeps_its_intent_when_it_is_shown_again(call: Call, boss: Clie
 
 
 def test_the_intent_of_another_calls_form_shows_nothing_of_it(
-    call: Call, world: World, stranger: Account, boss: Client, staff: Person
+    call: Call, world: SandboxState, stranger: Account, boss: Client, staff: Person
 ) -> None:
     foreign = a_running(stranger, intent=uuid4())
     client = staff("start_recording", "view_live_calls", accounts=[call.account])
@@ -300,7 +302,9 @@ def test_the_intent_of_another_calls_form_shows_nothing_of_it(
     assert not sent(world)
 
 
-def test_transcription_is_asked_for_where_vobiz_can_call_back(call: Call, world: World, boss: Client) -> None:
+def test_transcription_is_asked_for_where_vobiz_can_call_back(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     long = boss.post(record(call), filled(transcribe="on", limit="28800"), follow=True)
     assert "Vobiz transcribes nothing longer than 4 hours" in said(long)
     assert Recording.objects.get().transcribe
@@ -308,7 +312,7 @@ def test_transcription_is_asked_for_where_vobiz_can_call_back(call: Call, world:
 
 
 def test_where_vobiz_cannot_call_this_portal_no_transcript_can_be_chosen(
-    call: Call, world: World, boss: Client, settings: Settings
+    call: Call, world: SandboxState, boss: Client, settings: Settings
 ) -> None:
     sandbox_url = settings.VOBIZ_API_URL
     settings.VOBIZ_API_URL = "https://api.vobiz.ai/api/v1"
@@ -319,7 +323,9 @@ def test_where_vobiz_cannot_call_this_portal_no_transcript_can_be_chosen(
     assert "recordings are found by sync only" not in boss.get(record(call)).content.decode()
 
 
-def test_where_a_call_flow_records_too_the_form_asks_first(call: Call, world: World, boss: Client) -> None:
+def test_where_a_call_flow_records_too_the_form_asks_first(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     Account.objects.update(recorded_by_flow=True)
     assert "this would make a second recording" in boss.get(record(call)).content.decode()
 
@@ -333,7 +339,7 @@ def test_where_a_call_flow_records_too_the_form_asks_first(call: Call, world: Wo
 
 
 def test_where_another_began_since_the_form_was_shown_nothing_is_sent_and_it_says_who_and_until_when(
-    call: Call, world: World, boss: Client, staff: Person
+    call: Call, world: SandboxState, boss: Client, staff: Person
 ) -> None:
     asha = staff("start_recording", "view_live_calls", accounts=[call.account], name="asha")
     shown = filled()
@@ -356,7 +362,7 @@ def test_where_another_began_since_the_form_was_shown_nothing_is_sent_and_it_say
 
 
 def test_after_a_lost_answer_another_start_is_offered_with_its_consequence(
-    call: Call, world: World, boss: Client
+    call: Call, world: SandboxState, boss: Client
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="after"))
 
@@ -379,7 +385,7 @@ def test_the_price_of_storage_is_the_last_one_known(call: Call, boss: Client) ->
     assert "Storage of the last one whose price is known: USD 0.005 a month." in text
 
 
-def test_a_switched_off_account_starts_nothing(call: Call, world: World, boss: Client) -> None:
+def test_a_switched_off_account_starts_nothing(call: Call, world: SandboxState, boss: Client) -> None:
     Account.objects.update(is_active=False)
 
     assert "The account is switched off" in boss.get(record(call)).content.decode()

@@ -19,11 +19,11 @@ from tests.admin.rows import a_live_call, a_recording, a_running
 from tests.admin.test_starting import LIVE, filled, record, said
 from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
-def call(account: Account, world: World, boss: Client) -> Call:
+def call(account: Account, world: SandboxState, boss: Client) -> Call:
     """A live call of which two recordings run, started here."""
     world.place_call(MAIN)
     boss.get(LIVE)
@@ -41,11 +41,11 @@ def stop_all_page(call: Call) -> str:
     return reverse("admin:recordings_call_stop_all", args=[call.pk])
 
 
-def stops(world: World) -> int:
+def stops(world: SandboxState) -> int:
     return len([entry for entry in world.ledger.of("request") if entry.detail["operation"] == "record.stop"])
 
 
-def test_stop_one_stops_this_one(call: Call, world: World, boss: Client) -> None:
+def test_stop_one_stops_this_one(call: Call, world: SandboxState, boss: Client) -> None:
     first, second = Recording.objects.order_by("pk")
 
     answer = stop(boss, first)
@@ -81,7 +81,7 @@ def test_whoever_may_not_see_calls_is_led_to_the_recording(call: Call, staff: Pe
 
 
 def test_who_asked_to_stop_it_is_told_to_all_and_a_minute_later_it_may_be_asked_again(
-    call: Call, world: World, boss: Client
+    call: Call, world: SandboxState, boss: Client
 ) -> None:
     recording, other = Recording.objects.order_by("pk")
     stop(boss, recording)
@@ -108,7 +108,7 @@ def test_who_asked_to_stop_it_is_told_to_all_and_a_minute_later_it_may_be_asked_
 
 
 def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
-    call: Call, world: World, staff: Person
+    call: Call, world: SandboxState, staff: Person
 ) -> None:
     recording = Recording.objects.order_by("pk")[0]
     rights = ("stop_recording", "view_recording")
@@ -124,14 +124,16 @@ def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
     assert "Nothing was sent again." in said(second)
 
 
-def test_a_recording_that_is_over_is_not_stopped(call: Call, world: World, boss: Client) -> None:
+def test_a_recording_that_is_over_is_not_stopped(call: Call, world: SandboxState, boss: Client) -> None:
     recording = a_recording(call.account)
 
     assert "There was nothing to stop" in said(stop(boss, recording))
     assert stops(world) == 0
 
 
-def test_without_a_url_nothing_is_sent_and_the_page_says_why(call: Call, world: World, boss: Client) -> None:
+def test_without_a_url_nothing_is_sent_and_the_page_says_why(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     recording = Recording.objects.order_by("pk")[0]
     Recording.objects.filter(pk=recording.pk).update(recording_url=None)
 
@@ -145,7 +147,9 @@ def test_without_a_url_nothing_is_sent_and_the_page_says_why(call: Call, world: 
     assert "Stop all of this call…" in page
 
 
-def test_a_stop_that_was_not_confirmed_may_be_pressed_again(call: Call, world: World, boss: Client) -> None:
+def test_a_stop_that_was_not_confirmed_may_be_pressed_again(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     recording = Recording.objects.order_by("pk")[0]
     world.faults.plan(Fault(on="record.stop", drop="before", times=3))
 
@@ -159,7 +163,9 @@ def test_a_stop_that_was_not_confirmed_may_be_pressed_again(call: Call, world: W
     assert len(world.running(MAIN)) == 1
 
 
-def test_a_refused_stop_says_that_the_recording_goes_on(call: Call, world: World, boss: Client) -> None:
+def test_a_refused_stop_says_that_the_recording_goes_on(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     world.faults.plan(Fault(on="record.stop", status=403, body={"error": "suspended"}))
 
     answer = stop(boss, Recording.objects.order_by("pk")[0], back="live")
@@ -170,7 +176,7 @@ def test_a_refused_stop_says_that_the_recording_goes_on(call: Call, world: World
 
 
 def test_stop_all_names_what_will_stop_and_stops_it_when_confirmed(
-    call: Call, world: World, boss: Client
+    call: Call, world: SandboxState, boss: Client
 ) -> None:
     page = boss.get(stop_all_page(call))
     text = page.content.decode()
@@ -189,7 +195,9 @@ def test_stop_all_names_what_will_stop_and_stops_it_when_confirmed(
     assert logged.count() == 3
 
 
-def test_stop_all_is_asked_again_when_another_began_meanwhile(call: Call, world: World, boss: Client) -> None:
+def test_stop_all_is_asked_again_when_another_began_meanwhile(
+    call: Call, world: SandboxState, boss: Client
+) -> None:
     shown = boss.get(stop_all_page(call)).context["expected"]
     boss.post(record(call), filled())
 
@@ -205,14 +213,14 @@ def test_stop_all_is_asked_again_when_another_began_meanwhile(call: Call, world:
 
 @pytest.mark.parametrize("expected", ["", "x", "1;2", "-1", "9" * 30])
 def test_stop_all_without_having_looked_stops_nothing(
-    call: Call, world: World, boss: Client, expected: str
+    call: Call, world: SandboxState, boss: Client, expected: str
 ) -> None:
     assert boss.post(stop_all_page(call), {"expected": expected}).status_code == 409
     assert boss.post(stop_all_page(call)).status_code == 409
     assert stops(world) == 0
 
 
-def test_stop_all_stops_what_a_call_flow_began(account: Account, world: World, boss: Client) -> None:
+def test_stop_all_stops_what_a_call_flow_began(account: Account, world: SandboxState, boss: Client) -> None:
     call = world.place_call(MAIN)
     boss.get(LIVE)
     world.start_recording(MAIN, call.call_uuid)
@@ -230,7 +238,7 @@ def test_stop_all_stops_what_a_call_flow_began(account: Account, world: World, b
     assert not world.running(MAIN)
 
 
-def test_stop_all_of_a_call_that_is_over_says_so(call: Call, world: World, boss: Client) -> None:
+def test_stop_all_of_a_call_that_is_over_says_so(call: Call, world: SandboxState, boss: Client) -> None:
     shown = boss.get(stop_all_page(call)).context["expected"]
     world.hang_up(call.call_uuid)
 

@@ -17,7 +17,7 @@ from tests.admin.conftest import Person
 from tests.admin.rows import a_run
 from tests.conftest import MAIN
 from tests.waiting import eventually
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 SYNC = "/admin/recordings/syncrun/sync/"
 
@@ -38,7 +38,7 @@ def running(account: Account, **columns: Any) -> SyncRun:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("door", ["account", "list"])
 def test_sync_now_answers_at_once_and_goes_on_by_itself(
-    account: Account, world: World, staff: Person, door: str
+    account: Account, world: SandboxState, staff: Person, door: str
 ) -> None:
     for _each in range(3):
         world.add_recording(MAIN)
@@ -59,7 +59,7 @@ def test_sync_now_answers_at_once_and_goes_on_by_itself(
     assert log.get_change_message() == "Began a sync."
 
 
-def test_while_one_runs_the_button_leads_to_it(account: Account, world: World, boss: Client) -> None:
+def test_while_one_runs_the_button_leads_to_it(account: Account, world: SandboxState, boss: Client) -> None:
     run = running(account)
 
     answer = boss.post(reverse("admin:recordings_account_sync", args=[account.pk]), follow=True)
@@ -84,7 +84,7 @@ def test_a_run_that_fell_silent_says_so_and_does_not_block_the_button(account: A
 
 
 def test_an_account_that_is_not_ones_own_is_not_synced(
-    account: Account, stranger: Account, world: World, staff: Person
+    account: Account, stranger: Account, world: SandboxState, staff: Person
 ) -> None:
     client = staff("sync_now", "view_syncrun", accounts=[account])
 

@@ -21,7 +21,7 @@ from tests.callbacks.posting import deliver
 from tests.conftest import MAIN, TOKENS
 from tests.models.together import closing_connection, together
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +35,7 @@ def people(account: Account, staff: Person) -> list[Client]:
 
 
 @pytest.fixture
-def call(account: Account, world: World, people: list[Client]) -> Call:
+def call(account: Account, world: SandboxState, people: list[Client]) -> Call:
     """A live call that both have on their screens."""
     world.place_call(MAIN)
     for person in people:
@@ -43,7 +43,9 @@ def call(account: Account, world: World, people: list[Client]) -> Call:
     return Call.objects.get()
 
 
-def test_both_stop_one_recording_at_the_same_moment(call: Call, world: World, people: list[Client]) -> None:
+def test_both_stop_one_recording_at_the_same_moment(
+    call: Call, world: SandboxState, people: list[Client]
+) -> None:
     people[0].post(record(call), filled())
     recording = Recording.objects.get()
 
@@ -59,7 +61,9 @@ def test_both_stop_one_recording_at_the_same_moment(call: Call, world: World, pe
     assert "Nothing was sent again." in second
 
 
-def test_both_start_on_one_call_at_the_same_moment(call: Call, world: World, people: list[Client]) -> None:
+def test_both_start_on_one_call_at_the_same_moment(
+    call: Call, world: SandboxState, people: list[Client]
+) -> None:
     forms = [filled(limit="900"), filled(limit="900")]
 
     def start(person: Client, form: dict[str, Any]) -> Any:
@@ -76,11 +80,13 @@ def test_both_start_on_one_call_at_the_same_moment(call: Call, world: World, peo
     assert "Start a second one" in told.content.decode()
 
 
-def test_one_starts_while_the_other_sees_the_call_end(call: Call, world: World, people: list[Client]) -> None:
+def test_one_starts_while_the_other_sees_the_call_end(
+    call: Call, world: SandboxState, people: list[Client]
+) -> None:
     starting, looking = people
     looks: list[str] = []
 
-    def meanwhile(world: World) -> None:
+    def meanwhile(world: SandboxState) -> None:
         world.hang_up(call.call_uuid)
         Account.objects.update(live_tried_at=None)
         looks.append(closing_connection(lambda: looking.get(LIVE).content.decode()))
@@ -99,7 +105,9 @@ def test_one_starts_while_the_other_sees_the_call_end(call: Call, world: World, 
     assert "This call is over, so it cannot be recorded." in again
 
 
-def test_one_stops_what_the_call_has_just_ended(call: Call, world: World, people: list[Client]) -> None:
+def test_one_stops_what_the_call_has_just_ended(
+    call: Call, world: SandboxState, people: list[Client]
+) -> None:
     people[0].post(record(call), filled())
     world.faults.plan(Fault(on="record.stop", first=lambda world: world.hang_up(call.call_uuid)))
 
@@ -109,7 +117,7 @@ def test_one_stops_what_the_call_has_just_ended(call: Call, world: World, people
 
 
 def test_a_token_is_replaced_while_callbacks_signed_with_the_old_and_the_new_one_arrive(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     old, new = a_recording(account), a_recording(account)
     world.accounts[MAIN].token = NEW

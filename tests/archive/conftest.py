@@ -14,8 +14,8 @@ from recordings import archive, sync
 from recordings.archive import Outcome, Report
 from recordings.models import Account, Recording
 from recordings.sync import SyncRequest
-from vobiz_portal.sandbox import shapes
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox import serializers
+from vobiz_portal.sandbox.state import SandboxState
 
 Known = Callable[..., Recording]
 
@@ -27,7 +27,7 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def known(world: World, account: Account, archive_folder: Path, now: datetime) -> Known:
+def known(world: SandboxState, account: Account, archive_folder: Path, now: datetime) -> Known:
     """Add a past recording (fields of `add_recording`) and sync it; its row."""
 
     def known(**fields: Any) -> Recording:
@@ -63,9 +63,9 @@ def run_now(account: Account, now: datetime) -> Run:
     return run_now
 
 
-def at_vobiz(world: World, row: Recording) -> bytes:
+def at_vobiz(world: SandboxState, row: Recording) -> bytes:
     """The bytes that the sandbox serves for it."""
-    made = shapes.audio_of(world.recording(str(row.recording_id)))
+    made = serializers.audio_of(world.recording(str(row.recording_id)))
     return b"".join(made.read(0, made.length))
 
 

@@ -18,7 +18,7 @@ from tests.archive.conftest import Known, Run, files, holds
 from tests.audio.making import CASES, KINDS, encoded, pcm, wav
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Archive = Callable[..., Outcome]
 pytestmark = pytest.mark.django_db
@@ -49,7 +49,7 @@ def test_audio_of_every_kind_is_kept_as_it_came_without_a_flag(
     known: Known,
     archive_it: Archive,
     archive_folder: Path,
-    world: World,
+    world: SandboxState,
     body: bytes,
     container: str,
     codec: str,
@@ -87,7 +87,7 @@ def test_audio_of_every_kind_is_kept_as_it_came_without_a_flag(
     ids=["a gzip file", "of two members", "encoded", "203", "206"],
 )
 def test_a_wrapped_file_is_kept_unwrapped(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, fault: dict[str, Any]
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, fault: dict[str, Any]
 ) -> None:
     row = known(duration=6.0)
     world.faults.plan(Fault(on="media.get", **fault))
@@ -107,7 +107,7 @@ def test_a_wrapped_file_is_kept_unwrapped(
     ids=["zip", "tag", "html after a header", "text after a sync"],
 )
 def test_what_is_no_audio_is_refused_however_often_it_comes(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, body: bytes
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime, body: bytes
 ) -> None:
     row = known(duration=6.0)
     world.faults.plan(Fault(on="media.get", body=body, times=None))
@@ -118,7 +118,7 @@ def test_what_is_no_audio_is_refused_however_often_it_comes(
 
 @pytest.mark.parametrize("name", ["m06-freeformat.mp3"])
 def test_what_no_decoder_reads_is_kept_and_flagged_once_it_is_all_there_is(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, name: str
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime, name: str
 ) -> None:
     row, body = known(duration=6.0), (CASES / name).read_bytes()
     world.faults.plan(Fault(on="media.get", body=body, times=None))
@@ -133,7 +133,7 @@ def test_what_no_decoder_reads_is_kept_and_flagged_once_it_is_all_there_is(
 
 
 def test_what_an_older_reader_refused_is_due_at_once_nearest_to_leaving_first(
-    known: Known, run_now: Run, world: World, now: datetime
+    known: Known, run_now: Run, world: SandboxState, now: datetime
 ) -> None:
     rows = [known(age_days=days) for days in (3.0, 20.0, 10.0)]
     later = now + timedelta(hours=5)
@@ -145,7 +145,7 @@ def test_what_an_older_reader_refused_is_due_at_once_nearest_to_leaving_first(
 
 
 def test_what_this_reader_refused_waits_for_its_turn(
-    known: Known, run_now: Run, world: World, now: datetime
+    known: Known, run_now: Run, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", body=b"<!doctype html>", times=None))
@@ -156,7 +156,7 @@ def test_what_this_reader_refused_waits_for_its_turn(
 
 
 def test_copies_are_inspected_again_from_the_archive_and_old_flags_withdrawn(
-    known: Known, run_now: Run, archive_it: Archive, world: World, now: datetime, account: Account
+    known: Known, run_now: Run, archive_it: Archive, world: SandboxState, now: datetime, account: Account
 ) -> None:
     wrong, right, cut = known(duration=6.0), known(duration=6.0), known(duration=6.0)
     for row, body in ((wrong, wav(pcm(), promised=0x7FFFFFFF)), (right, WHOLE), (cut, WHOLE[:60_000])):
@@ -185,7 +185,7 @@ def test_copies_are_inspected_again_from_the_archive_and_old_flags_withdrawn(
 
 
 def test_a_flag_that_a_person_has_seen_stays_closed(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known(duration=600.0)
     world.faults.plan(Fault(on="media.get", body=WHOLE))

@@ -31,7 +31,7 @@ from tests.ledger import asked
 from tests.vobiz.test_media_hostile import BOMB
 from tests.vobiz.wire_server import WireServer, says
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -79,7 +79,7 @@ def is_refused(row: Recording, outcome: Outcome, words: str, *, folder: Path, no
     ],
 )
 def test_what_is_no_audio_is_never_kept_and_the_row_says_why(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime,
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime,
     settings: Settings, fault: dict[str, Any], words: str,
 ) -> None:  # fmt: skip
     settings.VOBIZ_TOTAL_TIMEOUT = 1.0
@@ -97,7 +97,7 @@ class Capped(VobizClient):
 
 @pytest.mark.parametrize(("headers", "words"), [(PACKED, "larger than"), ({}, "too large")])
 def test_a_gzip_bomb_takes_little_memory_and_no_more_room_than_audio_may(
-    known: Known, archive_folder: Path, world: World, now: datetime, settings: Settings, account: Account,
+    known: Known, archive_folder: Path, world: SandboxState, now: datetime, settings: Settings, account: Account,
     headers: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(fetching, "AUDIO_CAP", CAP)
@@ -128,7 +128,12 @@ class Hasty(VobizClient):
 
 
 def test_audio_that_drips_is_given_up_and_what_came_is_not_kept(
-    known: Known, archive_folder: Path, world: World, now: datetime, settings: Settings, account: Account
+    known: Known,
+    archive_folder: Path,
+    world: SandboxState,
+    now: datetime,
+    settings: Settings,
+    account: Account,
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", drip=0.001))
@@ -150,7 +155,7 @@ def test_another_host_is_never_asked_whether_vobiz_names_it_or_leads_there(
     known: Known,
     archive_it: Archive,
     archive_folder: Path,
-    world: World,
+    world: SandboxState,
     now: datetime,
     another_host: WireServer,
 ) -> None:
@@ -168,7 +173,7 @@ def test_an_address_that_is_not_plainly_a_listed_one_is_not_asked(
     known: Known,
     archive_it: Archive,
     archive_folder: Path,
-    world: World,
+    world: SandboxState,
     now: datetime,
     settings: Settings,
     url: str,
@@ -188,7 +193,7 @@ def test_a_disk_that_fails_in_the_middle_of_a_file_pauses_all_and_costs_no_try(
     known: Known,
     archive_it: Archive,
     archive_folder: Path,
-    world: World,
+    world: SandboxState,
     now: datetime,
     number: int,
     words: str,

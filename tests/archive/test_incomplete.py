@@ -14,7 +14,7 @@ from recordings.choices import ArchiveFlag
 from tests.archive.conftest import Known, at_vobiz, files, holds
 from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Archive = Callable[..., Outcome]
 pytestmark = pytest.mark.django_db
@@ -28,7 +28,7 @@ def a_wav(sound: int, promised: int) -> bytes:
 
 
 def test_what_nothing_vouches_for_is_not_taken_for_the_whole(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     body = a_wav(50_000, 0xFFFFFFFF)
@@ -44,7 +44,7 @@ def test_what_nothing_vouches_for_is_not_taken_for_the_whole(
 
 @pytest.mark.parametrize("promised", [0, 0xFFFFFFFF])
 def test_a_header_without_sound_is_never_taken_for_a_recording_of_some(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, promised: int
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime, promised: int
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", body=a_wav(0, promised), times=4))
@@ -54,7 +54,7 @@ def test_a_header_without_sound_is_never_taken_for_a_recording_of_some(
     assert files(archive_folder) == []
 
 
-def test_a_recording_of_nothing_is_a_header(known: Known, archive_it: Archive, world: World) -> None:
+def test_a_recording_of_nothing_is_a_header(known: Known, archive_it: Archive, world: SandboxState) -> None:
     row = known(duration=0.0)
     world.faults.plan(Fault(on="media.get", body=a_wav(0, 0)))
     assert archive_it(row).result == Result.ARCHIVED
@@ -62,7 +62,7 @@ def test_a_recording_of_nothing_is_a_header(known: Known, archive_it: Archive, w
 
 
 def test_mp3_cut_between_two_frames_is_not_taken_for_the_whole(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState
 ) -> None:
     row = known()
     body = at_vobiz(world, row)
@@ -74,7 +74,7 @@ def test_mp3_cut_between_two_frames_is_not_taken_for_the_whole(
 
 
 def test_within_an_hour_of_its_end_no_part_is_all_there_is(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known(age_days=0.0)
     world.faults.plan(Fault(on="media.get", cut=5_000, times=5))

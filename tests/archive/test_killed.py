@@ -28,7 +28,7 @@ from tests.conftest import MAIN
 from tests.ledger import asked
 from tests.waiting import eventually
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RECORDINGS = 150
@@ -75,7 +75,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def due(world: World, account: Account, now: datetime) -> list[Recording]:
+def due(world: SandboxState, account: Account, now: datetime) -> list[Recording]:
     """Many recordings to be archived, of both formats and several lengths."""
     for at in range(RECORDINGS):
         container = ("mp3", "wav")[at % 2]
@@ -86,12 +86,12 @@ def due(world: World, account: Account, now: datetime) -> list[Recording]:
     return rows
 
 
-def tries(world: World) -> int:
+def tries(world: SandboxState) -> int:
     """How often an archive was begun: it asks for the recording first."""
     return len(asked(world, "recording.retrieve"))
 
 
-def kill_again_and_again(command: Lives, times: int, world: World) -> int:
+def kill_again_and_again(command: Lives, times: int, world: SandboxState) -> int:
     """At a random moment after it has begun; how often it had an archive in hand."""
     rng, pause, in_hand = random.Random(1), threading.Event(), 0
     for _ in range(times):
@@ -107,7 +107,7 @@ def kill_again_and_again(command: Lives, times: int, world: World) -> int:
     return in_hand
 
 
-def all_is_well(world: World, due: list[Recording]) -> None:
+def all_is_well(world: SandboxState, due: list[Recording]) -> None:
     """Each is archived under one name with Vobiz's bytes, has its picture, and nobody has it in hand."""
     rows = list(Recording.objects.order_by("pk"))
     assert [row.pk for row in rows] == [row.pk for row in due]
@@ -140,7 +140,7 @@ def worked_until_all_was_there(command: Lives) -> None:
 
 @pytest.mark.parametrize("kept_in", ["folder", "bucket"])
 def test_what_was_put_there_before_a_kill_is_taken_for_the_copy(
-    world: World, account: Account, now: datetime, request: pytest.FixtureRequest, kept_in: str
+    world: SandboxState, account: Account, now: datetime, request: pytest.FixtureRequest, kept_in: str
 ) -> None:
     """The file lies in the archive, and its process was killed before the row could say so."""
     request.getfixturevalue("archive_folder" if kept_in == "folder" else "s3_archive")
@@ -156,7 +156,7 @@ def _overwrite(path: Path) -> None:
 
 
 def test_what_was_put_there_and_is_another_now_is_fetched_again(
-    world: World, account: Account, now: datetime, archive_folder: Path
+    world: SandboxState, account: Account, now: datetime, archive_folder: Path
 ) -> None:
     for spoil in (_overwrite, Path.unlink):
         Recording.objects.all().delete()
@@ -169,7 +169,7 @@ def test_what_was_put_there_and_is_another_now_is_fetched_again(
         (archive_folder / str(copied.audio)).unlink()
 
 
-def put_there(world: World, account: Account, now: datetime) -> tuple[Recording, bytes]:
+def put_there(world: SandboxState, account: Account, now: datetime) -> tuple[Recording, bytes]:
     made = world.add_recording(MAIN, age_days=1.0, duration=3.0)
     sync.run(account, SyncRequest(recording_id=made.recording_id), now=now, sync_run=None)
     row = Recording.objects.get(recording_id=made.recording_id)
@@ -187,7 +187,7 @@ def put_there(world: World, account: Account, now: datetime) -> tuple[Recording,
 
 @pytest.mark.parametrize("name", ["archive_recordings", pytest.param("worker", marks=pytest.mark.once)])
 def test_killed_fifty_times_it_archives_everything_once_and_leaves_nothing(
-    world: World, due: list[Recording], archive_folder: Path, name: str
+    world: SandboxState, due: list[Recording], archive_folder: Path, name: str
 ) -> None:
     world.faults.plan(Fault(on="media.get", delay_before=0.08, times=None))
     given: dict[str, Any] = {"VAR_DIR": str(archive_folder.parent), "SWEEP_SECONDS": "0.2"}

@@ -21,7 +21,7 @@ from recordings.sync import SyncRequest
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Archive = Callable[..., Outcome]
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("file_format", ["mp3", "wav"])
 def test_a_recording_is_kept_byte_for_byte_with_its_picture(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, file_format: str
+    known: Known,
+    archive_it: Archive,
+    archive_folder: Path,
+    world: SandboxState,
+    now: datetime,
+    file_format: str,
 ) -> None:
     row = known(file_format=file_format, channels=2)
     outcome = archive_it(row)
@@ -44,7 +49,7 @@ def test_a_recording_is_kept_byte_for_byte_with_its_picture(
 
 
 def test_wav_under_the_name_of_mp3_is_kept_as_wav(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState
 ) -> None:
     row = known(container="wav", url_extension="mp3", recording_format="mp3")
     assert archive_it(row).result == Result.ARCHIVED
@@ -52,7 +57,9 @@ def test_wav_under_the_name_of_mp3_is_kept_as_wav(
     assert holds(archive_folder, row, at_vobiz(world, row))
 
 
-def test_the_address_is_asked_for_anew_each_time(known: Known, archive_it: Archive, world: World) -> None:
+def test_the_address_is_asked_for_anew_each_time(
+    known: Known, archive_it: Archive, world: SandboxState
+) -> None:
     row = known()
     Recording.objects.filter(pk=row.pk).update(recording_url="https://media.vobiz.ai/expired.mp3")
     assert archive_it(row).result == Result.ARCHIVED
@@ -67,7 +74,7 @@ def test_the_address_is_asked_for_anew_each_time(known: Known, archive_it: Archi
     ],
 )  # fmt: skip
 def test_a_whole_file_of_another_length_is_kept_and_flagged(
-    known: Known, archive_it: Archive, world: World, said_ms: str, flag: ArchiveFlag | None
+    known: Known, archive_it: Archive, world: SandboxState, said_ms: str, flag: ArchiveFlag | None
 ) -> None:
     row = known()
     world.faults.plan(
@@ -80,7 +87,7 @@ def test_a_whole_file_of_another_length_is_kept_and_flagged(
 
 
 def test_of_a_long_recording_two_hundredths_may_be_missing(
-    known: Known, archive_it: Archive, world: World
+    known: Known, archive_it: Archive, world: SandboxState
 ) -> None:
     row = known(duration=1_000.08)
     world.faults.plan(
@@ -92,7 +99,13 @@ def test_of_a_long_recording_two_hundredths_may_be_missing(
 
 @pytest.mark.parametrize("no_length", [True, False])
 def test_a_cut_file_is_tried_again_and_kept_and_flagged_when_it_is_all_there_is(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, *, no_length: bool
+    known: Known,
+    archive_it: Archive,
+    archive_folder: Path,
+    world: SandboxState,
+    now: datetime,
+    *,
+    no_length: bool,
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", cut=5_000, no_length=no_length, times=3))
@@ -107,7 +120,7 @@ def test_a_cut_file_is_tried_again_and_kept_and_flagged_when_it_is_all_there_is(
 
 
 def test_only_the_same_cut_file_counts_again(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     for at, cut in enumerate((5_000, 5_001, 5_001, 4_000)):
@@ -119,7 +132,7 @@ def test_only_the_same_cut_file_counts_again(
 
 
 def test_the_tries_come_ever_more_rarely_and_never_end(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", status=403, times=None))
@@ -140,7 +153,7 @@ def test_the_tries_come_ever_more_rarely_and_never_end(
 
 
 def test_what_vobiz_has_no_more_is_gone_and_not_tried_again(
-    known: Known, archive_it: Archive, world: World, run_now: Any
+    known: Known, archive_it: Archive, world: SandboxState, run_now: Any
 ) -> None:
     row = known()
     world.delete_recording(str(row.recording_id))
@@ -153,7 +166,7 @@ def test_what_vobiz_has_no_more_is_gone_and_not_tried_again(
 
 
 def test_a_listed_recording_past_its_date_whose_file_is_away_is_gone_and_stays_so(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known(age_days=31.0)
     world.quirks.retention_days = 30
@@ -172,7 +185,7 @@ def test_past_its_date_it_is_tried_all_the_same(known: Known, archive_it: Archiv
 
 
 def test_a_young_file_that_is_not_there_yet_costs_no_try(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known(age_days=0.0)
     world.faults.plan(Fault(on="media.get", status=404))
@@ -182,7 +195,9 @@ def test_a_young_file_that_is_not_there_yet_costs_no_try(
     assert archive_it(row, row.archive_next_at).result == Result.ARCHIVED
 
 
-def test_an_old_file_that_is_not_there_is_a_failure(known: Known, archive_it: Archive, world: World) -> None:
+def test_an_old_file_that_is_not_there_is_a_failure(
+    known: Known, archive_it: Archive, world: SandboxState
+) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", status=404))
     assert archive_it(row).result == Result.FAILED
@@ -190,7 +205,7 @@ def test_an_old_file_that_is_not_there_is_a_failure(known: Known, archive_it: Ar
 
 
 def test_what_only_a_callback_named_and_the_api_does_not_know_yet_is_not_gone(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     row = known(age_days=0.0)
     Recording.objects.filter(pk=row.pk).update(synced_at=None)
@@ -212,7 +227,7 @@ def test_what_only_a_callback_named_and_the_api_does_not_know_yet_is_not_gone(
     ],
 )
 def test_a_cause_that_is_not_the_rows_own_pauses_the_account_and_costs_no_try(
-    known: Known, archive_it: Archive, archive_folder: Path, world: World, now: datetime, settings: Settings,
+    known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, now: datetime, settings: Settings,
     fault: dict[str, Any], words: str,
 ) -> None:  # fmt: skip
     settings.VOBIZ_TOTAL_TIMEOUT = 1.0
@@ -233,7 +248,7 @@ def test_a_cause_that_is_not_the_rows_own_pauses_the_account_and_costs_no_try(
 
 
 def test_what_pauses_all_but_meets_only_one_recording_again_is_its_own(
-    known: Known, archive_it: Archive, world: World, now: datetime
+    known: Known, archive_it: Archive, world: SandboxState, now: datetime
 ) -> None:
     """Its file alone is refused: it must not keep the others from being archived, nor stay unnoticed."""
     bad, good = known(), known()
@@ -279,7 +294,7 @@ def test_a_full_disk_pauses_and_goes_on_by_itself_when_there_is_room(
 
 
 def test_less_than_a_gigabyte_free_stops_before_vobiz_is_asked(
-    known: Known, archive_it: Archive, small_disk: Path, world: World
+    known: Known, archive_it: Archive, small_disk: Path, world: SandboxState
 ) -> None:
     subprocess.run(["mount", "-o", "remount,size=900m,nr_inodes=100", str(small_disk)], check=True)
     row = known()
@@ -296,7 +311,7 @@ def test_a_folder_that_is_none_pauses(known: Known, archive_it: Archive, archive
     assert row.archive_tries == 0
 
 
-def test_who_has_it_keeps_it(known: Known, archive_it: Archive, world: World) -> None:
+def test_who_has_it_keeps_it(known: Known, archive_it: Archive, world: SandboxState) -> None:
     row = known()
     assert Recording.objects.filter(pk=row.pk).lease("another", limit=1)
     before = len(asked(world))
@@ -308,11 +323,11 @@ def test_who_has_it_keeps_it(known: Known, archive_it: Archive, world: World) ->
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_row_that_another_took_or_that_went_away_meanwhile_gets_no_file(
-    known: Known, archive_folder: Path, world: World, now: datetime, *, gone: bool
+    known: Known, archive_folder: Path, world: SandboxState, now: datetime, *, gone: bool
 ) -> None:
     row = known()
 
-    def meanwhile(_world: World) -> None:
+    def meanwhile(_world: SandboxState) -> None:
         mine = Recording.objects.filter(pk=row.pk)
         mine.delete() if gone else mine.update(leased_by="another")
         connection.close()
@@ -324,7 +339,7 @@ def test_a_row_that_another_took_or_that_went_away_meanwhile_gets_no_file(
 
 
 def test_a_recording_that_vobiz_says_goes_on_is_not_archived_yet(
-    known: Known, archive_it: Archive, world: World
+    known: Known, archive_it: Archive, world: SandboxState
 ) -> None:
     row = known(age_days=0.0)
     Recording.objects.filter(pk=row.pk).update(status=RecordingStatus.ACTIVE)
@@ -335,7 +350,7 @@ def test_a_recording_that_vobiz_says_goes_on_is_not_archived_yet(
 
 
 def test_audio_that_cannot_be_drawn_is_kept_without_a_picture(
-    known: Known, archive_it: Archive, world: World
+    known: Known, archive_it: Archive, world: SandboxState
 ) -> None:
     row = known()
     world.faults.plan(Fault(on="media.get", body=b"\xff\xe3\x18\xc4" + bytes(20_000), times=3))

@@ -26,20 +26,20 @@ from tests.archive.conftest import Known, Run, at_vobiz, files, sha256
 from tests.ledger import asked
 from tests.meanwhile import before_statement
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 ROW = pytest.mark.django_db
 THREADS = pytest.mark.django_db(transaction=True)
 
 
-def fetched(world: World) -> list[str]:
+def fetched(world: SandboxState) -> list[str]:
     """The ids whose audio was asked for, in order."""
     return [entry.detail["path"].rpartition("/")[2].split(".")[0] for entry in asked(world, "media.get")]
 
 
 @ROW
 def test_the_nearest_to_leaving_comes_first_whichever_account_it_is_of(
-    known: Known, account: Account, subaccount: Account, world: World, now: datetime, run_now: Run
+    known: Known, account: Account, subaccount: Account, world: SandboxState, now: datetime, run_now: Run
 ) -> None:
     Account.objects.filter(pk=account.pk).update(retention_days=90)
     account.refresh_from_db()
@@ -56,7 +56,7 @@ def test_the_nearest_to_leaving_comes_first_whichever_account_it_is_of(
 
 @ROW
 def test_what_a_person_asked_for_comes_first_also_of_an_account_that_is_not_archived_automatically(
-    known: Known, account: Account, subaccount: Account, world: World, now: datetime, run_now: Run
+    known: Known, account: Account, subaccount: Account, world: SandboxState, now: datetime, run_now: Run
 ) -> None:
     Account.objects.filter(pk=subaccount.pk).update(archive_automatically=False)
     subaccount.refresh_from_db()
@@ -74,7 +74,9 @@ def test_what_a_person_asked_for_comes_first_also_of_an_account_that_is_not_arch
 
 
 @ROW
-def test_what_is_not_due_is_left_alone(known: Known, run_now: Run, world: World, now: datetime) -> None:
+def test_what_is_not_due_is_left_alone(
+    known: Known, run_now: Run, world: SandboxState, now: datetime
+) -> None:
     later, gone, kept, running = known(), known(), known(), known()
     rows = Recording.objects
     rows.filter(pk=later.pk).update(archive_next_at=now + timedelta(seconds=1))
@@ -98,7 +100,7 @@ def test_a_limit_is_kept_and_progress_is_told(known: Known, run_now: Run) -> Non
 
 @THREADS
 def test_side_by_side_each_is_archived_once_and_nothing_is_left_over(
-    known: Known, account: Account, archive_folder: Path, world: World, now: datetime
+    known: Known, account: Account, archive_folder: Path, world: SandboxState, now: datetime
 ) -> None:
     rows = [known() for _ in range(24)]
     reports: list[archive.Report] = []
@@ -126,7 +128,7 @@ def test_side_by_side_each_is_archived_once_and_nothing_is_left_over(
 
 @ROW
 def test_a_pause_stops_the_account_and_no_other_and_is_probed_with_one_recording_a_minute(
-    known: Known, account: Account, subaccount: Account, world: World, now: datetime, run_now: Run
+    known: Known, account: Account, subaccount: Account, world: SandboxState, now: datetime, run_now: Run
 ) -> None:
     for _ in range(3):
         known()
@@ -153,7 +155,7 @@ def test_a_pause_stops_the_account_and_no_other_and_is_probed_with_one_recording
 @ROW
 @pytest.mark.parametrize("status", [401, 500])
 def test_one_that_vobiz_cannot_be_asked_about_stops_the_others_for_a_while_and_not_for_ever(
-    known: Known, account: Account, world: World, now: datetime, run_now: Run, status: int
+    known: Known, account: Account, world: SandboxState, now: datetime, run_now: Run, status: int
 ) -> None:
     bad, good = known(age_days=20.0), known()
     path = f"*{bad.recording_id}*"
@@ -172,7 +174,7 @@ def test_one_that_vobiz_cannot_be_asked_about_stops_the_others_for_a_while_and_n
 
 @ROW
 def test_after_a_pause_those_that_are_gone_keep_the_others_waiting_no_longer(
-    known: Known, account: Account, world: World, now: datetime, run_now: Run
+    known: Known, account: Account, world: SandboxState, now: datetime, run_now: Run
 ) -> None:
     for _ in range(3):
         world.delete_recording(str(known(age_days=20.0).recording_id))
@@ -204,7 +206,7 @@ def test_what_was_begun_before_a_pause_does_not_end_it(known: Known, account: Ac
 
 @ROW
 def test_a_pause_ends_where_nothing_is_left_that_it_could_stop(
-    known: Known, account: Account, world: World, now: datetime, run_now: Run
+    known: Known, account: Account, world: SandboxState, now: datetime, run_now: Run
 ) -> None:
     world.delete_recording(str(known().recording_id))
     account.open_archive_circuit("the token was refused", now=now - timedelta(minutes=5))
@@ -215,7 +217,7 @@ def test_a_pause_ends_where_nothing_is_left_that_it_could_stop(
 
 @ROW
 def test_a_broken_row_does_not_stand_in_the_way_of_the_others(
-    known: Known, run_now: Run, archive_folder: Path, world: World
+    known: Known, run_now: Run, archive_folder: Path, world: SandboxState
 ) -> None:
     bad, good = known(age_days=20.0), known()
     world.faults.plan(Fault(on="media.get", path=f"*{bad.recording_id}*", body=b"<html>", times=None))
@@ -227,7 +229,7 @@ def test_a_broken_row_does_not_stand_in_the_way_of_the_others(
 
 @ROW
 def test_a_storage_that_cannot_be_used_stops_everything_before_a_row_is_touched(
-    known: Known, run_now: Run, archive_folder: Path, account: Account, world: World
+    known: Known, run_now: Run, archive_folder: Path, account: Account, world: SandboxState
 ) -> None:
     known()
     archive_folder.write_bytes(b"a file where the folder should be")
@@ -334,7 +336,9 @@ def test_a_copy_that_was_found_missing_is_fetched_again(
 
 
 @THREADS
-def test_told_to_stop_it_finishes_what_it_has_in_hand(known: Known, run_now: Run, world: World) -> None:
+def test_told_to_stop_it_finishes_what_it_has_in_hand(
+    known: Known, run_now: Run, world: SandboxState
+) -> None:
     for _ in range(5):
         known()
     stop = threading.Event()
@@ -363,7 +367,7 @@ def test_a_run_that_breaks_ends_itself_and_not_the_worker_it_is_part_of(known: K
 
 @THREADS
 def test_interrupted_it_drops_what_it_has_in_hand_and_frees_it(
-    known: Known, run_now: Run, archive_folder: Path, world: World
+    known: Known, run_now: Run, archive_folder: Path, world: SandboxState
 ) -> None:
     known(duration=600.0)
     known(duration=600.0)

@@ -18,7 +18,7 @@ from recordings.models.account import new_callback_key
 from recordings.storage import StorageError
 from recordings.storage.folder import ArchiveFolder
 from tests.archive.conftest import Known, at_vobiz, files, holds
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def meeting(settings: Settings, archive_folder: Path) -> Iterator[Path]:
 
 
 def test_what_another_found_and_archived_meanwhile_is_not_deleted(
-    known: Known, meeting: Path, world: World, now: datetime
+    known: Known, meeting: Path, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     outcomes: list[Outcome] = []
@@ -63,7 +63,7 @@ def test_what_another_found_and_archived_meanwhile_is_not_deleted(
 
 
 def test_what_a_merged_row_archived_meanwhile_is_not_deleted(
-    known: Known, meeting: Path, world: World, now: datetime
+    known: Known, meeting: Path, world: SandboxState, now: datetime
 ) -> None:
     row = known()
     began = now - timedelta(days=2)
@@ -85,7 +85,9 @@ def test_what_a_merged_row_archived_meanwhile_is_not_deleted(
     assert holds(meeting, asked, at_vobiz(world, asked))
 
 
-def test_what_another_never_saw_is_deleted(known: Known, meeting: Path, world: World, now: datetime) -> None:
+def test_what_another_never_saw_is_deleted(
+    known: Known, meeting: Path, world: SandboxState, now: datetime
+) -> None:
     row = known()
 
     def another_fetches_it_anew() -> None:

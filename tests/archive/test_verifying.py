@@ -22,7 +22,7 @@ from tests.archived import an_archived
 from tests.meanwhile import before_statement
 from tests.object_storage import ObjectStorage
 from tests.ports import free_ports
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Verify = Callable[..., Report]
 TAKEN = 'UPDATE "recordings_recording" SET "leased_by"'
@@ -94,7 +94,13 @@ def test_a_copy_that_is_none_any_more_is_due_again_and_what_was_known_of_it_stay
 
 @pytest.mark.parametrize("way", ["unlink", "alter"])
 def test_what_vobiz_still_has_is_fetched_again(
-    known: Known, run_now: Run, verify_it: Verify, archive_folder: Path, world: World, now: datetime, way: str
+    known: Known,
+    run_now: Run,
+    verify_it: Verify,
+    archive_folder: Path,
+    world: SandboxState,
+    now: datetime,
+    way: str,
 ) -> None:
     row = known()
     assert run_now().archived == 1

@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.browser.hands import Hands, Keys, Mouse
 from tests.chromium import launch
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 # The browser's driver runs an event loop in this thread; the ORM is used here all the same, synchronously.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -76,13 +76,13 @@ def portal(live_server: LiveServer, settings: Settings, collected: Path) -> Live
 
 
 @pytest.fixture
-def lively_world() -> World:
+def lively_world() -> SandboxState:
     """A Vobiz whose time passes."""
-    return World(seed=7, transcript_delay=1.0)
+    return SandboxState(seed=7, transcript_delay=1.0)
 
 
 @pytest.fixture
-def vobiz(lively_world: World, settings: Settings) -> Iterator[Sandbox]:
+def vobiz(lively_world: SandboxState, settings: Settings) -> Iterator[Sandbox]:
     """The sandbox, delivering its callbacks by itself."""
     with Sandbox(lively_world, retry_base=0.2) as sandbox:
         settings.VOBIZ_API_URL = sandbox.api_url

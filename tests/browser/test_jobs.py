@@ -20,7 +20,7 @@ from tests.browser.hands import Hands
 from tests.ledger import asked
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -30,7 +30,7 @@ NEW_PASSWORD = "another-password-for-the-browser-7"
 
 
 @pytest.fixture
-def account(admin_login: User, vobiz: Sandbox, lively_world: World) -> Account:
+def account(admin_login: User, vobiz: Sandbox, lively_world: SandboxState) -> Account:
     """An account with two live calls, known here."""
     lively_world.add_account(AUTH_ID, TOKEN, name="Jobs Ltd")
     for number in ("919624705678", "+912261234567"):
@@ -57,7 +57,7 @@ def start(call: Call) -> Recording:
     return control.start(call, StartOptions.of(call.account), by=None, now=timezone.now())
 
 
-def stopped(world: World) -> list[object]:
+def stopped(world: SandboxState) -> list[object]:
     """What the sandbox was asked to stop, by URL; None where it was asked to stop all."""
     return [(entry.detail["body"] or {}).get("URL") for entry in asked(world, "record.stop")]
 
@@ -104,7 +104,7 @@ def test_the_overviews_numbers_lead_to_the_live_calls_and_the_zone_is_chosen(
 
 
 def test_a_call_is_found_by_its_number_ticked_recorded_and_stopped_and_the_focus_stays_at_it(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     page.goto(LIVE)
     hands.write(page.get_by_label("Number"), "096247 05678")
@@ -132,7 +132,7 @@ def test_a_call_is_found_by_its_number_ticked_recorded_and_stopped_and_the_focus
 
 
 def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_better_of(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     page.goto(LIVE)
     row = page.locator(f"#call-{call.pk}")
@@ -156,7 +156,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
 
 
 def test_of_a_calls_recordings_one_is_stopped_and_then_all(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     first, second, third = start(call), start(call), start(call)
     page.goto(reverse("admin:recordings_call_change", args=[call.pk]))
@@ -179,7 +179,7 @@ def test_of_a_calls_recordings_one_is_stopped_and_then_all(
 
 @pytest.mark.parametrize("hands", ["with the keyboard alone"], indirect=True)
 def test_stopping_all_is_asked_again_where_another_began_meanwhile(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     start(call)
     page.goto(reverse("admin:recordings_call_stop_all", args=[call.pk]))
@@ -197,7 +197,7 @@ def test_stopping_all_is_asked_again_where_another_began_meanwhile(
 
 @pytest.mark.parametrize("hands", ["with the keyboard alone"], indirect=True)
 def test_a_second_recording_is_started_only_after_reading_who_began_the_first(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     page.goto(reverse("admin:recordings_call_record", args=[call.pk]))
     expect(page.get_by_role("button", name="Start recording")).to_be_visible()
@@ -215,7 +215,7 @@ def test_a_second_recording_is_started_only_after_reading_who_began_the_first(
 
 
 def test_a_recording_is_stopped_on_its_page_which_leads_to_its_call(
-    hands: Hands, page: Page, call: Call, lively_world: World
+    hands: Hands, page: Page, call: Call, lively_world: SandboxState
 ) -> None:
     recording = start(call)
     Recording.objects.update(stop_requested_at=timezone.now() - timedelta(seconds=61))

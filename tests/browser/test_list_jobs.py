@@ -22,7 +22,7 @@ from tests.browser.hands import Hands
 from tests.ledger import asked
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -39,7 +39,9 @@ LISTS = (  # kind, what a filter's link holds, what the page of a row says
 
 
 @pytest.fixture
-def page(hands: Hands, admin_login: User, vobiz: Sandbox, lively_world: World, portal: LiveServer) -> Page:
+def page(
+    hands: Hands, admin_login: User, vobiz: Sandbox, lively_world: SandboxState, portal: LiveServer
+) -> Page:
     """Signed in."""
     lively_world.add_account(AUTH_ID, TOKEN, name="Lists Ltd")
     sign_in(hands.page, portal)
@@ -131,7 +133,7 @@ def test_callbacks_are_processed_again_one_by_one_and_several_at_once(
 
 
 def test_an_account_is_connected_tested_synced_and_given_a_new_token(
-    hands: Hands, page: Page, lively_world: World
+    hands: Hands, page: Page, lively_world: SandboxState
 ) -> None:
     lively_world.add_recording(AUTH_ID, age_days=1, duration=20)
     page.goto("/admin/recordings/account/")

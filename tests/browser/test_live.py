@@ -16,10 +16,10 @@ from recordings.models import Account, Call, Recording
 from tests.browser.conftest import sign_in
 from tests.ledger import asked
 from tests.waiting import eventually
-from vobiz_portal.sandbox.facts import Call as SandboxCall
+from vobiz_portal.sandbox.entities import Call as SandboxCall
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -29,7 +29,7 @@ FIRST, SECOND = "+91 96247 05678", "+91 22 6123 4567"
 
 
 @pytest.fixture
-def account(admin_login: User, vobiz: Sandbox, lively_world: World) -> Account:
+def account(admin_login: User, vobiz: Sandbox, lively_world: SandboxState) -> Account:
     """An account with two live calls."""
     lively_world.add_account(AUTH_ID, TOKEN, name="Live Ltd")
     lively_world.place_call(AUTH_ID, from_number="919624705678", to_number="+918071387423")
@@ -70,13 +70,13 @@ def top_of(row: Locator) -> float:
     return box["y"]
 
 
-def call_of(world: World, number: str) -> SandboxCall:
+def call_of(world: SandboxState, number: str) -> SandboxCall:
     digits = "".join(filter(str.isdigit, number))
     return next(call for call in world.calls.values() if call.from_number.lstrip("+") == digits)
 
 
 def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
-    operator: Page, lively_world: World
+    operator: Page, lively_world: SandboxState
 ) -> None:
     second = operator.locator("#live-rows tr").filter(has_text=SECOND)
     first = operator.locator("#live-rows tr").filter(has_text=FIRST)
@@ -102,7 +102,7 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     expect(first).to_have_count(0)
 
 
-def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_world: World) -> None:
+def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_world: SandboxState) -> None:
     expect(operator.locator("#live-rows tr")).to_have_count(2)
     sent: list[str] = []
     operator.on("request", lambda request: sent.append(request.url))
@@ -133,7 +133,9 @@ def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_wo
     expect(operator.locator("#live-rows tr").filter(has_text=FIRST)).to_contain_text("ended ")
 
 
-def test_where_vobiz_is_away_the_last_rows_stay_with_their_age(operator: Page, lively_world: World) -> None:
+def test_where_vobiz_is_away_the_last_rows_stay_with_their_age(
+    operator: Page, lively_world: SandboxState
+) -> None:
     lively_world.faults.plan(Fault(on="call.list", drop="before", times=None))
 
     look_again(operator)
@@ -183,7 +185,7 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(op
     eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=20)
 
 
-def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: World) -> None:
+def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: SandboxState) -> None:
     for box in operator.locator("#live-rows input[type=checkbox]").all():
         box.check()
     operator.get_by_role("button", name="Record selected…").click()
@@ -212,7 +214,7 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
 
 
 def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
-    plain: Page, lively_world: World
+    plain: Page, lively_world: SandboxState
 ) -> None:
     expect(plain.locator(".portal-keys")).to_be_hidden()
     plain.get_by_label("Number").fill("096247 05678")

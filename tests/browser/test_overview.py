@@ -14,7 +14,7 @@ from recordings.models import Account, SyncRun
 from tests.admin.rows import a_call, a_recording, a_run, a_running, an_event
 from tests.browser.test_story import log_in
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -46,7 +46,7 @@ def fits(page: Page) -> bool:
 
 
 def test_a_new_portal_is_connected_in_two_clicks(
-    page: Page, vobiz: Sandbox, lively_world: World, admin_login: User
+    page: Page, vobiz: Sandbox, lively_world: SandboxState, admin_login: User
 ) -> None:
     lively_world.add_account("MA_FIRST00001", "a-token-for-the-first-a1b2", name="First Ltd")
     log_in(page)

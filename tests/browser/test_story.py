@@ -23,7 +23,7 @@ from tests.ledger import asked
 from tests.waiting import eventually
 from tests.workers import workers
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -60,7 +60,7 @@ def start(page: Page, *, span: str | None = None, transcribe: bool = False) -> N
 
 
 def test_a_call_is_recorded_stopped_read_synced_archived_by_a_worker_heard_and_verified(
-    page: Page, vobiz: Sandbox, lively_world: World, admin_login: User, archive_folder: Path
+    page: Page, vobiz: Sandbox, lively_world: SandboxState, admin_login: User, archive_folder: Path
 ) -> None:
     lively_world.add_account(AUTH_ID, TOKEN, name="Story Ltd")
     past = [lively_world.add_recording(AUTH_ID, age_days=days, duration=20) for days in (1, 2, 3)]
@@ -131,7 +131,7 @@ def sync_now(page: Page) -> None:
     assert SyncRun.objects.get().state == SyncState.COMPLETE
 
 
-def archived_by_a_worker(world: World, folder: Path) -> None:
+def archived_by_a_worker(world: SandboxState, folder: Path) -> None:
     """All of them, each fetched once, byte for byte."""
     assert files(folder) == []  # so far there was no worker
     with workers(folder.parent) as begin:

@@ -18,7 +18,7 @@ from tests.commands.shell import MANAGE, environment, manage, run
 from tests.conftest import MAIN, SUB
 from tests.waiting import eventually
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 # the command has threads of its own, so that what a test wrote must be committed
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,7 @@ def _kept_here(archive_folder: Path) -> None:
     """Audio goes into the test's own folder."""
 
 
-def fill(world: World, account: Account, count: int = 3, **fields: float) -> None:
+def fill(world: SandboxState, account: Account, count: int = 3, **fields: float) -> None:
     """Recordings of a day ago by the real clock, which commands go by, synced."""
     for _ in range(count):
         added = (timezone.now() - timedelta(days=fields.get("age_days", 1.0))).timestamp()
@@ -38,7 +38,7 @@ def fill(world: World, account: Account, count: int = 3, **fields: float) -> Non
 
 
 def test_the_keys_are_those_documented_and_the_counts_are_whole_numbers(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     fill(world, account)
     ran = run("archive_recordings", "--json")
@@ -50,7 +50,7 @@ def test_the_keys_are_those_documented_and_the_counts_are_whole_numbers(
 
 
 def test_each_account_has_an_entry_and_one_can_be_named(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     fill(world, account)
     fill(world, subaccount, 2)
@@ -59,21 +59,23 @@ def test_each_account_has_an_entry_and_one_can_be_named(
     assert [(entry["account"], entry["archived"]) for entry in ran.json["accounts"]] == [(MAIN, 3), (SUB, 0)]
 
 
-def test_a_limit_leaves_the_rest_due_and_is_no_failure(account: Account, world: World) -> None:
+def test_a_limit_leaves_the_rest_due_and_is_no_failure(account: Account, world: SandboxState) -> None:
     fill(world, account)
     ran = run("archive_recordings", "--limit", "1", "--workers", "2", "--json")
     assert (ran.code, ran.json["archived"], ran.json["due"]) == (0, 1, 2)
 
 
 def test_an_account_that_is_not_archived_automatically_is_archived_all_the_same(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     Account.objects.update(archive_automatically=False)
     fill(world, account)
     assert run("archive_recordings", "--json").json["archived"] == 3
 
 
-def test_a_failure_is_said_on_stderr_with_its_reason_and_ends_with_1(account: Account, world: World) -> None:
+def test_a_failure_is_said_on_stderr_with_its_reason_and_ends_with_1(
+    account: Account, world: SandboxState
+) -> None:
     fill(world, account, 2)
     bad = Recording.objects.earliest("pk")
     world.faults.plan(Fault(on="media.get", path=f"*{bad.recording_id}*", body=b"<html>", times=None))
@@ -84,7 +86,7 @@ def test_a_failure_is_said_on_stderr_with_its_reason_and_ends_with_1(account: Ac
     assert "web page" in ran.stderr
 
 
-def test_what_stops_it_is_said_with_a_hint_and_ends_with_1(account: Account, world: World) -> None:
+def test_what_stops_it_is_said_with_a_hint_and_ends_with_1(account: Account, world: SandboxState) -> None:
     fill(world, account)
     world.faults.plan(Fault(on="recording.retrieve", status=401, times=None))
     ran = run("archive_recordings", "--json")
@@ -100,7 +102,7 @@ def test_what_stops_it_is_said_with_a_hint_and_ends_with_1(account: Account, wor
 
 
 def test_what_leaves_soon_is_at_risk_and_what_is_newly_lost_ends_with_1(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     fill(world, account, 1, age_days=25.0)
     Account.objects.update(first_synced_at=timezone.now() - timedelta(days=40))
@@ -122,7 +124,7 @@ def test_wrong_usage_ends_with_2(account: Account, wrong: list[str]) -> None:
 
 
 def test_an_operator_gets_one_document_and_nothing_else_on_stdout(
-    account: Account, world: World, tmp_path: Path
+    account: Account, world: SandboxState, tmp_path: Path
 ) -> None:
     fill(world, account)
     ran = manage("archive_recordings", "--json", VAR_DIR=str(tmp_path / "var"))
@@ -133,7 +135,7 @@ def test_an_operator_gets_one_document_and_nothing_else_on_stdout(
 
 
 def test_ctrl_c_ends_it_with_130_and_leaves_nothing_in_hand(
-    account: Account, world: World, tmp_path: Path
+    account: Account, world: SandboxState, tmp_path: Path
 ) -> None:
     fill(world, account, 1)
     world.faults.plan(Fault(on="media.get", drip=0.05, times=None))

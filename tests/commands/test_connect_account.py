@@ -21,7 +21,7 @@ from tests.conftest import MAIN, OTHER, SUB, TOKENS
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = pytest.mark.django_db
 COMMANDS = find_commands(str(Path(recordings.__file__).parent / "management"))
@@ -32,7 +32,7 @@ def credentials(sandbox: Sandbox, settings: Settings) -> None:
     settings.VOBIZ_AUTH_ID, settings.VOBIZ_AUTH_TOKEN = MAIN, TOKENS[MAIN]
 
 
-def test_good_credentials_make_an_account_with_the_name_vobiz_has(world: World) -> None:
+def test_good_credentials_make_an_account_with_the_name_vobiz_has(world: SandboxState) -> None:
     ran = run("connect_account", "--json")
     assert (ran.code, ran.json) == (0, {"auth_id": MAIN, "created": True})
     account = Account.objects.get()
@@ -40,7 +40,7 @@ def test_good_credentials_make_an_account_with_the_name_vobiz_has(world: World) 
 
 
 def test_a_second_time_the_token_is_replaced_and_the_former_stays_for_a_day(
-    world: World, settings: Settings
+    world: SandboxState, settings: Settings
 ) -> None:
     run("connect_account", "--name", "Our main account")
     world.accounts[MAIN].token = settings.VOBIZ_AUTH_TOKEN = "rotated_token_4711"
@@ -55,7 +55,7 @@ def test_a_second_time_the_token_is_replaced_and_the_former_stays_for_a_day(
 
 
 @pytest.mark.parametrize("fault", [{"status": 401}, {"status": 503, "times": 9}, {"reply": "garbage"}])
-def test_what_vobiz_did_not_accept_is_not_stored(world: World, fault: dict[str, Any]) -> None:
+def test_what_vobiz_did_not_accept_is_not_stored(world: SandboxState, fault: dict[str, Any]) -> None:
     world.faults.plan(Fault(on="auth.me", **fault))
     ran = run("connect_account", "--json")
     assert (ran.code, ran.stdout) == (1, "")
@@ -98,7 +98,7 @@ def test_a_parent_that_cannot_be_one_is_a_usage_error_and_nothing_is_stored(sett
 
 
 def test_an_id_that_is_none_is_a_usage_error_that_does_not_repeat_it(
-    world: World, settings: Settings
+    world: SandboxState, settings: Settings
 ) -> None:
     settings.VOBIZ_AUTH_ID = "secret/token put in the wrong place"
     ran = run("connect_account")
@@ -107,7 +107,7 @@ def test_an_id_that_is_none_is_a_usage_error_that_does_not_repeat_it(
     assert asked(world) == []
 
 
-def test_credentials_of_another_account_are_not_taken(world: World) -> None:
+def test_credentials_of_another_account_are_not_taken(world: SandboxState) -> None:
     world.faults.plan(Fault(on="auth.me", edit=lambda body: {**body, "auth_id": OTHER}))
     ran = run("connect_account")
     assert ran.code == 1

@@ -10,10 +10,10 @@ from recordings.models import Account, Call, Recording
 from tests.commands.shell import run
 from tests.conftest import MAIN, SUB
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def test_each_call_has_the_documented_keys(account: Account, world: World, now: datetime) -> None:
+def test_each_call_has_the_documented_keys(account: Account, world: SandboxState, now: datetime) -> None:
     call = world.place_call(MAIN)
     run("start_recording", call.call_uuid)
     (recording,) = world.running()
@@ -28,7 +28,7 @@ def test_each_call_has_the_documented_keys(account: Account, world: World, now: 
 
 
 def test_every_account_that_is_switched_on_is_shown_or_the_one_named(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     mine, its = world.place_call(MAIN), world.place_call(SUB)
     assert [call["call_uuid"] for call in run("live_calls", "--json").json["calls"]] == [
@@ -42,7 +42,9 @@ def test_every_account_that_is_switched_on_is_shown_or_the_one_named(
     assert run("live_calls", "--account", SUB).code == 2
 
 
-def test_people_get_a_line_for_each_call_and_a_closing_sentence(account: Account, world: World) -> None:
+def test_people_get_a_line_for_each_call_and_a_closing_sentence(
+    account: Account, world: SandboxState
+) -> None:
     world.place_call(MAIN, from_number="\x1b[2Jevil")
     ran = run("live_calls")
     assert ran.stdout.splitlines()[-1] == "1 live call."
@@ -50,7 +52,7 @@ def test_people_get_a_line_for_each_call_and_a_closing_sentence(account: Account
     assert "evil → +918071387423" in ran.stdout
 
 
-def test_people_read_which_recordings_run(account: Account, world: World) -> None:
+def test_people_read_which_recordings_run(account: Account, world: SandboxState) -> None:
     call = world.place_call(MAIN)
     run("start_recording", call.call_uuid)
     world.quirks.async_start = True
@@ -61,7 +63,7 @@ def test_people_read_which_recordings_run(account: Account, world: World) -> Non
 
 
 def test_an_account_that_was_not_reached_in_time_is_not_taken_for_fresh(
-    account: Account, subaccount: Account, world: World, now: datetime
+    account: Account, subaccount: Account, world: SandboxState, now: datetime
 ) -> None:
     Account.objects.filter(pk=subaccount.pk).update(live_refresh_started_at=timezone.now())
 
@@ -73,7 +75,7 @@ def test_an_account_that_was_not_reached_in_time_is_not_taken_for_fresh(
 
 
 def test_where_vobiz_does_not_answer_the_last_known_calls_are_shown_and_the_exit_is_1(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     world.place_call(MAIN)
     run("live_calls")

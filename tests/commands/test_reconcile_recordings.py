@@ -15,11 +15,11 @@ from tests.conftest import MAIN
 from tests.ledger import asked
 from tests.vobiz.payloads import payload
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
-def due(account: Account, world: World) -> Recording:
+def due(account: Account, world: SandboxState) -> Recording:
     """A recording whose callback came, and that is to be read back."""
     world.add_recording(MAIN, **payload("recordings__documented_call")["objects"][0])
     return listed_row(account, read_back_due_at=timezone.now())
@@ -43,14 +43,16 @@ def test_for_people_it_is_one_sentence(account: Account) -> None:
     assert run("reconcile_recordings", "--account", MAIN).stdout == "0 settled, 0 still open.\n"
 
 
-def test_where_vobiz_cannot_be_asked_it_fails_and_says_so(due: Recording, world: World) -> None:
+def test_where_vobiz_cannot_be_asked_it_fails_and_says_so(due: Recording, world: SandboxState) -> None:
     world.faults.plan(Fault(on="recording.retrieve", status=401, times=None))
     ran = run("reconcile_recordings", "--json")
     assert (ran.code, ran.json["settled"], ran.json["open"]) == (1, 0, 1)
     assert "refused Auth ID" in ran.stderr
 
 
-def test_what_another_is_settling_is_left_to_it(due: Recording, account: Account, world: World) -> None:
+def test_what_another_is_settling_is_left_to_it(
+    due: Recording, account: Account, world: SandboxState
+) -> None:
     until = timezone.now() + timedelta(seconds=30)
     Account.objects.update(leased_by="another", leased_until=until)
     ran = run("reconcile_recordings")

@@ -8,19 +8,19 @@ from recordings.models import Account, Recording
 from tests.commands.shell import run
 from tests.conftest import MAIN, SUB
 from tests.ledger import asked
-from vobiz_portal.sandbox.facts import Call as LiveCall
+from vobiz_portal.sandbox.entities import Call as LiveCall
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
-def call(account: Account, world: World) -> LiveCall:
+def call(account: Account, world: SandboxState) -> LiveCall:
     """A live call the portal has never seen."""
     return world.place_call(MAIN)
 
 
 def test_a_call_that_is_not_known_here_is_recorded_with_the_accounts_defaults(
-    call: LiveCall, world: World
+    call: LiveCall, world: SandboxState
 ) -> None:
     ran = run("start_recording", call.call_uuid, "--json")
 
@@ -43,7 +43,7 @@ def test_a_call_that_is_not_known_here_is_recorded_with_the_accounts_defaults(
     assert row.requested_by is None
 
 
-def test_every_option_is_said_to_vobiz(call: LiveCall, world: World) -> None:
+def test_every_option_is_said_to_vobiz(call: LiveCall, world: SandboxState) -> None:
     options = ["--time-limit", "90", "--file-format", "wav", "--channels", "mono", "--transcribe"]
     assert run("start_recording", call.call_uuid, *options).code == 0
     (running,) = world.running()
@@ -55,7 +55,7 @@ def test_every_option_is_said_to_vobiz(call: LiveCall, world: World) -> None:
     )
 
 
-def test_an_accounts_default_can_be_declined(call: LiveCall, world: World) -> None:
+def test_an_accounts_default_can_be_declined(call: LiveCall, world: SandboxState) -> None:
     Account.objects.update(default_transcribe=True)
     run("start_recording", call.call_uuid, "--no-transcribe")
     assert not world.running()[0].transcribe
@@ -70,7 +70,7 @@ def test_an_accounts_default_can_be_declined(call: LiveCall, world: World) -> No
     ],
 )
 def test_what_cannot_be_asked_for_is_a_usage_error(
-    call: LiveCall, world: World, arguments: list[str]
+    call: LiveCall, world: SandboxState, arguments: list[str]
 ) -> None:
     assert run("start_recording", call.call_uuid, *arguments).code == 2
     assert asked(world) == []
@@ -78,19 +78,19 @@ def test_what_cannot_be_asked_for_is_a_usage_error(
 
 
 @pytest.mark.parametrize("call_uuid", ["../Recording", "BulkDelete", "a?x=1", "x"])
-def test_what_is_no_call_uuid_is_a_usage_error(account: Account, world: World, call_uuid: str) -> None:
+def test_what_is_no_call_uuid_is_a_usage_error(account: Account, world: SandboxState, call_uuid: str) -> None:
     assert run("start_recording", call_uuid).code == 2
     assert asked(world) == []
 
 
-def test_a_refused_start_says_why_and_exits_1(call: LiveCall, world: World) -> None:
+def test_a_refused_start_says_why_and_exits_1(call: LiveCall, world: SandboxState) -> None:
     world.hang_up(call.call_uuid)
     ran = run("start_recording", call.call_uuid, "--json")
     assert (ran.code, ran.json["status"]) == (1, "failed")
     assert "The call is over, so nothing was recorded." in ran.stderr
 
 
-def test_a_lost_answer_exits_1_and_warns_of_starting_again(call: LiveCall, world: World) -> None:
+def test_a_lost_answer_exits_1_and_warns_of_starting_again(call: LiveCall, world: SandboxState) -> None:
     world.faults.plan(Fault(on="record.start", drop="after"))
     ran = run("start_recording", call.call_uuid, "--json")
     assert (ran.code, ran.json["status"], ran.json["recording_id"]) == (1, "requested", None)
@@ -98,7 +98,7 @@ def test_a_lost_answer_exits_1_and_warns_of_starting_again(call: LiveCall, world
 
 
 def test_of_several_accounts_the_one_that_knows_the_call_is_meant_else_it_must_be_named(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     its = world.place_call(SUB)
     ran = run("start_recording", its.call_uuid)
@@ -109,7 +109,7 @@ def test_of_several_accounts_the_one_that_knows_the_call_is_meant_else_it_must_b
     assert [one.auth_id for one in world.running()] == [SUB, SUB]
 
 
-def test_people_are_told_when_it_cuts(call: LiveCall, world: World) -> None:
+def test_people_are_told_when_it_cuts(call: LiveCall, world: SandboxState) -> None:
     ran = run("start_recording", call.call_uuid)
     (running,) = world.running()
     assert ran.stdout.startswith(f"Recording {running.recording_id}: active. It is cut at ")

@@ -16,12 +16,12 @@ from tests.conftest import MAIN, SUB, TOKENS
 from tests.ledger import asked
 from tests.waiting import eventually
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 COUNTS = {"seen": 0, "created": 0, "updated": 0, "unchanged": 0, "gone": 0, "failed": 0}
 
 
-def fill(world: World, count: int = 3, auth_id: str = MAIN, **fields: Any) -> list[str]:
+def fill(world: SandboxState, count: int = 3, auth_id: str = MAIN, **fields: Any) -> list[str]:
     return [world.add_recording(auth_id, **fields).recording_id for _ in range(count)]
 
 
@@ -29,7 +29,9 @@ def counts(ran: Ran) -> dict[str, int]:
     return {name: ran.json[name] for name in COUNTS}
 
 
-def test_the_counts_are_whole_numbers_under_the_documented_keys(account: Account, world: World) -> None:
+def test_the_counts_are_whole_numbers_under_the_documented_keys(
+    account: Account, world: SandboxState
+) -> None:
     fill(world)
     first = run("sync_recordings", "--json")
     assert (first.code, first.json["complete"]) == (0, True)
@@ -38,7 +40,7 @@ def test_the_counts_are_whole_numbers_under_the_documented_keys(account: Account
 
 
 def test_each_account_has_an_entry_and_the_sums_are_theirs(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     fill(world)
     fill(world, 2, SUB)
@@ -54,7 +56,7 @@ def test_each_account_has_an_entry_and_the_sums_are_theirs(
 
 
 def test_one_account_that_fails_does_not_keep_the_other_from_its_sync(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     fill(world, 2, SUB)
     Account.objects.filter(auth_id=MAIN).update(encrypted_token=None)
@@ -63,7 +65,9 @@ def test_one_account_that_fails_does_not_keep_the_other_from_its_sync(
     assert f"{MAIN}: {MAIN} has no token yet" in ran.stderr
 
 
-def test_gone_and_failed_rows_are_counted_and_only_failures_exit_1(account: Account, world: World) -> None:
+def test_gone_and_failed_rows_are_counted_and_only_failures_exit_1(
+    account: Account, world: SandboxState
+) -> None:
     first, *_ = fill(world)
     run("sync_recordings")
     Recording.objects.update(synced_at="2025-01-01T00:00:00Z")
@@ -77,13 +81,13 @@ def test_gone_and_failed_rows_are_counted_and_only_failures_exit_1(account: Acco
     assert "1 row or page failed: It belongs to MA_STRANGER" in failed.stderr
 
 
-def test_cut_by_a_limit_is_not_complete_and_no_failure(account: Account, world: World) -> None:
+def test_cut_by_a_limit_is_not_complete_and_no_failure(account: Account, world: SandboxState) -> None:
     fill(world)
     ran = run("sync_recordings", "--limit", "2", "--json")
     assert (ran.code, ran.json["seen"], ran.json["complete"]) == (0, 2, False)
 
 
-def test_while_another_runs_it_says_so_and_exits_0(account: Account, world: World) -> None:
+def test_while_another_runs_it_says_so_and_exits_0(account: Account, world: SandboxState) -> None:
     SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
     ran = run("sync_recordings", "--json")
     assert (ran.code, ran.json["complete"], ran.json["accounts"][0]["already_running"]) == (0, False, True)
@@ -91,7 +95,7 @@ def test_while_another_runs_it_says_so_and_exits_0(account: Account, world: Worl
     assert asked(world) == []
 
 
-def test_a_dry_run_counts_and_writes_nothing(account: Account, world: World) -> None:
+def test_a_dry_run_counts_and_writes_nothing(account: Account, world: SandboxState) -> None:
     fill(world)
     ran = run("sync_recordings", "--dry-run", "--json")
     assert (ran.code, counts(ran)) == (0, {**COUNTS, "seen": 3, "created": 3})
@@ -103,7 +107,7 @@ def test_a_dry_run_counts_and_writes_nothing(account: Account, world: World) -> 
     (["--call", "some-call"], {"call_uuid": "some-call"}), (["--type", "Trunk"], {"recording_type": "trunk"}),
 ])  # fmt: skip
 def test_what_it_was_asked_for_is_asked_of_vobiz(
-    account: Account, world: World, arguments: list[str], query: dict[str, str]
+    account: Account, world: SandboxState, arguments: list[str], query: dict[str, str]
 ) -> None:
     assert run("sync_recordings", *arguments).code == 0
     assert query.items() <= asked(world)[0].detail["query"].items()
@@ -111,7 +115,7 @@ def test_what_it_was_asked_for_is_asked_of_vobiz(
 
 @pytest.mark.parametrize("auth_id", [MAIN, SUB])
 def test_one_recording_is_found_in_whichever_account_has_it(
-    account: Account, subaccount: Account, world: World, auth_id: str
+    account: Account, subaccount: Account, world: SandboxState, auth_id: str
 ) -> None:
     (wanted,) = fill(world, 1, auth_id)
     for expected in ({"created": 1}, {"unchanged": 1}):
@@ -123,7 +127,7 @@ def test_one_recording_is_found_in_whichever_account_has_it(
 
 
 def test_a_recording_that_no_account_has_is_a_failure_of_each_and_says_why(
-    account: Account, subaccount: Account, world: World
+    account: Account, subaccount: Account, world: SandboxState
 ) -> None:
     ran = run("sync_recordings", "--recording", "not-there-1234", "--json")
     assert (ran.code, ran.json["complete"], counts(ran)) == (1, False, {**COUNTS, "failed": 2})
@@ -131,7 +135,7 @@ def test_a_recording_that_no_account_has_is_a_failure_of_each_and_says_why(
     assert f"{SUB}: 1 row or page failed: Vobiz has no recording with this id." in ran.stderr
 
 
-def test_a_day_without_a_zone_is_the_accounts(account: Account, world: World) -> None:
+def test_a_day_without_a_zone_is_the_accounts(account: Account, world: SandboxState) -> None:
     fill(world, 1, add_time="2025-11-05 18:29:59+00:00")  # one second before midnight in Kolkata
     (new,) = fill(world, 1, add_time="2025-11-05 18:30:01+00:00")
     run("sync_recordings", "--since", "2025-11-06")
@@ -143,7 +147,7 @@ def test_a_day_without_a_zone_is_the_accounts(account: Account, world: World) ->
     ["--account", "MA_NOTHERE1"],
 ])  # fmt: skip
 def test_what_cannot_be_asked_for_is_a_usage_error(
-    account: Account, world: World, arguments: list[str]
+    account: Account, world: SandboxState, arguments: list[str]
 ) -> None:
     assert run("sync_recordings", *arguments).code == 2
     assert asked(world) == []
@@ -151,7 +155,9 @@ def test_what_cannot_be_asked_for_is_a_usage_error(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_operators_shell_gets_exit_codes_and_json_alone_on_stdout(account: Account, world: World) -> None:
+def test_an_operators_shell_gets_exit_codes_and_json_alone_on_stdout(
+    account: Account, world: SandboxState
+) -> None:
     fill(world)
     good = manage("sync_recordings", "--json")
     assert (good.code, good.json["created"], good.stderr) == (0, 3, "")
@@ -164,7 +170,7 @@ def test_an_operators_shell_gets_exit_codes_and_json_alone_on_stdout(account: Ac
 
 
 @pytest.mark.django_db(transaction=True)
-def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world: World) -> None:
+def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world: SandboxState) -> None:
     fill(world)
     world.faults.plan(Fault(on="recording.list", delay_before=20))
     arguments = [sys.executable, str(MANAGE), "sync_recordings", "--json"]

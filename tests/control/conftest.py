@@ -10,7 +10,7 @@ import pytest
 from recordings import control, live
 from recordings.control import StartOptions
 from recordings.models import Account, Call, Recording
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 class Start(Protocol):
@@ -20,7 +20,7 @@ class Start(Protocol):
 
 
 @pytest.fixture
-def call(account: Account, world: World, now: datetime) -> Call:
+def call(account: Account, world: SandboxState, now: datetime) -> Call:
     """One live call."""
     placed = world.place_call(account.auth_id)
     live.refresh(account, now=now)

@@ -21,10 +21,10 @@ from tests.control.conftest import Start
 from tests.ledger import asked
 from tests.models.together import closing_connection, together
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def body(world: World) -> dict[str, Any]:
+def body(world: SandboxState) -> dict[str, Any]:
     """What the one start that Vobiz received asked for."""
     (request,) = asked(world, "record.start")
     sent: dict[str, Any] = request.detail["body"]
@@ -32,7 +32,7 @@ def body(world: World) -> dict[str, Any]:
 
 
 def test_a_start_that_vobiz_takes_is_active_with_its_id_and_url(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     row = start()
 
@@ -63,7 +63,7 @@ def test_a_start_is_at_most_six_statements_on_its_row(call: Call, now: datetime)
     assert len(on_the_row) <= 6, on_the_row
 
 
-def test_everything_is_said_to_vobiz_and_the_limit_always(start: Start, world: World) -> None:
+def test_everything_is_said_to_vobiz_and_the_limit_always(start: Start, world: SandboxState) -> None:
     row = start(time_limit=28_800, file_format="wav", channels="mono", transcribe=True)
     door = "http://127.0.0.1:8000/callbacks"
     assert body(world) == {
@@ -74,7 +74,7 @@ def test_everything_is_said_to_vobiz_and_the_limit_always(start: Start, world: W
     assert row.callback_base == "http://127.0.0.1:8000"
 
 
-def test_without_transcription_none_is_asked_for_or_expected(start: Start, world: World) -> None:
+def test_without_transcription_none_is_asked_for_or_expected(start: Start, world: SandboxState) -> None:
     start()
     assert not {"transcription_type", "transcription_url"} & body(world).keys()
     assert not Transcription.objects.exists()
@@ -86,7 +86,7 @@ def test_a_transcript_asked_for_is_expected_from_then_on(start: Start) -> None:
 
 
 def test_the_callback_addresses_are_built_from_portal_url(
-    start: Start, world: World, settings: Settings
+    start: Start, world: SandboxState, settings: Settings
 ) -> None:
     settings.PORTAL_URL = "https://portal.example.com:8443"
     row = start()
@@ -101,7 +101,7 @@ def test_each_recording_has_a_key_of_its_own_that_nobody_can_guess(start: Start)
 
 
 def test_a_portal_vobiz_cannot_call_asks_for_no_callback_and_no_transcript(
-    start: Start, world: World, settings: Settings, call: Call
+    start: Start, world: SandboxState, settings: Settings, call: Call
 ) -> None:
     """A local portal, and an API that is not on this machine: nothing it could call."""
     settings.VOBIZ_API_URL = "https://vobiz.invalid/api/v1"
@@ -123,7 +123,7 @@ def test_the_accounts_defaults_are_used_where_nothing_is_chosen() -> None:
     {"async_start": True, "start_status": 202},
 ])  # fmt: skip
 def test_any_success_is_a_start_also_one_that_names_no_recording(
-    start: Start, world: World, quirks: dict[str, Any]
+    start: Start, world: SandboxState, quirks: dict[str, Any]
 ) -> None:
     world.quirks.change(quirks)
     row = start()
@@ -134,7 +134,7 @@ def test_any_success_is_a_start_also_one_that_names_no_recording(
 
 
 def test_a_start_without_an_id_gets_it_from_the_list(
-    start: Start, world: World, account: Account, now: datetime
+    start: Start, world: SandboxState, account: Account, now: datetime
 ) -> None:
     world.quirks.async_start = True
     row = start()
@@ -142,21 +142,21 @@ def test_a_start_without_an_id_gets_it_from_the_list(
     sync.run(account, SyncRequest(), now=now + timedelta(seconds=601), sync_run=None)
     row.refresh_from_db()
     assert (Recording.objects.count(), row.status) == (1, RecordingStatus.COMPLETED)
-    assert row.recording_id in world.shelf.all
+    assert row.recording_id in world.recordings.all
 
 
-def test_two_starts_are_two_recordings(start: Start, world: World) -> None:
+def test_two_starts_are_two_recordings(start: Start, world: SandboxState) -> None:
     assert start().recording_id != start().recording_id
     assert len(world.running()) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_row_is_committed_before_vobiz_is_asked_and_no_transaction_is_open(
-    start: Start, world: World
+    start: Start, world: SandboxState
 ) -> None:
     seen: list[object] = []
 
-    def look(_: World) -> None:  # in the sandbox's own thread, so on another connection
+    def look(_: SandboxState) -> None:  # in the sandbox's own thread, so on another connection
         seen.extend(closing_connection(lambda: list(Recording.objects.values_list("status", "callback_key"))))
 
     world.faults.plan(Fault(on="record.start", first=look))
@@ -165,14 +165,16 @@ def test_the_row_is_committed_before_vobiz_is_asked_and_no_transaction_is_open(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_start_inside_a_transaction_is_refused_before_anything_is_sent(start: Start, world: World) -> None:
+def test_a_start_inside_a_transaction_is_refused_before_anything_is_sent(
+    start: Start, world: SandboxState
+) -> None:
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         start()
     assert asked(world, "record.start") == []
 
 
 def test_the_same_intent_again_sends_nothing_and_shows_the_first(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     intent = uuid4()
     assert start(intent=intent) == start(intent=intent, file_format="wav")
@@ -180,7 +182,7 @@ def test_the_same_intent_again_sends_nothing_and_shows_the_first(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_double_click_starts_one_recording(call: Call, start: Start, world: World) -> None:
+def test_a_double_click_starts_one_recording(call: Call, start: Start, world: SandboxState) -> None:
     intent = uuid4()
     world.faults.plan(Fault(on="record.start", delay_before=0.2))
     rows = together(*[lambda: start(intent=intent)] * 3)
@@ -204,10 +206,10 @@ def test_who_started_it_is_kept(call: Call, now: datetime) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_callback_that_beat_the_answer_stays_the_last_word(start: Start, world: World) -> None:
+def test_a_callback_that_beat_the_answer_stays_the_last_word(start: Start, world: SandboxState) -> None:
     """The recording ended, and its callback was taken, before the start's answer was written down."""
 
-    def callback_first(_: World) -> None:
+    def callback_first(_: SandboxState) -> None:
         closing_connection(lambda: Recording.objects.get().complete())
 
     world.faults.plan(Fault(on="record.start", then=callback_first))

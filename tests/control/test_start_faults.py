@@ -22,7 +22,7 @@ from recordings.sync import SyncRequest
 from tests.control.conftest import Start
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"status": 400, "body": {"error": "time_limit is odd"}}, "(400): time_limit is odd."),
@@ -49,7 +49,7 @@ LOST: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(("fault", "words"), REFUSED)
 def test_what_vobiz_refuses_has_failed_in_words_with_the_cure(
-    start: Start, world: World, fault: dict[str, Any], words: str
+    start: Start, world: SandboxState, fault: dict[str, Any], words: str
 ) -> None:
     world.faults.plan(Fault(on="record.start", times=None, **fault))
     row = start(transcribe=True)
@@ -64,7 +64,7 @@ def test_what_vobiz_refuses_has_failed_in_words_with_the_cure(
 
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_may_be_a_recording_and_is_not_asked_for_again(
-    start: Start, world: World, settings: Settings, fault: dict[str, Any]
+    start: Start, world: SandboxState, settings: Settings, fault: dict[str, Any]
 ) -> None:
     settings.VOBIZ_READ_TIMEOUT = 0.3
     world.faults.plan(Fault(on="record.start", times=None, **fault))
@@ -81,7 +81,7 @@ def test_a_lost_answer_may_be_a_recording_and_is_not_asked_for_again(
 
 @pytest.mark.parametrize("api", ["http://127.0.0.1:9/api/v1", "https://vobiz.invalid/api/v1"])
 def test_where_nothing_was_sent_it_did_not_happen(
-    start: Start, world: World, settings: Settings, api: str
+    start: Start, world: SandboxState, settings: Settings, api: str
 ) -> None:
     settings.VOBIZ_API_URL = api
     row = start()
@@ -96,7 +96,7 @@ def test_where_nothing_was_sent_it_did_not_happen(
     ({"is_active": False}, "switched off"),
 ])  # fmt: skip
 def test_an_account_that_cannot_ask_says_which_page_or_setting_cures_it(
-    call: Call, start: Start, world: World, change: dict[str, Any], words: str
+    call: Call, start: Start, world: SandboxState, change: dict[str, Any], words: str
 ) -> None:
     Account.objects.update(**change)
     call.account.refresh_from_db()
@@ -107,7 +107,7 @@ def test_an_account_that_cannot_ask_says_which_page_or_setting_cures_it(
     assert asked(world, "record.start") == []
 
 
-def test_a_call_that_ended_before_the_click_is_over(call: Call, start: Start, world: World) -> None:
+def test_a_call_that_ended_before_the_click_is_over(call: Call, start: Start, world: SandboxState) -> None:
     world.hang_up(call.call_uuid)
     row = start()
     assert (row.status, row.error) == (RecordingStatus.FAILED, "The call is over, so nothing was recorded.")
@@ -115,7 +115,7 @@ def test_a_call_that_ended_before_the_click_is_over(call: Call, start: Start, wo
     assert call.state == CallState.ENDED
 
 
-def test_a_missing_route_says_nothing_of_the_call(call: Call, start: Start, world: World) -> None:
+def test_a_missing_route_says_nothing_of_the_call(call: Call, start: Start, world: SandboxState) -> None:
     world.faults.plan(Fault(on="record.start", status=404, body={"message": "Not Found"}))
     start()
     call.refresh_from_db()
@@ -123,7 +123,7 @@ def test_a_missing_route_says_nothing_of_the_call(call: Call, start: Start, worl
 
 
 def test_a_start_whose_answer_was_lost_is_settled_when_the_list_shows_it(
-    account: Account, start: Start, world: World, now: datetime
+    account: Account, start: Start, world: SandboxState, now: datetime
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="after"))
     row = start()
@@ -139,7 +139,7 @@ def test_a_start_whose_answer_was_lost_is_settled_when_the_list_shows_it(
 
 
 def test_a_start_that_began_nothing_stays_open_after_a_sync_and_its_words_say_how_to_tell(
-    account: Account, start: Start, world: World, now: datetime
+    account: Account, start: Start, world: SandboxState, now: datetime
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="before"))
     row = start()

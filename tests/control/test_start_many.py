@@ -16,12 +16,12 @@ from recordings.models import Account, Call, Recording, Transcription
 from tests.ledger import asked
 from tests.models.together import together
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 OPTIONS = StartOptions(time_limit=600, file_format="mp3", channels="stereo")
 
 
-def some_calls(account: Account, world: World, now: datetime, count: int) -> list[Call]:
+def some_calls(account: Account, world: SandboxState, now: datetime, count: int) -> list[Call]:
     for _each in range(count):
         world.place_call(account.auth_id)
     live.refresh(account, now=now)
@@ -33,7 +33,7 @@ def requests(calls: list[Call], **fields: frozenset[int]) -> list[StartRequest]:
 
 
 def test_each_call_gets_its_recording_and_each_intent_only_one(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     wanted = requests(some_calls(account, world, now, 3))
 
@@ -47,7 +47,7 @@ def test_each_call_gets_its_recording_and_each_intent_only_one(
 
 
 def test_one_that_fails_does_not_keep_the_others_from_starting(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     calls = some_calls(account, world, now, 3)
     world.hang_up(calls[0].call_uuid)
@@ -64,11 +64,11 @@ def test_one_that_fails_does_not_keep_the_others_from_starting(
 
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_that_cannot_be_written_down_costs_no_other_its_own(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     calls = some_calls(account, world, now, 2)
 
-    def lose_the_first_row(_world: World) -> None:
+    def lose_the_first_row(_world: SandboxState) -> None:
         Transcription.objects.filter(recording__call=calls[0]).delete()
         Recording.objects.filter(call=calls[0]).delete()
         connection.close()  # this is the sandbox's thread
@@ -82,7 +82,7 @@ def test_an_answer_that_cannot_be_written_down_costs_no_other_its_own(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_vobiz_is_asked_for_several_at_once(account: Account, world: World, now: datetime) -> None:
+def test_vobiz_is_asked_for_several_at_once(account: Account, world: SandboxState, now: datetime) -> None:
     calls = some_calls(account, world, now, 2)
     met = threading.Barrier(2)
     world.faults.plan(Fault(on="record.start", first=lambda _world: met.wait(5), times=2))
@@ -94,7 +94,7 @@ def test_vobiz_is_asked_for_several_at_once(account: Account, world: World, now:
 
 
 def test_where_another_began_that_was_not_shown_nothing_is_sent(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     (call,) = some_calls(account, world, now, 1)
     other = control.start(call, OPTIONS, by=None, now=now)
@@ -110,7 +110,7 @@ def test_where_another_began_that_was_not_shown_nothing_is_sent(
 
 
 def test_a_form_sent_twice_is_not_stopped_by_its_own_recording(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     (call,) = some_calls(account, world, now, 1)
     intent = UUID(int=7)
@@ -124,7 +124,9 @@ def test_a_form_sent_twice_is_not_stopped_by_its_own_recording(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_people_at_the_same_moment_one_starts(account: Account, world: World, now: datetime) -> None:
+def test_of_two_people_at_the_same_moment_one_starts(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     (call,) = some_calls(account, world, now, 1)
 
     def press() -> str:

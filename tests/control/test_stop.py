@@ -17,7 +17,7 @@ from tests.control.conftest import Start
 from tests.ledger import asked
 from tests.models.together import together
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def stop(row: Recording, now: datetime, by: User | None = None) -> StopResult:
 
 
 def test_one_is_stopped_by_its_url_in_a_json_body_and_the_other_goes_on(
-    start: Start, world: World, now: datetime
+    start: Start, world: SandboxState, now: datetime
 ) -> None:
     first, second = start(), start()
 
@@ -54,7 +54,9 @@ def test_after_the_204_it_was_asked_to_stop_and_its_status_is_unchanged(
 
 
 @pytest.mark.parametrize("url", [None, ""])
-def test_without_a_url_nothing_is_sent(row: Recording, world: World, now: datetime, url: str | None) -> None:
+def test_without_a_url_nothing_is_sent(
+    row: Recording, world: SandboxState, now: datetime, url: str | None
+) -> None:
     """Rule: Vobiz would stop every recording of the call."""
     Recording.objects.update(recording_url=None)
     assert stop(row, now).outcome == StopOutcome.NO_URL
@@ -64,21 +66,25 @@ def test_without_a_url_nothing_is_sent(row: Recording, world: World, now: dateti
 
 
 def test_a_url_that_came_after_the_page_was_shown_is_used(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     shown = Recording.objects.get()
     shown.recording_url = None
     assert control.stop(shown, by=None, now=now).outcome == StopOutcome.SENT
 
 
-def test_who_comes_second_is_told_and_sends_nothing(row: Recording, world: World, now: datetime) -> None:
+def test_who_comes_second_is_told_and_sends_nothing(
+    row: Recording, world: SandboxState, now: datetime
+) -> None:
     stop(row, now)
     assert stop(row, now + timedelta(seconds=1)).outcome == StopOutcome.ALREADY_ASKED
     assert len(asked(world, "record.stop")) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_operators_at_the_same_moment_one_sends(row: Recording, world: World, now: datetime) -> None:
+def test_of_operators_at_the_same_moment_one_sends(
+    row: Recording, world: SandboxState, now: datetime
+) -> None:
     world.faults.plan(Fault(on="record.stop", delay_before=0.2))
     results = together(*[lambda: stop(row, now)] * 3)
     outcomes = sorted(result.outcome.value for result in results)
@@ -87,7 +93,7 @@ def test_of_operators_at_the_same_moment_one_sends(row: Recording, world: World,
 
 
 def test_one_that_still_runs_a_minute_later_may_be_stopped_again(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     """The portal may have died between noting the stop and sending it."""
     row.request_stop(None, now=now)
@@ -97,7 +103,9 @@ def test_one_that_still_runs_a_minute_later_may_be_stopped_again(
 
 
 @pytest.mark.parametrize("status", [RecordingStatus.COMPLETED, RecordingStatus.FAILED])
-def test_one_that_is_over_is_not_stopped(row: Recording, world: World, now: datetime, status: str) -> None:
+def test_one_that_is_over_is_not_stopped(
+    row: Recording, world: SandboxState, now: datetime, status: str
+) -> None:
     shown = Recording.objects.get()
     Recording.objects.update(status=status)
     assert control.stop(shown, by=None, now=now).outcome == StopOutcome.ALREADY_OVER
@@ -105,7 +113,7 @@ def test_one_that_is_over_is_not_stopped(row: Recording, world: World, now: date
 
 
 def test_where_the_call_is_over_so_is_the_recording_and_it_is_read_back(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     world.hang_up(row.call.call_uuid)
     assert stop(row, now) == StopResult(StopOutcome.ALREADY_OVER)
@@ -118,7 +126,7 @@ def test_where_the_call_is_over_so_is_the_recording_and_it_is_read_back(
     "fault", [{"status": 401}, {"status": 429}, {"status": 404, "body": {"message": "Not Found"}}]
 )
 def test_a_stop_vobiz_refused_may_be_asked_for_again(
-    row: Recording, world: World, now: datetime, fault: dict[str, Any]
+    row: Recording, world: SandboxState, now: datetime, fault: dict[str, Any]
 ) -> None:
     world.faults.plan(Fault(on="record.stop", times=None, **fault))
     result = stop(row, now)
@@ -141,7 +149,7 @@ def test_a_stop_that_did_not_leave_may_be_asked_for_again(
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"drop": "after"}, {"reply": "html"}])
 def test_a_stop_whose_answer_was_lost_is_tried_again_at_once(
-    row: Recording, world: World, now: datetime, fault: dict[str, Any]
+    row: Recording, world: SandboxState, now: datetime, fault: dict[str, Any]
 ) -> None:
     world.faults.plan(Fault(on="record.stop", times=1, **fault))
     assert stop(row, now).outcome == StopOutcome.SENT
@@ -150,7 +158,7 @@ def test_a_stop_whose_answer_was_lost_is_tried_again_at_once(
 
 
 def test_a_stop_nobody_answered_is_unconfirmed_and_may_be_pressed_again_at_once(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     world.faults.plan(Fault(on="record.stop", times=3, drop="before"))
     assert stop(row, now).outcome == StopOutcome.UNCONFIRMED
@@ -165,7 +173,7 @@ def test_a_stop_nobody_answered_is_unconfirmed_and_may_be_pressed_again_at_once(
 
 
 def test_a_refused_second_try_does_not_take_back_who_asked_first(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     world.faults.plan(Fault(on="record.stop", times=3, drop="before"))
     stop(row, now)
@@ -176,7 +184,7 @@ def test_a_refused_second_try_does_not_take_back_who_asked_first(
 
 
 def test_a_second_try_a_minute_later_that_is_refused_leaves_the_first_ones_note(
-    row: Recording, world: World, now: datetime
+    row: Recording, world: SandboxState, now: datetime
 ) -> None:
     first = User.objects.create(username="first")
     stop(row, now, first)

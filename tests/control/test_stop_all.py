@@ -15,7 +15,7 @@ from recordings.models import Call, Recording
 from tests.control.conftest import Start
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def stop_all(call: Call, now: datetime, expected: set[Recording] | None = None) -> StopResult:
@@ -24,7 +24,7 @@ def stop_all(call: Call, now: datetime, expected: set[Recording] | None = None) 
 
 
 def test_one_request_without_a_url_stops_all_of_the_call_also_what_was_not_started_here(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     rows = {start(), start()}
     world.start_recording(call.account.auth_id, call.call_uuid)
@@ -37,7 +37,9 @@ def test_one_request_without_a_url_stops_all_of_the_call_also_what_was_not_start
     assert Recording.objects.filter(stop_requested_at=now).count() == 2
 
 
-def test_recordings_of_other_calls_go_on(call: Call, start: Start, world: World, now: datetime) -> None:
+def test_recordings_of_other_calls_go_on(
+    call: Call, start: Start, world: SandboxState, now: datetime
+) -> None:
     start()
     other = world.place_call(call.account.auth_id)
     world.start_recording(call.account.auth_id, other.call_uuid)
@@ -46,7 +48,7 @@ def test_recordings_of_other_calls_go_on(call: Call, start: Start, world: World,
 
 
 def test_one_that_may_be_recording_is_stopped_too(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="after"))
     row = start()
@@ -56,7 +58,7 @@ def test_one_that_may_be_recording_is_stopped_too(
 
 @pytest.mark.parametrize("more", [True, False])
 def test_where_others_run_than_the_person_was_shown_nothing_is_sent(
-    call: Call, start: Start, world: World, now: datetime, *, more: bool
+    call: Call, start: Start, world: SandboxState, now: datetime, *, more: bool
 ) -> None:
     first, second = start(), start()
     shown = {first} if more else {first, second}
@@ -68,7 +70,7 @@ def test_where_others_run_than_the_person_was_shown_nothing_is_sent(
 
 
 def test_where_nothing_runs_that_is_known_here_vobiz_is_asked_all_the_same(
-    call: Call, world: World, now: datetime
+    call: Call, world: SandboxState, now: datetime
 ) -> None:
     world.start_recording(call.account.auth_id, call.call_uuid)
     assert stop_all(call, now, set()) == StopResult(StopOutcome.SENT, stopped=0)
@@ -76,7 +78,7 @@ def test_where_nothing_runs_that_is_known_here_vobiz_is_asked_all_the_same(
 
 
 def test_where_the_call_is_over_so_are_its_recordings(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     start()
     world.quirks.async_start = True
@@ -97,7 +99,7 @@ def test_where_the_call_is_over_so_are_its_recordings(
     ({"drop": "before"}, StopOutcome.UNCONFIRMED, Attention.STOP_UNCONFIRMED),
 ])  # fmt: skip
 def test_what_did_not_work_is_said_of_every_recording(
-    call: Call, start: Start, world: World, now: datetime, fault: dict[str, Any], outcome: StopOutcome,
+    call: Call, start: Start, world: SandboxState, now: datetime, fault: dict[str, Any], outcome: StopOutcome,
     attention: str | None,
 ) -> None:  # fmt: skip
     rows = {start(), start()}
@@ -113,7 +115,7 @@ def test_what_did_not_work_is_said_of_every_recording(
 
 
 def test_a_refusal_takes_back_only_what_it_had_noted_itself(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     first, second = start(), start()
     control.stop(first, by=None, now=now)
@@ -125,7 +127,7 @@ def test_a_refusal_takes_back_only_what_it_had_noted_itself(
 
 
 def test_a_stop_of_all_a_minute_later_that_is_refused_leaves_the_first_ones_note(
-    call: Call, start: Start, world: World, now: datetime
+    call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     row, first = start(), User.objects.create(username="first")
     control.stop(row, by=first, now=now)

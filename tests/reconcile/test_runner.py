@@ -23,7 +23,7 @@ from tests.models.listed import listed
 from tests.vobiz.payloads import payload
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
@@ -33,7 +33,7 @@ UNSIGNED: dict[str, Any] = {"headers": {}}
 
 
 @pytest.fixture
-def documented(world: World) -> str:
+def documented(world: SandboxState) -> str:
     """The documented recording is at Vobiz."""
     row = payload("recordings__documented_call")["objects"][0]
     world.add_recording(MAIN, **row)
@@ -56,13 +56,13 @@ def the_recording() -> Recording:
     return row
 
 
-def test_nothing_open_asks_vobiz_nothing(account: Account, world: World, now: datetime) -> None:
+def test_nothing_open_asks_vobiz_nothing(account: Account, world: SandboxState, now: datetime) -> None:
     assert reconcile.run(account, now=now) == ReconcileResult(settled=0, open=0)
     assert asked(world) == []
 
 
 def test_a_recording_completed_by_a_signed_callback_is_read_back(
-    client: Client, account: Account, world: World, documented: str, now: datetime
+    client: Client, account: Account, world: SandboxState, documented: str, now: datetime
 ) -> None:
     asked_for(account)
     deliver(client, KEY, {**ENDED, "recording_duration_ms": 9_999})
@@ -88,7 +88,7 @@ def test_an_unsigned_event_is_applied_when_its_read_back_was_made(
 
 
 def test_a_sync_that_saw_the_recording_is_its_read_back(
-    client: Client, account: Account, world: World, documented: str
+    client: Client, account: Account, world: SandboxState, documented: str
 ) -> None:
     asked_for(account, recording_id=DOCUMENTED)
     deliver(client, KEY, ENDED, **UNSIGNED)
@@ -100,7 +100,7 @@ def test_a_sync_that_saw_the_recording_is_its_read_back(
 
 
 def test_a_read_back_that_finds_nothing_yet_undoes_nothing_and_is_tried_again(
-    client: Client, account: Account, world: World
+    client: Client, account: Account, world: SandboxState
 ) -> None:
     kept_for_long(account)
     asked_for(account)
@@ -132,7 +132,7 @@ def test_an_unsigned_event_stays_open_until_the_api_knows_its_recording(
 
 @pytest.mark.parametrize("how", [{}, UNSIGNED], ids=["signed", "unsigned"])
 def test_an_unmatched_recording_is_read_back_and_its_events_are_applied(
-    client: Client, account: Account, world: World, documented: str, now: datetime, how: dict[str, Any]
+    client: Client, account: Account, world: SandboxState, documented: str, now: datetime, how: dict[str, Any]
 ) -> None:
     for fields in (STOPPED, FLOW_SPOKEN):
         deliver(client, account.callback_key, fields, door="account", **how)
@@ -158,7 +158,7 @@ def test_an_unmatched_event_whose_recording_a_sync_has_found_is_applied(
 
 
 def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_given_up(
-    client: Client, account: Account, world: World
+    client: Client, account: Account, world: SandboxState
 ) -> None:
     deliver(client, account.callback_key, STOPPED, door="account")
     received = the_event().received_at
@@ -175,7 +175,7 @@ def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_
 
 
 def test_an_unmatched_recording_of_another_family_makes_no_row(
-    client: Client, account: Account, world: World
+    client: Client, account: Account, world: SandboxState
 ) -> None:
     fields = payload("recordings__documented_call")["objects"][0]
     world.add_recording(MAIN, **{**fields, "resource_uri": f"/v1/Account/{OTHER}/Recording/{DOCUMENTED}/"})
@@ -187,7 +187,7 @@ def test_an_unmatched_recording_of_another_family_makes_no_row(
 
 
 def test_an_id_that_could_not_be_one_never_reaches_vobiz(
-    client: Client, account: Account, world: World
+    client: Client, account: Account, world: SandboxState
 ) -> None:
     for bad in ("BulkDelete", "../../Call", "a?x=1"):
         deliver(client, account.callback_key, {**STOPPED, "RecordingID": bad}, door="account")
@@ -267,7 +267,7 @@ def test_an_event_that_failed_for_good_is_left_to_a_person(client: Client, accou
     ],
 )
 def test_what_would_end_the_same_way_for_every_recording_stops_the_account_and_is_said(
-    client: Client, account: Account, world: World, settings: Settings, fault: Fault, words: str
+    client: Client, account: Account, world: SandboxState, settings: Settings, fault: Fault, words: str
 ) -> None:
     settings.VOBIZ_TOTAL_TIMEOUT = 0.5
     world.faults.plan(fault)
@@ -283,7 +283,7 @@ def test_what_would_end_the_same_way_for_every_recording_stops_the_account_and_i
 
 
 def test_one_answer_that_makes_no_sense_does_not_stop_the_others(
-    account: Account, world: World, documented: str
+    account: Account, world: SandboxState, documented: str
 ) -> None:
     due = account.created_at
     listed_row(account, "recording-odd", read_back_due_at=due - timedelta(seconds=1))
@@ -299,7 +299,7 @@ def test_one_answer_that_makes_no_sense_does_not_stop_the_others(
 
 
 def test_an_account_that_is_switched_off_asks_nothing_and_applies_what_it_can(
-    client: Client, account: Account, world: World, documented: str
+    client: Client, account: Account, world: SandboxState, documented: str
 ) -> None:
     asked_for(account)
     deliver(client, KEY, ENDED)
@@ -313,7 +313,7 @@ def test_an_account_that_is_switched_off_asks_nothing_and_applies_what_it_can(
 
 
 def test_no_transaction_is_open_while_vobiz_is_asked(
-    client: Client, account: Account, world: World, documented: str
+    client: Client, account: Account, world: SandboxState, documented: str
 ) -> None:
     depths = []
     mine = connections["default"]  # this thread's; the sandbox looks at it from its own
@@ -333,7 +333,7 @@ def test_a_whole_story_start_callback_transcript_and_settling(
     client: Client,
     account: Account,
     sandbox: Sandbox,
-    world: World,
+    world: SandboxState,
     live_server: Any,
     settings: Settings,
     now: datetime,
@@ -364,7 +364,7 @@ def _later() -> datetime:
 
 
 def test_a_sub_accounts_recordings_are_settled_with_the_sub_account(
-    subaccount: Account, account: Account, world: World
+    subaccount: Account, account: Account, world: SandboxState
 ) -> None:
     fields = payload("recordings__documented_call")["objects"][0]
     world.add_recording(SUB, **{**fields, "resource_uri": f"/v1/Account/{SUB}/Recording/{DOCUMENTED}/"})

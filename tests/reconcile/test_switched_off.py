@@ -17,7 +17,7 @@ from tests.callbacks.posting import deliver
 from tests.callbacks.rows import the_event
 from tests.conftest import MAIN
 from tests.vobiz.payloads import payload
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 STOPPED = payload("flow_callback__stopped")
 
@@ -27,7 +27,13 @@ STOPPED = payload("flow_callback__stopped")
     ("at_vobiz", "outcome"), [(True, EventOutcome.APPLIED), (False, EventOutcome.UNMATCHED)]
 )
 def test_what_was_seen_meanwhile_is_applied_or_news_again_once_vobiz_is_asked(
-    client: Client, account: Account, world: World, unasked: dict[str, Any], outcome: str, *, at_vobiz: bool
+    client: Client,
+    account: Account,
+    world: SandboxState,
+    unasked: dict[str, Any],
+    outcome: str,
+    *,
+    at_vobiz: bool,
 ) -> None:
     by, token = User.objects.create_user("asha"), account.encrypted_token
     deliver(client, account.callback_key, STOPPED, door="account")

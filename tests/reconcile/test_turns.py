@@ -15,7 +15,7 @@ from tests.callbacks.rows import CALL, listed_row
 from tests.conftest import MAIN, OTHER
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def many(account: Account, ids: list[str], *, due: datetime, status: str) -> None:
@@ -35,7 +35,7 @@ def _later() -> datetime:
     return timezone.now() + timedelta(seconds=5)
 
 
-def test_a_settling_is_bounded(account: Account, world: World) -> None:
+def test_a_settling_is_bounded(account: Account, world: SandboxState) -> None:
     many(
         account,
         [f"recording-{number}" for number in range(BATCH_SIZE + 5)],
@@ -47,7 +47,7 @@ def test_a_settling_is_bounded(account: Account, world: World) -> None:
 
 
 def test_any_number_of_recordings_whose_answers_cannot_be_taken_leave_the_others_their_turn(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     due = account.created_at
     refused = [world.add_recording(MAIN).recording_id for _ in range(BATCH_SIZE)]

@@ -1,4 +1,4 @@
-"""A World that stands still at the moment of the documented recording, served on real sockets."""
+"""A SandboxState that stands still at the moment of the documented recording, served on real sockets."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from tests.sandbox.receiver import Receiver
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 START = 1_762_436_939.422  # 2025-11-06 13:48:59.422 UTC
 MAIN, SUB, OTHER = "MA_PU0XU668", "SA_TEST0002", "MA_OTHER003"
@@ -27,7 +27,7 @@ class Client:
 
     @property
     def headers(self) -> dict[str, str]:
-        return self.sandbox.world.headers(self.auth_id)
+        return self.sandbox.state.headers(self.auth_id)
 
     def url(self, path: str) -> str:
         return f"{self.sandbox.api_url}/Account/{self.auth_id}/{path}"
@@ -55,8 +55,8 @@ class Client:
 
 
 @pytest.fixture
-def world() -> World:
-    world = World(clock=lambda: START, seed=1)
+def world() -> SandboxState:
+    world = SandboxState(clock=lambda: START, seed=1)
     world.add_account(MAIN, "main_token_0123456789", name="Main")
     world.add_account(SUB, "sub_token_9876543210", name="Sub", parent=MAIN, zone_minutes=330)
     world.add_account(OTHER, "other_token_5555555555", name="Other")
@@ -64,7 +64,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def sandbox(world: World) -> Iterator[Sandbox]:
+def sandbox(world: SandboxState) -> Iterator[Sandbox]:
     """Served, with callbacks that go out only when a test sends them."""
     with Sandbox(world, deliver=False, patience=1.0) as sandbox:
         yield sandbox
@@ -76,7 +76,7 @@ def client(sandbox: Sandbox) -> Client:
 
 
 @pytest.fixture
-def call(world: World) -> Call:
+def call(world: SandboxState) -> Call:
     return world.place_call(MAIN, from_number="+918071387423", to_number="+919624705678")
 
 

@@ -8,16 +8,16 @@ import pytest
 import requests
 
 from tests.sandbox.conftest import MAIN, OTHER, START, SUB, Client
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
     return requests.get(url, headers=headers, timeout=10)
 
 
-def test_auth_me_tells_who_asks_secret_included(sandbox: Sandbox, world: World) -> None:
+def test_auth_me_tells_who_asks_secret_included(sandbox: Sandbox, world: SandboxState) -> None:
     me = get(f"{sandbox.api_url}/auth/me", world.headers(SUB)).json()
     assert (me["auth_id"], me["name"], me["auth_secret"]) == (SUB, "Sub", "sub_token_9876543210")
 
@@ -38,13 +38,15 @@ def test_without_both_right_headers_it_is_401(sandbox: Sandbox, headers: dict[st
         assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
 
 
-def test_an_extra_authorization_header_is_ignored(sandbox: Sandbox, world: World) -> None:
+def test_an_extra_authorization_header_is_ignored(sandbox: Sandbox, world: SandboxState) -> None:
     headers = {**world.headers(MAIN), "Authorization": "Bearer nonsense"}
     assert get(f"{sandbox.api_url}/auth/me", headers).status_code == 200
 
 
 @pytest.mark.parametrize("other", [SUB, OTHER])
-def test_credentials_and_path_must_name_the_same_account(sandbox: Sandbox, world: World, other: str) -> None:
+def test_credentials_and_path_must_name_the_same_account(
+    sandbox: Sandbox, world: SandboxState, other: str
+) -> None:
     for path, speaker in ((MAIN, other), (other, MAIN)):
         url = f"{sandbox.api_url}/Account/{path}/Recording/"
         assert get(url, world.headers(speaker)).status_code == 401
@@ -53,24 +55,26 @@ def test_credentials_and_path_must_name_the_same_account(sandbox: Sandbox, world
 @pytest.mark.parametrize(
     "path", ["account/{}/Recording/", "Account/{}/recording/", "Account/{}/Recording", "Account/{}/Call"]
 )
-def test_other_letters_or_a_missing_last_slash_are_401(sandbox: Sandbox, world: World, path: str) -> None:
+def test_other_letters_or_a_missing_last_slash_are_401(
+    sandbox: Sandbox, world: SandboxState, path: str
+) -> None:
     answer = get(f"{sandbox.api_url}/{path.format(MAIN)}?status=live", world.headers(MAIN))
     assert answer.status_code == 401
 
 
-def test_a_missing_slash_is_404_by_switch(sandbox: Sandbox, world: World) -> None:
+def test_a_missing_slash_is_404_by_switch(sandbox: Sandbox, world: SandboxState) -> None:
     world.quirks.missing_slash_status = 404
     answer = get(f"{sandbox.api_url}/Account/{MAIN}/Recording", world.headers(MAIN))
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
 
 
-def test_an_unknown_route_has_the_gateways_words(sandbox: Sandbox, world: World) -> None:
+def test_an_unknown_route_has_the_gateways_words(sandbox: Sandbox, world: SandboxState) -> None:
     for path in ("Account/x/Number/", "", "auth/you"):
         answer = get(f"{sandbox.api_url}/{path}", world.headers(MAIN))
         assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
 
 
-def test_a_suspended_account_is_403(sandbox: Sandbox, world: World) -> None:
+def test_a_suspended_account_is_403(sandbox: Sandbox, world: SandboxState) -> None:
     world.accounts[SUB].suspended = True
     answer = get(f"{sandbox.api_url}/auth/me", world.headers(SUB))
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "ACCOUNT_INACTIVE")
@@ -80,7 +84,7 @@ def test_a_suspended_account_is_403(sandbox: Sandbox, world: World) -> None:
 
 
 def test_live_calls_are_bare_uuids_and_queued_ones_are_others(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     ringing = world.place_call(MAIN, rings_for=9)
     world.place_call(OTHER)
@@ -110,19 +114,19 @@ def test_a_live_call_is_told_with_numbers_without_plus_and_a_zoneless_time(
     }
 
 
-def test_a_call_that_is_over_or_unknown_is_404(world: World, client: Client, call: Call) -> None:
+def test_a_call_that_is_over_or_unknown_is_404(world: SandboxState, client: Client, call: Call) -> None:
     world.hang_up(call.call_uuid)
     for one in (call.call_uuid, "0a70a7fb-0000-4000-8000-000000000000"):
         assert client.get(f"Call/{one}/", params={"status": "live"}).status_code == 404
     assert client.get(f"Call/{call.call_uuid}/").json()["end_time"] is not None
 
 
-def test_live_calls_are_objects_by_switch(world: World, client: Client, call: Call) -> None:
+def test_live_calls_are_objects_by_switch(world: SandboxState, client: Client, call: Call) -> None:
     world.quirks.live_calls_as_objects = True
     assert client.get("Call/", params={"status": "live"}).json()["calls"][0]["call_uuid"] == call.call_uuid
 
 
-def test_a_made_call_rings_lives_and_can_be_hung_up(world: World, client: Client) -> None:
+def test_a_made_call_rings_lives_and_can_be_hung_up(world: SandboxState, client: Client) -> None:
     made = client.post(
         "Call/", json={"from": "918071387423", "to": "919624705678", "answer_url": "https://x.example/"}
     )
@@ -140,7 +144,7 @@ def test_a_made_call_rings_lives_and_can_be_hung_up(world: World, client: Client
 
 
 def test_a_start_answers_with_id_and_url_and_a_bare_one_is_cut_at_a_minute(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     started = client.record(call)
     assert set(started) == {"api_id", "message", "recording_id", "url"}
@@ -152,13 +156,13 @@ def test_a_start_answers_with_id_and_url_and_a_bare_one_is_cut_at_a_minute(
     assert call.state == "live"
 
 
-def test_each_start_is_another_recording(world: World, client: Client, call: Call) -> None:
+def test_each_start_is_another_recording(world: SandboxState, client: Client, call: Call) -> None:
     first, second = client.record(call), client.record(call)
     assert first["recording_id"] != second["recording_id"]
     assert len(world.running(call_uuid=call.call_uuid)) == 2
 
 
-def test_a_start_takes_all_documented_options(world: World, client: Client, call: Call) -> None:
+def test_a_start_takes_all_documented_options(world: SandboxState, client: Client, call: Call) -> None:
     started = client.record(
         call,
         time_limit=28_800,
@@ -198,7 +202,7 @@ def test_a_start_takes_all_documented_options(world: World, client: Client, call
     ],
 )
 def test_a_start_that_asks_for_the_impossible_is_400_and_starts_nothing(
-    world: World, client: Client, call: Call, options: dict[str, Any]
+    world: SandboxState, client: Client, call: Call, options: dict[str, Any]
 ) -> None:
     answer = client.post(f"Call/{call.call_uuid}/Record/", json=options)
     assert answer.status_code == 400
@@ -212,7 +216,9 @@ def test_a_body_that_is_no_json_object_is_400(client: Client, call: Call, body: 
     assert requests.post(url, data=body, headers=client.headers, timeout=10).status_code == 400
 
 
-def test_a_call_that_rings_or_is_over_cannot_be_recorded(world: World, client: Client, call: Call) -> None:
+def test_a_call_that_rings_or_is_over_cannot_be_recorded(
+    world: SandboxState, client: Client, call: Call
+) -> None:
     ringing = world.place_call(MAIN, rings_for=9)
     world.hang_up(call.call_uuid)
     for one in (ringing, call):
@@ -220,7 +226,9 @@ def test_a_call_that_rings_or_is_over_cannot_be_recorded(world: World, client: C
         assert (answer.status_code, answer.json()["error"]) == (404, "call not found")
 
 
-def test_a_start_answers_202_or_without_ids_by_switch(world: World, client: Client, call: Call) -> None:
+def test_a_start_answers_202_or_without_ids_by_switch(
+    world: SandboxState, client: Client, call: Call
+) -> None:
     world.quirks.async_start = True
     world.quirks.start_status = 202
     answer = client.post(f"Call/{call.call_uuid}/Record/", json={})
@@ -229,7 +237,7 @@ def test_a_start_answers_202_or_without_ids_by_switch(world: World, client: Clie
     assert world.running()[0].api_id == answer.json()["api_id"]
 
 
-def test_a_conference_start_promises_and_records_nothing(world: World, client: Client) -> None:
+def test_a_conference_start_promises_and_records_nothing(world: SandboxState, client: Client) -> None:
     answer = client.post("Conference/Monday%20stand-up/Record/", json={"file_format": "mp3"})
     assert (answer.status_code, answer.json()["message"]) == (200, "async api spawned")
     assert world.running() == []
@@ -240,7 +248,7 @@ def test_a_conference_start_promises_and_records_nothing(world: World, client: C
 
 
 def test_a_stop_with_a_url_stops_that_one_and_without_stops_all(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     first, second, third = (client.record(call, time_limit=600) for _ in range(3))
     path = f"Call/{call.call_uuid}/Record/"
@@ -252,7 +260,7 @@ def test_a_stop_with_a_url_stops_that_one_and_without_stops_all(
     assert world.running() == []
 
 
-def test_a_misspelt_url_stops_all(world: World, client: Client, call: Call) -> None:
+def test_a_misspelt_url_stops_all(world: SandboxState, client: Client, call: Call) -> None:
     first = client.record(call)
     client.record(call)
     client.delete(f"Call/{call.call_uuid}/Record/", json={"url": first["url"]})
@@ -263,7 +271,7 @@ def test_a_misspelt_url_stops_all(world: World, client: Client, call: Call) -> N
     ("switch", "status", "left"), [("nothing", 204, 1), ("not_found", 404, 1), ("stop_all", 204, 0)]
 )
 def test_a_url_of_no_running_recording_does_what_the_switch_says(
-    world: World, client: Client, call: Call, switch: str, status: int, left: int
+    world: SandboxState, client: Client, call: Call, switch: str, status: int, left: int
 ) -> None:
     world.quirks.stop_unknown_url = switch
     client.record(call)
@@ -272,7 +280,7 @@ def test_a_url_of_no_running_recording_does_what_the_switch_says(
 
 
 def test_stopping_nothing_is_204_and_on_a_call_that_is_over_404(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     path = f"Call/{call.call_uuid}/Record/"
     assert client.delete(path).status_code == 204
@@ -280,7 +288,7 @@ def test_stopping_nothing_is_204_and_on_a_call_that_is_over_404(
     assert client.delete(path).status_code == 404
 
 
-def test_a_recording_ends_with_its_call(world: World, client: Client, call: Call) -> None:
+def test_a_recording_ends_with_its_call(world: SandboxState, client: Client, call: Call) -> None:
     started = client.record(call, time_limit=600)
     world.advance(25)
     world.hang_up(call.call_uuid)
@@ -289,7 +297,7 @@ def test_a_recording_ends_with_its_call(world: World, client: Client, call: Call
     assert row["recording_end_ms"] == f"{round((START + 25) * 1000)}.00000"
 
 
-def test_the_ledger_tells_what_was_asked_and_hides_tokens(world: World, client: Client) -> None:
+def test_the_ledger_tells_what_was_asked_and_hides_tokens(world: SandboxState, client: Client) -> None:
     client.get("Recording/", params={"limit": 5})
     (entry,) = world.ledger.of("request")
     assert (entry.auth_id, entry.detail["operation"], entry.detail["status"]) == (MAIN, "recording.list", 200)

@@ -10,35 +10,35 @@ import pytest
 from recordings.vobiz.signature import verify
 from tests.sandbox.conftest import MAIN, Client, record_and_report
 from tests.sandbox.receiver import Receiver
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def plan_and_deliver(world: World, client: Client, receiver: Receiver, fault: Fault) -> None:
+def plan_and_deliver(world: SandboxState, client: Client, receiver: Receiver, fault: Fault) -> None:
     world.faults.plan(replace(fault))
     record_and_report(client, world.place_call(MAIN), receiver, transcription_type="")
     world.advance(20)
     client.sandbox.outbox.deliver_now()
 
 
-def test_a_muted_callback_is_lost(world: World, client: Client, receiver: Receiver) -> None:
+def test_a_muted_callback_is_lost(world: SandboxState, client: Client, receiver: Receiver) -> None:
     plan_and_deliver(world, client, receiver, Fault(on="callback.recording", mute=True))
     assert receiver.deliveries == []
-    world.post.muted = True
+    world.callbacks.muted = True
     plan_and_deliver(world, client, receiver, Fault(on="media.get"))
     assert receiver.deliveries == []
     assert len(world.ledger.of("callback.muted")) == 2
 
 
-def test_a_callback_is_duplicated(world: World, client: Client, receiver: Receiver) -> None:
+def test_a_callback_is_duplicated(world: SandboxState, client: Client, receiver: Receiver) -> None:
     plan_and_deliver(world, client, receiver, Fault(on="callback.*", duplicate=3))
     assert len(receiver.deliveries) == 4
     assert len({delivery.body for delivery in receiver.deliveries}) == 1
 
 
-def test_a_callback_is_late(world: World, client: Client, receiver: Receiver) -> None:
+def test_a_callback_is_late(world: SandboxState, client: Client, receiver: Receiver) -> None:
     plan_and_deliver(world, client, receiver, Fault(on="callback.recording", delay=90))
     assert receiver.deliveries == []
     world.advance(91)
@@ -46,7 +46,7 @@ def test_a_callback_is_late(world: World, client: Client, receiver: Receiver) ->
 
 
 def test_a_callback_goes_after_the_next_one(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     world.faults.plan(Fault(on="callback.recording", reorder=True))
     record_and_report(client, call, receiver)
@@ -55,7 +55,9 @@ def test_a_callback_goes_after_the_next_one(
     assert receiver.paths == ["/callbacks/transcription/k3y/", "/callbacks/recording/k3y/"]
 
 
-def test_a_callback_is_held_until_it_is_released(world: World, client: Client, receiver: Receiver) -> None:
+def test_a_callback_is_held_until_it_is_released(
+    world: SandboxState, client: Client, receiver: Receiver
+) -> None:
     plan_and_deliver(world, client, receiver, Fault(on="callback.recording", hold=True))
     outbox = client.sandbox.outbox
     world.advance(100)
@@ -74,7 +76,7 @@ def test_a_callback_is_held_until_it_is_released(world: World, client: Client, r
     ],
 )
 def test_a_callback_is_signed_wrongly_or_not_at_all(
-    world: World, client: Client, receiver: Receiver, fault: Fault, trust: str
+    world: SandboxState, client: Client, receiver: Receiver, fault: Fault, trust: str
 ) -> None:
     plan_and_deliver(world, client, receiver, fault)
     (delivery,) = receiver.deliveries
@@ -88,7 +90,7 @@ def test_a_callback_is_signed_wrongly_or_not_at_all(
 
 
 def test_a_callback_comes_as_json_with_numbers_and_with_changed_fields(
-    world: World, client: Client, receiver: Receiver
+    world: SandboxState, client: Client, receiver: Receiver
 ) -> None:
     fault = Fault(on="callback.recording", encoding="json", fields={"recording_duration": -1, "api_id": None})
     plan_and_deliver(world, client, receiver, fault)

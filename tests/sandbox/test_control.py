@@ -7,9 +7,9 @@ import requests
 
 from tests.sandbox.conftest import MAIN, OTHER, Client
 from tests.sandbox.receiver import Receiver
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def drive(sandbox: Sandbox, method: str, path: str = "", body: Any = None, **how: Any) -> Any:
@@ -18,7 +18,7 @@ def drive(sandbox: Sandbox, method: str, path: str = "", body: Any = None, **how
     return answer.json()
 
 
-def test_a_call_is_placed_seen_and_hung_up(sandbox: Sandbox, world: World) -> None:
+def test_a_call_is_placed_seen_and_hung_up(sandbox: Sandbox, world: SandboxState) -> None:
     placed = drive(sandbox, "POST", "calls", {"auth_id": OTHER, "from": "+14155550132", "lasts": 90})
     assert (placed["auth_id"], placed["from_number"], placed["state"]) == (OTHER, "+14155550132", "live")
     assert [call["call_uuid"] for call in drive(sandbox, "GET")["calls"]] == [placed["call_uuid"]]
@@ -31,7 +31,9 @@ def test_without_an_account_the_first_one_gets_the_call(sandbox: Sandbox) -> Non
     assert drive(sandbox, "POST", "calls", {})["auth_id"] == MAIN
 
 
-def test_recordings_are_added_looked_at_and_deleted(sandbox: Sandbox, world: World, client: Client) -> None:
+def test_recordings_are_added_looked_at_and_deleted(
+    sandbox: Sandbox, world: SandboxState, client: Client
+) -> None:
     served = drive(sandbox, "POST", "recordings", {"auth_id": MAIN, "age_days": 3, "recording_type": "trunk"})
     assert client.listed_ids() == [served["recording_id"]]
     assert drive(sandbox, "GET", f"recordings/{served['recording_id']}")["kind"] == "trunk"
@@ -40,7 +42,7 @@ def test_recordings_are_added_looked_at_and_deleted(sandbox: Sandbox, world: Wor
 
 
 def test_callbacks_are_muted_and_heard_again(
-    sandbox: Sandbox, world: World, client: Client, call: Call, receiver: Receiver
+    sandbox: Sandbox, world: SandboxState, client: Client, call: Call, receiver: Receiver
 ) -> None:
     assert drive(sandbox, "POST", "callbacks", {"muted": True})["muted"] is True
     client.record(call, callback_url=receiver.url, time_limit=5)
@@ -62,7 +64,7 @@ def test_faults_are_planned_listed_and_cleared(sandbox: Sandbox, client: Client)
     assert drive(sandbox, "DELETE", "faults") == {"cleared": 1}
 
 
-def test_quirks_flows_and_the_ledger(sandbox: Sandbox, world: World, client: Client) -> None:
+def test_quirks_flows_and_the_ledger(sandbox: Sandbox, world: SandboxState, client: Client) -> None:
     assert drive(sandbox, "POST", "quirks", {"max_limit": 20})["max_limit"] == 20
     drive(sandbox, "POST", "flows", {"auth_id": MAIN, "callback_url": "https://portal.example/a/"})
     assert drive(sandbox, "POST", "calls", {"flow": True})["flow"] is True

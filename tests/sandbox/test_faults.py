@@ -11,19 +11,21 @@ import pytest
 import requests
 
 from tests.sandbox.conftest import MAIN, Client
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def test_a_fault_happens_as_often_as_planned_and_after_what_it_skips(world: World, client: Client) -> None:
+def test_a_fault_happens_as_often_as_planned_and_after_what_it_skips(
+    world: SandboxState, client: Client
+) -> None:
     world.faults.plan(Fault(on="recording.list", status=500, times=2, skip=1))
     assert [client.get("Recording/").status_code for _ in range(5)] == [200, 500, 500, 200, 200]
     assert world.faults.planned() == []
 
 
-def test_a_fault_hits_only_what_it_names(world: World, client: Client) -> None:
+def test_a_fault_hits_only_what_it_names(world: SandboxState, client: Client) -> None:
     world.faults.plan(Fault(on="call.*", method="GET", path="*/Call/", status=503, times=None))
     assert client.get("Recording/").status_code == 200
     assert client.post("Call/", json={"from": "1", "to": "2"}).status_code == 200
@@ -35,7 +37,7 @@ def test_a_fault_hits_only_what_it_names(world: World, client: Client) -> None:
 @pytest.mark.parametrize("stage", ["before", "after"])
 @pytest.mark.parametrize("how", ["drop", "status"])
 def test_an_answer_is_lost_before_or_after_the_effect(
-    world: World, client: Client, call: Call, how: str, stage: str
+    world: SandboxState, client: Client, call: Call, how: str, stage: str
 ) -> None:
     fault = (
         Fault(on="record.start", drop=stage)
@@ -57,7 +59,7 @@ def test_an_answer_is_lost_before_or_after_the_effect(
     [(Fault(on="record.start", delay_before=30.0), 0), (Fault(on="record.start", delay_after=30.0), 1)],
 )
 def test_an_answer_is_late_before_or_after_the_effect(
-    world: World, client: Client, call: Call, fault: Fault, started: int
+    world: SandboxState, client: Client, call: Call, fault: Fault, started: int
 ) -> None:
     world.faults.plan(replace(fault))
     with pytest.raises(requests.ReadTimeout):
@@ -80,7 +82,7 @@ def test_an_answer_is_late_before_or_after_the_effect(
     ],
 )
 def test_answers_are_not_what_they_should_be(
-    world: World, client: Client, reply: str, status: int, body: bytes
+    world: SandboxState, client: Client, reply: str, status: int, body: bytes
 ) -> None:
     world.faults.plan(Fault(on="recording.list", reply=reply))
     answer = client.get("Recording/")
@@ -88,14 +90,14 @@ def test_answers_are_not_what_they_should_be(
     assert answer.content.startswith(body)
 
 
-def test_an_answer_has_the_body_and_headers_that_were_planned(world: World, client: Client) -> None:
+def test_an_answer_has_the_body_and_headers_that_were_planned(world: SandboxState, client: Client) -> None:
     body = {"status": "error", "error": {"code": "RATE_LIMIT_EXCEEDED", "details": {"retryAfter": 7}}}
     world.faults.plan(Fault(on="recording.list", status=429, body=body, headers={"Retry-After": "7"}))
     answer = client.get("Recording/")
     assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (429, body, "7")
 
 
-def test_an_answer_is_edited(world: World, client: Client) -> None:
+def test_an_answer_is_edited(world: SandboxState, client: Client) -> None:
     def without_meta(data: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in data.items() if name != "meta"}
 
@@ -103,14 +105,14 @@ def test_an_answer_is_edited(world: World, client: Client) -> None:
     assert "meta" not in client.get("Recording/").json()
 
 
-def test_a_redirect_leads_elsewhere(world: World, client: Client) -> None:
+def test_a_redirect_leads_elsewhere(world: SandboxState, client: Client) -> None:
     world.faults.plan(Fault(on="media.get", redirect="http://192.0.2.1/elsewhere.mp3"))
     url = world.url_of(world.add_recording(MAIN))
     answer = requests.get(url, headers=client.headers, allow_redirects=False, timeout=10)
     assert (answer.status_code, answer.headers["Location"]) == (302, "http://192.0.2.1/elsewhere.mp3")
 
 
-def test_a_body_is_cut_with_or_without_a_length(world: World, client: Client) -> None:
+def test_a_body_is_cut_with_or_without_a_length(world: SandboxState, client: Client) -> None:
     url = world.url_of(world.add_recording(MAIN))
     world.faults.plan(Fault(on="media.get", cut=500))
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
@@ -120,14 +122,14 @@ def test_a_body_is_cut_with_or_without_a_length(world: World, client: Client) ->
     assert ("Content-Length" in answer.headers, len(answer.content)) == (False, 500)
 
 
-def test_a_body_drips(world: World, client: Client) -> None:
+def test_a_body_drips(world: SandboxState, client: Client) -> None:
     world.faults.plan(Fault(on="auth.me", drip=0.02, reply="cut_json"))
     before = time.monotonic()
     requests.get(f"{client.sandbox.api_url}/auth/me", headers=client.headers, timeout=10)
     assert time.monotonic() - before > 0.02 * 10
 
 
-def test_a_body_is_huge_or_compressed_unasked(world: World, client: Client) -> None:
+def test_a_body_is_huge_or_compressed_unasked(world: SandboxState, client: Client) -> None:
     world.faults.plan(Fault(on="recording.list", pad=6_000_000))
     assert len(client.get("Recording/").content) == 6_000_000
     world.faults.plan(Fault(on="recording.list", pad=6_000_000, gzip=True))
@@ -137,7 +139,7 @@ def test_a_body_is_huge_or_compressed_unasked(world: World, client: Client) -> N
     assert len(gzip.decompress(raw)) == 6_000_000
 
 
-def test_rows_come_and_go_between_pages(world: World, client: Client) -> None:
+def test_rows_come_and_go_between_pages(world: SandboxState, client: Client) -> None:
     made = [world.add_recording(MAIN, age_days=age).recording_id for age in range(1, 7)]
     first = client.listed_ids(limit=2)
     world.faults.plan(Fault(on="recording.list", drift={"insert": 1}))
@@ -148,7 +150,7 @@ def test_rows_come_and_go_between_pages(world: World, client: Client) -> None:
     assert client.listed_ids() == made[1:5]
 
 
-def test_quirks_can_hold_for_one_request(world: World, client: Client) -> None:
+def test_quirks_can_hold_for_one_request(world: SandboxState, client: Client) -> None:
     for age in range(10):
         world.add_recording(MAIN, age_days=age)
     world.faults.plan(Fault(on="recording.list", quirks={"max_limit": 3}))
@@ -157,11 +159,11 @@ def test_quirks_can_hold_for_one_request(world: World, client: Client) -> None:
 
 
 def test_a_callback_can_beat_the_answer_to_its_start(
-    world: World, sandbox: Sandbox, client: Client, call: Call
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call
 ) -> None:
     tried: list[list[int | None]] = []
 
-    def end_and_deliver(world: World) -> None:
+    def end_and_deliver(world: SandboxState) -> None:
         world.hang_up(call.call_uuid)
         tried.append(sandbox.outbox.deliver_now())
 
@@ -170,12 +172,12 @@ def test_a_callback_can_beat_the_answer_to_its_start(
     assert tried == [[None]]
 
 
-def test_hooks_run_before_the_effect_too(world: World, client: Client, call: Call) -> None:
+def test_hooks_run_before_the_effect_too(world: SandboxState, client: Client, call: Call) -> None:
     world.faults.plan(Fault(on="record.start", first=lambda world: world.hang_up(call.call_uuid)))
     assert client.post(f"Call/{call.call_uuid}/Record/", json={}).status_code == 404
 
 
-def test_the_ledger_tells_which_fault_happened(world: World, client: Client) -> None:
+def test_the_ledger_tells_which_fault_happened(world: SandboxState, client: Client) -> None:
     world.faults.plan(Fault(on="recording.list", drop="after"))
     with pytest.raises(requests.ConnectionError):
         client.get("Recording/")
@@ -199,7 +201,7 @@ def test_a_fault_that_cannot_be_is_refused_in_words(wrong: dict[str, Any]) -> No
         Fault.from_json(wrong)
 
 
-def test_a_star_does_not_touch_callbacks(world: World) -> None:
+def test_a_star_does_not_touch_callbacks(world: SandboxState) -> None:
     world.faults.plan(Fault(status=500))
     assert world.faults.take("callback.recording") is None
     assert world.faults.take("recording.list", method="GET") is not None

@@ -10,24 +10,24 @@ import requests
 
 from tests.sandbox.conftest import MAIN, OTHER, SUB, Client
 from tests.sandbox.test_audio import frames_of
-from vobiz_portal.sandbox.facts import Call, Recording
-from vobiz_portal.sandbox.media import asked_range
+from vobiz_portal.sandbox.entities import Call, Recording
+from vobiz_portal.sandbox.media import parse_range
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
-def recording(world: World) -> Recording:
+def recording(world: SandboxState) -> Recording:
     return world.add_recording(MAIN, duration=20.16)
 
 
-def fetch(world: World, recording: Recording, **how: Any) -> requests.Response:
+def fetch(world: SandboxState, recording: Recording, **how: Any) -> requests.Response:
     how.setdefault("headers", world.headers(MAIN))
     return requests.get(world.url_of(recording), timeout=10, allow_redirects=False, **how)
 
 
 def test_audio_comes_with_the_accounts_headers_and_not_without(
-    sandbox: Sandbox, world: World, recording: Recording
+    sandbox: Sandbox, world: SandboxState, recording: Recording
 ) -> None:
     answer = fetch(world, recording)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "audio/mpeg")
@@ -38,19 +38,19 @@ def test_audio_comes_with_the_accounts_headers_and_not_without(
 
 
 def test_a_parent_may_fetch_its_sub_accounts_audio_but_not_the_reverse(
-    sandbox: Sandbox, world: World
+    sandbox: Sandbox, world: SandboxState
 ) -> None:
     sub, main = world.add_recording(SUB), world.add_recording(MAIN)
     assert fetch(world, sub).status_code == 200
     assert fetch(world, main, headers=world.headers(SUB)).status_code == 401
 
 
-def test_audio_is_open_by_switch(sandbox: Sandbox, world: World, recording: Recording) -> None:
+def test_audio_is_open_by_switch(sandbox: Sandbox, world: SandboxState, recording: Recording) -> None:
     world.quirks.media_needs_credentials = False
     assert fetch(world, recording, headers={}).status_code == 200
 
 
-def test_an_mp3_may_be_wav_inside(sandbox: Sandbox, world: World, client: Client) -> None:
+def test_an_mp3_may_be_wav_inside(sandbox: Sandbox, world: SandboxState, client: Client) -> None:
     recording = world.add_recording(MAIN, container="wav", channels=2, duration=3)
     answer = fetch(world, recording)
     assert answer.url.endswith(".mp3")
@@ -60,7 +60,7 @@ def test_an_mp3_may_be_wav_inside(sandbox: Sandbox, world: World, client: Client
     assert client.recordings()["objects"][0]["recording_format"] == "mp3"
 
 
-def test_new_mp3_recordings_are_wav_inside_by_switch(world: World, client: Client, call: Call) -> None:
+def test_new_mp3_recordings_are_wav_inside_by_switch(world: SandboxState, client: Client, call: Call) -> None:
     world.quirks.mp3_is_wav = True
     started = client.record(call)
     world.advance(60)
@@ -68,7 +68,7 @@ def test_new_mp3_recordings_are_wav_inside_by_switch(world: World, client: Clien
 
 
 def test_a_file_is_not_there_until_the_recording_is_finished(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     started = client.record(call)
     assert requests.get(started["url"], headers=client.headers, timeout=10).status_code == 404
@@ -77,7 +77,7 @@ def test_a_file_is_not_there_until_the_recording_is_finished(
 
 
 def test_old_deleted_and_unknown_files_are_404_and_rows_may_outlive_their_audio(
-    sandbox: Sandbox, world: World, client: Client, recording: Recording
+    sandbox: Sandbox, world: SandboxState, client: Client, recording: Recording
 ) -> None:
     world.quirks.retention_days = 30
     old = world.add_recording(MAIN, age_days=31)
@@ -90,7 +90,9 @@ def test_old_deleted_and_unknown_files_are_404_and_rows_may_outlive_their_audio(
         assert requests.get(gone, headers=client.headers, timeout=10).status_code == 404
 
 
-def test_files_also_live_under_v1_without_api(sandbox: Sandbox, world: World, recording: Recording) -> None:
+def test_files_also_live_under_v1_without_api(
+    sandbox: Sandbox, world: SandboxState, recording: Recording
+) -> None:
     world.quirks.media_prefix = "/v1"
     assert "/api/" not in world.url_of(recording)
     assert fetch(world, recording).status_code == 200
@@ -106,7 +108,7 @@ def test_files_also_live_under_v1_without_api(sandbox: Sandbox, world: World, re
     ],
 )
 def test_ranges_are_served(
-    sandbox: Sandbox, world: World, recording: Recording, asked: str, start: int, stop: int | None
+    sandbox: Sandbox, world: SandboxState, recording: Recording, asked: str, start: int, stop: int | None
 ) -> None:
     whole = fetch(world, recording).content
     part = fetch(world, recording, headers={**world.headers(MAIN), "Range": asked})
@@ -116,7 +118,7 @@ def test_ranges_are_served(
 
 
 def test_a_range_past_the_end_is_416_and_odd_ones_get_the_whole(
-    sandbox: Sandbox, world: World, recording: Recording
+    sandbox: Sandbox, world: SandboxState, recording: Recording
 ) -> None:
     headers = world.headers(MAIN)
     past = fetch(world, recording, headers={**headers, "Range": "bytes=999999999-"})
@@ -125,7 +127,7 @@ def test_a_range_past_the_end_is_416_and_odd_ones_get_the_whole(
         assert fetch(world, recording, headers={**headers, "Range": odd}).status_code == 200
 
 
-def test_ranges_are_ignored_by_switch(sandbox: Sandbox, world: World, recording: Recording) -> None:
+def test_ranges_are_ignored_by_switch(sandbox: Sandbox, world: SandboxState, recording: Recording) -> None:
     world.quirks.media_ranges = False
     answer = fetch(world, recording, headers={**world.headers(MAIN), "Range": "bytes=0-0"})
     assert (answer.status_code, len(answer.content)) == (200, 161_280)
@@ -136,18 +138,18 @@ def test_ranges_are_ignored_by_switch(sandbox: Sandbox, world: World, recording:
     [("", None), ("bytes=0-9", (0, 10)), ("bytes=-0", (0, 0)), ("bytes=10-", (0, 0)), ("bytes=-99", (0, 10))],
 )
 def test_a_range_header_is_read(header: str, expected: tuple[int, int] | None) -> None:
-    assert asked_range(header, 10) == expected
+    assert parse_range(header, 10) == expected
 
 
 def test_head_tells_the_length_and_sends_nothing(
-    sandbox: Sandbox, world: World, recording: Recording
+    sandbox: Sandbox, world: SandboxState, recording: Recording
 ) -> None:
     answer = requests.head(world.url_of(recording), headers=world.headers(MAIN), timeout=10)
     assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "161280", b"")
 
 
 def test_audio_may_be_redirected_to_a_store_that_asks_for_no_headers(
-    sandbox: Sandbox, world: World, recording: Recording
+    sandbox: Sandbox, world: SandboxState, recording: Recording
 ) -> None:
     whole = fetch(world, recording).content
     world.quirks.media_redirect = sandbox.media_url.replace("127.0.0.1", "localhost")

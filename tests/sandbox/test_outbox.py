@@ -12,15 +12,15 @@ from tests.sandbox.conftest import MAIN, SUB, Client, record_and_report
 from tests.sandbox.receiver import Receiver
 from tests.waiting import eventually
 from vobiz_portal.sandbox.audio import Conversation
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210"}
 
 
 def test_a_recording_callback_has_the_documented_fields_form_encoded(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     started = record_and_report(client, call, receiver)
     world.advance(20)
@@ -42,7 +42,7 @@ def test_a_recording_callback_has_the_documented_fields_form_encoded(
 
 
 def test_a_transcription_comes_later_with_the_words_that_are_in_the_audio(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     world.transcript_delay = 60.0
     world.advance(7.2)
@@ -68,7 +68,7 @@ def test_a_transcription_comes_later_with_the_words_that_are_in_the_audio(
 
 
 def test_too_short_and_too_long_recordings_get_an_error_instead_of_a_transcript(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     record_and_report(client, call, receiver, time_limit=28_800)
     world.advance(0.4)
@@ -83,7 +83,7 @@ def test_too_short_and_too_long_recordings_get_an_error_instead_of_a_transcript(
 
 
 def test_no_transcription_is_made_that_was_not_asked_for(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     record_and_report(client, call, receiver, transcription_type="")
     record_and_report(client, call, receiver, transcription_url="")
@@ -98,7 +98,7 @@ def test_no_transcription_is_made_that_was_not_asked_for(
 
 
 def test_a_get_callback_has_its_fields_in_the_query(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     record_and_report(
         client, call, receiver, callback_method="GET", callback_url=f"{receiver.url}/cb/?mine=1#part"
@@ -113,7 +113,7 @@ def test_a_get_callback_has_its_fields_in_the_query(
 
 @pytest.mark.parametrize("owner", [MAIN, SUB])
 def test_each_callback_is_signed_four_times_over_its_path(
-    world: World, sandbox: Sandbox, receiver: Receiver, owner: str
+    world: SandboxState, sandbox: Sandbox, receiver: Receiver, owner: str
 ) -> None:
     client = Client(sandbox, owner)
     record_and_report(
@@ -141,7 +141,7 @@ def test_each_callback_is_signed_four_times_over_its_path(
 
 
 def test_callbacks_are_unsigned_or_carry_tokens_in_clear_by_switch(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     world.quirks.tokens_in_headers = True
     record_and_report(client, call, receiver)
@@ -155,7 +155,7 @@ def test_callbacks_are_unsigned_or_carry_tokens_in_clear_by_switch(
 
 
 def test_anything_but_200_is_tried_three_times_more_with_growing_pauses_and_the_same_body(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     receiver.statuses = [500, 204, 302, 404]
     record_and_report(client, call, receiver, transcription_type="")
@@ -174,19 +174,19 @@ def test_anything_but_200_is_tried_three_times_more_with_growing_pauses_and_the_
 
 
 def test_a_retry_keeps_its_nonces_by_switch(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     world.quirks.nonce_changes_on_retry = False
     receiver.statuses = [500]
     record_and_report(client, call, receiver, transcription_type="")
     world.advance(20)
-    assert sandbox.outbox.settle()
+    assert sandbox.outbox.drain()
     first, second = receiver.deliveries
     assert first.headers["X-Vobiz-Signature-V2-Nonce"] == second.headers["X-Vobiz-Signature-V2-Nonce"]
 
 
 def test_patience_ends_and_the_callback_is_tried_again(
-    world: World, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, client: Client, call: Call, receiver: Receiver
 ) -> None:
     sandbox = client.sandbox
     sandbox.outbox.patience = 0.2
@@ -202,14 +202,16 @@ def test_patience_ends_and_the_callback_is_tried_again(
     assert failed.detail["error"]
 
 
-def test_nobody_listening_is_a_failed_try(world: World, sandbox: Sandbox, client: Client, call: Call) -> None:
+def test_nobody_listening_is_a_failed_try(
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call
+) -> None:
     client.record(call, callback_url="http://127.0.0.1:9/gone/")
     world.advance(60)
     assert sandbox.outbox.deliver_now() == [None]
 
 
 def test_credentials_in_a_callback_url_are_sent_and_not_signed(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     url = receiver.url.replace("http://", "http://vobiz:s%40crt@")
     record_and_report(client, call, receiver, callback_url=f"{url}/cb/", transcription_type="")
@@ -220,7 +222,9 @@ def test_credentials_in_a_callback_url_are_sent_and_not_signed(
     assert verify(delivery.headers, bases=[f"{receiver.url}/cb/"], tokens=[TOKENS[MAIN]]).trust == "signed"
 
 
-def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(world: World, receiver: Receiver) -> None:
+def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(
+    world: SandboxState, receiver: Receiver
+) -> None:
     """All callbacks are under way while the receiver keeps the first of them waiting."""
     with Sandbox(world) as sandbox:
         client = Client(sandbox, MAIN)
@@ -230,22 +234,22 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(world: World, r
         world.advance(20)
         eventually(lambda: len(receiver.deliveries) == 4)
         receiver.go_on.set()
-        assert sandbox.outbox.settle()
+        assert sandbox.outbox.drain()
         assert len(world.ledger.of("callback.delivered")) == 4
 
 
-def test_settle_says_so_when_it_does_not_come_true(world: World, receiver: Receiver) -> None:
+def test_settle_says_so_when_it_does_not_come_true(world: SandboxState, receiver: Receiver) -> None:
     with Sandbox(world, patience=5) as sandbox:
         receiver.go_on.clear()
         record_and_report(Client(sandbox, MAIN), world.place_call(MAIN), receiver, transcription_type="")
         world.advance(20)
-        assert not sandbox.outbox.settle(timeout=0.2)
+        assert not sandbox.outbox.drain(timeout=0.2)
         receiver.go_on.set()
-        assert sandbox.outbox.settle()
+        assert sandbox.outbox.drain()
 
 
 def test_a_receiver_may_ask_the_api_while_it_is_being_called(
-    world: World, sandbox: Sandbox, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, receiver: Receiver
 ) -> None:
     """No lock is held while a callback is out."""
     client = Client(sandbox, MAIN)
@@ -265,7 +269,7 @@ def test_a_receiver_may_ask_the_api_while_it_is_being_called(
 
 
 def test_a_call_flow_records_and_reports_in_camel_case(
-    world: World, sandbox: Sandbox, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, receiver: Receiver
 ) -> None:
     world.set_flow(
         MAIN, callback_url=f"{receiver.url}/account/", transcription_url=f"{receiver.url}/account/t/"
@@ -295,19 +299,19 @@ def test_a_call_flow_records_and_reports_in_camel_case(
     assert transcript.path == "/account/t/"
 
 
-def test_calls_without_the_flow_do_not_record_themselves(world: World, receiver: Receiver) -> None:
+def test_calls_without_the_flow_do_not_record_themselves(world: SandboxState, receiver: Receiver) -> None:
     world.set_flow(MAIN, callback_url=f"{receiver.url}/account/")
     world.place_call(MAIN)
     assert world.running() == []
 
 
 def test_a_finished_recordings_callback_can_be_owed_again(
-    world: World, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
+    world: SandboxState, sandbox: Sandbox, client: Client, call: Call, receiver: Receiver
 ) -> None:
     started = record_and_report(client, call, receiver)
     world.advance(100)
     sandbox.outbox.deliver_now()
-    world.owe_again(started["recording_id"])
-    world.owe_again(started["recording_id"], "transcription")
+    world.resend_callback(started["recording_id"])
+    world.resend_callback(started["recording_id"], "transcription")
     sandbox.outbox.deliver_now()
     assert [receiver.deliveries[n].body for n in (0, 1)] == [receiver.deliveries[n].body for n in (2, 3)]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import MAIN, SUB, Client
-from vobiz_portal.sandbox.facts import Call
+from vobiz_portal.sandbox.entities import Call
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 
@@ -23,7 +23,9 @@ def documented(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["conference", "call"])
-def test_the_documented_objects_are_served_value_for_value(world: World, client: Client, name: str) -> None:
+def test_the_documented_objects_are_served_value_for_value(
+    world: SandboxState, client: Client, name: str
+) -> None:
     example = documented(name)
     world.add_recording(MAIN, **example)
     page = client.recordings()
@@ -34,7 +36,7 @@ def test_the_documented_objects_are_served_value_for_value(world: World, client:
 
 
 def test_a_recording_made_here_is_what_the_documents_show_but_for_its_ids(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     """The same call, at the same moment, for the same 10.08 s."""
     world.quirks.finalise_after = 1.249756
@@ -53,7 +55,9 @@ def test_a_recording_made_here_is_what_the_documents_show_but_for_its_ids(
     assert made["resource_uri"] == f"/v1/Account/{MAIN}/Recording/{made['recording_id']}/"
 
 
-def test_retrieve_is_flat_with_an_api_id_and_an_envelope_by_switch(world: World, client: Client) -> None:
+def test_retrieve_is_flat_with_an_api_id_and_an_envelope_by_switch(
+    world: SandboxState, client: Client
+) -> None:
     recording = world.add_recording(MAIN)
     path = f"Recording/{recording.recording_id}/"
     flat = client.get(path).json()
@@ -70,7 +74,7 @@ def test_a_missing_recording_is_404_with_an_error(client: Client) -> None:
 
 
 def test_pages_are_twenty_rows_newest_first_with_a_relative_next_that_lacks_api(
-    world: World, client: Client
+    world: SandboxState, client: Client
 ) -> None:
     made = [world.add_recording(MAIN, age_days=age).recording_id for age in range(45)]
     first = client.recordings()
@@ -89,7 +93,7 @@ def test_pages_are_twenty_rows_newest_first_with_a_relative_next_that_lacks_api(
     assert client.listed_ids(offset=45) == []
 
 
-def test_a_larger_limit_than_allowed_is_clamped_without_a_word(world: World, client: Client) -> None:
+def test_a_larger_limit_than_allowed_is_clamped_without_a_word(world: SandboxState, client: Client) -> None:
     for age in range(120):
         world.add_recording(MAIN, age_days=age / 10)
     assert len(client.listed_ids(limit=250)) == 100
@@ -103,7 +107,7 @@ def test_an_empty_list_is_no_error(client: Client) -> None:
     assert (page["objects"], page["meta"]["total_count"]) == ([], 0)
 
 
-def test_filters_by_call_and_type_work_unknown_ones_are_ignored(world: World, client: Client) -> None:
+def test_filters_by_call_and_type_work_unknown_ones_are_ignored(world: SandboxState, client: Client) -> None:
     one = world.add_recording(MAIN, age_days=1)
     two = world.add_recording(MAIN, age_days=2, call_uuid=one.call_uuid, recording_type="trunk")
     world.add_recording(MAIN, age_days=3)
@@ -120,7 +124,7 @@ def test_a_limit_that_is_no_number_is_400(client: Client) -> None:
 
 
 def test_a_running_recording_is_not_listed_until_its_file_is_made(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     world.quirks.finalise_after = 2.0
     started = client.record(call, time_limit=10)
@@ -133,7 +137,7 @@ def test_a_running_recording_is_not_listed_until_its_file_is_made(
 
 
 def test_running_recordings_are_listed_without_a_url_by_switch(
-    world: World, client: Client, call: Call
+    world: SandboxState, client: Client, call: Call
 ) -> None:
     world.quirks.unfinished_listed = True
     started = client.record(call)
@@ -142,7 +146,7 @@ def test_running_recordings_are_listed_without_a_url_by_switch(
     assert row["recording_end_ms"] is None
 
 
-def test_delete_is_204_then_404_and_takes_the_audio_along(world: World, client: Client) -> None:
+def test_delete_is_204_then_404_and_takes_the_audio_along(world: SandboxState, client: Client) -> None:
     recording = world.add_recording(MAIN)
     path = f"Recording/{recording.recording_id}/"
     first = client.delete(path)
@@ -152,13 +156,15 @@ def test_delete_is_204_then_404_and_takes_the_audio_along(world: World, client: 
     assert [entry.recording_id for entry in world.ledger.of("recording.deleted")] == [recording.recording_id]
 
 
-def test_bulk_delete_is_no_route_and_deletes_nothing(world: World, client: Client) -> None:
+def test_bulk_delete_is_no_route_and_deletes_nothing(world: SandboxState, client: Client) -> None:
     world.add_recording(MAIN)
     assert client.delete("Recording/BulkDelete/").status_code == 404
     assert len(client.listed_ids()) == 1
 
 
-def test_a_sub_accounts_recordings_are_the_parents_only_by_switch(world: World, sandbox: Sandbox) -> None:
+def test_a_sub_accounts_recordings_are_the_parents_only_by_switch(
+    world: SandboxState, sandbox: Sandbox
+) -> None:
     own, sub = world.add_recording(MAIN, age_days=2), world.add_recording(SUB, age_days=1)
     parent = Client(sandbox, MAIN)
     assert parent.listed_ids() == [own.recording_id]
@@ -172,21 +178,25 @@ def test_a_sub_accounts_recordings_are_the_parents_only_by_switch(world: World, 
 
 
 def test_times_are_written_in_the_accounts_zone_and_without_idle_zeros(
-    world: World, sandbox: Sandbox
+    world: SandboxState, sandbox: Sandbox
 ) -> None:
     world.add_recording(SUB, added_at=1_778_127_335.79276)
     row = Client(sandbox, SUB).recordings()["objects"][0]
     assert row["add_time"] == "2026-05-07 09:45:35.79276+05:30"
 
 
-def test_a_plain_calls_conference_name_is_null_or_empty_by_switch(world: World, client: Client) -> None:
+def test_a_plain_calls_conference_name_is_null_or_empty_by_switch(
+    world: SandboxState, client: Client
+) -> None:
     world.add_recording(MAIN)
     assert client.recordings()["objects"][0]["conference_name"] is None
     world.quirks.empty_conference_name = ""
     assert client.recordings()["objects"][0]["conference_name"] == ""
 
 
-def test_billed_seconds_are_whole_minutes_and_age_is_at_least_a_day(world: World, client: Client) -> None:
+def test_billed_seconds_are_whole_minutes_and_age_is_at_least_a_day(
+    world: SandboxState, client: Client
+) -> None:
     world.add_recording(MAIN, duration=61.2, age_days=6.5)
     world.add_recording(MAIN, duration=7.88)
     newest, older = client.recordings()["objects"]
@@ -194,7 +204,7 @@ def test_billed_seconds_are_whole_minutes_and_age_is_at_least_a_day(world: World
     assert (older["rounded_recording_duration"], older["recording_storage_duration"]) == (120, 6)
 
 
-def test_numbers_keep_their_odd_spellings(world: World, client: Client) -> None:
+def test_numbers_keep_their_odd_spellings(world: SandboxState, client: Client) -> None:
     for caller in ("sip:anita@pbx.lotus.example", "08012345678", ""):
         world.add_recording(MAIN, from_number=caller)
     assert {row["from_number"] for row in client.recordings()["objects"]} == {
@@ -204,7 +214,7 @@ def test_numbers_keep_their_odd_spellings(world: World, client: Client) -> None:
     }
 
 
-def test_old_rows_vanish_from_the_list_by_switch(world: World, client: Client) -> None:
+def test_old_rows_vanish_from_the_list_by_switch(world: SandboxState, client: Client) -> None:
     young, old = world.add_recording(MAIN, age_days=20), world.add_recording(MAIN, age_days=40)
     world.quirks.rows_vanish_after_days = 33
     assert client.listed_ids() == [young.recording_id]
@@ -212,7 +222,7 @@ def test_old_rows_vanish_from_the_list_by_switch(world: World, client: Client) -
     assert client.get(f"Recording/{old.recording_id}/").status_code == 404
 
 
-def test_ids_look_like_vobiz_ids(world: World) -> None:
+def test_ids_look_like_vobiz_ids(world: SandboxState) -> None:
     recording = world.add_recording(MAIN)
     for value in (recording.recording_id, recording.call_uuid):
         assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", value)

@@ -10,7 +10,7 @@ import requests
 from tests.sandbox.conftest import MAIN, Client
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import PortInUseError, Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 def port_of(sandbox: Sandbox) -> int:
@@ -24,7 +24,7 @@ def test_one_connection_serves_many_requests(sandbox: Sandbox, client: Client) -
             assert wire.recv(4096).startswith(b"HTTP/1.1 404")
 
 
-def test_a_stopped_sandbox_drops_its_connections_and_answers_nobody(world: World) -> None:
+def test_a_stopped_sandbox_drops_its_connections_and_answers_nobody(world: SandboxState) -> None:
     sandbox = Sandbox(world).start()
     url = f"{sandbox.api_url}/auth/me"
     with requests.Session() as session:
@@ -34,7 +34,7 @@ def test_a_stopped_sandbox_drops_its_connections_and_answers_nobody(world: World
             session.get(url, headers=world.headers(MAIN), timeout=5)
 
 
-def test_a_port_in_use_is_named(sandbox: Sandbox, world: World) -> None:
+def test_a_port_in_use_is_named(sandbox: Sandbox, world: SandboxState) -> None:
     port = int(sandbox.media_url.rsplit(":", 1)[1])
     with pytest.raises(PortInUseError, match=f"port {port} on 127.0.0.1 is in use"):
         Sandbox(world, media_port=port).start()
@@ -50,7 +50,7 @@ def test_bodies_without_a_fit_length_are_refused(sandbox: Sandbox, client: Clien
 
 
 def test_time_passes_by_itself() -> None:
-    world = World()
+    world = SandboxState()
     world.add_account(MAIN, "token")
     with Sandbox(world):
         call = world.place_call(MAIN, rings_for=0.1, lasts=0.1)
@@ -58,7 +58,7 @@ def test_time_passes_by_itself() -> None:
 
 
 def test_what_stumbles_on_a_tick_is_told_and_does_not_stop_time(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: SandboxState, caplog: pytest.LogCaptureFixture
 ) -> None:
     ticks: list[int] = []
     sandbox = Sandbox(world)
@@ -73,7 +73,9 @@ def test_what_stumbles_on_a_tick_is_told_and_does_not_stop_time(
     assert "stumbled" in caplog.text
 
 
-def test_many_clients_at_once_start_and_stop_without_losing_anything(sandbox: Sandbox, world: World) -> None:
+def test_many_clients_at_once_start_and_stop_without_losing_anything(
+    sandbox: Sandbox, world: SandboxState
+) -> None:
     client = Client(sandbox, MAIN)
     calls = [world.place_call(MAIN) for _ in range(4)]
 

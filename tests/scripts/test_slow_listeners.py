@@ -21,7 +21,7 @@ from tests.ports import free_ports
 from tests.scripts.test_run_for_real import ROOT, server_line
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 AUTH_ID, TOKEN = "MA_SLOW00001", "a-token-for-slow-listeners"
 LISTENERS = 24  # of each kind; the server has 8 threads
@@ -82,7 +82,7 @@ class Portal:
 @pytest.fixture
 def portal(tmp_path: Path) -> Iterator[Portal]:
     """The server, with a long recording in its archive and another that only Vobiz has."""
-    world = World(seed=3)
+    world = SandboxState(seed=3)
     world.add_account(AUTH_ID, TOKEN)
     at_vobiz = world.add_recording(AUTH_ID, age_days=1, duration=4 * 3_600)  # 115 MB
     _program, *options = server_line()

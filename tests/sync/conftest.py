@@ -11,7 +11,7 @@ import pytest
 from recordings import sync
 from recordings.models import Account, Recording
 from recordings.sync import SyncRequest, SyncResult
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 class Sync(Protocol):
@@ -31,7 +31,7 @@ def sync_now(account: Account, now: datetime) -> Sync:
 
 
 @pytest.fixture
-def past(world: World, account: Account) -> Callable[..., set[str]]:
+def past(world: SandboxState, account: Account) -> Callable[..., set[str]]:
     """Add past recordings, each older than the one before; their ids."""
 
     def past(count: int, *, first_age: float = 0.1, **fields: Any) -> set[str]:

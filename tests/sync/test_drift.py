@@ -15,21 +15,21 @@ from recordings.sync.pagination import Pagination
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
 
-def listed(world: World, account: Account) -> set[str]:
+def listed(world: SandboxState, account: Account) -> set[str]:
     return {one.recording_id for one in world.recordings_of(account.auth_id)}
 
 
-def between_pages(world: World, account: Account, changes: Iterable[tuple[int, int, int]]) -> None:
+def between_pages(world: SandboxState, account: Account, changes: Iterable[tuple[int, int, int]]) -> None:
     """Before each page after the first: rows added on top, taken off the top, and taken from anywhere."""
     chance = random.Random(7)
 
-    def change(added: int, newest: int, anywhere: int) -> Callable[[World], None]:
-        def happen(world: World) -> None:
+    def change(added: int, newest: int, anywhere: int) -> Callable[[SandboxState], None]:
+        def happen(world: SandboxState) -> None:
             for _ in range(added):
                 world.add_recording(account.auth_id, duration=5.0)
             rows = world.recordings_of(account.auth_id)
@@ -51,7 +51,7 @@ def random_changes(seed: int) -> list[tuple[int, int, int]]:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_passed_over_while_rows_come_and_go(
-    account: Account, world: World, past: Past, seed: int
+    account: Account, world: SandboxState, past: Past, seed: int
 ) -> None:
     world.quirks.max_limit = 20
     before = past(150)
@@ -68,7 +68,7 @@ def test_nothing_is_passed_over_while_rows_come_and_go(
 
 @pytest.mark.parametrize("seed", range(5, 8))
 def test_nothing_is_lost_while_rows_come_and_go(
-    account: Account, world: World, past: Past, sync_now: Sync, seed: int
+    account: Account, world: SandboxState, past: Past, sync_now: Sync, seed: int
 ) -> None:
     world.quirks.max_limit = 20
     before = past(100)
@@ -82,7 +82,7 @@ def test_nothing_is_lost_while_rows_come_and_go(
 
 @pytest.mark.parametrize("gone", [4, 5, 6, 19, 20, 21, 40, 70, 90])
 def test_many_rows_that_vanish_at_once_make_the_reading_step_back(
-    account: Account, world: World, past: Past, sync_now: Sync, gone: int
+    account: Account, world: SandboxState, past: Past, sync_now: Sync, gone: int
 ) -> None:
     world.quirks.max_limit = 20
     past(150)
@@ -92,7 +92,7 @@ def test_many_rows_that_vanish_at_once_make_the_reading_step_back(
 
 
 def test_rows_that_vanish_so_that_the_next_page_is_empty_are_no_end(
-    account: Account, world: World, past: Past, sync_now: Sync
+    account: Account, world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     world.quirks.max_limit = 20
     past(45)
@@ -103,7 +103,7 @@ def test_rows_that_vanish_so_that_the_next_page_is_empty_are_no_end(
 
 @pytest.mark.parametrize("arrived", [1, 19, 20, 21, 60])
 def test_what_arrives_while_the_pages_are_read_is_read_at_the_end_however_much(
-    account: Account, world: World, past: Past, sync_now: Sync, arrived: int
+    account: Account, world: SandboxState, past: Past, sync_now: Sync, arrived: int
 ) -> None:
     world.quirks.max_limit = 20
     past(50)
@@ -113,7 +113,7 @@ def test_what_arrives_while_the_pages_are_read_is_read_at_the_end_however_much(
 
 
 def test_a_list_that_changes_faster_than_it_can_be_read_is_partial_and_says_so(
-    account: Account, world: World, past: Past, sync_now: Sync
+    account: Account, world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     world.quirks.max_limit = 20
     past(700)
@@ -126,7 +126,7 @@ def test_a_list_that_changes_faster_than_it_can_be_read_is_partial_and_says_so(
 
 
 def test_a_row_shown_on_two_pages_is_counted_once(
-    account: Account, world: World, past: Past, sync_now: Sync
+    account: Account, world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     world.quirks.max_limit = 20
     past(50)

@@ -13,13 +13,13 @@ from recordings.sync import SyncRequest
 from tests.snapshot import snapshot
 from tests.sync.conftest import Sync
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
 
 @pytest.fixture
-def changed(world: World, past: Past, account: Account, now: datetime) -> None:
+def changed(world: SandboxState, past: Past, account: Account, now: datetime) -> None:
     """New, changed, unchanged, aged, gone and failing rows, a start that has no id yet, over several pages."""
     world.quirks.max_limit = 20
     ids = sorted(past(40))
@@ -52,7 +52,7 @@ def test_it_changes_nothing_and_counts_as_the_real_one_does(sync_now: Sync) -> N
 
 
 @pytest.mark.usefixtures("changed")
-def test_it_counts_what_is_gone_and_marks_nothing(world: World, sync_now: Sync) -> None:
+def test_it_counts_what_is_gone_and_marks_nothing(world: SandboxState, sync_now: Sync) -> None:
     world.faults.plan(
         Fault(
             on="recording.list", times=None,

@@ -11,12 +11,12 @@ from recordings.models import Account, Recording
 from tests.models.listed import CALL, DOCUMENTED
 from tests.sync.conftest import Sync
 from tests.vobiz.payloads import payload
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.mark.parametrize("example", ["recordings__documented_call", "recordings__documented_conference"])
 def test_a_documented_recording_comes_out_of_a_sync_with_every_attribute_right(
-    account: Account, world: World, sync_now: Sync, example: str
+    account: Account, world: SandboxState, sync_now: Sync, example: str
 ) -> None:
     (said,) = payload(example)["objects"]
     world.add_recording(account.auth_id, **said)
@@ -45,7 +45,7 @@ def test_a_documented_recording_comes_out_of_a_sync_with_every_attribute_right(
     assert (row.call.from_digits, row.call.to_digits) == ("918071387423", "919624705678")
 
 
-def test_the_two_examples_are_one_recording(account: Account, world: World, sync_now: Sync) -> None:
+def test_the_two_examples_are_one_recording(account: Account, world: SandboxState, sync_now: Sync) -> None:
     """The same id, once with null and once with `""` as its conference: not even an update."""
     (said,) = payload("recordings__documented_call")["objects"]
     world.add_recording(account.auth_id, **said)

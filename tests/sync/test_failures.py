@@ -14,7 +14,7 @@ from recordings.models import Recording
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
@@ -29,7 +29,7 @@ def impatient(settings: Settings) -> None:
     "fault", [{"status": 500, "times": 2}, {"reply": "garbage"}, {"reply": "cut_json"}, {"status": 200, "body": []}]
 )  # fmt: skip
 def test_the_good_pages_are_kept_when_one_fails_and_the_run_is_partial(
-    world: World, past: Past, sync_now: Sync, fault: dict[str, Any]
+    world: SandboxState, past: Past, sync_now: Sync, fault: dict[str, Any]
 ) -> None:
     world.quirks.max_limit = 20
     ids = past(100)
@@ -45,7 +45,9 @@ def test_the_good_pages_are_kept_when_one_fails_and_the_run_is_partial(
     assert len(known()) >= 80
 
 
-def test_a_first_page_that_fails_does_not_hide_the_others(world: World, past: Past, sync_now: Sync) -> None:
+def test_a_first_page_that_fails_does_not_hide_the_others(
+    world: SandboxState, past: Past, sync_now: Sync
+) -> None:
     world.quirks.max_limit = 20
     ids = past(60)
     world.faults.plan(Fault(on="recording.list", reply="garbage"))
@@ -53,7 +55,9 @@ def test_a_first_page_that_fails_does_not_hide_the_others(world: World, past: Pa
     assert len(ids - known()) <= 20
 
 
-def test_after_three_failed_pages_in_a_row_the_run_gives_up(world: World, past: Past, sync_now: Sync) -> None:
+def test_after_three_failed_pages_in_a_row_the_run_gives_up(
+    world: SandboxState, past: Past, sync_now: Sync
+) -> None:
     world.quirks.max_limit = 20
     past(200)
     world.faults.plan(Fault(on="recording.list", skip=2, reply="garbage", times=None))
@@ -66,7 +70,7 @@ def test_after_three_failed_pages_in_a_row_the_run_gives_up(world: World, past: 
     (429, "fewer requests"),
 ])  # fmt: skip
 def test_a_refusal_ends_the_run_at_once_and_keeps_what_was_read(
-    world: World, past: Past, sync_now: Sync, status: int, words: str
+    world: SandboxState, past: Past, sync_now: Sync, status: int, words: str
 ) -> None:
     world.quirks.max_limit = 20
     past(60)
@@ -83,7 +87,7 @@ def test_a_refusal_ends_the_run_at_once_and_keeps_what_was_read(
 
 @pytest.mark.parametrize("fault", [{"status": 401}, {"drop": "before"}])
 def test_where_nothing_could_be_read_the_run_has_failed(
-    world: World, past: Past, sync_now: Sync, fault: dict[str, Any]
+    world: SandboxState, past: Past, sync_now: Sync, fault: dict[str, Any]
 ) -> None:
     past(3)
     world.faults.plan(Fault(on="recording.list", times=None, **fault))
@@ -93,7 +97,9 @@ def test_where_nothing_could_be_read_the_run_has_failed(
     assert Recording.objects.count() == 0
 
 
-def test_a_page_that_fails_for_a_moment_is_read_again(world: World, past: Past, sync_now: Sync) -> None:
+def test_a_page_that_fails_for_a_moment_is_read_again(
+    world: SandboxState, past: Past, sync_now: Sync
+) -> None:
     ids = past(3)
     world.faults.plan(Fault(on="recording.list", status=503, times=1))
     assert sync_now().state == SyncState.COMPLETE
@@ -102,7 +108,7 @@ def test_a_page_that_fails_for_a_moment_is_read_again(world: World, past: Past, 
 
 @pytest.mark.parametrize("bad", ["../Call", "BulkDelete", "a?x=1", "", "x", 5.5, None])
 def test_a_row_whose_id_is_none_fails_in_words_and_costs_only_itself(
-    world: World, past: Past, sync_now: Sync, bad: Any
+    world: SandboxState, past: Past, sync_now: Sync, bad: Any
 ) -> None:
     ids = past(3)
 
@@ -118,7 +124,9 @@ def test_a_row_whose_id_is_none_fails_in_words_and_costs_only_itself(
     assert not [entry for entry in asked(world) if "BulkDelete" in str(entry.detail)]
 
 
-def test_a_bad_row_shown_on_two_pages_has_failed_once(world: World, past: Past, sync_now: Sync) -> None:
+def test_a_bad_row_shown_on_two_pages_has_failed_once(
+    world: SandboxState, past: Past, sync_now: Sync
+) -> None:
     world.quirks.max_limit = 20
     past(50)
 
@@ -131,7 +139,7 @@ def test_a_bad_row_shown_on_two_pages_has_failed_once(world: World, past: Past, 
 
 
 def test_a_row_of_another_main_account_fails_and_is_not_counted_on_every_page(
-    world: World, past: Past, sync_now: Sync
+    world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     world.quirks.max_limit = 20
     past(30)

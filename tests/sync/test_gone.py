@@ -18,7 +18,7 @@ from tests.admin.rows import a_recording
 from tests.ledger import asked
 from tests.sync.conftest import Sync
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 DAY = timedelta(days=1)
 Past = Callable[..., set[str]]
@@ -40,7 +40,7 @@ def gone() -> set[str]:
 
 
 def test_what_a_full_clean_run_does_not_show_and_is_404_on_its_own_is_gone(
-    world: World, synced: list[str], sync_now: Sync, now: datetime
+    world: SandboxState, synced: list[str], sync_now: Sync, now: datetime
 ) -> None:
     world.delete_recording(synced[3])
     result = sync_now(full=True)
@@ -57,7 +57,7 @@ def test_what_a_full_clean_run_does_not_show_and_is_404_on_its_own_is_gone(
     {"full": True, "kind": "call"}, {"full": True, "call_uuid": "some-call"},
 ])  # fmt: skip
 def test_a_run_that_is_not_full_settles_nothing(
-    world: World, synced: list[str], sync_now: Sync, scope: dict[str, Any]
+    world: SandboxState, synced: list[str], sync_now: Sync, scope: dict[str, Any]
 ) -> None:
     world.delete_recording(synced[3])
     sync_now(**scope)
@@ -70,7 +70,7 @@ def test_a_run_that_is_not_full_settles_nothing(
     {"edit": lambda body: {**body, "objects": [*body["objects"], {"recording_id": "../x"}]}},
 ])  # fmt: skip
 def test_nothing_is_gone_after_a_partial_run(
-    world: World, synced: list[str], past: Past, sync_now: Sync, fault: dict[str, Any]
+    world: SandboxState, synced: list[str], past: Past, sync_now: Sync, fault: dict[str, Any]
 ) -> None:
     world.quirks.max_limit = 20
     past(30, first_age=2)
@@ -81,7 +81,7 @@ def test_nothing_is_gone_after_a_partial_run(
 
 
 def test_what_the_list_leaves_out_but_vobiz_still_has_is_not_gone(
-    world: World, synced: list[str], sync_now: Sync
+    world: SandboxState, synced: list[str], sync_now: Sync
 ) -> None:
     def without(body: Any) -> Any:
         body["objects"] = [row for row in body["objects"] if row["recording_id"] != synced[3]]
@@ -96,7 +96,7 @@ def test_what_the_list_leaves_out_but_vobiz_still_has_is_not_gone(
     "fault", [{"status": 404, "body": {"message": "Not Found"}}, {"status": 401}, {"reply": "garbage"}]
 )
 def test_an_answer_that_is_not_about_the_recording_proves_nothing(
-    world: World, synced: list[str], sync_now: Sync, fault: dict[str, Any]
+    world: SandboxState, synced: list[str], sync_now: Sync, fault: dict[str, Any]
 ) -> None:
     world.delete_recording(synced[3])
     world.faults.plan(Fault(on="recording.retrieve", times=None, **fault))
@@ -105,7 +105,7 @@ def test_an_answer_that_is_not_about_the_recording_proves_nothing(
 
 
 def test_a_recording_the_api_has_never_shown_cannot_be_gone(
-    world: World, synced: list[str], sync_now: Sync
+    world: SandboxState, synced: list[str], sync_now: Sync
 ) -> None:
     world.delete_recording(synced[3])
     Recording.objects.filter(recording_id=synced[3]).update(synced_at=None)
@@ -114,21 +114,21 @@ def test_a_recording_the_api_has_never_shown_cannot_be_gone(
 
 
 def test_it_is_not_gone_any_more_when_it_is_listed_again(
-    world: World, synced: list[str], sync_now: Sync
+    world: SandboxState, synced: list[str], sync_now: Sync
 ) -> None:
     Recording.objects.filter(recording_id=synced[3]).update(gone_at_provider_at="2025-01-01T00:00:00Z")
     sync_now(full=True)
     assert gone() == set()
 
 
-def empty_list(world: World) -> None:
+def empty_list(world: SandboxState) -> None:
     """Vobiz answers 200, and lists nothing."""
     nothing = {"objects": [], "meta": {"next": None, "total_count": 0}}
     world.faults.plan(Fault(on="recording.list", times=None, body=nothing))
     world.faults.plan(Fault(on="recording.retrieve", times=None, status=404))
 
 
-def rows(account: Account, world: World, count: int, *, age: float, now: datetime) -> None:
+def rows(account: Account, world: SandboxState, count: int, *, age: float, now: datetime) -> None:
     """Known recordings, all of one age in days."""
     for _ in range(count):
         world.add_recording(account.auth_id, age_days=age, duration=5.0)
@@ -139,7 +139,14 @@ def rows(account: Account, world: World, count: int, *, age: float, now: datetim
     (60, 51, True), (60, 50, False), (1100, 51, False),
 ])  # fmt: skip
 def test_too_many_young_ones_missing_at_once_marks_nothing_and_raises_an_alarm(
-    account: Account, world: World, sync_now: Sync, now: datetime, young: int, missing: int, *, alarm: bool
+    account: Account,
+    world: SandboxState,
+    sync_now: Sync,
+    now: datetime,
+    young: int,
+    missing: int,
+    *,
+    alarm: bool,
 ) -> None:
     """More than 50 and more than 5 percent of those younger than the account's retention days."""
     rows(account, world, young, age=3, now=now)
@@ -157,7 +164,7 @@ def test_too_many_young_ones_missing_at_once_marks_nothing_and_raises_an_alarm(
 
 
 def test_rows_older_than_the_retention_days_are_expected_to_vanish(
-    account: Account, world: World, sync_now: Sync, now: datetime
+    account: Account, world: SandboxState, sync_now: Sync, now: datetime
 ) -> None:
     rows(account, world, 70, age=31, now=now)
     empty_list(world)
@@ -165,7 +172,7 @@ def test_rows_older_than_the_retention_days_are_expected_to_vanish(
 
 
 def test_at_most_so_many_are_asked_for_in_a_run_the_oldest_first(
-    account: Account, world: World, synced: list[str], sync_now: Sync, monkeypatch: pytest.MonkeyPatch
+    account: Account, world: SandboxState, synced: list[str], sync_now: Sync, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recordings.sync.runner.MAX_DELETION_CHECKS", 4)
     empty_list(world)
@@ -202,7 +209,12 @@ def test_looking_for_what_is_missing_holds_no_more_rows_than_are(account: Accoun
 
 
 def test_another_accounts_recordings_are_not_missing_from_this_ones_list(
-    account: Account, subaccount: Account, world: World, synced: list[str], sync_now: Sync, now: datetime
+    account: Account,
+    subaccount: Account,
+    world: SandboxState,
+    synced: list[str],
+    sync_now: Sync,
+    now: datetime,
 ) -> None:
     world.add_recording(subaccount.auth_id)
     sync.run(subaccount, SyncRequest(), now=now - timedelta(hours=1), sync_run=None)

@@ -13,7 +13,7 @@ from recordings.models import Recording
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
@@ -21,7 +21,7 @@ Past = Callable[..., set[str]]
 @pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 95, 100, 101, 215])
 @pytest.mark.parametrize("page_size", [20, 100])
 def test_every_row_is_read_whatever_page_size_the_server_gives(
-    world: World, past: Past, sync_now: Sync, count: int, page_size: int
+    world: SandboxState, past: Past, sync_now: Sync, count: int, page_size: int
 ) -> None:
     world.quirks.max_limit = page_size
     ids = past(count)
@@ -46,7 +46,7 @@ def test_the_portals_own_page_size_may_be_anything(
 
 @pytest.mark.parametrize("count", [0, 1, 5, 20, 40, 41])
 def test_without_meta_the_list_ends_where_no_new_rows_come(
-    world: World, past: Past, sync_now: Sync, count: int
+    world: SandboxState, past: Past, sync_now: Sync, count: int
 ) -> None:
     world.quirks.max_limit = 20
     ids = past(count)
@@ -58,7 +58,7 @@ def test_without_meta_the_list_ends_where_no_new_rows_come(
     assert result.pages <= count // 15 + 6
 
 
-def test_short_pages_with_a_next_are_not_the_end(world: World, past: Past, sync_now: Sync) -> None:
+def test_short_pages_with_a_next_are_not_the_end(world: SandboxState, past: Past, sync_now: Sync) -> None:
     ids = past(60)
     for size in [20, 7, 11, 6, 20, 9] * 3:
         world.faults.plan(Fault(on="recording.list", quirks={"max_limit": size}))
@@ -68,7 +68,7 @@ def test_short_pages_with_a_next_are_not_the_end(world: World, past: Past, sync_
 
 @pytest.mark.parametrize("total", [0, 3, 10**9, None, "many"])
 def test_a_wrong_total_count_is_not_relied_on(
-    world: World, past: Past, sync_now: Sync, total: object
+    world: SandboxState, past: Past, sync_now: Sync, total: object
 ) -> None:
     world.quirks.max_limit = 20
     ids = past(50)
@@ -82,7 +82,7 @@ def test_a_wrong_total_count_is_not_relied_on(
     assert known() == ids
 
 
-def test_next_is_never_followed_as_an_address(world: World, past: Past, sync_now: Sync) -> None:
+def test_next_is_never_followed_as_an_address(world: SandboxState, past: Past, sync_now: Sync) -> None:
     world.quirks.max_limit = 20
     ids = past(50)
 
@@ -97,7 +97,7 @@ def test_next_is_never_followed_as_an_address(world: World, past: Past, sync_now
 
 
 def test_a_server_that_ignores_the_offset_does_not_hold_the_sync_for_ever(
-    world: World, past: Past, sync_now: Sync
+    world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     past(30)
     first: list[Any] = []
@@ -115,7 +115,7 @@ def test_a_server_that_ignores_the_offset_does_not_hold_the_sync_for_ever(
     assert Recording.objects.count() == 30
 
 
-def test_an_empty_page_that_promises_more_is_the_end(world: World, past: Past, sync_now: Sync) -> None:
+def test_an_empty_page_that_promises_more_is_the_end(world: SandboxState, past: Past, sync_now: Sync) -> None:
     ids = past(3)
 
     def more(body: Any) -> Any:
@@ -127,7 +127,7 @@ def test_an_empty_page_that_promises_more_is_the_end(world: World, past: Past, s
     assert known() == ids
 
 
-def test_a_small_list_is_one_request(world: World, past: Past, sync_now: Sync) -> None:
+def test_a_small_list_is_one_request(world: SandboxState, past: Past, sync_now: Sync) -> None:
     past(7)
     sync_now()
     assert len(asked(world)) == 1

@@ -14,10 +14,10 @@ from tests.conftest import OTHER
 from tests.ledger import asked
 from tests.models.test_upsert_adoption import asked_for
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
-def test_what_vobiz_has_completes_the_row(account: Account, world: World, now: datetime) -> None:
+def test_what_vobiz_has_completes_the_row(account: Account, world: SandboxState, now: datetime) -> None:
     listed = world.add_recording(account.auth_id)
     row = asked_for(account, recording_id=listed.recording_id, read_back_due_at=now)
     assert read_back(row, now=now)
@@ -41,7 +41,7 @@ def test_what_vobiz_does_not_have_yet_is_asked_for_again_later(
     "fault", [{"status": 401}, {"reply": "garbage"}, {"status": 404, "body": {"message": "Not Found"}}]
 )
 def test_an_answer_that_says_nothing_of_it_changes_nothing(
-    account: Account, world: World, now: datetime, fault: dict[str, object]
+    account: Account, world: SandboxState, now: datetime, fault: dict[str, object]
 ) -> None:
     row = asked_for(account, recording_id="rec-1", read_back_due_at=now)
     world.faults.plan(Fault(on="recording.retrieve", **fault))  # type: ignore[arg-type]
@@ -57,7 +57,7 @@ def test_an_answer_that_says_nothing_of_it_changes_nothing(
     [(timedelta(0), LATER), (timedelta(days=2), timedelta(days=1)), (timedelta(days=99), timedelta(days=1))],
 )
 def test_an_answer_that_cannot_be_taken_is_put_off_and_the_row_says_why(
-    account: Account, world: World, now: datetime, age: timedelta, wait: timedelta
+    account: Account, world: SandboxState, now: datetime, age: timedelta, wait: timedelta
 ) -> None:
     at_vobiz = world.add_recording(account.auth_id)
     row = asked_for(account, at=now - age, recording_id=at_vobiz.recording_id, read_back_due_at=now)
@@ -73,7 +73,9 @@ def test_an_answer_that_cannot_be_taken_is_put_off_and_the_row_says_why(
     assert (row.status, row.read_back_due_at, row.error) == (RecordingStatus.COMPLETED, None, None)
 
 
-def test_a_row_without_an_id_cannot_be_asked_for(account: Account, world: World, now: datetime) -> None:
+def test_a_row_without_an_id_cannot_be_asked_for(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
     assert not read_back(asked_for(account), now=now)
     assert asked(world) == []
     assert Recording.objects.count() == 1

@@ -14,13 +14,13 @@ from recordings.models import Account, Recording
 from recordings.sync import SyncRequest
 from tests.ledger import asked
 from tests.sync.conftest import Sync, known
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_of_one_call(world: World, past: Past, sync_now: Sync, *, ignores: bool) -> None:
+def test_of_one_call(world: SandboxState, past: Past, sync_now: Sync, *, ignores: bool) -> None:
     world.quirks.ignore_filters = ignores
     past(30)
     ids = past(2, call_uuid="the-call")
@@ -30,7 +30,7 @@ def test_of_one_call(world: World, past: Past, sync_now: Sync, *, ignores: bool)
 
 
 @pytest.mark.parametrize("ignores", [False, True])
-def test_of_one_type(world: World, past: Past, sync_now: Sync, *, ignores: bool) -> None:
+def test_of_one_type(world: SandboxState, past: Past, sync_now: Sync, *, ignores: bool) -> None:
     world.quirks.ignore_filters = ignores
     past(30)
     ids = past(2, kind="trunk")
@@ -38,7 +38,7 @@ def test_of_one_type(world: World, past: Past, sync_now: Sync, *, ignores: bool)
     assert known() == ids
 
 
-def test_one_recording_is_one_request(world: World, past: Past, sync_now: Sync) -> None:
+def test_one_recording_is_one_request(world: SandboxState, past: Past, sync_now: Sync) -> None:
     (one,) = past(1)
     past(30)
     result = sync_now(recording_id=one)
@@ -46,7 +46,9 @@ def test_one_recording_is_one_request(world: World, past: Past, sync_now: Sync) 
 
 
 @pytest.mark.parametrize("envelope", [False, True])
-def test_one_recording_in_either_shape(world: World, past: Past, sync_now: Sync, *, envelope: bool) -> None:
+def test_one_recording_in_either_shape(
+    world: SandboxState, past: Past, sync_now: Sync, *, envelope: bool
+) -> None:
     world.quirks.envelope_retrieve = envelope
     (one,) = past(1)
     assert sync_now(recording_id=one).created == 1
@@ -61,7 +63,7 @@ def test_one_recording_that_vobiz_does_not_have_is_a_failure_in_words(sync_now: 
 
 
 def test_since_a_moment_reads_no_further_than_needed(
-    world: World, past: Past, sync_now: Sync, now: datetime
+    world: SandboxState, past: Past, sync_now: Sync, now: datetime
 ) -> None:
     world.quirks.max_limit = 20
     new = past(25, first_age=0.1)
@@ -72,7 +74,7 @@ def test_since_a_moment_reads_no_further_than_needed(
 
 
 def test_since_a_moment_takes_what_has_no_time(
-    world: World, past: Past, sync_now: Sync, now: datetime
+    world: SandboxState, past: Past, sync_now: Sync, now: datetime
 ) -> None:
     (timeless,) = past(1, add_time=None, recording_start_ms=None)
     sync_now(since=now)
@@ -83,7 +85,7 @@ def test_since_a_moment_takes_what_has_no_time(
     ("limit", "pages", "cut"), [(1, 1, True), (20, 1, True), (21, 2, True), (45, 3, False)]
 )
 def test_a_limit_cuts_and_says_so(
-    world: World, past: Past, sync_now: Sync, limit: int, pages: int, *, cut: bool
+    world: SandboxState, past: Past, sync_now: Sync, limit: int, pages: int, *, cut: bool
 ) -> None:
     world.quirks.max_limit = 20
     past(45)
@@ -100,7 +102,7 @@ def test_a_limit_that_is_not_reached_cuts_nothing(past: Past, sync_now: Sync) ->
 
 
 def test_parent_and_subaccount_that_both_list_a_recording_have_one_row(
-    account: Account, subaccount: Account, world: World, past: Past, sync_now: Sync
+    account: Account, subaccount: Account, world: SandboxState, past: Past, sync_now: Sync
 ) -> None:
     world.quirks.parent_sees_sub_accounts = True
     mine = past(3)

@@ -17,12 +17,12 @@ from tests.ledger import asked
 from tests.sync.conftest import known
 from tests.waiting import eventually
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 Past = Callable[..., set[str]]
 
 
-def test_a_run_is_written_down_with_its_counts(account: Account, world: World, past: Past) -> None:
+def test_a_run_is_written_down_with_its_counts(account: Account, world: SandboxState, past: Past) -> None:
     world.quirks.max_limit = 20
     past(30)
     synced = tasks.sync_account(account, SyncRequest(full=True), by=None)
@@ -36,7 +36,7 @@ def test_a_run_is_written_down_with_its_counts(account: Account, world: World, p
     assert run.ended_at >= run.started_at
 
 
-def test_a_partial_run_keeps_what_failed_in_words(account: Account, world: World, past: Past) -> None:
+def test_a_partial_run_keeps_what_failed_in_words(account: Account, world: SandboxState, past: Past) -> None:
     world.quirks.max_limit = 20
     past(30)
     world.faults.plan(Fault(on="recording.list", skip=1, reply="garbage"))
@@ -48,7 +48,7 @@ def test_a_partial_run_keeps_what_failed_in_words(account: Account, world: World
     assert "page at offset 15" in run.failures[0]["reason"]
 
 
-def test_the_row_shows_how_far_a_run_is(account: Account, world: World, past: Past) -> None:
+def test_the_row_shows_how_far_a_run_is(account: Account, world: SandboxState, past: Past) -> None:
     world.quirks.max_limit = 20
     past(60)
     shown: list[tuple[int, int]] = []
@@ -62,7 +62,7 @@ def test_the_row_shows_how_far_a_run_is(account: Account, world: World, past: Pa
 
 
 def test_a_second_run_says_that_one_is_running_and_asks_vobiz_nothing(
-    account: Account, world: World, past: Past, now: datetime
+    account: Account, world: SandboxState, past: Past, now: datetime
 ) -> None:
     past(3)
     SyncRun.objects.begin(account, now=timezone.now(), scope={}, by=None)
@@ -85,7 +85,9 @@ def test_after_a_run_that_died_the_next_one_begins(account: Account, past: Past)
     assert dead.state == SyncState.INTERRUPTED
 
 
-def test_a_run_that_was_taken_over_stops_at_its_next_page(account: Account, world: World, past: Past) -> None:
+def test_a_run_that_was_taken_over_stops_at_its_next_page(
+    account: Account, world: SandboxState, past: Past
+) -> None:
     world.quirks.max_limit = 20
     past(100)
 
@@ -106,7 +108,7 @@ def test_a_run_that_was_taken_over_stops_at_its_next_page(account: Account, worl
     (KeyboardInterrupt(), "It was interrupted."), (RuntimeError("nobody knows"), "RuntimeError('nobody knows')"),
 ])  # fmt: skip
 def test_a_run_that_is_broken_off_says_so_and_keeps_what_it_read(
-    account: Account, world: World, past: Past, interruption: BaseException, words: str
+    account: Account, world: SandboxState, past: Past, interruption: BaseException, words: str
 ) -> None:
     world.quirks.max_limit = 20
     past(60)
@@ -125,7 +127,7 @@ def test_a_run_that_is_broken_off_says_so_and_keeps_what_it_read(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
-    account: Account, world: World, past: Past
+    account: Account, world: SandboxState, past: Past
 ) -> None:
     ids = past(5)
     world.faults.plan(Fault(on="recording.list", delay_before=0.3))
@@ -139,7 +141,7 @@ def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_vobiz_is_never_asked_inside_a_transaction(account: Account, world: World, past: Past) -> None:
+def test_vobiz_is_never_asked_inside_a_transaction(account: Account, world: SandboxState, past: Past) -> None:
     """Rule: no request to Vobiz, and no wait, inside a transaction."""
     world.quirks.max_limit = 20
     ids = sorted(past(30))
@@ -159,7 +161,7 @@ def test_vobiz_is_never_asked_inside_a_transaction(account: Account, world: Worl
 
 
 def test_a_recording_started_here_is_the_same_row_when_the_list_shows_it(
-    account: Account, world: World, now: datetime
+    account: Account, world: SandboxState, now: datetime
 ) -> None:
     call = world.place_call(account.auth_id)
     started = world.start_recording(account.auth_id, call.call_uuid, time_limit=60)

@@ -15,7 +15,7 @@ from recordings.models import Account
 from tests.conftest import MAIN, TOKENS
 from tests.workers import Begin, Process, workers
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> SandboxState:
     """A Vobiz in which time passes: the workers' clock is the machine's."""
-    world = World(seed=uuid.uuid4().hex)
+    world = SandboxState(seed=uuid.uuid4().hex)
     world.add_account(MAIN, TOKENS[MAIN], name="Main")
     return world
 

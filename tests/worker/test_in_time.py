@@ -26,9 +26,9 @@ from tests.worker.test_processes import (
     times_asked,
 )
 from tests.workers import Begin
-from vobiz_portal.sandbox.facts import Call as CallAtVobiz
+from vobiz_portal.sandbox.entities import Call as CallAtVobiz
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 # Waits of the schedule, in seconds; leases and wake-ups on each engine are in test_once, test_processes, test_queues.
 pytestmark = pytest.mark.once
@@ -42,7 +42,7 @@ def by_default(begin: Begin, tmp_path: Path) -> Begin:
     return lambda: begin(SWEEP_SECONDS="15", VAR_DIR=str(tmp_path / "var"))
 
 
-def started_twice_on_the_first(world: World, account: Account) -> list[CallAtVobiz]:
+def started_twice_on_the_first(world: SandboxState, account: Account) -> list[CallAtVobiz]:
     """Four recordings of three calls, of whose beginning no answer came."""
     calls = [world.place_call(MAIN) for _ in range(3)]
     for call in [*calls, calls[0]]:
@@ -53,10 +53,10 @@ def started_twice_on_the_first(world: World, account: Account) -> list[CallAtVob
 
 
 def test_starts_of_unknown_outcome_settle_once_vobiz_answers_again(
-    account: Account, world: World, by_default: Begin
+    account: Account, world: SandboxState, by_default: Begin
 ) -> None:
     nothing_to_sync(account)
-    world.post.muted = True
+    world.callbacks.muted = True
     world.faults.plan(Fault(on="record.start", drop="after", times=None))
     calls = started_twice_on_the_first(world, account)
     away = world.faults.plan(Fault(on="*", drop="before", times=None))
@@ -75,7 +75,7 @@ def test_starts_of_unknown_outcome_settle_once_vobiz_answers_again(
 
 
 def test_what_a_killed_worker_had_in_hand_is_done_once_another_is_there(
-    account: Account, world: World, by_default: Begin, now: datetime
+    account: Account, world: SandboxState, by_default: Begin, now: datetime
 ) -> None:
     for _ in range(4):
         world.add_recording(MAIN, age_days=1, duration=3)

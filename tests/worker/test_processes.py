@@ -20,12 +20,12 @@ from tests.ledger import asked
 from tests.waiting import eventually
 from tests.workers import Begin
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 OPTIONS = control.StartOptions(time_limit=600, file_format="mp3", channels="stereo")
 
 
-def due_for_read_back(account: Account, world: World, count: int) -> list[Recording]:
+def due_for_read_back(account: Account, world: SandboxState, count: int) -> list[Recording]:
     """Recordings that ended at Vobiz, known here by their ids alone, and due to be read back."""
     rows = []
     for _ in range(count):
@@ -51,12 +51,12 @@ def all_completed() -> bool:
     return not Recording.objects.exclude(status=RecordingStatus.COMPLETED).exists()
 
 
-def times_asked(world: World) -> Counter[str]:
+def times_asked(world: SandboxState) -> Counter[str]:
     """How often each recording was read back."""
     return Counter(str(entry.detail["path"]) for entry in asked(world, "recording.retrieve"))
 
 
-def test_two_workers_never_do_one_thing_twice(account: Account, world: World, begin: Begin) -> None:
+def test_two_workers_never_do_one_thing_twice(account: Account, world: SandboxState, begin: Begin) -> None:
     nothing_to_sync(account)
     begin()
     begin()
@@ -80,7 +80,7 @@ def who_has_something() -> set[str]:
 
 
 def test_two_workers_never_sync_nor_fetch_one_thing_twice(
-    account: Account, world: World, begin: Begin
+    account: Account, world: SandboxState, begin: Begin
 ) -> None:
     nothing_to_sync(account)
     Account.objects.update(archive_automatically=True)
@@ -107,7 +107,7 @@ def test_two_workers_never_sync_nor_fetch_one_thing_twice(
 
 
 def test_an_account_is_synced_by_itself_once_whoever_comes_first(
-    account: Account, world: World, begin: Begin
+    account: Account, world: SandboxState, begin: Begin
 ) -> None:
     for _ in range(3):
         world.add_recording(MAIN, age_days=1)
@@ -121,7 +121,7 @@ def test_an_account_is_synced_by_itself_once_whoever_comes_first(
 
 
 def test_what_a_killed_worker_had_in_hand_is_done_again_once_its_lease_is_over(
-    account: Account, world: World, begin: Begin
+    account: Account, world: SandboxState, begin: Begin
 ) -> None:
     nothing_to_sync(account)
     held = threading.Event()
@@ -143,7 +143,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_again_once_its_lease_is_over(
     assert max(times_asked(world).values()) <= 2  # only what was in hand was asked again
 
 
-def test_a_sync_that_was_killed_is_begun_anew(account: Account, world: World, begin: Begin) -> None:
+def test_a_sync_that_was_killed_is_begun_anew(account: Account, world: SandboxState, begin: Begin) -> None:
     world.add_recording(MAIN, age_days=1)
     held = threading.Event()
     world.faults.plan(Fault(on="recording.list", first=lambda _: held.set(), delay_before=30))
@@ -160,7 +160,7 @@ def test_a_sync_that_was_killed_is_begun_anew(account: Account, world: World, be
 
 
 def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
-    account: Account, world: World, begin: Begin
+    account: Account, world: SandboxState, begin: Begin
 ) -> None:
     nothing_to_sync(account)
     held = threading.Event()
@@ -189,10 +189,10 @@ def test_a_signal_that_reaches_another_thread_than_the_main_one_is_heard_too(
 
 @pytest.mark.parametrize("lost", [True, False], ids=["answers-lost", "answers-heard"])
 def test_without_callbacks_and_answers_everything_still_ends_completed_once(
-    account: Account, world: World, begin: Begin, now: datetime, *, lost: bool
+    account: Account, world: SandboxState, begin: Begin, now: datetime, *, lost: bool
 ) -> None:
     nothing_to_sync(account)
-    world.post.muted = True
+    world.callbacks.muted = True
     if lost:
         world.faults.plan(Fault(on="record.start", drop="after", times=None))
     calls = [world.place_call(MAIN) for _ in range(3)]

@@ -32,7 +32,7 @@ from tests.waiting import eventually
 from tests.worker.test_processes import due_for_read_back, nothing_to_sync
 from tests.workers import Begin
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +77,9 @@ def wake(queue: str, what: str, row: int) -> str:
     return manage("shell", "-v", "0", "-c", code, TASKS_BACKEND=queue).stdout.strip()
 
 
-def test_a_task_has_a_worker_look_at_once(account: Account, world: World, begin: Begin, queue: str) -> None:
+def test_a_task_has_a_worker_look_at_once(
+    account: Account, world: SandboxState, begin: Begin, queue: str
+) -> None:
     nothing_to_sync(account)
     begin(looks=False, TASKS_BACKEND=queue)  # by itself it looks once, and then after a minute
     eventually(lambda: Account.objects.filter(settled_at__isnull=False).exists(), within=20)
@@ -93,7 +95,7 @@ def test_a_task_has_a_worker_look_at_once(account: Account, world: World, begin:
 
 
 def test_a_sync_that_a_person_asks_for_is_carried_out_by_the_worker(
-    account: Account, world: World, begin: Begin, queue: str
+    account: Account, world: SandboxState, begin: Begin, queue: str
 ) -> None:
     nothing_to_sync(account)
     worker = begin(looks=False, TASKS_BACKEND=queue)
@@ -111,7 +113,9 @@ def test_a_sync_that_a_person_asks_for_is_carried_out_by_the_worker(
     assert worker.ended() == 0
 
 
-def test_where_the_queue_is_away_the_rows_are_enough(account: Account, world: World, begin: Begin) -> None:
+def test_where_the_queue_is_away_the_rows_are_enough(
+    account: Account, world: SandboxState, begin: Begin
+) -> None:
     nothing_to_sync(account)
     away = "redis://127.0.0.1:9/1"
     begin(TASKS_BACKEND=away)
@@ -121,7 +125,7 @@ def test_where_the_queue_is_away_the_rows_are_enough(account: Account, world: Wo
 
 
 def test_without_a_worker_nobody_is_woken_and_a_sync_lives_in_a_thread(
-    account: Account, world: World
+    account: Account, world: SandboxState
 ) -> None:
     world.add_recording(MAIN, age_days=3)
     assert not tasks.wake(tasks.settle_account, account.pk)
@@ -147,7 +151,7 @@ def a_task(status: str, by: str, **columns: object) -> DBTaskResult[..., Any]:
 
 
 def test_a_task_that_a_killed_worker_left_running_is_cleaned_away(
-    account: Account, world: World, begin: Begin
+    account: Account, world: SandboxState, begin: Begin
 ) -> None:
     nothing_to_sync(account)
     killed = begin(looks=False)

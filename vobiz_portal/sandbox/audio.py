@@ -80,14 +80,14 @@ class Conversation:
     """What is said on one call: the scenes in an order of its own, with pauses of its own, over and over."""
 
     def __init__(self, call_uuid: str) -> None:
-        chance = random.Random(call_uuid)
+        rng = random.Random(call_uuid)
         scenes = list(dict.fromkeys(line.scene for line in lines()))
-        chance.shuffle(scenes)
+        rng.shuffle(scenes)
         segments: list[Segment] = []
         start = 0
         for scene in scenes:
             for line in (line for line in lines() if line.scene == scene):
-                pause = chance.randint(1, 10)
+                pause = rng.randint(1, 10)
                 segments += [Segment(None, start, pause), Segment(line, start + pause, line.frames)]
                 start += pause + line.frames
         self.segments = segments

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.outbox import Outbox
-from vobiz_portal.sandbox.world import NotThereError, World
+from vobiz_portal.sandbox.state import NotFoundError, SandboxState
 
 ROOT = "/_sandbox"
 ID_FILTERS = ("auth_id", "call_uuid", "recording_id")
@@ -36,25 +36,25 @@ Answer = Callable[[dict[str, Any]], Any]
 class Control:
     """Answers `/_sandbox/…`."""
 
-    def __init__(self, world: World, outbox: Outbox) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState, outbox: Outbox) -> None:
+        self.state = state
         self.outbox = outbox
         self._answers: dict[tuple[str, str], Answer] = {
             ("GET", ""): self._state,
             ("POST", "calls"): self._place_call,
-            ("DELETE", "calls/"): lambda body: dataclasses.asdict(self.world.hang_up(body["id"])),
-            ("GET", "recordings/"): lambda body: dataclasses.asdict(self.world.recording(body["id"])),
+            ("DELETE", "calls/"): lambda body: dataclasses.asdict(self.state.hang_up(body["id"])),
+            ("GET", "recordings/"): lambda body: dataclasses.asdict(self.state.recording(body["id"])),
             ("POST", "recordings"): self._add_recording,
             ("DELETE", "recordings/"): lambda body: dataclasses.asdict(
-                self.world.delete_recording(body["id"])
+                self.state.delete_recording(body["id"])
             ),
             ("POST", "callbacks"): self._callbacks,
             ("POST", "flows"): self._flow,
             ("POST", "quirks"): self._quirks,
-            ("GET", "faults"): lambda body: [fault.as_json() for fault in self.world.faults.planned()],
-            ("POST", "faults"): lambda body: self.world.faults.plan(Fault.from_json(body)).as_json(),
-            ("DELETE", "faults"): lambda body: {"cleared": self.world.faults.clear()},
-            ("DELETE", "faults/"): lambda body: {"cleared": self.world.faults.clear(int(body["id"]))},
+            ("GET", "faults"): lambda body: [fault.as_json() for fault in self.state.faults.planned()],
+            ("POST", "faults"): lambda body: self.state.faults.plan(Fault.from_json(body)).as_json(),
+            ("DELETE", "faults"): lambda body: {"cleared": self.state.faults.clear()},
+            ("DELETE", "faults/"): lambda body: {"cleared": self.state.faults.clear(int(body["id"]))},
             ("GET", "ledger"): self._ledger,
             ("POST", "advance"): self._advance,
         }
@@ -76,67 +76,67 @@ class Control:
             return as_json(
                 answer({**body, "id": one} if one else body), 201 if request.method == "POST" else 200
             )
-        except (NotThereError, KeyError) as error:
+        except (NotFoundError, KeyError) as error:
             return as_json({"error": f"not there, or not given: {error}"}, 404)
         except (ValueError, TypeError) as error:
             return as_json({"error": str(error)}, 400)
 
     def _state(self, body: dict[str, Any]) -> dict[str, Any]:
-        world = self.world
-        with world.lock:
-            world.tick()
-            open_calls = [call for call in world.calls.values() if call.state != "ended"]
+        state = self.state
+        with state.lock:
+            state.tick()
+            open_calls = [call for call in state.calls.values() if call.state != "ended"]
             return {
-                "now": world.now(),
+                "now": state.now(),
                 "accounts": [
                     {"auth_id": one.auth_id, "name": one.name, "parent": one.parent, "flow": bool(one.flow)}
-                    for one in world.accounts.values()
+                    for one in state.accounts.values()
                 ],
                 "calls": [dataclasses.asdict(call) for call in open_calls],
-                "running": [dataclasses.asdict(recording) for recording in world.running()],
-                "listed": {one: world.page([one], limit=0)[0] for one in world.accounts},
-                "quirks": dataclasses.asdict(world.quirks),
-                "faults": [fault.as_json() for fault in world.faults.planned()],
-                "callbacks": {"muted": world.post.muted, "owed": len(world.post.owed)},
-                "ledger": world.ledger.written,
+                "running": [dataclasses.asdict(recording) for recording in state.running()],
+                "listed": {one: state.page([one], limit=0)[0] for one in state.accounts},
+                "quirks": dataclasses.asdict(state.quirks),
+                "faults": [fault.as_json() for fault in state.faults.planned()],
+                "callbacks": {"muted": state.callbacks.muted, "owed": len(state.callbacks.pending)},
+                "ledger": state.ledger.written,
             }
 
     def _place_call(self, body: dict[str, Any]) -> dict[str, Any]:
         words = {"from": "from_number", "to": "to_number"}
         asked = {words.get(name, name): value for name, value in body.items()}
-        auth_id = asked.pop("auth_id", None) or next(iter(self.world.accounts), "")
-        return dataclasses.asdict(self.world.place_call(str(auth_id), **asked))
+        auth_id = asked.pop("auth_id", None) or next(iter(self.state.accounts), "")
+        return dataclasses.asdict(self.state.place_call(str(auth_id), **asked))
 
     def _add_recording(self, body: dict[str, Any]) -> dict[str, Any]:
-        auth_id = body.pop("auth_id", None) or next(iter(self.world.accounts), "")
-        return self.world.served(self.world.add_recording(str(auth_id), **body))
+        auth_id = body.pop("auth_id", None) or next(iter(self.state.accounts), "")
+        return self.state.served(self.state.add_recording(str(auth_id), **body))
 
     def _callbacks(self, body: dict[str, Any]) -> dict[str, Any]:
         if "muted" in body:
-            self.world.post.muted = bool(body["muted"])
+            self.state.callbacks.muted = bool(body["muted"])
         released = self.outbox.release() if body.get("release") else 0
-        return {"muted": self.world.post.muted, "released": released}
+        return {"muted": self.state.callbacks.muted, "released": released}
 
     def _flow(self, body: dict[str, Any]) -> dict[str, Any]:
         auth_id = str(body.pop("auth_id"))
-        self.world.set_flow(auth_id, **body)
-        return {"auth_id": auth_id, "flow": dataclasses.asdict(self.world.accounts[auth_id])["flow"]}
+        self.state.set_flow(auth_id, **body)
+        return {"auth_id": auth_id, "flow": dataclasses.asdict(self.state.accounts[auth_id])["flow"]}
 
     def _quirks(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.world.quirks.change(body)
-        return dataclasses.asdict(self.world.quirks)
+        self.state.quirks.change(body)
+        return dataclasses.asdict(self.state.quirks)
 
     def _ledger(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         ids = {name: str(body[name]) for name in ID_FILTERS if name in body}
-        entries = self.world.ledger.of(body.get("what"), **ids)
+        entries = self.state.ledger.of(body.get("what"), **ids)
         return [entry.as_json() for entry in entries[-int(body.get("last", 100)) :]]
 
     def _advance(self, body: dict[str, Any]) -> dict[str, Any]:
         seconds = float(body["seconds"])
         if seconds < 0:
             raise ValueError("time goes forward only")
-        self.world.advance(seconds)
-        return {"now": self.world.now()}
+        self.state.advance(seconds)
+        return {"now": self.state.now()}
 
 
 def _is_local(request: Request) -> bool:

@@ -84,7 +84,7 @@ def as_json(data: Any, status: int = 200) -> Reply:
     return Reply(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
-def nothing(status: int = 204) -> Reply:
+def no_content(status: int = 204) -> Reply:
     return Reply(status)
 
 

@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vobiz_portal.sandbox.world import World
+    from vobiz_portal.sandbox.state import SandboxState
 
-    Hook = Callable[[World], object]
+    Hook = Callable[[SandboxState], object]
 
 # What a request can be, and what a callback can be: the names faults are planned on.
 OPERATIONS = (
@@ -51,7 +51,7 @@ class Fault:
     lets that many matches pass first, `times` is how many are hit (None: until cleared).
 
     What happens to a request, in this order:
-      first         a hook (World) called before anything else; `drift` inserts or deletes rows then
+      first         a hook (SandboxState) called before anything else; `drift` inserts or deletes rows then
       delay_before  seconds of waiting before the effect
       drop="before" the connection is closed, nothing happened
       status, reply, body, redirect with stage="before": answered so, nothing happened

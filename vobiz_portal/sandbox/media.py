@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vobiz_portal.sandbox import shapes
+from vobiz_portal.sandbox import serializers
+from vobiz_portal.sandbox.entities import Quirks, Recording
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json, unauthorized
-from vobiz_portal.sandbox.facts import Quirks, Recording
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 _FILE = re.compile(
     r"(?:/api)?/v1/Account/(?P<auth_id>[^/]+)/Recording/(?P<name>[^/]+)\.(?P<extension>mp3|wav)"
@@ -21,8 +21,8 @@ TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 class MediaHost:
     """Answers what is asked of media.vobiz.ai, and of the store it may redirect to (`/signed/…`)."""
 
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState) -> None:
+        self.state = state
         self._tickets: dict[str, str] = {}  # given out with a redirect: ticket → recording_id
 
     def operation(self, request: Request) -> str:
@@ -42,7 +42,7 @@ class MediaHost:
         if quirks.media_needs_credentials and not self._may_read(request, found["auth_id"]):
             return unauthorized()
         if quirks.media_redirect:
-            ticket = self.world.new_id()
+            ticket = self.state.new_id()
             self._tickets[ticket] = found["name"]
             where = (
                 f"{quirks.media_redirect.rstrip('/')}/signed/{ticket}/{found['name']}.{found['extension']}"
@@ -54,19 +54,19 @@ class MediaHost:
         return self._file(request, found["name"], found["extension"], quirks)
 
     def _may_read(self, request: Request, owner: str) -> bool:
-        account = self.world.authenticate(
+        account = self.state.authenticate(
             request.headers.get("x-auth-id"), request.headers.get("x-auth-token")
         )
         if account is None:
             return False
-        family = self.world.accounts.get(owner)
+        family = self.state.accounts.get(owner)
         return account.auth_id == owner or (family is not None and family.parent == account.auth_id)
 
     def _recording(self, recording_id: str) -> Recording | None:
-        with self.world.lock:
-            self.world.tick()
-            found = self.world.shelf.all.get(recording_id)
-            if found is None or found.state != "listed" or self.world.audio_gone(found):
+        with self.state.lock:
+            self.state.tick()
+            found = self.state.recordings.all.get(recording_id)
+            if found is None or found.state != "listed" or self.state.audio_gone(found):
                 return None
             return found
 
@@ -74,12 +74,12 @@ class MediaHost:
         recording = self._recording(recording_id)
         if recording is None or recording.url_extension != extension:
             return as_json({"error": "file not found"}, 404)
-        audio = shapes.audio_of(recording)
+        audio = serializers.audio_of(recording)
         headers = {"Content-Type": TYPES[extension]}
         start, stop, status = 0, audio.length, 200
         if quirks.media_ranges:
             headers["Accept-Ranges"] = "bytes"
-            wanted = asked_range(request.headers.get("range", ""), audio.length)
+            wanted = parse_range(request.headers.get("range", ""), audio.length)
             if wanted == (0, 0):
                 return Reply(416, b"", {"Content-Range": f"bytes */{audio.length}"})
             if wanted is not None:
@@ -89,7 +89,7 @@ class MediaHost:
         return Reply(status, body, headers, length=stop - start)
 
 
-def asked_range(header: str, length: int) -> tuple[int, int] | None:
+def parse_range(header: str, length: int) -> tuple[int, int] | None:
     """The bytes a Range header asks for, as start and exclusive stop.
 
     None for no range, several, or none that makes sense: the whole file. (0, 0) when it cannot be satisfied.

@@ -21,30 +21,30 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 from recordings.vobiz.signature import SIGNATURE_V1, base_of, signed_headers
-from vobiz_portal.sandbox.facts import Callback, Entry
+from vobiz_portal.sandbox.entities import Callback, Entry
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 logger = logging.getLogger(__name__)
 
 PATIENCE = 3.0  # seconds for one delivery
 RETRIES = 3
-SIDE_BY_SIDE = 8  # deliveries under way at once
-LOOK_EVERY = 0.05  # seconds between looks at what has fallen due
+MAX_CONCURRENT = 8  # deliveries under way at once
+POLL_INTERVAL = 0.05  # seconds between looks at what has fallen due
 
 
 class Outbox:
-    """Delivers what a World owes, from threads of its own (`start`) or in the caller's (`deliver_now`).
+    """Deliver the pending callbacks from threads of its own (`start`) or in the caller's (`deliver_now`).
 
-    `retry_base`: seconds of the World's time before the first retry; it doubles. `patience`: seconds of real time.
+    `retry_base`: seconds of simulated time before the first retry; it doubles. `patience`: seconds of real time.
     """
 
-    def __init__(self, world: World, *, retry_base: float = 1.0, patience: float = PATIENCE) -> None:
-        self.world = world
+    def __init__(self, state: SandboxState, *, retry_base: float = 1.0, patience: float = PATIENCE) -> None:
+        self.state = state
         self.retry_base = retry_base
         self.patience = patience
         self._under_way = 0
-        self._hurry = 0  # how many are in `settle`, where retries do not wait
+        self._draining = 0  # how many are in `drain`, where retries do not wait
         self._running = False
         self._dispatcher: threading.Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
@@ -53,56 +53,56 @@ class Outbox:
 
     def start(self) -> None:
         self._running = True
-        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="sandbox-callback")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="sandbox-callback")
         self._dispatcher = threading.Thread(target=self._dispatch, name="sandbox-outbox", daemon=True)
         self._dispatcher.start()
 
     def stop(self) -> None:
         """Stop taking what falls due; what is under way ends by itself."""
-        with self.world.changed:
+        with self.state.changed:
             self._running = False
-            self.world.changed.notify_all()
+            self.state.changed.notify_all()
         if self._dispatcher is not None:
             self._dispatcher.join(timeout=5)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def settle(self, timeout: float = 10.0) -> bool:
+    def drain(self, timeout: float = 10.0) -> bool:
         """Wait until nothing due is owed; whether that came true in `timeout` seconds of real time.
 
         Retries do not wait for their pauses meanwhile. What is held, or due later, does not count.
         """
         deadline = time.monotonic() + timeout
-        with self.world.changed:
-            self._hurry += 1
-            self.world.tick()
-            self.world.changed.notify_all()
+        with self.state.changed:
+            self._draining += 1
+            self.state.tick()
+            self.state.changed.notify_all()
         try:
-            while self._busy():
+            while self._has_work():
                 if time.monotonic() > deadline:
                     return False
                 if self._running:
-                    with self.world.changed:
-                        self.world.changed.wait(LOOK_EVERY)
+                    with self.state.changed:
+                        self.state.changed.wait(POLL_INTERVAL)
                 else:
                     self.deliver_now()
             return True
         finally:
-            with self.world.lock:
-                self._hurry -= 1
+            with self.state.lock:
+                self._draining -= 1
 
-    def _busy(self) -> bool:
-        with self.world.lock:
+    def _has_work(self) -> bool:
+        with self.state.lock:
             return bool(self._under_way or self._due())
 
     def _dispatch(self) -> None:
         while True:
-            with self.world.changed:
+            with self.state.changed:
                 if not self._running:
                     return
                 taken = self._take(lambda callback: True)
                 if not taken:
-                    self.world.changed.wait(LOOK_EVERY)
+                    self.state.changed.wait(POLL_INTERVAL)
             for callback in taken:
                 self._submit(callback)
 
@@ -111,17 +111,17 @@ class Outbox:
             if self._pool is not None:
                 self._pool.submit(self._attempt, callback)
         except RuntimeError:  # stopped in between
-            with self.world.changed:
+            with self.state.changed:
                 self._under_way -= 1
-                self.world.post.put(callback)
+                self.state.callbacks.enqueue(callback)
 
     # By hand
 
     def pending(self) -> list[Callback]:
         """What is owed, due or not, held or not; not what is under way."""
-        with self.world.lock:
-            self.world.tick()
-            return list(self.world.post.owed)
+        with self.state.lock:
+            self.state.tick()
+            return list(self.state.callbacks.pending)
 
     def deliver_now(
         self, kind: str | None = None, *, recording_id: str | None = None, limit: int | None = None
@@ -136,8 +136,8 @@ class Outbox:
 
         statuses: list[int | None] = []
         while True:  # until nothing more is due: a planned fault may have made copies
-            with self.world.lock:
-                self.world.tick()
+            with self.state.lock:
+                self.state.tick()
                 taken = self._take(wanted, None if limit is None else limit - len(statuses))
             if not taken:
                 return statuses
@@ -145,30 +145,30 @@ class Outbox:
 
     def release(self) -> int:
         """Let go of what faults held back; how many."""
-        with self.world.changed:
-            held = [callback for callback in self.world.post.owed if callback.held]
+        with self.state.changed:
+            held = [callback for callback in self.state.callbacks.pending if callback.held]
             for callback in held:
                 callback.held = False
-            self.world.changed.notify_all()
+            self.state.changed.notify_all()
             return len(held)
 
     # What is due
 
     def _due(self) -> list[Callback]:
-        now = self.world.now()
+        now = self.state.now()
         return [
             one
-            for one in self.world.post.owed
-            if not one.held and (one.due <= now or (self._hurry and one.attempt))
+            for one in self.state.callbacks.pending
+            if not one.held and (one.due <= now or (self._draining and one.attempt))
         ]
 
     def _take(self, wanted: Callable[[Callback], bool], limit: int | None = None) -> list[Callback]:
-        """Take what is due off what is owed, after the faults planned for it. Under the World's lock."""
+        """Take what is due off what is owed, after the faults planned for it. Under the SandboxState's lock."""
         taken: list[Callback] = []
         for callback in self._due():
             if not wanted(callback) or (limit is not None and len(taken) >= limit):
                 continue
-            self.world.post.owed.remove(callback)
+            self.state.callbacks.pending.remove(callback)
             if self._goes_out(callback):
                 taken.append(callback)
         self._under_way += len(taken)
@@ -176,13 +176,13 @@ class Outbox:
 
     def _goes_out(self, callback: Callback) -> bool:
         """Look up what is planned for a callback, once. Whether it goes out now."""
-        if self.world.post.muted:
+        if self.state.callbacks.muted:
             self._note("callback.muted", callback)
             return False
         if callback.planned:
             return True
         callback.planned = True
-        fault = self.world.faults.take(
+        fault = self.state.faults.take(
             f"callback.{callback.kind}", recording_id=callback.recording_id, call_uuid=callback.call_uuid
         )
         if fault is None:
@@ -191,17 +191,17 @@ class Outbox:
         if fault.mute:
             self._note("callback.muted", callback)
             return False
-        spoil(callback, fault)
+        apply_fault(callback, fault)
         for _ in range(fault.duplicate):
-            self.world.post.put(replace(callback, callback_id=self.world.new_id()))
+            self.state.callbacks.enqueue(replace(callback, callback_id=self.state.new_id()))
         if fault.delay:
-            callback.due = self.world.now() + fault.delay
+            callback.due = self.state.now() + fault.delay
         if fault.delay or fault.reorder or fault.hold:
             callback.held = fault.hold
             if fault.reorder:
                 callback.after_next = True
                 callback.held = True
-            self.world.post.put(callback)
+            self.state.callbacks.enqueue(callback)
             return False
         return True
 
@@ -219,11 +219,11 @@ class Outbox:
             logger.exception("A callback could not be delivered")
             raise
         finally:
-            self._settle_one(callback, status, error)
+            self._record_attempt(callback, status, error)
         return status
 
-    def _settle_one(self, callback: Callback, status: int | None, error: str) -> None:
-        with self.world.changed:
+    def _record_attempt(self, callback: Callback, status: int | None, error: str) -> None:
+        with self.state.changed:
             self._under_way -= 1
             self._note(
                 "callback.tried",
@@ -236,19 +236,19 @@ class Outbox:
             if status == 200:
                 self._note("callback.delivered", callback, attempt=callback.attempt)
             elif callback.attempt <= RETRIES:
-                callback.due = self.world.now() + self.retry_base * 2 ** (callback.attempt - 1)
-                self.world.post.put(callback)
+                callback.due = self.state.now() + self.retry_base * 2 ** (callback.attempt - 1)
+                self.state.callbacks.enqueue(callback)
             else:
                 self._note("callback.given_up", callback, status=status, error=error)
-            for held in self.world.post.owed:
+            for held in self.state.callbacks.pending:
                 if held.after_next and held is not callback:
                     held.held = held.after_next = False
-            self.world.changed.notify_all()
+            self.state.changed.notify_all()
 
     def _deliver(self, callback: Callback) -> int:
         """One request; its status. OSError or HTTPException where there is none in time."""
         url, body, headers = encoded(callback)
-        headers |= {"User-Agent": self.world.quirks.user_agent, "Accept": "*/*", "Connection": "close"}
+        headers |= {"User-Agent": self.state.quirks.user_agent, "Accept": "*/*", "Connection": "close"}
         headers |= self._signatures(callback)
         parts = urlsplit(url)
         if parts.username is not None:
@@ -271,14 +271,14 @@ class Outbox:
             connection.close()
 
     def _signatures(self, callback: Callback) -> dict[str, str]:
-        quirks = self.world.quirks
+        quirks = self.state.quirks
         if callback.unsigned or not quirks.sign_callbacks:
             return {}
         if callback.nonces is None or quirks.nonce_changes_on_retry:
-            callback.nonces = (self.world.new_nonce(), self.world.new_nonce())
-        account = self.world.accounts[callback.auth_id]
+            callback.nonces = (self.state.new_nonce(), self.state.new_nonce())
+        account = self.state.accounts[callback.auth_id]
         token = callback.token or account.token
-        parent = self.world.accounts.get(account.parent or "")
+        parent = self.state.accounts.get(account.parent or "")
         parent_token = callback.token or (parent.token if parent else token)
         base = callback.base or base_of(callback.url)
         v2, v3 = callback.nonces
@@ -287,13 +287,13 @@ class Outbox:
             signed = {name: value for name, value in signed.items() if _kept(name, callback.schemes)}
         if quirks.tokens_in_headers:
             signed |= {"auth-token": token, "parent-auth-token": parent_token}
-        return {SIGNATURE_V1: self.world.new_v1_signature(), **signed}
+        return {SIGNATURE_V1: self.state.new_v1_signature(), **signed}
 
     def _note(self, what: str, callback: Callback, **detail: Any) -> None:
         path = urlsplit(callback.url).path
         detail = {"kind": callback.kind, "path": path, "callback_id": callback.callback_id, **detail}
-        self.world.ledger.write(
-            Entry(what, self.world.now(), callback.auth_id, callback.call_uuid, callback.recording_id, detail)
+        self.state.ledger.write(
+            Entry(what, self.state.now(), callback.auth_id, callback.call_uuid, callback.recording_id, detail)
         )
 
 
@@ -309,7 +309,7 @@ def encoded(callback: Callback) -> tuple[str, bytes | None, dict[str, str]]:
     return callback.url, pairs.encode("ascii"), {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-def spoil(callback: Callback, fault: Fault) -> None:
+def apply_fault(callback: Callback, fault: Fault) -> None:
     """Make of a callback what a fault says."""
     callback.unsigned = fault.unsigned
     callback.token, callback.base, callback.schemes = fault.token, fault.base, fault.schemes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from vobiz_portal.sandbox.facts import Account, Call, Recording
-from vobiz_portal.sandbox.shapes import audio_of, bare, naive_utc
+from vobiz_portal.sandbox.entities import Account, Call, Recording
+from vobiz_portal.sandbox.serializers import audio_of, bare, naive_utc
 
 TRANSCRIPTION_RATE = 0.3  # a minute begun
 SHORTEST_TRANSCRIBED_MS, LONGEST_TRANSCRIBED_MS = 500, 4 * 3_600_000

@@ -14,15 +14,15 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, Self
 
-from vobiz_portal.sandbox import mischief
+from vobiz_portal.sandbox import fault_injection
 from vobiz_portal.sandbox.api import Api
 from vobiz_portal.sandbox.control import ROOT, Control
+from vobiz_portal.sandbox.entities import Entry, Quirks
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
-from vobiz_portal.sandbox.facts import Entry, Quirks
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.media import MediaHost
 from vobiz_portal.sandbox.outbox import PATIENCE, Outbox
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Service(Protocol):
 
 
 class Sandbox:
-    """A World that speaks HTTP: its API, its media host, its outbox and the ticking of its time.
+    """A SandboxState that speaks HTTP: its API, its media host, its outbox and the ticking of its time.
 
     `port`, `media_port`: 0 for any free one. `deliver`: whether callbacks go out by themselves; if not, tests
     send them with `outbox.deliver_now()`. `every_tick`: what else is to be called five times a second.
@@ -53,7 +53,7 @@ class Sandbox:
 
     def __init__(
         self,
-        world: World,
+        state: SandboxState,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -62,10 +62,10 @@ class Sandbox:
         retry_base: float = 1.0,
         patience: float = PATIENCE,
     ) -> None:
-        self.world = world
+        self.state = state
         self.host = host
-        self.outbox = Outbox(world, retry_base=retry_base, patience=patience)
-        self.control = Control(world, self.outbox)
+        self.outbox = Outbox(state, retry_base=retry_base, patience=patience)
+        self.control = Control(state, self.outbox)
         self.every_tick: list[Callable[[], object]] = []
         self.stopping = threading.Event()
         self._ports = (port, media_port)
@@ -76,13 +76,13 @@ class Sandbox:
     def start(self) -> Self:
         """Listen. PortInUseError if a port is taken."""
         try:
-            services: list[Service] = [Api(self.world), MediaHost(self.world)]
+            services: list[Service] = [Api(self.state), MediaHost(self.state)]
             for port, service in zip(self._ports, services, strict=True):
                 self._servers.append(_Server((self.host, port), self, service))
         except PortInUseError:
             self.stop()
             raise
-        self.world.media_base = self.media_url
+        self.state.media_base = self.media_url
         if self._deliver:
             self.outbox.start()
         serving = [partial(server.serve_forever, NOTICES_STOP) for server in self._servers]
@@ -131,7 +131,7 @@ class Sandbox:
     def _tick(self) -> None:
         while not self.stopping.wait(TICK):
             try:
-                self.world.tick()
+                self.state.tick()
                 for call in self.every_tick:
                     call()
             except Exception:
@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        world, stopping = self.server.sandbox.world, self.server.sandbox.stopping
+        state, stopping = self.server.sandbox.state, self.server.sandbox.stopping
         request = self._request()
         if request is None:
             return
@@ -201,11 +201,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         service = self.server.service
         operation = service.operation(request)
-        fault = world.faults.take(operation, method=request.method, path=request.path)
+        fault = state.faults.take(operation, method=request.method, path=request.path)
         reply: Reply | None = None
         try:
-            reply = self._answer(service, request, fault, world, stopping)
-        except mischief.DroppedError:
+            reply = self._answer(service, request, fault, state, stopping)
+        except fault_injection.DroppedError:
             self.close_connection = True
         finally:
             self._note(request, operation, reply, fault)
@@ -215,17 +215,22 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - http.server's names
 
     def _answer(
-        self, service: Service, request: Request, fault: Fault | None, world: World, stopping: threading.Event
+        self,
+        service: Service,
+        request: Request,
+        fault: Fault | None,
+        state: SandboxState,
+        stopping: threading.Event,
     ) -> Reply:
         try:
             if fault is None:
-                return service.answer(request, world.quirks)
-            early = mischief.before(fault, world, request, stopping)
+                return service.answer(request, state.quirks)
+            early = fault_injection.before_effect(fault, state, request, stopping)
             if early is None:
-                reply = service.answer(request, replace(world.quirks, **fault.quirks))
-                early = mischief.after(fault, world, reply, stopping)
-            return mischief.dress(fault, early)
-        except mischief.DroppedError:
+                reply = service.answer(request, replace(state.quirks, **fault.quirks))
+                early = fault_injection.after_effect(fault, state, reply, stopping)
+            return fault_injection.change_reply(fault, early)
+        except fault_injection.DroppedError:
             raise
         except Exception:
             logger.exception("The sandbox failed to answer %s %s", request.method, request.path)
@@ -243,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(self.command, self.path, headers, body, str(self.client_address[0]))
 
     def _note(self, request: Request, operation: str, reply: Reply | None, fault: Fault | None) -> None:
-        world = self.server.sandbox.world
+        state = self.server.sandbox.state
         detail = {
             "host": "api" if isinstance(self.server.service, Api) else "media",
             "operation": operation,
@@ -253,12 +258,12 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is not None:
             detail["fault"] = fault.as_json()
         parts = request.path.split("/")
-        auth_id = next((part for part in parts if part in world.accounts), None)
-        call_uuid = next((part for part in parts if part in world.calls), None)
+        auth_id = next((part for part in parts if part in state.accounts), None)
+        call_uuid = next((part for part in parts if part in state.calls), None)
         recording_id = next(
-            (one for one in (part.partition(".")[0] for part in parts) if one in world.shelf.all), None
+            (one for one in (part.partition(".")[0] for part in parts) if one in state.recordings.all), None
         )
-        world.ledger.write(Entry("request", world.now(), auth_id, call_uuid, recording_id, detail))
+        state.ledger.write(Entry("request", state.now(), auth_id, call_uuid, recording_id, detail))
 
     def _send(self, reply: Reply, fault: Fault | None) -> None:
         stopping = self.server.sandbox.stopping
@@ -273,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(reply.size))
         self.end_headers()
         if self.command != "HEAD" and not bodiless:
-            self._write(mischief.body_pieces(fault, reply, stopping), flush=fault is not None)
+            self._write(fault_injection.body_pieces(fault, reply, stopping), flush=fault is not None)
         if fault is not None and fault.cut is not None:
             self.close_connection = True
         self.wfile.flush()

@@ -1,148 +1,394 @@
-"""Keeping a World's memory in a file, so that a sandbox started again still has yesterday's recordings.
+"""What this Vobiz knows and what happens in it: accounts, calls that ring, live and end, and recordings.
 
-Tokens are never in it. What was live when it was written has ended by the time it is read.
+No HTTP here: `api.py` speaks it, `outbox.py` delivers the callbacks owed. Everything is under one lock, and
+every moment comes from one clock, so that a test may own it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-import tempfile
-from pathlib import Path
+import hmac
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vobiz_portal.sandbox.facts import Call, Callback, Flow, Recording
-from vobiz_portal.sandbox.shapes import DAY
-from vobiz_portal.sandbox.world import World
-
-VERSION = 1
-WRITE_EVERY = 2.0  # seconds, at most this often
-FORGET_CALLS_AFTER = 1 * DAY
-FORGET_RECORDINGS_AFTER = 60 * DAY
+from vobiz_portal.sandbox import serializers
+from vobiz_portal.sandbox.callback_factory import CallbackFactory
+from vobiz_portal.sandbox.entities import Account, Call, Entry, Flow, Ledger, Quirks, Recording
+from vobiz_portal.sandbox.faults import Faults
+from vobiz_portal.sandbox.store import RecordingStore
+from vobiz_portal.sandbox.timeline import Timeline
 
 
-class UnreadableStateError(ValueError):
-    """The file is not what a sandbox wrote. The text says what is wrong."""
+class NotFoundError(Exception):
+    """No such account, call or recording, or a call that is not live; the text is Vobiz's."""
 
 
-def snapshot(world: World) -> dict[str, Any]:
-    """All that is worth keeping, as JSON."""
-    with world.lock:
-        world.tick()
-        now = world.now()
-        kept = [one for one in world.shelf.all.values() if _worth_keeping(one, now)]
-        needed = {one.call_uuid for one in kept if one.state != "listed" or not one.transcript_sent}
-        calls = [
-            call
-            for call in world.calls.values()
-            if call.call_uuid in needed or (call.ended_at or now) > now - FORGET_CALLS_AFTER
-        ]
-        return {
-            "version": VERSION,
-            "saved_at": now,
-            "ahead": world.ahead,
-            "generation": world.generation,
-            "flows": {
-                one.auth_id: dataclasses.asdict(one.flow) for one in world.accounts.values() if one.flow
-            },
-            "calls": [dataclasses.asdict(call) for call in calls],
-            "recordings": [dataclasses.asdict(one) for one in kept],
-            "owed": [dataclasses.asdict(callback) for callback in world.post.owed],
-        }
+class SandboxState(Timeline):
+    """One Vobiz.
 
-
-def save(world: World, path: Path) -> None:
-    """Write the file as a whole or not at all; only its owner may read it, for callback URLs are secrets."""
-    text = json.dumps(snapshot(world))
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def load(world: World, path: Path) -> None:
-    """Give a new World, which has its accounts, what the file remembers of them. UnreadableStateError if it cannot.
-
-    Calls that were open end at the moment the file was written, and with them their recordings.
+    `clock` gives seconds since the epoch, by default the real time: `SandboxState(clock=lambda: 1_762_436_939.0)`
+    stands still until `advance` moves it. `seed` decides every id and nonce. `transcript_delay`: seconds from
+    a recording's listing to its transcript.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        version = data["version"]
-        calls = [Call(**one) for one in data["calls"] if one["auth_id"] in world.accounts]
-        recordings = [Recording(**one) for one in data["recordings"] if one["auth_id"] in world.accounts]
-        owed = [_callback(one) for one in data["owed"] if one["auth_id"] in world.accounts]
-        flows = {
-            auth_id: Flow(**flow) for auth_id, flow in data["flows"].items() if auth_id in world.accounts
-        }
-        saved_at, ahead, generation = float(data["saved_at"]), float(data["ahead"]), int(data["generation"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreadableStateError(f"{type(error).__name__}: {error}") from error
-    if version != VERSION:
-        raise UnreadableStateError(f"it is of version {version}, not {VERSION}")
-    with world.lock:
-        world.next_generation(generation + 1)
-        world.ahead = ahead
-        for auth_id, flow in flows.items():
-            world.accounts[auth_id].flow = flow
-        for call in calls:
-            world.calls[call.call_uuid] = _ended(call, saved_at)
-        for recording in sorted(recordings, key=lambda one: one.order):
-            _restore(world, recording, saved_at)
-        world.post.owed.extend(owed)
 
+    def __init__(
+        self,
+        clock: Callable[[], float] | None = None,
+        seed: int | str = 0,
+        *,
+        transcript_delay: float = 3.0,
+        quirks: Quirks | None = None,
+    ) -> None:
+        super().__init__(clock, seed)
+        self.quirks = quirks or Quirks()
+        self.faults = Faults()
+        self.ledger = Ledger()
+        self.transcript_delay = transcript_delay
+        self.media_base = "https://media.vobiz.ai"
+        self.accounts: dict[str, Account] = {}
+        self.calls: dict[str, Call] = {}
+        self.recordings = RecordingStore()
+        self.callbacks = CallbackFactory(self)
+        self.revision = 0  # grows whenever something worth keeping has changed
 
-class Keeper:
-    """Writes a World to its file whenever it has changed, not more often than every few seconds."""
+    # Accounts
 
-    def __init__(self, world: World, path: Path) -> None:
-        self._world = world
-        self._path = path
-        self._revision = -1
-        self._written_at = float("-inf")
+    def add_account(
+        self, auth_id: str, token: str, *, name: str = "", parent: str | None = None, zone_minutes: int = 0
+    ) -> Account:
+        """An account; with `parent` (an auth id) a sub-account of it."""
+        with self.lock:
+            account = Account(auth_id, token, name or auth_id, parent, zone_minutes=zone_minutes)
+            self.accounts[auth_id] = account
+            return account
 
-    def tick(self) -> None:
-        now = self._world.now()
-        if self._world.revision != self._revision and now - self._written_at >= WRITE_EVERY:
-            self.write()
+    def headers(self, auth_id: str) -> dict[str, str]:
+        """The two headers that speak for an account."""
+        return {"X-Auth-ID": auth_id, "X-Auth-Token": self.accounts[auth_id].token}
 
-    def write(self) -> None:
-        self._revision, self._written_at = self._world.revision, self._world.now()
-        save(self._world, self._path)
+    def authenticate(self, auth_id: str | None, token: str | None) -> Account | None:
+        account = self.accounts.get(auth_id or "")
+        if account is None or token is None:
+            return None
+        same = hmac.compare_digest(account.token.encode(), token.encode("utf-8", "surrogateescape"))
+        return account if same else None
 
+    def set_flow(
+        self, auth_id: str, *, callback_url: str, transcription_url: str | None = None, **how: Any
+    ) -> None:
+        """Give an account a call flow: calls placed with `flow=True` record themselves and report there."""
+        with self.lock:
+            self.accounts[auth_id].flow = Flow(callback_url, transcription_url, **how)
+            self.revision += 1
 
-def _worth_keeping(recording: Recording, now: float) -> bool:
-    return recording.state != "deleted" and (recording.added_at or now) > now - FORGET_RECORDINGS_AFTER
+    # Calls
 
+    def place_call(
+        self,
+        auth_id: str,
+        *,
+        from_number: str = "+919876543210",
+        to_number: str = "+918071387423",
+        direction: str = "inbound",
+        rings_for: float = 0.0,
+        lasts: float | None = None,
+        flow: bool = False,
+        answered_ago: float = 0.0,
+    ) -> Call:
+        """A call that rings, is answered, and ends by itself after `lasts` seconds (None: until hung up)."""
+        with self.lock:
+            self.tick()
+            placed = self.now() - answered_ago
+            call = Call(
+                self.new_id(), auth_id, from_number, to_number, direction, placed, lasts=lasts, flow=flow
+            )
+            if auth_id not in self.accounts:
+                raise NotFoundError(f"there is no account {auth_id}")
+            self.calls[call.call_uuid] = call
+            self._note("call.placed", placed, call=call, direction=direction)
+            self.plan(placed + rings_for, self._answer, call.call_uuid)
+            self.tick()
+            return call
 
-def _ended(call: Call, saved_at: float) -> Call:
-    if call.state != "ended":
-        call.state, call.ended_at = "ended", max(saved_at, call.placed_at)
-    return call
+    def hang_up(self, call_uuid: str) -> Call:
+        """End a call, ringing or live, and with it its recordings."""
+        with self.lock:
+            self.tick()
+            call = self.calls.get(call_uuid)
+            if call is None or call.state == "ended":
+                raise NotFoundError("call not found")
+            self._end_call(call_uuid, self.now())
+            self.tick()
+            return call
 
+    def calls_of(self, auth_id: str, state: str) -> list[Call]:
+        """`state`: live or queued."""
+        with self.lock:
+            self.tick()
+            return [call for call in self.calls.values() if call.auth_id == auth_id and call.state == state]
 
-def _restore(world: World, recording: Recording, saved_at: float) -> None:
-    if recording.state == "running":
-        recording.ended_at, recording.end_reason = max(saved_at, recording.started_at), "hangup"
-        recording.state = "ending"
-    world.keep(recording)
-    if recording.state == "ending":
-        world.plan(saved_at, world.finalise, recording.recording_id)
-    elif not recording.transcript_sent:
-        world.plan(
-            (recording.added_at or saved_at) + world.transcript_delay,
-            world.transcribe,
-            recording.recording_id,
+    def _answer(self, call_uuid: str, when: float) -> None:
+        call = self.calls[call_uuid]
+        if call.state != "queued":
+            return
+        call.state, call.answered_at = "live", when
+        self._note("call.answered", when, call=call)
+        if call.lasts is not None:
+            self.plan(when + call.lasts, self._end_call, call_uuid)
+        account = self.accounts[call.auth_id]
+        if call.flow and account.flow:
+            flow = account.flow
+            recording = self._begin(
+                call, when, file_format=flow.file_format, time_limit=flow.max_length, by_flow=True
+            )
+            self._enqueue_flow_callback(recording, "Record", when)
+
+    def _end_call(self, call_uuid: str, when: float) -> None:
+        call = self.calls[call_uuid]
+        if call.state == "ended":
+            return
+        call.state, call.ended_at = "ended", when
+        self._note("call.ended", when, call=call)
+        for recording in self._running(call_uuid):
+            self._end(recording, when, "hangup")
+
+    # Recordings
+
+    def start_recording(self, auth_id: str, call_uuid: str, **options: Any) -> Recording:
+        """Record a live call; `options` are fields of `Recording`. NotFoundError when it is not live."""
+        with self.lock:
+            self.tick()
+            call = self.calls.get(call_uuid)
+            if call is None or call.state != "live" or call.auth_id != auth_id:
+                raise NotFoundError("call not found")
+            return self._begin(call, self.now(), **options)
+
+    def stop_recordings(
+        self, auth_id: str, call_uuid: str, url: str | None = None, *, unknown_url: str = "nothing"
+    ) -> list[Recording]:
+        """Stop one recording of a live call, or without `url` all of them; those that were stopped.
+
+        `unknown_url`: what an URL that is no running recording's does: nothing, not_found, stop_all.
+        """
+        with self.lock:
+            self.tick()
+            call = self.calls.get(call_uuid)
+            if call is None or call.state != "live" or call.auth_id != auth_id:
+                raise NotFoundError("call not found")
+            running = self._running(call_uuid)
+            chosen = running if url is None else [item for item in running if self.url_of(item) == url]
+            if url is not None and not chosen:
+                if unknown_url == "not_found":
+                    raise NotFoundError("Recording not found")
+                chosen = running if unknown_url == "stop_all" else []
+            for recording in chosen:
+                self._end(recording, self.now(), "stop")
+            self.tick()
+            return chosen
+
+    def add_recording(self, auth_id: str, **fields: Any) -> Recording:
+        """A recording of the past, listed at once. See `serializers.adopt` for the fields."""
+        with self.lock:
+            new_id, call_uuid = self.new_id(), self.new_id()
+            recording = serializers.adopt(auth_id, fields, now=self.now(), new_id=new_id, call_uuid=call_uuid)
+            if auth_id not in self.accounts or recording.recording_id in self.recordings.all:
+                raise ValueError(f"no account {auth_id}, or {recording.recording_id} is there already")
+            self.store(recording)
+            self._note("recording.added", self.now(), recording=recording)
+            return recording
+
+    def delete_recording(self, recording_id: str) -> Recording:
+        """Delete one for good, as its account's console or API would."""
+        with self.lock:
+            self.tick()
+            recording = self.recordings.all.get(recording_id)
+            if recording is None or recording.state != "listed":
+                raise NotFoundError("Recording not found")
+            self.recordings.remove(recording)
+            recording.state = "deleted"
+            self._note("recording.deleted", self.now(), recording=recording)
+            return recording
+
+    def store(self, recording: Recording) -> None:
+        """Put a recording where it belongs by its state; for new, past and restored ones."""
+        with self.lock:
+            recording.order = self.next_number()
+            self.recordings.put(recording)
+
+    def page(
+        self,
+        owners: Sequence[str],
+        *,
+        limit: int,
+        offset: int = 0,
+        call_uuid: str | None = None,
+        kind: str | None = None,
+        unfinished: Sequence[Recording] = (),
+    ) -> tuple[int, list[Recording]]:
+        """How many finished recordings of these accounts are listed, and one page of them, newest first.
+
+        `unfinished` ones, if given, come before all others.
+        """
+        with self.lock:
+            self.tick()
+            since = self._horizon()
+            if len(owners) == 1 and call_uuid is None and kind is None and not unfinished:
+                return self.recordings.page(owners[0], since, limit, offset)
+            found = [*unfinished, *self.recordings.filter(owners, since, call_uuid=call_uuid, kind=kind)]
+            return len(found), found[offset : offset + limit]
+
+    def recordings_of(self, auth_id: str) -> list[Recording]:
+        """All that an account's list shows, newest first."""
+        return self.page([auth_id], limit=sys.maxsize)[1]
+
+    def running(self, auth_id: str | None = None, call_uuid: str | None = None) -> list[Recording]:
+        with self.lock:
+            self.tick()
+            return [one for one in self.recordings.unfinished(call_uuid, auth_id) if one.state == "running"]
+
+    def recording(self, recording_id: str) -> Recording:
+        """Any recording ever made here, whatever its state. KeyError if there is none."""
+        with self.lock:
+            self.tick()
+            return self.recordings.all[recording_id]
+
+    def find_recording(self, recording_id: str, owners: Sequence[str]) -> Recording:
+        """A listed recording of one of these accounts; NotFoundError otherwise."""
+        with self.lock:
+            self.tick()
+            found = self.recordings.all.get(recording_id)
+            if found is None or found.state != "listed" or found.auth_id not in owners:
+                raise NotFoundError("Recording not found")
+            if (found.added_at or 0.0) < self._horizon():
+                raise NotFoundError("Recording not found")
+            return found
+
+    def audio_gone(self, recording: Recording) -> bool:
+        if recording.audio_gone is not None:
+            return recording.audio_gone
+        kept = self.quirks.retention_days
+        return kept is not None and (recording.added_at or 0.0) < self.now() - kept * serializers.DAY
+
+    def url_of(self, recording: Recording) -> str:
+        return serializers.recording_url(recording, self.media_base, self.quirks)
+
+    def served(self, recording: Recording) -> dict[str, Any]:
+        """The Recording object, as the list shows it now."""
+        with self.lock:
+            account = self.accounts[recording.auth_id]
+            url = "" if recording.state in {"running", "ending"} else self.url_of(recording)
+            return serializers.recording_object(
+                recording, account, url=url, now=self.now(), quirks=self.quirks
+            )
+
+    def _horizon(self) -> float:
+        days = self.quirks.rows_vanish_after_days
+        return float("-inf") if days is None else self.now() - days * serializers.DAY
+
+    def _running(self, call_uuid: str) -> list[Recording]:
+        return [one for one in self.recordings.unfinished(call_uuid) if one.state == "running"]
+
+    def _begin(self, call: Call, when: float, **options: Any) -> Recording:
+        options = {"url_extension": options.get("file_format", "mp3"), **options}
+        if "container" not in options:
+            lies = self.quirks.mp3_is_wav
+            options["container"] = "wav" if lies else options.get("file_format", "mp3")
+        recording = Recording(
+            recording_id=self.new_id(),
+            auth_id=call.auth_id,
+            call_uuid=call.call_uuid,
+            from_number=call.from_number,
+            to_number=call.to_number,
+            started_at=when,
+            call_offset=when - (call.answered_at or when),
+            **options,
         )
+        self.store(recording)
+        self._note("recording.started", when, recording=recording, time_limit=recording.time_limit)
+        self.plan(when + recording.time_limit, self._limit, recording.recording_id)
+        return recording
 
+    def _limit(self, recording_id: str, when: float) -> None:
+        recording = self.recordings.all[recording_id]
+        if recording.state == "running":
+            self._end(recording, when, "time_limit")
 
-def _callback(data: dict[str, Any]) -> Callback:
-    for name in ("nonces", "schemes"):
-        data[name] = None if data[name] is None else tuple(data[name])
-    return Callback(**data)
+    def _end(self, recording: Recording, when: float, reason: str) -> None:
+        recording.state, recording.ended_at, recording.end_reason = "ending", when, reason
+        self._note("recording.ended", when, recording=recording, reason=reason)
+        self.plan(when + self.quirks.finalise_after, self.finalise, recording.recording_id)
+
+    def finalise(self, recording_id: str, when: float) -> None:
+        """The file is made: the recording is listed and its callback owed."""
+        recording = self.recordings.all[recording_id]
+        if recording.state != "ending":
+            return
+        recording.state, recording.added_at = "listed", when
+        self.recordings.put(recording)
+        self._note("recording.listed", when, recording=recording)
+        if recording.by_flow:
+            self._enqueue_flow_callback(recording, "RecordStop", when)
+        else:
+            self.callbacks.recording(recording, self.url_of(recording), when)
+        if self._transcription_url(recording):
+            self.plan(when + self.transcript_delay, self.transcribe, recording_id)
+
+    def transcribe(self, recording_id: str, when: float) -> None:
+        """The transcript is made and its callback owed."""
+        recording = self.recordings.all[recording_id]
+        url = self._transcription_url(recording)
+        if url is None or recording.transcript_sent:
+            return
+        recording.transcript_sent = True
+        self._note("transcript.made", when, recording=recording)
+        if recording.by_flow:
+            self.callbacks.flow_transcription(recording, url, when)
+        else:
+            self.callbacks.transcription(recording, url, when)
+
+    def _enqueue_flow_callback(self, recording: Recording, event: str, when: float) -> None:
+        call, account = self.calls[recording.call_uuid], self.accounts[recording.auth_id]
+        self.callbacks.flow(recording, call, account, self.url_of(recording), event, when)
+
+    def _transcription_url(self, recording: Recording) -> str | None:
+        if recording.by_flow:
+            flow = self.accounts[recording.auth_id].flow
+            return flow.transcription_url if flow else None
+        if not recording.transcribe:
+            return None
+        instead = recording.callback_url if self.quirks.transcripts_to_callback_url else None
+        return recording.transcription_url or instead
+
+    def resend_callback(self, recording_id: str, kind: str = "recording") -> None:
+        """Owe the callback of a finished recording once more. `kind`: recording or transcription."""
+        with self.lock:
+            recording = self.recording(recording_id)
+            to = self._transcription_url(recording)
+            if kind == "transcription" and to:
+                self.callbacks.transcription(recording, to, self.now())
+            else:
+                self.callbacks.recording(recording, self.url_of(recording), self.now())
+
+    # The ledger
+
+    def _note(
+        self,
+        what: str,
+        at: float,
+        *,
+        call: Call | None = None,
+        recording: Recording | None = None,
+        **detail: Any,
+    ) -> None:
+        self.revision += 1
+        subject = recording or call
+        self.ledger.write(
+            Entry(
+                what=what,
+                at=at,
+                auth_id=subject.auth_id if subject else None,
+                call_uuid=subject.call_uuid if subject else None,
+                recording_id=recording.recording_id if recording else None,
+                detail=detail,
+            )
+        )

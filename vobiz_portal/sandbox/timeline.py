@@ -1,4 +1,4 @@
-"""Time and chance in the sandbox: one clock that may be moved, what is due when, ids that a seed decides."""
+"""Time and rng in the sandbox: one clock that may be moved, what is due when, ids that a seed decides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Timeline:
         self.generation = 0
         self._clock = clock or time.time
         self.ahead = 0.0
-        self._chance = random.Random(str(seed))
+        self._rng = random.Random(str(seed))
         self._count = 0
         self._ticking = False
         self._due: list[tuple[float, int, Step, str]] = []
@@ -68,20 +68,20 @@ class Timeline:
 
     def new_id(self) -> str:
         with self.lock:
-            return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+            return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def new_nonce(self) -> str:
         """20 decimal digits."""
         with self.lock:
-            return f"{self._chance.randrange(10**20):020d}"
+            return f"{self._rng.randrange(10**20):020d}"
 
     def new_v1_signature(self) -> str:
         """28 characters that mean nothing: what V1 signs is not documented."""
         with self.lock:
-            return base64.b64encode(self._chance.randbytes(20)).decode("ascii")
+            return base64.b64encode(self._rng.randbytes(20)).decode("ascii")
 
     def next_generation(self, generation: int) -> None:
         """After a restart: ids that differ from those given out before."""
         with self.lock:
             self.generation = generation
-            self._chance = random.Random(f"{self.seed}/{generation}")
+            self._rng = random.Random(f"{self.seed}/{generation}")

@@ -20,13 +20,13 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from vobiz_portal.sandbox.children import Child, ChildFailedError, Household, StopAskedError
 from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, token_name, write_settings
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
+from vobiz_portal.sandbox.processes import ChildProcess, ProcessFailedError, ProcessGroup, StopRequestedError
 
 LOGIN = "admin"
 MANAGE = (sys.executable, "manage.py")
-PATIENCE = 60.0  # seconds the portal or the sandbox may take to answer for the first time
+START_TIMEOUT = 60.0  # seconds the portal or the sandbox may take to answer for the first time
 
 
 class CannotStartError(Exception):
@@ -73,18 +73,18 @@ class Command(BaseCommand):
                 self._run(folder, ports, write_settings(folder, ports), as_json=options["json"])
         except CannotStartError as error:
             self._give_up(str(error))
-        except ChildFailedError as error:
+        except ProcessFailedError as error:
             self._give_up(f"{error}\nIf it stays so: remove {folder}, and `make demo` makes everything anew.")
         except OSError as error:
             self._give_up(f"The demo cannot run in {folder}: {error}.")
 
     def _run(self, folder: Path, ports: Ports, values: dict[str, str], *, as_json: bool) -> None:
         env = bare_environment({"ENV_FILE": str(folder / NAME)})
-        household = Household(cwd=Path(settings.BASE_DIR), env=env, logs=folder)
-        household.listen_to_signals()
+        group = ProcessGroup(cwd=Path(settings.BASE_DIR), env=env, logs=folder)
+        group.listen_to_signals()
         try:
-            password_holds = self._start(household, folder, ports, values)
-            syncing = household.start("sync", [*MANAGE, "sync_recordings", "--json"])
+            password_holds = self._start(group, folder, ports, values)
+            syncing = group.start("sync", [*MANAGE, "sync_recordings", "--json"])
             password = values["DEMO_ADMIN_PASSWORD"] if password_holds else None
             running = {child.name: child.pid for child in self._services}
             said = (
@@ -92,50 +92,48 @@ class Command(BaseCommand):
             )
             self.stdout.write(said)
             self.stdout.flush()
-            self._watch(household, syncing)
-        except StopAskedError:
+            self._watch(group, syncing)
+        except StopRequestedError:
             self._say("\nStopping …")
         finally:
-            household.end_all()
+            group.end_all()
         self._say("Stopped. The data is kept: the next `make demo` goes on with it.")
 
-    def _start(self, household: Household, folder: Path, ports: Ports, values: dict[str, str]) -> bool:
+    def _start(self, group: ProcessGroup, folder: Path, ports: Ports, values: dict[str, str]) -> bool:
         """Everything that must be there before the welcome; True if the password in the settings still holds."""
         self._say("Preparing the database and starting the sandbox …")
         tokens = {auth_id: values[token_name(auth_id)] for auth_id, _name, _share in ACCOUNTS}
         told = {TOKENS: ",".join(f"{auth_id}={token}" for auth_id, token in tokens.items())}
-        sandbox = household.start("sandbox", _sandbox_command(folder, ports), told)
-        prepared = household.finish(household.start("setup", [*MANAGE, "demo", "--prepare"]))
-        household.wait_until_up(sandbox, lambda: _answers(ports.api, "/_sandbox/"), PATIENCE)
+        sandbox = group.start("sandbox", _sandbox_command(folder, ports), told)
+        prepared = group.finish(group.start("setup", [*MANAGE, "demo", "--prepare"]))
+        group.wait_until_up(sandbox, lambda: _answers(ports.api, "/_sandbox/"), START_TIMEOUT)
 
         self._say("Starting the portal and connecting its accounts …")
-        portal = household.start("portal", _portal_command(ports))
+        portal = group.start("portal", _portal_command(ports))
         main = ""
         for auth_id, token in tokens.items():
             belongs = ["--parent", main] if auth_id.startswith("SA_") else []
             main = main if belongs else auth_id
             secret = {"VOBIZ_AUTH_ID": auth_id, "VOBIZ_AUTH_TOKEN": token}
-            household.finish(
-                household.start("connect", [*MANAGE, "connect_account", "--json", *belongs], secret)
-            )
-        household.wait_until_up(portal, lambda: _answers(ports.portal, "/admin/login/"), PATIENCE)
-        self._services: tuple[Child, ...] = (portal, sandbox)
+            group.finish(group.start("connect", [*MANAGE, "connect_account", "--json", *belongs], secret))
+        group.wait_until_up(portal, lambda: _answers(ports.portal, "/admin/login/"), START_TIMEOUT)
+        self._services: tuple[ChildProcess, ...] = (portal, sandbox)
         return bool(json.loads(prepared)["password_holds"])
 
-    def _watch(self, household: Household, syncing: Child) -> None:
-        """Return never: StopAskedError on Ctrl-C, ChildFailedError when a process ends that should not."""
+    def _watch(self, group: ProcessGroup, syncing: ChildProcess) -> None:
+        """Return never: StopRequestedError on Ctrl-C, ProcessFailedError when a process ends that should not."""
 
-        def ended() -> Child | None:
+        def ended() -> ChildProcess | None:
             return next((child for child in self._services if child.status is not None), None)
 
-        household.wait(lambda: syncing.status is not None or ended() is not None)
+        group.wait(lambda: syncing.status is not None or ended() is not None)
         if syncing.status == 0:
             self._say(f"The first sync is done: {json.loads(syncing.answer())['seen']} recordings were read.")
         elif syncing.status is not None:
             self._say(f"The first sync failed, and the worker tries it again. {syncing.failure()}")
         if ended() is None:
-            self._services = (*self._services, household.start("worker", [*MANAGE, "worker"]))
-        household.wait(lambda: ended() is not None)
+            self._services = (*self._services, group.start("worker", [*MANAGE, "worker"]))
+        group.wait(lambda: ended() is not None)
         if child := ended():
             raise child.failure()
 

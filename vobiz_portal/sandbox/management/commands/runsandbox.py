@@ -14,12 +14,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from vobiz_portal.sandbox.facts import Quirks
-from vobiz_portal.sandbox.past import INDIA, RETENTION_DAYS, VANISH_AFTER_DAYS, add_past
+from vobiz_portal.sandbox.call_generator import CallGenerator
+from vobiz_portal.sandbox.entities import Quirks
+from vobiz_portal.sandbox.seed_data import INDIA, RETENTION_DAYS, VANISH_AFTER_DAYS, seed_recordings
 from vobiz_portal.sandbox.server import PortInUseError, Sandbox
-from vobiz_portal.sandbox.state import Keeper, UnreadableStateError, load
-from vobiz_portal.sandbox.traffic import Traffic
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.snapshot import SnapshotWriter, UnreadableSnapshotError, load
+from vobiz_portal.sandbox.state import SandboxState
 
 TOKENS = "SANDBOX_TOKENS"
 # auth id, name, share of the past recordings; a sub-account belongs to the main account before it
@@ -65,7 +65,7 @@ class Command(BaseCommand):
                 "Cure: stop what listens there, or choose others with --port and --media-port."
             )
             sys.exit(1)
-        except UnreadableStateError as error:
+        except UnreadableSnapshotError as error:
             self.stderr.write(
                 f"The sandbox cannot read {options['state']}: {error}.\n"
                 "Cure: move the file away; the sandbox then begins anew."
@@ -80,30 +80,30 @@ class Command(BaseCommand):
         quirks = Quirks(
             finalise_after=1.25, retention_days=RETENTION_DAYS, rows_vanish_after_days=VANISH_AFTER_DAYS
         )
-        world = World(seed=options["seed"], quirks=quirks, transcript_delay=8.0)
-        shown = _add_accounts(world, os.environ.get(TOKENS, ""))
-        state: Path | None = options["state"]
-        if state is not None and state.exists():
-            load(world, state)
+        state = SandboxState(seed=options["seed"], quirks=quirks, transcript_delay=8.0)
+        shown = _add_accounts(state, os.environ.get(TOKENS, ""))
+        snapshot_path: Path | None = options["state"]
+        if snapshot_path is not None and snapshot_path.exists():
+            load(state, snapshot_path)
         else:
             for auth_id, _, share in ACCOUNTS:
-                add_past(world, auth_id, round(options["recordings"] * share))
+                seed_recordings(state, auth_id, round(options["recordings"] * share))
         media_port = options["media_port"]
         if media_port is None:
             media_port = options["port"] + 1 if options["port"] else 0
-        sandbox = Sandbox(world, host=options["host"], port=options["port"], media_port=media_port)
-        keeper = Keeper(world, state) if state is not None else None
-        if keeper is not None:
-            sandbox.every_tick.append(keeper.tick)
+        sandbox = Sandbox(state, host=options["host"], port=options["port"], media_port=media_port)
+        writer = SnapshotWriter(state, snapshot_path) if snapshot_path is not None else None
+        if writer is not None:
+            sandbox.every_tick.append(writer.tick)
         if options["calls_per_minute"] > 0:
-            traffic = Traffic(world, list(world.accounts), per_minute=options["calls_per_minute"])
-            traffic.open(OPENING_CALLS)
-            sandbox.every_tick.append(traffic.tick)
+            generator = CallGenerator(state, list(state.accounts), per_minute=options["calls_per_minute"])
+            generator.open(OPENING_CALLS)
+            sandbox.every_tick.append(generator.tick)
         with sandbox:
             self._welcome(sandbox, shown)
             stop.wait()
-        if keeper is not None:
-            keeper.write()
+        if writer is not None:
+            writer.write()
         self.stdout.write("The sandbox has stopped.")
 
     def _welcome(self, sandbox: Sandbox, shown: dict[str, str]) -> None:
@@ -123,7 +123,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _add_accounts(world: World, tokens: str) -> dict[str, str]:
+def _add_accounts(state: SandboxState, tokens: str) -> dict[str, str]:
     """Make the accounts; those whose token was made up, with it.
 
     `tokens`: "auth_id=token" pairs with commas between them. Ids that are not the usual ones are added.
@@ -139,7 +139,7 @@ def _add_accounts(world: World, tokens: str) -> dict[str, str]:
         token = given.get(auth_id) or made[auth_id]
         is_sub = auth_id.startswith("SA_")
         parent, zone = (main, INDIA) if is_sub else (None, 0)
-        world.add_account(auth_id, token, name=names.get(auth_id, ""), parent=parent, zone_minutes=zone)
+        state.add_account(auth_id, token, name=names.get(auth_id, ""), parent=parent, zone_minutes=zone)
         main = main if is_sub else auth_id
     return made
 

@@ -15,21 +15,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-POLL = 0.1  # seconds between two looks at the children
-PATIENCE = 8.0  # seconds a child has, once it is asked, to end by itself
+POLL_INTERVAL = 0.1  # seconds between two looks at the children
+STOP_TIMEOUT = 8.0  # seconds a child has, once it is asked, to end by itself
 LAST_LINES = 15
 _LIBC = ctypes.CDLL(None)
 
 
-class StopAskedError(Exception):
+class StopRequestedError(Exception):
     """Ctrl-C or a signal to end came while children were started or waited for."""
 
 
-class ChildFailedError(Exception):
+class ProcessFailedError(Exception):
     """A child ended that should not have, or failed at what it was started for. The text is for people."""
 
 
-class Child:
+class ChildProcess:
     """One process, in a group of its own: a Ctrl-C reaches its parent, which then asks it to end.
 
     What it says on stderr is in `log`, which is begun anew; what it says on stdout is its `answer`.
@@ -71,12 +71,12 @@ class Child:
         self._answer.seek(0)
         return self._answer.read().decode("utf-8", "replace")
 
-    def failure(self) -> ChildFailedError:
+    def failure(self) -> ProcessFailedError:
         """What to say where it should not have ended: how it ended, and its last words."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         words = "".join(f"\n    {line}" for line in lines) or "\n    (it said nothing)"
         how = f"exit {self.status}" if (self.status or 0) >= 0 else f"signal {-(self.status or 0)}"
-        return ChildFailedError(
+        return ProcessFailedError(
             f"The {self.name} ended unexpectedly ({how}). Its last words, in {self.log}:{words}"
         )
 
@@ -85,29 +85,29 @@ class Child:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
-    def end(self, hurry: threading.Event) -> None:
-        """Ask it to end, ever less politely, and wait until it has; at once by force where `hurry` is set."""
-        for number, seconds in ((signal.SIGINT, PATIENCE), (signal.SIGTERM, 2.0)):
+    def end(self, force: threading.Event) -> None:
+        """Ask it to end, ever less politely, and wait until it has; at once by force where `force` is set."""
+        for number, seconds in ((signal.SIGINT, STOP_TIMEOUT), (signal.SIGTERM, 2.0)):
             deadline = time.monotonic() + seconds
-            if self.status is None and not hurry.is_set():
+            if self.status is None and not force.is_set():
                 self.send(number)
-            while self.status is None and not hurry.is_set() and time.monotonic() < deadline:
-                hurry.wait(POLL / 2)
+            while self.status is None and not force.is_set() and time.monotonic() < deadline:
+                force.wait(POLL_INTERVAL / 2)
         self.send(signal.SIGKILL)  # also what it may have left behind in its group
         self._process.wait()
         self._answer.close()
 
 
-class Household:
+class ProcessGroup:
     """Starts children from one folder and environment, waits for them, and ends them all."""
 
     def __init__(self, *, cwd: Path, env: Mapping[str, str], logs: Path) -> None:
         self._cwd = cwd
         self._env = env
         self._logs = logs
-        self._children: list[Child] = []
+        self._children: list[ChildProcess] = []
         self._stop = threading.Event()
-        self._hurry = threading.Event()
+        self._force = threading.Event()
 
     def listen_to_signals(self) -> None:
         """From now on Ctrl-C and the signals to end are noted; the second one ends the children by force."""
@@ -115,43 +115,43 @@ class Household:
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        (self._hurry if self._stop.is_set() else self._stop).set()
+        (self._force if self._stop.is_set() else self._stop).set()
 
-    def start(self, name: str, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> Child:
+    def start(self, name: str, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> ChildProcess:
         """Start a child; `extra` is its alone, so secrets can be handed to it."""
         log = self._logs / f"{name.replace(' ', '-')}.log"
-        child = Child(name, argv, cwd=self._cwd, env=dict(self._env) | dict(extra or {}), log=log)
+        child = ChildProcess(name, argv, cwd=self._cwd, env=dict(self._env) | dict(extra or {}), log=log)
         self._children.append(child)
         return child
 
-    def finish(self, child: Child) -> str:
-        """Wait until `child` has done its work, and return its answer; ChildFailedError if it failed."""
+    def finish(self, child: ChildProcess) -> str:
+        """Wait until `child` has done its work, and return its answer; ProcessFailedError if it failed."""
         self.wait(lambda: child.status is not None)
         if child.status != 0:
             raise child.failure()
         return child.answer()
 
-    def wait_until_up(self, child: Child, answers: Callable[[], bool], within: float) -> None:
-        """Wait until `answers()`; ChildFailedError if the child ends first, or after `within` seconds."""
+    def wait_until_up(self, child: ChildProcess, answers: Callable[[], bool], within: float) -> None:
+        """Wait until `answers()`; ProcessFailedError if the child ends first, or after `within` seconds."""
         deadline = time.monotonic() + within
         self.wait(lambda: child.status is not None or answers() or time.monotonic() > deadline)
         if child.status is not None:
             raise child.failure()
         if time.monotonic() > deadline:
-            raise ChildFailedError(
+            raise ProcessFailedError(
                 f"The {child.name} did not answer within {within:.0f} s. Its log: {child.log}"
             )
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until `until()`; StopAskedError when somebody asks to stop before."""
+        """Wait until `until()`; StopRequestedError when somebody asks to stop before."""
         while not until():
-            if self._stop.wait(POLL):
-                raise StopAskedError
+            if self._stop.wait(POLL_INTERVAL):
+                raise StopRequestedError
 
     def end_all(self) -> None:
         """End every child, the last started first."""
         while self._children:
-            self._children.pop().end(self._hurry)
+            self._children.pop().end(self._force)
 
 
 def _end_with_parent() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from vobiz_portal.sandbox.shapes import DAY
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.serializers import DAY
+from vobiz_portal.sandbox.state import SandboxState
 
 RETENTION_DAYS = 30.0  # audio older than this is gone
 VANISH_AFTER_DAYS = 33.0  # and rows older than this are not listed any more
@@ -19,100 +19,100 @@ SIP = ("sip:anita@pbx.lotus.example", "sip:2014@pbx.lotus.example", "support-des
 ROOMS = ("Monday stand-up", "Vendor review", "support-bridge-2", "Hiring, round two")
 
 
-class Numbers:
+class NumberGenerator:
     """Whom a company talks to: the same customers again and again, mostly Indian mobiles."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
-        self._customers = [f"+91{chance.choice('6789')}{chance.randrange(10**9):09d}" for _ in range(60)]
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._customers = [f"+91{rng.choice('6789')}{rng.randrange(10**9):09d}" for _ in range(60)]
 
     def customer(self) -> str:
-        drawn = self._chance.random()
+        drawn = self._rng.random()
         if drawn < 0.10:
-            return self._chance.choice(FOREIGN)
+            return self._rng.choice(FOREIGN)
         if drawn < 0.16:
-            return self._chance.choice(SIP)
+            return self._rng.choice(SIP)
         if drawn < 0.20:
-            return f"0{self._chance.randrange(10**9, 10**10)}"  # national spelling
-        return self._chance.choice(self._customers)
+            return f"0{self._rng.randrange(10**9, 10**10)}"  # national spelling
+        return self._rng.choice(self._customers)
 
     def pair(self) -> tuple[str, str, str]:
         """from, to, direction of one call."""
-        company, customer = self._chance.choice(COMPANY), self.customer()
-        if self._chance.random() < 0.6:
+        company, customer = self._rng.choice(COMPANY), self.customer()
+        if self._rng.random() < 0.6:
             return customer, company, "inbound"
         return company, customer, "outbound"
 
 
-def add_past(world: World, auth_id: str, count: int, *, days: float = OLDEST_DAYS) -> None:
+def seed_recordings(state: SandboxState, auth_id: str, count: int, *, days: float = OLDEST_DAYS) -> None:
     """Give an account `count` recordings over the last `days` days, the same for the same seed."""
-    chance = random.Random(f"{world.seed}/past/{auth_id}")
-    numbers = Numbers(chance)
+    rng = random.Random(f"{state.seed}/past/{auth_id}")
+    numbers = NumberGenerator(rng)
     while count > 0:
-        age = days * chance.random() ** 1.3 + 0.02
+        age = days * rng.random() ** 1.3 + 0.02
         caller, callee, _ = numbers.pair()
-        for row in _one_call(chance, age)[:count]:
-            world.add_recording(auth_id, from_number=caller, to_number=callee.lstrip("+"), **row)
+        for row in _one_call(rng, age)[:count]:
+            state.add_recording(auth_id, from_number=caller, to_number=callee.lstrip("+"), **row)
             count -= 1
 
 
-def _one_call(chance: random.Random, age_days: float) -> list[dict[str, Any]]:
+def _one_call(rng: random.Random, age_days: float) -> list[dict[str, Any]]:
     """The recordings of one call, by `add_recording`'s fields: mostly one, sometimes two that overlap."""
-    drawn = chance.random()
+    drawn = rng.random()
     if drawn < 0.12:
-        return [_trunk(chance, age_days)]
+        return [_trunk(rng, age_days)]
     if drawn < 0.18:
         return [
             {
-                **_plain(chance, age_days),
+                **_plain(rng, age_days),
                 "recording_type": "conference",
-                "conference_name": chance.choice(ROOMS),
+                "conference_name": rng.choice(ROOMS),
             }
         ]
-    first = _plain(chance, age_days)
+    first = _plain(rng, age_days)
     if drawn > 0.94:
-        call_uuid = _uuid(chance)
-        second = _plain(chance, age_days - 0.5 * first["duration"] / DAY)
+        call_uuid = _uuid(rng)
+        second = _plain(rng, age_days - 0.5 * first["duration"] / DAY)
         offset = max(0.0, first["duration"] / 2)
         return [{**first, "call_uuid": call_uuid}, {**second, "call_uuid": call_uuid, "call_offset": offset}]
     return [first]
 
 
-def _plain(chance: random.Random, age_days: float) -> dict[str, Any]:
-    file_format = "wav" if chance.random() < 0.2 else "mp3"
+def _plain(rng: random.Random, age_days: float) -> dict[str, Any]:
+    file_format = "wav" if rng.random() < 0.2 else "mp3"
     row: dict[str, Any] = {
         "age_days": age_days,
-        "duration": _duration(chance),
+        "duration": _duration(rng),
         "file_format": file_format,
-        "channels": 2 if chance.random() < 0.4 else 1,
+        "channels": 2 if rng.random() < 0.4 else 1,
     }
-    if file_format == "mp3" and chance.random() < 0.08:
+    if file_format == "mp3" and rng.random() < 0.08:
         row["container"] = "wav"  # says mp3, ends in .mp3, and is WAV
-    if chance.random() < 0.4:
+    if rng.random() < 0.4:
         row["conference_name"] = ""  # as good as null
     return row
 
 
-def _trunk(chance: random.Random, age_days: float) -> dict[str, Any]:
+def _trunk(rng: random.Random, age_days: float) -> dict[str, Any]:
     """Recorded by a SIP trunk: WAV under a name in .mp3, and often without start and end."""
     return {
         "age_days": age_days,
-        "duration": _duration(chance),
+        "duration": _duration(rng),
         "recording_type": "trunk",
         "file_format": "wav",
         "url_extension": "mp3",
         "channels": 2,
-        "timed": chance.random() < 0.4,
+        "timed": rng.random() < 0.4,
     }
 
 
-def _duration(chance: random.Random) -> float:
+def _duration(rng: random.Random) -> float:
     """Seconds: half of them under a minute and a half, a few the default minute exactly, the longest an hour."""
-    if chance.random() < 0.08:
+    if rng.random() < 0.08:
         return 60.0
-    return round(min(3600.0, max(1.5, chance.lognormvariate(4.4, 1.0))), 3)
+    return round(min(3600.0, max(1.5, rng.lognormvariate(4.4, 1.0))), 3)
 
 
-def _uuid(chance: random.Random) -> str:
-    text = f"{chance.getrandbits(128):032x}"
+def _uuid(rng: random.Random) -> str:
+    text = f"{rng.getrandbits(128):032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

@@ -5,26 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from vobiz_portal.sandbox import payloads
-from vobiz_portal.sandbox.facts import Account, Call, Callback, Recording
+from vobiz_portal.sandbox.entities import Account, Call, Callback, Recording
 from vobiz_portal.sandbox.timeline import Timeline
 
 
-class Post:
-    """Callbacks owed, in order of coming up. The World's lock guards it."""
+class CallbackFactory:
+    """Callbacks owed, in order of coming up. The SandboxState's lock guards it."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
-        self.owed: list[Callback] = []
+        self.pending: list[Callback] = []
         self.muted = False  # those that become due are lost
 
     def recording(self, recording: Recording, url: str, when: float) -> None:
         """The Record API's callback, if one was asked for."""
         if recording.callback_url:
             fields = payloads.recording_callback(recording, url)
-            self._owe("recording", recording, recording.callback_url, fields, when, recording.callback_method)
+            self._create(
+                "recording", recording, recording.callback_url, fields, when, recording.callback_method
+            )
 
     def transcription(self, recording: Recording, to: str, when: float) -> None:
-        self._owe("transcription", recording, to, payloads.transcription_callback(recording), when)
+        self._create("transcription", recording, to, payloads.transcription_callback(recording), when)
 
     def flow(
         self, recording: Recording, call: Call, account: Account, url: str, event: str, when: float
@@ -32,21 +34,21 @@ class Post:
         """A call flow's Record or RecordStop."""
         if account.flow is not None:
             fields = payloads.flow_callback(recording, call, account, url=url, event=event)
-            self._owe("flow", recording, account.flow.callback_url, fields, when)
+            self._create("flow", recording, account.flow.callback_url, fields, when)
 
     def flow_transcription(self, recording: Recording, to: str, when: float) -> None:
         fields = payloads.flow_transcription(recording, self._timeline.new_id(), to)
-        self._owe("flow", recording, to, fields, when)
+        self._create("flow", recording, to, fields, when)
 
-    def put(self, callback: Callback) -> None:
+    def enqueue(self, callback: Callback) -> None:
         with self._timeline.changed:
-            self.owed.append(callback)
+            self.pending.append(callback)
             self._timeline.changed.notify_all()
 
-    def _owe(
+    def _create(
         self, kind: str, about: Recording, to: str, fields: dict[str, Any], when: float, method: str = "POST"
     ) -> None:
-        self.put(
+        self.enqueue(
             Callback(
                 callback_id=self._timeline.new_id(),
                 kind=kind,

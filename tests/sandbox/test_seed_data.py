@@ -7,19 +7,19 @@ from collections import Counter
 import pytest
 
 from tests.sandbox.conftest import MAIN, START, SUB
-from vobiz_portal.sandbox.past import add_past
-from vobiz_portal.sandbox.shapes import DAY
-from vobiz_portal.sandbox.traffic import AT_MOST, Traffic
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.call_generator import AT_MOST, CallGenerator
+from vobiz_portal.sandbox.seed_data import seed_recordings
+from vobiz_portal.sandbox.serializers import DAY
+from vobiz_portal.sandbox.state import SandboxState
 
 
 @pytest.fixture
-def past(world: World) -> World:
-    add_past(world, MAIN, 300)
+def past(world: SandboxState) -> SandboxState:
+    seed_recordings(world, MAIN, 300)
     return world
 
 
-def test_the_past_has_every_kind_of_row_over_six_weeks(past: World) -> None:
+def test_the_past_has_every_kind_of_row_over_six_weeks(past: SandboxState) -> None:
     recordings = past.recordings_of(MAIN)
     assert len(recordings) == 300
     kinds = Counter(one.kind for one in recordings)
@@ -38,7 +38,9 @@ def test_the_past_has_every_kind_of_row_over_six_weeks(past: World) -> None:
     assert max(Counter(one.call_uuid for one in recordings).values()) > 1
 
 
-def test_old_audio_is_gone_some_old_rows_are_still_listed_and_older_ones_have_vanished(past: World) -> None:
+def test_old_audio_is_gone_some_old_rows_are_still_listed_and_older_ones_have_vanished(
+    past: SandboxState,
+) -> None:
     past.quirks.retention_days, past.quirks.rows_vanish_after_days = 30.0, 33.0
     listed = past.recordings_of(MAIN)
     gone = [one for one in listed if past.audio_gone(one)]
@@ -46,25 +48,25 @@ def test_old_audio_is_gone_some_old_rows_are_still_listed_and_older_ones_have_va
     assert len(listed) < 300
 
 
-def test_the_same_seed_has_the_same_past(past: World) -> None:
-    twin = World(clock=lambda: START, seed=1)
+def test_the_same_seed_has_the_same_past(past: SandboxState) -> None:
+    twin = SandboxState(clock=lambda: START, seed=1)
     twin.add_account(MAIN, "another_token")
     twin.media_base = past.media_base
     twin.new_id()
-    add_past(twin, MAIN, 300)
+    seed_recordings(twin, MAIN, 300)
 
-    def told(world: World) -> list[tuple[str, str, int | None]]:
+    def told(world: SandboxState) -> list[tuple[str, str, int | None]]:
         return [(one.from_number, one.kind, one.duration_ms) for one in world.recordings_of(MAIN)]
 
     assert told(twin) == told(past)
-    other = World(clock=lambda: START, seed=2)
+    other = SandboxState(clock=lambda: START, seed=2)
     other.add_account(MAIN, "token")
-    add_past(other, MAIN, 300)
+    seed_recordings(other, MAIN, 300)
     assert told(other) != told(past)
 
 
-def test_calls_keep_coming_ring_live_end_and_are_never_too_many(world: World) -> None:
-    traffic = Traffic(world, [MAIN, SUB], per_minute=20)
+def test_calls_keep_coming_ring_live_end_and_are_never_too_many(world: SandboxState) -> None:
+    traffic = CallGenerator(world, [MAIN, SUB], per_minute=20)
     traffic.open(3)
     assert len(world.calls_of(MAIN, "live")) + len(world.calls_of(SUB, "live")) == 3
     most = 0
@@ -79,9 +81,9 @@ def test_calls_keep_coming_ring_live_end_and_are_never_too_many(world: World) ->
     assert {call.auth_id for call in world.calls.values()} == {MAIN, SUB}
 
 
-def test_some_calls_of_an_account_with_a_flow_record_themselves(world: World) -> None:
+def test_some_calls_of_an_account_with_a_flow_record_themselves(world: SandboxState) -> None:
     world.set_flow(MAIN, callback_url="https://portal.example/a/")
-    traffic = Traffic(world, [MAIN], per_minute=10)
+    traffic = CallGenerator(world, [MAIN], per_minute=10)
     for _ in range(600):
         world.advance(1)
         traffic.tick()

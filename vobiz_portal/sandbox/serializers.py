@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from vobiz_portal.sandbox.audio import AudioFile
-from vobiz_portal.sandbox.facts import Account, Call, Quirks, Recording
+from vobiz_portal.sandbox.entities import Account, Call, Quirks, Recording
 
 DAY = 86_400.0
 STORAGE_RATE = 0.005  # USD a month

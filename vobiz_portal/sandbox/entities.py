@@ -1,6 +1,6 @@
 """What the sandbox's Vobiz keeps: accounts, calls, recordings, callbacks owed, and a ledger of what happened.
 
-Times are seconds since the epoch (float, the World's clock); durations are seconds unless a name says `_ms`.
+Times are seconds since the epoch (float, the SandboxState's clock); durations are seconds unless a name says `_ms`.
 """
 
 from __future__ import annotations

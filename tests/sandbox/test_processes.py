@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import eventually
-from vobiz_portal.sandbox.children import ChildFailedError, Household, StopAskedError
+from vobiz_portal.sandbox.processes import ProcessFailedError, ProcessGroup, StopRequestedError
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
 DEAF = f"import signal\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\nprint('ready', flush=True)\n{FOREVER}"
@@ -36,8 +36,8 @@ def gone(pid: int) -> bool:
 
 
 @pytest.fixture
-def household(tmp_path: Path) -> Iterator[Household]:
-    found = Household(cwd=tmp_path, env={"PATH": os.environ["PATH"], "SHARED": "yes"}, logs=tmp_path)
+def group(tmp_path: Path) -> Iterator[ProcessGroup]:
+    found = ProcessGroup(cwd=tmp_path, env={"PATH": os.environ["PATH"], "SHARED": "yes"}, logs=tmp_path)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield found
     found.end_all()
@@ -46,89 +46,89 @@ def household(tmp_path: Path) -> Iterator[Household]:
 
 
 def test_a_child_that_does_its_work_gives_its_answer_and_its_log_holds_the_rest(
-    household: Household, tmp_path: Path
+    group: ProcessGroup, tmp_path: Path
 ) -> None:
     program = (
         "import os, sys; print(os.environ['SHARED'], os.environ['OWN']); print('noise', file=sys.stderr)"
     )
 
-    answer = household.finish(household.start("first step", python(program), {"OWN": "too"}))
+    answer = group.finish(group.start("first step", python(program), {"OWN": "too"}))
 
     assert answer == "yes too\n"
     assert (tmp_path / "first-step.log").read_text() == "noise\n"
     assert (tmp_path / "first-step.log").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_child_that_fails_is_reported_with_its_status_and_last_words(household: Household) -> None:
-    child = household.start("portal", python("import sys; sys.exit('no database here')"))
+def test_a_child_that_fails_is_reported_with_its_status_and_last_words(group: ProcessGroup) -> None:
+    child = group.start("portal", python("import sys; sys.exit('no database here')"))
 
     with pytest.raises(
-        ChildFailedError, match=r"(?s)The portal ended.*exit 1.*portal\.log.*no database here"
+        ProcessFailedError, match=r"(?s)The portal ended.*exit 1.*portal\.log.*no database here"
     ):
-        household.finish(child)
+        group.finish(child)
 
 
-def test_a_child_that_ends_before_it_answers_is_not_waited_for(household: Household) -> None:
-    child = household.start("portal", python("import sys; sys.exit(3)"))
+def test_a_child_that_ends_before_it_answers_is_not_waited_for(group: ProcessGroup) -> None:
+    child = group.start("portal", python("import sys; sys.exit(3)"))
 
-    with pytest.raises(ChildFailedError, match="exit 3"):
-        household.wait_until_up(child, lambda: False, within=60)
-
-
-def test_a_child_that_never_answers_is_given_up(household: Household) -> None:
-    child = household.start("portal", python(FOREVER))
-
-    with pytest.raises(ChildFailedError, match="did not answer within 0 s"):
-        household.wait_until_up(child, lambda: False, within=0.2)
+    with pytest.raises(ProcessFailedError, match="exit 3"):
+        group.wait_until_up(child, lambda: False, within=60)
 
 
-def test_a_signal_to_stop_ends_the_waiting_and_then_the_children(household: Household) -> None:
-    household.listen_to_signals()
-    child = household.start("portal", python(FOREVER))
+def test_a_child_that_never_answers_is_given_up(group: ProcessGroup) -> None:
+    child = group.start("portal", python(FOREVER))
+
+    with pytest.raises(ProcessFailedError, match="did not answer within 0 s"):
+        group.wait_until_up(child, lambda: False, within=0.2)
+
+
+def test_a_signal_to_stop_ends_the_waiting_and_then_the_children(group: ProcessGroup) -> None:
+    group.listen_to_signals()
+    child = group.start("portal", python(FOREVER))
     signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(StopAskedError):
-        household.wait(lambda: False)
-    household.end_all()
+    with pytest.raises(StopRequestedError):
+        group.wait(lambda: False)
+    group.end_all()
 
     assert child.status is not None
 
 
-def test_a_child_that_ends_when_asked_is_not_killed(household: Household) -> None:
+def test_a_child_that_ends_when_asked_is_not_killed(group: ProcessGroup) -> None:
     polite = (
         "import sys\ntry:\n print('ready', flush=True)\n import time; time.sleep(60)\n"
         "except KeyboardInterrupt: sys.exit(7)"
     )
-    child = household.start("portal", python(polite))
+    child = group.start("portal", python(polite))
     eventually(child.answer)
 
-    household.end_all()
+    group.end_all()
 
     assert child.status == 7
 
 
-def test_a_second_signal_ends_a_child_that_does_not_listen_by_force_and_at_once(household: Household) -> None:
-    household.listen_to_signals()
-    child = household.start("portal", python(DEAF))
+def test_a_second_signal_ends_a_child_that_does_not_listen_by_force_and_at_once(group: ProcessGroup) -> None:
+    group.listen_to_signals()
+    child = group.start("portal", python(DEAF))
     eventually(child.answer)
     signal.raise_signal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
 
     began = time.monotonic()
-    household.end_all()
+    group.end_all()
 
     assert child.status == -signal.SIGKILL
     assert time.monotonic() - began < 5
 
 
-def test_what_a_child_started_itself_ends_with_it(household: Household) -> None:
+def test_what_a_child_started_itself_ends_with_it(group: ProcessGroup) -> None:
     nested = (
         f"import subprocess, sys\nprint(subprocess.Popen([sys.executable, '-c', {DEAF!r}]).pid, flush=True)"
     )
-    child = household.start("portal", python(f"{nested}\n{FOREVER}"))
+    child = group.start("portal", python(f"{nested}\n{FOREVER}"))
     grandchild = int(eventually(child.answer).split()[0])
 
-    household.end_all()
+    group.end_all()
 
     eventually(lambda: gone(grandchild))
 
@@ -136,8 +136,8 @@ def test_what_a_child_started_itself_ends_with_it(household: Household) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_children_do_not_outlive_a_parent_that_was_killed(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\nfrom vobiz_portal.sandbox.children import Household\n"
-        f"h = Household(cwd=Path('.'), env={{}}, logs=Path({str(tmp_path)!r}))\n"
+        "import sys\nfrom pathlib import Path\nfrom vobiz_portal.sandbox.processes import ProcessGroup\n"
+        f"h = ProcessGroup(cwd=Path('.'), env={{}}, logs=Path({str(tmp_path)!r}))\n"
         f"print(h.start('portal', [sys.executable, '-c', {FOREVER!r}]).pid, flush=True)\n"
         "h.wait(lambda: False)"
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
-from vobiz_portal.sandbox.facts import Recording
+from vobiz_portal.sandbox.entities import Recording
 
 Row = tuple[float, int, str]
 
 
-class Shelf:
-    """All recordings. Not thread-safe: the World's lock guards it."""
+class RecordingStore:
+    """All recordings. Not thread-safe: the SandboxState's lock guards it."""
 
     def __init__(self) -> None:
         self.all: dict[str, Recording] = {}
@@ -30,7 +30,7 @@ class Shelf:
         elif recording.state != "deleted":
             self._open[one] = recording
 
-    def take_off(self, recording: Recording) -> None:
+    def remove(self, recording: Recording) -> None:
         """Take a listed one off the list."""
         rows = self._rows[recording.auth_id]
         del rows[bisect_left(rows, _row(recording))]
@@ -53,7 +53,7 @@ class Shelf:
         chosen = rows[max(oldest, newest - limit) : max(oldest, newest)]
         return len(rows) - oldest, [self.all[one] for _, _, one in reversed(chosen)]
 
-    def chosen(
+    def filter(
         self, owners: Sequence[str], since: float, *, call_uuid: str | None, kind: str | None
     ) -> list[Recording]:
         """All that match, newest first."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
 from vobiz_portal.sandbox.faults import Fault
-from vobiz_portal.sandbox.world import World
+from vobiz_portal.sandbox.state import SandboxState
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 JSON = {"Content-Type": "application/json"}
@@ -30,32 +30,34 @@ class DroppedError(Exception):
     """The connection is to be closed without an answer."""
 
 
-def before(fault: Fault, world: World, request: Request, stopping: threading.Event) -> Reply | None:
+def before_effect(
+    fault: Fault, state: SandboxState, request: Request, stopping: threading.Event
+) -> Reply | None:
     """All that comes before the effect. A reply instead of the effect, or None: go on."""
     if fault.first is not None:
-        fault.first(world)
-    drift(world, request, fault.drift)
+        fault.first(state)
+    change_rows(state, request, fault.drift)
     stopping.wait(fault.delay_before)
     if fault.drop == "before":
         raise DroppedError
-    return own_answer(fault) if fault.answers and fault.stage == "before" else None
+    return planned_reply(fault) if fault.answers and fault.stage == "before" else None
 
 
-def after(fault: Fault, world: World, reply: Reply, stopping: threading.Event) -> Reply:
+def after_effect(fault: Fault, state: SandboxState, reply: Reply, stopping: threading.Event) -> Reply:
     """All that comes between the effect and the answer."""
     if fault.then is not None:
-        fault.then(world)
+        fault.then(state)
     stopping.wait(fault.delay_after)
     if fault.drop == "after":
         raise DroppedError
     if fault.answers and fault.stage == "after":
-        return own_answer(fault)
+        return planned_reply(fault)
     if fault.edit is not None and isinstance(reply.body, bytes) and reply.body:
         reply.body = json.dumps(fault.edit(json.loads(reply.body))).encode()
     return reply
 
 
-def own_answer(fault: Fault) -> Reply:
+def planned_reply(fault: Fault) -> Reply:
     """The answer a fault brings; `status` alone has a body as Vobiz's generic errors have."""
     if fault.redirect:
         return Reply(fault.status or 302, b"", {"Location": fault.redirect})
@@ -73,7 +75,7 @@ def own_answer(fault: Fault) -> Reply:
     return as_json({"error": f"planned fault: {status}"}, status)
 
 
-def dress(fault: Fault, reply: Reply) -> Reply:
+def change_reply(fault: Fault, reply: Reply) -> Reply:
     """What is done to the answer itself: extra headers, padding, a compression nobody asked for."""
     reply.headers.update(fault.headers)
     if isinstance(reply.body, bytes):
@@ -102,18 +104,18 @@ def body_pieces(fault: Fault | None, reply: Reply, stopping: threading.Event) ->
             return
 
 
-def drift(world: World, request: Request, how: dict[str, int]) -> None:
+def change_rows(state: SandboxState, request: Request, how: dict[str, int]) -> None:
     """Rows that come (`insert`) and go (`delete` the newest, `delete_oldest`) while somebody reads the pages."""
     parts = request.path.split("/")
-    if not how or len(parts) < 5 or parts[4] not in world.accounts:
+    if not how or len(parts) < 5 or parts[4] not in state.accounts:
         return
     auth_id = parts[4]
     for _ in range(how.get("insert", 0)):
-        world.add_recording(auth_id)
-    listed = world.recordings_of(auth_id)
+        state.add_recording(auth_id)
+    listed = state.recordings_of(auth_id)
     count, oldest = how.get("delete", 0), how.get("delete_oldest", 0)
     for recording in listed[:count] + (listed[-oldest:] if oldest else []):
-        world.delete_recording(recording.recording_id)
+        state.delete_recording(recording.recording_id)
 
 
 def as_entry(fault: Fault) -> dict[str, Any]:

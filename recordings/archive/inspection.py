@@ -17,6 +17,7 @@ from django.db import IntegrityError
 from recordings import storage
 from recordings.archive.fetching import flag_of
 from recordings.audio import READER_VERSION, Audio, Peaks, formats, inspect
+from recordings.choices import ArchiveFlag
 from recordings.models import Recording, Waveform
 from recordings.models.lease_renewal import LEASE_RENEWER
 
@@ -78,5 +79,14 @@ def _inspect(recording: Recording, by: str, now: datetime) -> None:
     if audio.reason is not None:
         logger.info("Recording %s has no waveform: %s", recording.pk, audio.reason)
     keep_waveform(recording, audio)
-    if not recording.mark_inspected(by, audio, flag_of(audio, recording.duration_ms), now=now):
+    if not recording.mark_inspected(by, audio, _flag_now(recording, audio), now=now):
         logger.info("Recording %s got another copy meanwhile.", recording.pk)
+
+
+def _flag_now(recording: Recording, audio: Audio) -> ArchiveFlag | None:
+    """Return what is odd about the copy now. One that broke off on its way is whole by itself, and still too short."""
+    flag = flag_of(audio, recording.duration_ms)
+    is_short = (audio.duration_ms or 0) < (recording.duration_ms or 0)
+    if flag == ArchiveFlag.LENGTH_DIFFERS and is_short and recording.archive_flag == ArchiveFlag.CUT_BY_VOBIZ:
+        return ArchiveFlag.CUT_BY_VOBIZ
+    return flag

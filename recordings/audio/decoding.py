@@ -277,9 +277,9 @@ def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packe
     """The length by the header, where the demuxer does not make it up from the size of the file."""
     names = set(container.format.name.split(","))
     if "caf" in names and stream.frames:  # its frames are samples
-        return stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000
+        return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
     if "avi" in names and stream.frames and packets.count:
-        return milliseconds * stream.frames / packets.count
+        return float(milliseconds * stream.frames / packets.count)
     if not names & _HEADER_SAYS_LENGTH:
         return None
     if stream.duration:

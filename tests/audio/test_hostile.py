@@ -14,9 +14,10 @@ from threading import Thread
 import av
 import pytest
 
-from recordings import audio
 from recordings.audio import NotConvertedError, Verdict
-from recordings.audio.decoding import DEMUXERS, OPTIONS, refuse_to_open
+from recordings.audio.decoding import OPTIONS, refuse_to_open
+from recordings.audio.formats import DEMUXERS
+from recordings.audio.reader import POOL
 from recordings.audio.source import Source
 from tests.audio.making import CASES, KINDS, converted, encoded, look, pcm, wav
 
@@ -156,7 +157,7 @@ def test_no_mutant_brings_a_worker_down_and_each_ends_with_a_reason(container: s
         assert found.verdict == Verdict.AUDIO or found.reason is not None, number
         if found.audio is not None and found.audio.duration_ms is not None:
             assert 0 <= found.audio.duration_ms < 60_000_000
-    with audio.POOL.reader() as reader:
+    with POOL.reader() as reader:
         status = Path(f"/proc/{reader.pid}/status").read_text()
     peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     assert peak < MEMORY

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recordings.audio.measuring import MOST_POINTS, Meter
-from recordings.audio.report import Peaks, Sound
+from recordings.audio.measuring import Meter
+from recordings.audio.report import MOST_POINTS, Peaks, Sound
 from tests.audio.making import RATE, tone
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def folder(settings: Settings, tmp_path: Path) -> Path:
     settings.VAR_DIR = tmp_path / "var"
-    return settings.VAR_DIR / "converted"
+    return tmp_path / "var" / "converted"
 
 
 def kept(account: Account, body: bytes) -> Recording:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -31,6 +33,36 @@ class RecordingStatus(models.TextChoices):
 
 
 OPEN_STATUSES = (RecordingStatus.REQUESTED, RecordingStatus.ACTIVE)
+
+
+class AudioState(StrEnum):
+    """Where the audio of a recording is, as far as the portal knows; derived from the row, never stored.
+
+    `Recording.audio_state` computes it in Python, `RecordingQuerySet.in_audio_state` in SQL.
+    """
+
+    PENDING = "pending"  # the recording has not ended
+    NONE = "none"  # nothing was recorded
+    ARCHIVED = "archived"  # a copy in the archive; Vobiz may have it too
+    AT_VOBIZ = "at_vobiz"  # no copy yet
+    CORRUPT_AT_VOBIZ = "corrupt_at_vobiz"  # the copy is missing or altered, Vobiz still has the audio
+    CORRUPT = "corrupt"  # the copy is missing or altered, and Vobiz has deleted the audio
+    DELETED = "deleted"  # Vobiz has deleted the audio before it was archived
+
+    @property
+    def can_be_heard(self) -> bool:
+        """Whether there is audio to play, download and export."""
+        return self is AudioState.ARCHIVED or self.can_be_archived
+
+    @property
+    def can_be_archived(self) -> bool:
+        """Whether Vobiz has audio of which the archive has no intact copy."""
+        return self in (AudioState.AT_VOBIZ, AudioState.CORRUPT_AT_VOBIZ)
+
+    @property
+    def has_corrupt_copy(self) -> bool:
+        """Whether the archived copy was found missing or altered, reviewed by a person or not."""
+        return self in (AudioState.CORRUPT_AT_VOBIZ, AudioState.CORRUPT)
 
 
 class StartAnswer(models.TextChoices):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
-from recordings.choices import RecordingStatus, TranscriptionStatus
+from recordings.choices import AudioState, TranscriptionStatus
 from recordings.models import Account, Call, Recording, SyncRun, Transcription
 from recordings.overview import soon
 from recordings.search import Part
@@ -113,9 +113,10 @@ def kept(recording: Recording, now: datetime) -> SafeString:
 
 
 def _kept(recording: Recording, now: datetime) -> SafeString:
-    if recording.status != RecordingStatus.COMPLETED:
+    state = recording.audio_state
+    if state in (AudioState.PENDING, AudioState.NONE):
         return format_html("{}", formatting.badge(recording.status, recording.get_status_display()))
-    if recording.archived_at is not None:
+    if state == AudioState.ARCHIVED:
         badge = formatting.badge("archived", _("archived"), role="good")
         if recording.verified_at is None:
             return format_html("{}", badge)

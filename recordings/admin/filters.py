@@ -18,7 +18,7 @@ from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.scope import accounts_seen
 from recordings.admin.zones import reader_zone
-from recordings.choices import Attention, FileFormat, RecordingStatus, TranscriptionStatus
+from recordings.choices import Attention, AudioState, FileFormat, RecordingStatus, TranscriptionStatus
 from recordings.models import Account
 from recordings.overview import day_bounds
 
@@ -131,7 +131,7 @@ class KeptFilter(admin.SimpleListFilter):
         now, accounts = timezone.now(), Account.objects.visible_to(request.user).order_by()
         match self.value():
             case "archived":
-                found = rows.filter(archived_at__isnull=False)
+                found = rows.in_audio_state(AudioState.ARCHIVED)
             case "not_yet":
                 found = rows.available_to_archive()
             case "gone":

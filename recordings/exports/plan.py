@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recordings.audio import formats
-from recordings.choices import RecordingStatus
+from recordings.choices import AudioState
 from recordings.models import Recording
 from recordings.storage.space import likely_bytes
+
+LACKS = {
+    AudioState.PENDING: gettext_lazy("it has not ended yet"),
+    AudioState.NONE: gettext_lazy("nothing was recorded"),
+    AudioState.CORRUPT: gettext_lazy("the archive's copy is missing or damaged, and Vobiz has it no more"),
+    AudioState.DELETED: gettext_lazy("Vobiz has it no more, and it was never archived"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,28 +82,15 @@ def plan(recordings: Iterable[Recording], *, zone: tzinfo, may_hear: bool) -> Pl
 
 
 def _item(recording: Recording, zone: tzinfo, *, may_hear: bool) -> Item:
-    lacks = _lacks(recording)
     if not may_hear:
         lacks = _("withheld: you do not have the permission to hear recordings")
-    if lacks:
         return Item(recording, "", lacks=lacks)
-    if recording.archived_at is not None and recording.container is not None:
+    state = recording.audio_state
+    if not state.can_be_heard:
+        return Item(recording, "", lacks=str(LACKS[state]))
+    if state == AudioState.ARCHIVED:
         name = recording.file_name(formats.extension_of(recording.container), zone)
         return Item(recording, f"audio/{name}", size=recording.audio_bytes)
     name = recording.file_name(recording.file_format or "mp3", zone)
     likely = likely_bytes(recording.duration_ms, recording.file_format, recording.channels)
     return Item(recording, f"audio/{name}", likely_size=likely)
-
-
-def _lacks(recording: Recording) -> str:
-    """Why there is no audio; empty where there is some, here or at Vobiz."""
-    if recording.status == RecordingStatus.FAILED:
-        return _("nothing was recorded")
-    if recording.status != RecordingStatus.COMPLETED:
-        return _("it has not ended yet")
-    is_gone = recording.gone_at_provider_at is not None or recording.recording_id is None
-    if recording.has_corrupt_copy and is_gone:
-        return _("the archive's copy is missing or damaged, and Vobiz has it no more")
-    if recording.archived_at is None and is_gone:
-        return _("Vobiz has it no more, and it was never archived")
-    return ""

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Case, Count, Q, Sum, When
 
 from recordings import storage
-from recordings.choices import Channels, FileFormat, RecordingStatus
+from recordings.choices import Channels, FileFormat
 from recordings.models import Account, Recording
 from recordings.overview.counting import MOST, Counted, Viewer, counted, counted_as
 from recordings.storage import Space, StorageError
@@ -134,8 +134,7 @@ def space() -> tuple[Space | None, str]:
 
 def holdings(account: Account) -> Holdings:
     """How much an account has, archived or still at Vobiz."""
-    there = Q(archived_at__isnull=False) | Q(gone_at_provider_at=None)
-    whole = Recording.objects.filter(there, account=account, status=RecordingStatus.COMPLETED)
+    whole = Recording.objects.can_be_heard().filter(account=account)
     wav = Q(audio_bytes=None, file_format=FileFormat.WAV)
     sums = whole.aggregate(
         n=Count("pk"),

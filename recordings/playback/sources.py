@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings import storage
 from recordings.audio import Reason, Verdict, formats, probe
-from recordings.choices import RecordingStatus
+from recordings.choices import AudioState
 from recordings.models import Recording
 from recordings.playback.converted import ConversionError, converted_copy
 from recordings.playback.ranges import ByteRange
@@ -29,6 +29,18 @@ from recordings.vobiz.media import AudioStream
 MOST_OF_A_STREAM = 8 * 1024 * 1024
 SNIFFED = 64 * 1024  # bytes that tell what a file is: the first page of every container is in them
 UNREADABLE = gettext_lazy("The portal cannot read this file's format, so it cannot play it.")
+_NOT_YET = gettext_lazy("There is no audio yet: the recording has not ended, or never began.")
+UNAVAILABLE = {
+    AudioState.PENDING: (_NOT_YET, 409),
+    AudioState.NONE: (_NOT_YET, 409),
+    AudioState.CORRUPT: (
+        gettext_lazy(
+            "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
+        ),
+        410,
+    ),
+    AudioState.DELETED: (gettext_lazy("Vobiz no longer has this audio, and it was never archived."), 410),
+}  # the reason and the HTTP status
 logger = logging.getLogger(__name__)
 
 
@@ -100,23 +112,19 @@ class AudioRequest:
 
 def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
     """The recording's audio: our copy, else through Vobiz. NoAudio, OutOfRange, or Busy."""
-    if recording.status != RecordingStatus.COMPLETED:
-        raise NoAudio(_("There is no audio yet: the recording has not ended, or never began."), 409)
-    lost, status = _("Vobiz no longer has this audio, and it was never archived."), 410
-    if recording.has_corrupt_copy:
-        lost = _(
-            "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
-        )
-    elif recording.archived_at is not None:
+    state = recording.audio_state
+    if not state.can_be_heard:
+        words, status = UNAVAILABLE[state]
+        raise NoAudio(str(words), status)
+    if state == AudioState.ARCHIVED:
         try:
             if wanted.converted is not None:
                 return _converted(recording, wanted, wanted.converted)
             return _kept(recording, wanted)
         except StorageError as trouble:
             logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
-            lost, status = _unread(trouble)
-    if recording.gone_at_provider_at is not None or recording.recording_id is None:
-        raise NoAudio(lost, status)
+            if not recording.is_at_vobiz:
+                raise NoAudio(*_unread(trouble)) from trouble
     return _at_vobiz(recording, wanted)
 
 

@@ -13,7 +13,6 @@ from django.core.signing import TimestampSigner
 from django.test import Client
 from freezegun import freeze_time
 
-from recordings.choices import Attention
 from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import mint
 from recordings.playback.play_tokens import SALT
@@ -295,10 +294,10 @@ def test_a_play_that_fails_again_and_again_is_one_line_and_a_later_one_that_work
 ) -> None:
     play = an_id_for("asha", kept)
     rows = Recording.objects.filter(pk=kept.pk)
-    rows.update(needs_attention=Attention.AUDIO_MISSING, gone_at_provider_at=datetime.now(UTC))
+    rows.update(archived_at=None, gone_at_provider_at=datetime.now(UTC))
     for _again in range(3):
         hear(listener, kept, play=play)
-    rows.update(needs_attention=None)
+    rows.update(archived_at=kept.archived_at)
     hear(listener, kept, play=play)
 
     assert sorted(AccessEvent.objects.values_list("result", flat=True)) == ["failed", "ok"]

@@ -206,7 +206,7 @@ def test_a_copy_that_is_spoilt_is_heard_from_vobiz_while_it_is_there(
 ) -> None:
     recording, audio = made(world, account)
     Recording.objects.filter(pk=recording.pk).update(
-        archived_at=recording.happened_at, audio="aa/bb/gone.mp3", audio_sha256="0" * 64, audio_bytes=5,
+        audio="aa/bb/gone.mp3", audio_sha256="0" * 64, audio_bytes=5,
         container="mp3", needs_attention="audio_missing",
     )  # fmt: skip
 

@@ -350,7 +350,9 @@ def test_too_many_at_once_are_not_begun(
 
 
 def test_a_damaged_copy_of_what_is_gone_is_said_to_be_missing(account: Account, boss: Client) -> None:
-    row = a_recording(account, needs_attention=Attention.AUDIO_ALTERED, gone_at_provider_at=AT)
+    row = a_recording(
+        account, audio="aa/bb/altered.mp3", needs_attention=Attention.AUDIO_ALTERED, gone_at_provider_at=AT
+    )
 
     assert "missing or damaged" in asked(boss, row)
 

@@ -69,8 +69,11 @@ def listener(staff: Person, account: Account) -> Client:
 def test_a_copy_that_is_missing_or_altered_and_gone_at_vobiz_says_what_to_do(
     listener: Client, kept: Recording, spoilt: Attention | None
 ) -> None:
-    Recording.objects.filter(pk=kept.pk).update(needs_attention=spoilt, gone_at_provider_at=datetime.now(UTC))
-    if spoilt is None:
+    Recording.objects.filter(pk=kept.pk).update(gone_at_provider_at=datetime.now(UTC))
+    if spoilt is not None:
+        Recording.objects.filter(pk=kept.pk).lease("worker", limit=1)
+        assert kept.mark_corrupt("worker", spoilt, why="It is gone.")
+    else:
         storage.delete(str(kept.audio))
 
     answer = hear(listener, kept)

@@ -150,7 +150,7 @@ def test_a_click_on_the_picture_goes_there(page: Page, heard: Heard, recording: 
 def test_what_cannot_be_had_says_why(page: Page, heard: Heard, recording: Recording) -> None:
     open_page(page, recording)
     Recording.objects.filter(pk=recording.pk).update(
-        needs_attention="audio_missing", gone_at_provider_at=recording.archived_at
+        archived_at=None, needs_attention="audio_missing", gone_at_provider_at=recording.archived_at
     )
 
     page.get_by_role("button", name="Play").click()

@@ -190,7 +190,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             **seen_context(request, obj, now),
             "attention": formatting.attention_words(obj),
             "error": formatting.plain(obj.error) if obj.error else "",
-            "may_archive": may(request, "archive_recording") and archive_panel.may_be_archived(obj),
+            "may_archive": may(request, "archive_recording") and obj.audio_state.can_be_archived,
             "may_stop": may_stop,
             "can_stop_one": may_stop and bool(obj.recording_url),
             "may_ask_stop": obj.may_ask_stop(now),

@@ -20,7 +20,7 @@ from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import CLIPPED_MS
 from recordings.admin.formatting import count
 from recordings.audio import formats
-from recordings.choices import CORRUPT_COPY_REASONS, Channels, RecordingStatus
+from recordings.choices import CORRUPT_COPY_REASONS, AudioState, Channels
 from recordings.models import Recording
 from recordings.overview import soon
 
@@ -43,7 +43,7 @@ class ArchiveMixin(ReadOnlyAdmin):
     def archive(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """This one, ahead of its turn; the page says what came of it when it is looked at again."""
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
-        if not may_be_archived(recording):
+        if not recording.audio_state.can_be_archived:
             words = _("There is nothing to fetch: it is archived, or Vobiz does not have it.")
             return self.conclude(
                 request, recording, words=words, log=_("Asked for it to be archived: %s") % words, to=to,
@@ -78,9 +78,12 @@ class ArchiveMixin(ReadOnlyAdmin):
 
 def chip(recording: Recording, now: datetime) -> SafeString | None:
     """In the strip: archived when, and until when Vobiz has it, or that it is gone. None: nothing to keep yet."""
-    if recording.has_corrupt_copy:
+    state = recording.audio_state
+    if state in (AudioState.PENDING, AudioState.NONE):
+        return None
+    if state.has_corrupt_copy:
         return _spoilt_chip(recording, now)
-    if recording.archived_at is not None:
+    if state == AudioState.ARCHIVED:
         badge = formatting.badge("archived", _("archived"), role="good")
         held = format_html("{} {}", badge, formatting.moment(recording.archived_at))
         if recording.gone_at_provider_at is not None or recording.retention_ends_at <= now:
@@ -91,8 +94,6 @@ def chip(recording: Recording, now: datetime) -> SafeString | None:
     if recording.gone_at_provider_at is not None:
         words = formatting.badge("gone", _("gone at Vobiz since"), role="quiet")
         return format_html("{} {}", words, formatting.moment(recording.gone_at_provider_at))
-    if recording.status != RecordingStatus.COMPLETED:
-        return None
     leaves = recording.retention_ends_at
     left = formatting.days_left(leaves, now)
     if leaves <= now:
@@ -118,21 +119,12 @@ def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
 
 def section(recording: Recording, now: datetime) -> Section:
     """Return every fact of it."""
-    if recording.has_corrupt_copy:
+    state = recording.audio_state
+    if state.has_corrupt_copy:
         facts = _spoilt_copy(recording, now)
     else:
-        facts = _copy(recording) if recording.archived_at is not None else _no_copy(recording, now)
+        facts = _copy(recording) if state == AudioState.ARCHIVED else _no_copy(recording, now)
     return Section(_("Kept"), [*facts, _at_vobiz(recording, now)])
-
-
-def may_be_archived(recording: Recording) -> bool:
-    """Return whether *Archive now* makes sense."""
-    return (
-        recording.status == RecordingStatus.COMPLETED
-        and recording.archived_at is None
-        and recording.gone_at_provider_at is None
-        and recording.recording_id is not None
-    )
 
 
 def _copy(recording: Recording) -> list[Fact]:
@@ -235,14 +227,14 @@ def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
         )
         facts.append(Fact(_("Size of that copy"), size))
     facts.append(Fact(_("SHA-256 of that copy"), formatting.identifier(recording.audio_sha256)))
-    if may_be_archived(recording):
+    if recording.audio_state.can_be_archived:
         facts += [Fact(_("Why it is not archived"), _why(recording)), *_tries(recording, now)]
     return facts
 
 
 def _again(recording: Recording, now: datetime) -> str:
     """Return whether Vobiz still has it."""
-    if not may_be_archived(recording):
+    if not recording.audio_state.can_be_archived:
         return _("Vobiz no longer has it, so it must come back from a backup")
     if recording.retention_ends_at <= now:
         return _("Vobiz is said to have deleted it, but has not been found without it yet")
@@ -253,7 +245,7 @@ def _no_copy(recording: Recording, now: datetime) -> list[Fact]:
     """Return why not, and when it is tried again."""
     if recording.gone_at_provider_at is not None:
         return [Fact(_("Archived"), _("never"))]
-    if not may_be_archived(recording):
+    if not recording.audio_state.can_be_archived:
         return []
     return [Fact(_("Archived"), _("not yet"), hint=_why(recording)), *_tries(recording, now)]
 

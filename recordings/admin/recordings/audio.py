@@ -30,7 +30,7 @@ from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.detail import opened
 from recordings.audio import formats
-from recordings.choices import AccessAction, AccessResult, RecordingStatus, TranscriptionStatus
+from recordings.choices import AccessAction, AccessResult, AudioState, TranscriptionStatus
 from recordings.models import Recording, Transcription, Waveform
 from recordings.playback import Audio, AudioRequest, Busy, ByteRange, FileSlice, NoAudio, OutOfRange
 
@@ -62,7 +62,7 @@ class AudioMixin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("listen"), empty_value="")
     def listen(self, recording: Recording) -> str | SafeString:
         """Return a button that plays it in the list, or without JavaScript a link to its page."""
-        if not can_be_heard(recording):
+        if not recording.audio_state.can_be_heard:
             return ""
         return format_html('<a href="{}/change/" aria-label="{}">▶</a>', recording.pk, _("Play"))
 
@@ -188,13 +188,6 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
         raise
 
 
-def can_be_heard(recording: Recording) -> bool:
-    """Return whether it has ended and the archive or Vobiz has its audio."""
-    kept = recording.archived_at is not None and not recording.has_corrupt_copy
-    at_vobiz = recording.gone_at_provider_at is None and recording.recording_id is not None
-    return recording.status == RecordingStatus.COMPLETED and (kept or at_vobiz)
-
-
 def audio_url(request: HttpRequest, recording: Recording) -> str:
     """Return the address of the audio for one play by this reader."""
     url = reverse("admin:recordings_recording_audio", args=[recording.pk])
@@ -218,7 +211,7 @@ class PlayerSources:
 def sources_of(request: HttpRequest, recording: Recording) -> PlayerSources:
     """Return the addresses of one play by this reader."""
     src = audio_url(request, recording)
-    if recording.archived_at is None or recording.container == formats.UNKNOWN:
+    if recording.audio_state != AudioState.ARCHIVED or recording.container == formats.UNKNOWN:
         return PlayerSources(src)
     mp3, opus = (f"{src}&{urlencode({CONVERTED: kind})}" for kind in ("mp3", "opus"))
     if playback.plays_as_it_is(recording):
@@ -289,6 +282,15 @@ def _busy() -> HttpResponse:
     return response
 
 
+NOTHING_TO_HEAR = {
+    AudioState.PENDING: gettext_lazy("It can be heard when it has ended."),
+    AudioState.NONE: gettext_lazy("There is nothing to hear: it never began."),
+    AudioState.CORRUPT: gettext_lazy(
+        "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "
+        "It must come back from a backup."
+    ),
+    AudioState.DELETED: gettext_lazy("Vobiz no longer has this audio, and it was never archived."),
+}
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
 
 
@@ -323,20 +325,11 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     """Return the player with a play token of its own, or the reason why there is nothing to hear."""
     if not may(request, "hear_recording"):
         return Player(_("You do not have the permission to hear recordings."))
-    if recording.is_open:
-        return Player(_("It can be heard when it has ended."))
-    if recording.status != RecordingStatus.COMPLETED:
-        return Player(_("There is nothing to hear: it never began."))
-    if not can_be_heard(recording):
-        if recording.has_corrupt_copy:
-            return Player(
-                _(
-                    "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "
-                    "It must come back from a backup."
-                )
-            )
-        return Player(_("Vobiz no longer has this audio, and it was never archived."))
-    length = recording.audio_duration_ms if recording.archived_at is not None else None
+    state = recording.audio_state
+    if not state.can_be_heard:
+        return Player(str(NOTHING_TO_HEAR[state]))
+    is_archived = state == AudioState.ARCHIVED
+    length = recording.audio_duration_ms if is_archived else None
     length = recording.duration_ms if length is None else length
     wave = Waveform.objects.filter(recording=recording).first()
     given = sources_of(request, recording)
@@ -346,7 +339,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         mp3=given.mp3,
         opus=given.opus,
         is_converted=given.is_converted,
-        is_measured=recording.archived_at is not None and recording.audio_codec is not None,
+        is_measured=is_archived and recording.audio_codec is not None,
         original=archive_panel.format_of(recording),
         notice=_("This recording contains no sound.") if recording.is_silent else "",
         failures=_failure_words(),

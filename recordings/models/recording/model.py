@@ -17,6 +17,7 @@ from recordings.choices import (
     OPEN_STATUSES,
     ArchiveFlag,
     Attention,
+    AudioState,
     CallState,
     Channels,
     Origin,
@@ -255,6 +256,24 @@ class Recording(ProviderFacts, ArchivedCopy):
         return self.recording_id or str(_("recording asked for at %s")) % asked
 
     # What can be seen from the row
+
+    @property
+    def audio_state(self) -> AudioState:
+        """Where its audio is; the same rule as AUDIO_STATES in SQL."""
+        if self.is_open:
+            return AudioState.PENDING
+        if self.status == RecordingStatus.FAILED:
+            return AudioState.NONE
+        if self.archived_at is not None:
+            return AudioState.ARCHIVED
+        if self.audio is not None:  # `mark_corrupt` clears `archived_at` alone
+            return AudioState.CORRUPT_AT_VOBIZ if self.is_at_vobiz else AudioState.CORRUPT
+        return AudioState.AT_VOBIZ if self.is_at_vobiz else AudioState.DELETED
+
+    @property
+    def is_at_vobiz(self) -> bool:
+        """Whether Vobiz has the audio of an ended recording, archived or not, as far as is known."""
+        return self.gone_at_provider_at is None and self.recording_id is not None
 
     @property
     def is_open(self) -> bool:

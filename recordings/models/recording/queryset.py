@@ -19,6 +19,7 @@ from recordings.choices import (
     OPEN_STATUSES,
     SEEN_CLOSES,
     SEEN_LOST,
+    AudioState,
     EventKind,
     Origin,
     RecordingStatus,
@@ -42,6 +43,23 @@ WAS_CUT_SHORT = Q(
     stop_requested_at__isnull=True,
     duration_ms__gte=F("time_limit") * 1_000 - ALMOST,
 )
+
+AT_VOBIZ = Q(gone_at_provider_at__isnull=True, recording_id__isnull=False)
+ARCHIVED = Q(status=RecordingStatus.COMPLETED, archived_at__isnull=False)
+NOT_ARCHIVED = Q(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
+# A corrupt copy: `mark_corrupt` clears `archived_at` alone.
+CORRUPT = NOT_ARCHIVED & Q(audio__isnull=False)
+NO_COPY = NOT_ARCHIVED & Q(audio__isnull=True)
+# As Recording.audio_state. Each condition is built from IS NULL, so that ~ finds the rest and loses no row to NULL.
+AUDIO_STATES = {
+    AudioState.PENDING: Q(status__in=OPEN_STATUSES),
+    AudioState.NONE: Q(status=RecordingStatus.FAILED),
+    AudioState.ARCHIVED: ARCHIVED,
+    AudioState.AT_VOBIZ: NO_COPY & AT_VOBIZ,
+    AudioState.CORRUPT_AT_VOBIZ: CORRUPT & AT_VOBIZ,
+    AudioState.CORRUPT: CORRUPT & ~AT_VOBIZ,
+    AudioState.DELETED: NO_COPY & ~AT_VOBIZ,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +169,25 @@ class RecordingQuerySet(LeasedQuerySet):
         """Record that a callback was delivered after all; return for how many one was missing."""
         return self.filter(no_callback_at__isnull=False).update(no_callback_at=None)
 
+    # Audio: the three predicates of AudioState, each as one condition that the partial indexes imply
+
+    def in_audio_state(self, state: AudioState) -> Self:
+        """Return those whose `audio_state` is `state`."""
+        return self.filter(AUDIO_STATES[state])
+
+    def can_be_heard(self) -> Self:
+        """Return those whose audio the archive or Vobiz has."""
+        return self.filter(ARCHIVED | (NOT_ARCHIVED & AT_VOBIZ))
+
+    def with_corrupt_copy(self) -> Self:
+        """Return those whose archived copy was found missing or altered."""
+        return self.filter(CORRUPT)
+
     # Archiving
 
     def available_to_archive(self) -> Self:
-        """Return the completed ones without an archived copy that Vobiz still has as far as is known."""
-        return self.filter(
-            status=RecordingStatus.COMPLETED,
-            archived_at__isnull=True,
-            gone_at_provider_at__isnull=True,
-            recording_id__isnull=False,
-        )
+        """Return the completed ones without an intact copy that Vobiz still has as far as is known."""
+        return self.filter(NOT_ARCHIVED & AT_VOBIZ)
 
     def waiting_to_be_archived(self, accounts: Collection[Any]) -> Self:
         """Return those that will be archived, now or at their next attempt: automatically, or on request.
@@ -234,12 +261,6 @@ class RecordingQuerySet(LeasedQuerySet):
 
     # Verification
 
-    def with_corrupt_copy(self) -> Self:
-        """Return those whose archived copy was found missing or altered."""
-        # the status is for the index of what has no copy
-        completed = self.filter(status=RecordingStatus.COMPLETED)
-        return completed.filter(audio__isnull=False, archived_at__isnull=True)
-
     def due_for_verification(self, before: datetime, *, after: tuple[int, datetime] | None) -> Any:
         """Return archived copies not verified since `before`, oldest first, as (primary key, verified at).
 
@@ -256,7 +277,7 @@ class RecordingQuerySet(LeasedQuerySet):
     def never_archived(self) -> Self:
         """Return the completed ones without an archived copy, deleted at Vobiz or not; each with `kept_from`."""
         rows = self.annotate(kept_from=AVAILABLE_SINCE)
-        return rows.filter(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
+        return rows.filter(NOT_ARCHIVED)
 
     def at_risk(self, now: datetime, within: timedelta, *, kept_days: Collection[int]) -> Self:
         """Return those without a copy whose audio Vobiz deletes in the time `within` from now.

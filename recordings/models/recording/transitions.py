@@ -241,12 +241,6 @@ class ArchivedCopy(Leased):
     class Meta:
         abstract = True
 
-    @property
-    def has_corrupt_copy(self) -> bool:
-        """Whether the archived copy was found missing or altered, reviewed by a person or not."""
-        was_copied = self.archived_at is None and self.audio is not None
-        return was_copied or self.needs_attention in CORRUPT_COPY_REASONS
-
     # Moves, by the holder of the lease alone. False: another has the row by now, or it is gone.
 
     def begin_upload(self, by: str, *, name: str, sha256: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django import template
 from django.conf import settings
@@ -49,6 +50,12 @@ def moment(at: Any) -> str:
 def reader_zone_name(context: dict[str, Any]) -> str:
     """Return the zone of every time on the page: `Asia/Kolkata (IST)`."""
     return zone_label(reader_zone(context["request"]), timezone.now())
+
+
+@register.simple_tag
+def idempotency_key() -> str:
+    """Return a key for one form that starts a recording: sent twice, it starts one."""
+    return str(uuid4())
 
 
 @register.simple_tag

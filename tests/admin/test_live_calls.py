@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from recordings.models import Account, Call
+from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_live_call, a_recording, a_running
 from tests.conftest import MAIN, OTHER
@@ -38,7 +40,7 @@ def test_every_live_call_of_ones_accounts_is_shown(
     assert "+91 96247 05678" in text
     assert "↙\u00a0inbound" in text
     assert page.context["rows"][0].elapsed.startswith("4:1")
-    assert "none started here" in text
+    assert "Not recorded" in text
     assert "1 live call" in text
 
 
@@ -49,7 +51,7 @@ def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
     boss.get(LIVE)
     call = Call.objects.get()
     a_recording(account, call=call)  # a call flow's
-    assert "none started here" in boss.get(LIVE).content.decode()
+    assert "Not recorded" in boss.get(LIVE).content.decode()
     a_running(account, call=call, status="failed")
     assert "1 start here, which failed" in boss.get(LIVE).content.decode()
     for _each in range(2):
@@ -59,7 +61,7 @@ def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
 
     said = "2 recorded here, none running now"
     assert f'<a href="/admin/recordings/call/{call.pk}/change/">{said}</a>' in text
-    assert "none started here" not in text
+    assert "Not recorded" not in text
     plain = staff("view_live_calls", accounts=[account]).get(LIVE).content.decode()
     assert f'<span class="quiet">{said}</span>' in plain
 
@@ -106,7 +108,7 @@ def test_where_vobiz_is_away_the_last_known_calls_are_shown_with_their_age(
     assert "Vobiz could not be reached" in text
     assert "These are its calls as of" in text
     assert "5 min ago" in text
-    assert "Record…" in text
+    assert "Record with options…" in text
 
 
 def test_an_account_that_vobiz_never_answered_for_says_so(
@@ -130,7 +132,7 @@ def test_an_account_that_is_switched_off_is_not_asked_about(
 
     assert asked(world) == 0
     assert page.context["rows"] == []
-    assert "You see no account that is switched on" in page.content.decode()
+    assert "No account is active" in page.content.decode()
 
 
 def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
@@ -151,7 +153,7 @@ def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
     assert f'action="/admin/recordings/recording/{first.pk}/stop/"' in text
     assert f'action="/admin/recordings/recording/{second.pk}/stop/"' in text
     assert "Stop all 2…" in text
-    assert "Record…" not in text
+    assert "Record with options…" not in text
 
 
 def test_a_recording_without_its_url_has_no_stop_of_its_own_and_says_why(
@@ -174,7 +176,7 @@ def test_where_a_call_flow_records_too_the_row_says_so(
     Account.objects.update(recorded_by_flow=True)
     world.place_call(MAIN)
 
-    assert "A call flow may be recording it too" in boss.get(LIVE).content.decode()
+    assert "call flow may also record" in boss.get(LIVE).content.decode()
 
 
 def test_a_reader_without_further_rights_sees_no_button_that_would_be_refused(
@@ -187,6 +189,53 @@ def test_a_reader_without_further_rights_sees_no_button_that_would_be_refused(
 
     text = client.get(LIVE).content.decode()
 
-    assert "Record…" not in text
+    assert "Record with options…" not in text
     assert "Stop" not in text.replace("stops in", "")
     assert "/admin/recordings/recording/" not in text
+
+
+def record_form(page: str) -> dict[str, str]:
+    """The fields of the form that records with one press."""
+    form = page.partition('class="portal-record-now"')[2].partition("</form>")[0]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+
+
+def test_one_press_records_with_the_accounts_defaults_and_a_second_press_starts_nothing_more(
+    account: Account, world: World, boss: Client
+) -> None:
+    Account.objects.update(default_time_limit=900, default_file_format="wav", default_channels="mono")
+    world.place_call(MAIN)
+    fields = record_form(boss.get(LIVE).content.decode())
+    url = reverse("admin:recordings_call_record", args=[Call.objects.get().pk])
+
+    for _press in range(2):
+        assert boss.post(url, fields).status_code == 302
+
+    recording = Recording.objects.get()
+    assert (recording.time_limit, recording.file_format, recording.channels) == (900, "wav", "mono")
+
+
+def test_one_press_asks_first_where_another_operator_was_faster(
+    account: Account, world: World, boss: Client
+) -> None:
+    world.place_call(MAIN)
+    fields = record_form(boss.get(LIVE).content.decode())
+    call = Call.objects.get()
+    a_running(account, call=call)
+
+    answer = boss.post(reverse("admin:recordings_call_record", args=[call.pk]), fields)
+
+    assert answer.status_code == 409
+    assert Recording.objects.count() == 1
+
+
+def test_where_a_call_flow_records_too_there_is_only_the_form_that_asks(
+    account: Account, world: World, boss: Client
+) -> None:
+    Account.objects.update(recorded_by_flow=True)
+    world.place_call(MAIN)
+
+    page = boss.get(LIVE).content.decode()
+
+    assert record_form(page) == {}
+    assert "Record with options…" in page

@@ -90,7 +90,7 @@ def test_a_box_that_matches_nothing_offers_to_show_all(
 ) -> None:
     world.place_call(MAIN)
 
-    assert "None of the live calls is like that." in boss.get(LIVE, {"q": "555000"}).content.decode()
+    assert "No live calls match." in boss.get(LIVE, {"q": "555000"}).content.decode()
 
 
 def test_only_calls_that_are_being_recorded_are_shown_where_that_is_ticked(

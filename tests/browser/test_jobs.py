@@ -78,6 +78,7 @@ def test_somebody_signs_in_syncs_from_the_overview_and_changes_the_password(
     page.wait_for_url("**/syncrun/*/change/")
     eventually(lambda: SyncRun.objects.filter(complete=True, requested_by__username="admin").exists())
 
+    hands.press(page.locator("#user-tools summary"))
     hands.press(page.get_by_role("link", name="Change password"))
     hands.write(page.get_by_label("Old password"), PASSWORD)
     hands.write(page.locator("#id_new_password1"), NEW_PASSWORD)
@@ -136,7 +137,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
 ) -> None:
     page.goto(LIVE)
     row = page.locator(f"#call-{call.pk}")
-    hands.press(row.get_by_role("link", name="Record…"))
+    hands.press(row.get_by_role("link", name="Record with options…"))
     hands.pick(page.get_by_label("15 min"))
     hands.pick(page.get_by_label("WAV"))
     hands.pick(page.get_by_label("Mono"))
@@ -148,7 +149,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
     (sent,) = asked(lively_world, "record.start")
     wanted = {"time_limit": 900, "file_format": "wav", "record_channel_type": "mono"}
     assert sent.detail["body"].items() >= (wanted | {"transcription_type": "auto"}).items()
-    hands.press(row.get_by_role("link", name="Record…"))
+    hands.press(row.get_by_role("link", name="Record with options…"))
     expect(page.locator("#content")).to_contain_text("1 recording of this call already runs")
     hands.press(page.get_by_role("link", name="Cancel"))
     expect(row).to_be_focused()

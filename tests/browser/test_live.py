@@ -81,7 +81,7 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     second = operator.locator("#live-rows tr").filter(has_text=SECOND)
     first = operator.locator("#live-rows tr").filter(has_text=FIRST)
     second.get_by_role("checkbox").check()
-    record = second.get_by_role("link", name="Record…")
+    record = second.get_by_role("link", name="Record with options…")
     record.focus()
     before = top_of(second)
 
@@ -93,7 +93,7 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     expect(first).to_contain_text("ended ")
 
     expect(operator.locator("#live-rows tr").nth(2)).to_contain_text("+91 44 2345 6789")
-    expect(first.get_by_role("link", name="Record…")).to_have_count(0)
+    expect(first.get_by_role("link", name="Record with options…")).to_have_count(0)
     expect(second.get_by_role("checkbox")).to_be_checked()
     expect(record).to_be_focused()
     assert abs(top_of(second) - before) < 1
@@ -155,7 +155,7 @@ def test_the_box_narrows_by_a_number_in_any_spelling_and_the_tick_to_what_is_rec
         expect(operator.locator("#live-shown")).to_have_text("1 of 2 shown")
     box.fill("")
     expect(operator.locator("#live-rows tr:visible")).to_have_count(2)
-    operator.get_by_label("only calls being recorded").check()
+    operator.get_by_label("Recorded").check()
     expect(operator.locator("#live-rows tr:visible")).to_have_count(0)
 
 
@@ -201,7 +201,7 @@ def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: S
 
 
 def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
-    operator.get_by_role("link", name="Record…").first.click()
+    operator.get_by_role("link", name="Record with options…").first.click()
     told = operator.locator("#start-sum")
     expect(told).to_contain_text("Cuts at ")
     expect(told).to_contain_text("At most about 116 MB.")

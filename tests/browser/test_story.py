@@ -49,7 +49,7 @@ def connect_account(page: Page) -> None:
 
 def start(page: Page, *, span: str | None = None, transcribe: bool = False) -> None:
     page.get_by_role("link", name="Live calls").first.click()
-    page.get_by_role("link", name="Record…").click()
+    page.get_by_role("link", name="Record with options…").click()
     if span is not None:
         page.get_by_label("other", exact=False).first.check()
         page.locator("input[name=other_limit]").fill(span)

@@ -174,7 +174,13 @@
     });
 
     /* The picture */
-    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    /* A token holds both its colours; on an element it is the one that is shown, as a canvas needs it. */
+    const colour = (name) => {
+        box.style.color = `var(${name})`;
+        const found = getComputedStyle(box).color;
+        box.style.color = "";
+        return found;
+    };
     const colours = () => ({
         waveColor: colour("--lane-call"),
         progressColor: colour("--accent"),

@@ -201,7 +201,7 @@ def record_form(page: str) -> dict[str, str]:
 
 
 def test_one_press_records_with_the_accounts_defaults_and_a_second_press_starts_nothing_more(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     Account.objects.update(default_time_limit=900, default_file_format="wav", default_channels="mono")
     world.place_call(MAIN)
@@ -216,7 +216,7 @@ def test_one_press_records_with_the_accounts_defaults_and_a_second_press_starts_
 
 
 def test_one_press_asks_first_where_another_operator_was_faster(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     world.place_call(MAIN)
     fields = record_form(boss.get(LIVE).content.decode())
@@ -230,7 +230,7 @@ def test_one_press_asks_first_where_another_operator_was_faster(
 
 
 def test_where_a_call_flow_records_too_there_is_only_the_form_that_asks(
-    account: Account, world: World, boss: Client
+    account: Account, world: SandboxState, boss: Client
 ) -> None:
     Account.objects.update(recorded_by_flow=True)
     world.place_call(MAIN)

@@ -95,14 +95,14 @@ def test_the_days_are_a_picture_and_a_table_whose_numbers_open_their_lists(
         .evaluate("bar => getComputedStyle(bar).fill")
         .startswith("url(")
     )
-    page.get_by_text("As a table").click()
+    page.get_by_text("Show as table").click()
     page.locator(".portal-fortnight tbody tr").nth(2).get_by_role("link").nth(1).click()
 
     expect(page.locator("#result_list tbody:not(.day) tr")).to_have_count(1)
     expect(page.locator("#result_list")).to_contain_text("! cut")
 
 
-def test_hostile_text_stays_text_and_the_page_fits_a_telephone_with_health_first(
+def test_hostile_text_stays_text_and_the_page_fits_a_telephone_with_causes_before_health(
     page: Page, vobiz: Sandbox, admin_login: User
 ) -> None:
     an_account(name=HOSTILE[:200])
@@ -112,7 +112,8 @@ def test_hostile_text_stays_text_and_the_page_fits_a_telephone_with_health_first
     assert fits(page)
     assert "run" not in page.title()
     expect(page.locator(".portal-needs")).to_contain_text("[U+202E]")
-    tops = [page.locator(f"#card-{name}").bounding_box() for name in ("health", "now", "at-risk")]
+    parts = (".vp-tiles", ".portal-needs", ".portal-health")
+    tops = [page.locator(part).bounding_box() for part in parts]
     heights = [box["y"] for box in tops if box is not None]
     assert len(heights) == 3
     assert heights == sorted(heights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime
 from functools import partial
 
@@ -23,6 +24,7 @@ from recordings.models.lease_renewal import LEASE_RENEWER
 
 logger = logging.getLogger(__name__)
 
+WITHIN = 15.0  # seconds at a time: whatever is due to be archived comes between
 UNDRAWABLE = Peaks(1, b"")
 
 
@@ -38,10 +40,10 @@ def keep_waveform(recording: Recording, audio: Audio) -> None:
 
 
 def inspect_again(now: datetime, *, limit: int, by: str, stop: threading.Event | None = None) -> int:
-    """Inspect copies that are due for it, at most `limit`; how many were. What cannot be read now stays due."""
+    """Inspect due copies, at most `limit` and for WITHIN seconds; return how many. What cannot be read stays due."""
     seen: list[int] = []
-    done = 0
-    while len(seen) < limit and not (stop is not None and stop.is_set()):
+    done, deadline = 0, time.monotonic() + WITHIN
+    while len(seen) < limit and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
         taken = _lease(now, seen, by)
         if not taken:
             break

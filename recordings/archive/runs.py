@@ -24,7 +24,7 @@ from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotConnectedError
 
-INSPECTED_AT_ONCE = 20  # copies that a crash left without a waveform, or an older reader judged
+INSPECTED_AT_ONCE = 500  # copies that a crash left without a waveform, or an older reader judged
 
 
 @dataclass(slots=True)

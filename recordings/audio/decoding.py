@@ -67,7 +67,7 @@ class _Packets:
     too_long: bool = False
 
     def ends_short(self) -> bool:
-        """Whether all packets have one size, but for a padding byte, and only the last is shorter."""
+        """Return whether all packets have one size, but for a padding byte, and only the last is shorter."""
         others = self.sizes - Counter([self.last_size])
         return bool(others) and max(others) - min(others) <= 1 and self.last_size < min(others) - 1
 
@@ -79,7 +79,7 @@ def refuse_to_open(*_arguments: object, **_options: object) -> Any:
 
 @contextmanager
 def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
-    """The demuxed file with its audio stream; `demuxer`: by that one alone. UnreadableError."""
+    """Open a file that has an audio stream; `demuxer`: by that one alone. UnreadableError."""
     source.seek(0)
     try:
         container = av.open(
@@ -105,7 +105,7 @@ class Way:
 
 
 def ways(descriptor: int) -> Iterator[Way]:
-    """The ways to read a file: as it is, after what stands before a known beginning, with a header put right."""
+    """Yield the ways to read a file: as it is, after what stands before a known beginning, with a header put right."""
     whole = Source(descriptor)
     yield Way(whole, is_mended=False)
     head = whole.read_at(0, JUNK_BEFORE)
@@ -134,7 +134,7 @@ def read(descriptor: int, *, on_first: Callable[[Audio], None], only_first: bool
 
 
 def decoder_of(stream: Any) -> Any:
-    """The codec context that decodes a stream, on one thread."""
+    """Return the codec context that decodes a stream, on one thread."""
     name, rate = _DECODERS.get(stream.codec_context.codec.canonical_name, ("", 0))
     if not name or name not in av.codecs_available:
         stream.codec_context.thread_count = 1
@@ -145,7 +145,7 @@ def decoder_of(stream: Any) -> Any:
 
 
 def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]:
-    """The decoded frames; a packet that cannot be decoded is left out, as every player does."""
+    """Yield the decoded frames; a packet that cannot be decoded is left out, as every player does."""
     packets = packets if packets is not None else _Packets()
     decoder = decoder_of(stream)
     demuxed = container.demux(stream)

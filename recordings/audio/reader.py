@@ -65,12 +65,12 @@ class Reader:
 
     @property
     def pid(self) -> int:
-        """Of the child."""
+        """Process ID of the child."""
         return self._process.pid
 
     @property
     def is_alive(self) -> bool:
-        """It has not ended."""
+        """The child has not ended."""
         return self._process.poll() is None
 
     def ask(
@@ -107,7 +107,7 @@ class Reader:
         return answer
 
     def kill(self) -> int:
-        """End it, whatever it does; how it had ended."""
+        """End the child, whatever it does, and return its exit status."""
         self._channel.close()
         with suppress(subprocess.TimeoutExpired):
             return self._process.wait(0.2)  # one that died has a status of its own
@@ -125,7 +125,7 @@ class ReaderPool:
 
     @contextmanager
     def reader(self) -> Iterator[Reader]:
-        """A reader for one file; after a failure, or its last file, it is not used again."""
+        """Lend a reader for one file. After a failure, or its last file, it is not used again."""
         reader = self._take()
         try:
             yield reader
@@ -149,14 +149,14 @@ class ReaderPool:
             reader.kill()
 
     def close(self) -> None:
-        """End those that wait."""
+        """End the readers that wait."""
         with self._lock:
             idle, self._idle = self._idle, []
         for reader in idle:
             reader.kill()
 
     def forget(self) -> None:
-        """After a fork the readers are the parent's."""
+        """Start afresh in a forked process: the readers are its parent's."""
         self._lock = threading.Lock()
         self._idle = []
 

@@ -56,11 +56,11 @@ class Job:
 
     @property
     def size(self) -> int:
-        """Of the input, in bytes."""
+        """Size of the input, in bytes."""
         return os.fstat(self.files[0]).st_size
 
     def close(self) -> None:
-        """Close its files."""
+        """Close the files of the job."""
         for file in self.files:
             os.close(file)
 

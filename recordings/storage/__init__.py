@@ -94,7 +94,7 @@ def open_audio(name: str) -> BinaryIO:
 
 @contextmanager
 def local_file(name: str) -> Iterator[BinaryIO]:
-    """An archived file with a descriptor of this machine: of object storage a copy that is gone afterwards."""
+    """Open an archived file with a descriptor: of object storage a local copy, deleted afterwards."""
     with open_audio(name) as file:
         if _has_descriptor(file):
             yield file

@@ -23,3 +23,11 @@ def test_open_rows_and_those_asked_for_are_not_looked_for_among_all(account: Acc
     plan = accounts_to_reconcile(now).explain()
     assert "recording_open" in plan
     assert "recording_read_back_due" in plan
+
+
+@SQLITE
+def test_what_a_new_reader_is_to_look_at_again_is_not_looked_for_among_all(account: Account) -> None:
+    rows = Recording.objects
+    assert "recording_to_inspect" in rows.to_inspect_again(2).explain()
+    refused = rows.available_to_archive().filter(archive_tries__gt=0, reader_version__lt=2).order_by()
+    assert "recording_refused" in refused.explain()

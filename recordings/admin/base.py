@@ -29,9 +29,12 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from recordings.admin import formatting
 from recordings.admin.audit import note_access
+from recordings.admin.keyset import MOST_COUNTED, POSITIONS, KeysetPage, Order, count_up_to, order_of, page_at
 from recordings.admin.scope import sees_many
 from recordings.admin.search import AS, ListSearch, read_search
+from recordings.admin.zones import reader_zone
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
 from recordings.search import Reading
@@ -95,10 +98,22 @@ else:
     _Base = admin.ModelAdmin
 
 
+@dataclass(frozen=True, slots=True)
+class PageLink:
+    """A link to a page beside the one shown."""
+
+    label: str
+    rel: str
+    url: str
+
+
 class PortalChangeList(ChangeList):
     """A list that does not fetch what it does not show, under its plain name."""
 
     search: ListSearch | None = None
+    page: KeysetPage | None = None  # None where the order of the rows allows no keyset
+    order: Order | None = None
+    counts_more = False
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
@@ -106,9 +121,13 @@ class PortalChangeList(ChangeList):
             self.title = str(capfirst(self.opts.verbose_name_plural))
 
     def get_results(self, request: HttpRequest) -> None:
-        """Return the page's rows; how many there are in all is only counted where it is the same number."""
-        super().get_results(request)
+        """Read the rows of one page, found by keyset, and count at most MOST_COUNTED of the list."""
         owner: Any = self.model_admin
+        order = order_of(self.queryset)
+        if order is None:
+            super().get_results(request)
+        else:
+            self.get_page(request, order)
         if self.query and owner.readings:
             self.search = read_search(request, self.query, owner.readings)
         owner.on_page(self.result_list)
@@ -116,8 +135,60 @@ class PortalChangeList(ChangeList):
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
 
+    def get_page(self, request: HttpRequest, order: Order) -> None:
+        """Set what Django's list sets, without an offset and without a count of all rows."""
+        page = page_at(
+            self.queryset, order, request.GET.dict(), size=self.list_per_page, zone=reader_zone(request)
+        )
+        if page.is_position_wrong:
+            words = _("The position in this link is not valid. This is the first page.")
+            messages.warning(request, words, fail_silently=True)
+        self.page, self.order, self.result_list = page, order, page.rows
+        is_whole = page.ahead is None and page.following is None
+        counted = len(page.rows) if is_whole else count_up_to(self.queryset)
+        self.result_count, self.counts_more = min(counted, MOST_COUNTED), counted > MOST_COUNTED
+        self.full_result_count, self.show_full_result_count = None, False
+        self.show_admin_actions = True
+        self.can_show_all, self.multi_page = False, not is_whole
+        self.paginator = None
+
+    @property
+    def count_words(self) -> str:
+        """The number of rows, as far as it was counted: `1,284` or `10,000+`."""
+        return (
+            f"{formatting.count(self.result_count)}+"
+            if self.counts_more
+            else formatting.count(self.result_count)
+        )
+
+    @property
+    def page_links(self) -> list[PageLink]:
+        """The links to the pages beside this one, which keep every filter."""
+        if self.page is None or self.order is None:
+            return []
+        names = (_("Newer"), _("Older")) if self.order.is_newest_first else (_("Previous"), _("Next"))
+        positions = zip(names, ("prev", "next"), (self.page.ahead, self.page.following), strict=True)
+        return [
+            PageLink(name, rel, self.get_query_string(dict(position)))
+            for name, rel, position in positions
+            if position is not None
+        ]
+
+    def get_query_string(
+        self, new_params: dict[str, Any] | None = None, remove: list[str] | None = None
+    ) -> str:
+        """Return an address of this list; a position is kept in none of them, for another list has other pages."""
+        self._forget_position()
+        return str(super().get_query_string(new_params, remove))
+
+    def _forget_position(self) -> None:
+        for name in POSITIONS:
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the filters, without the parameter that says how to read the search."""
+        """Return the filters, without what says how to read the search and where in the list the page is."""
+        self._forget_position()
         lookups = super().get_filters_params(params)
         lookups.pop(AS, None)
         return lookups

@@ -17,7 +17,7 @@ from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.scope import accounts_seen
-from recordings.admin.zones import reader_zone
+from recordings.admin.zones import iso_day, reader_zone
 from recordings.choices import Attention, AudioState, FileFormat, RecordingStatus, TranscriptionStatus
 from recordings.models import Account
 from recordings.overview import day_bounds
@@ -324,16 +324,6 @@ class DayFilter(admin.SimpleListFilter):
             return queryset.none()
         begins, ends = overview.day_bounds(day, self.zone)
         return queryset.filter(happened_at__gte=begins, happened_at__lt=ends)
-
-
-def iso_day(text: str | None) -> date | None:
-    """Return `2026-11-21` as a day; None for what is none, or has no day before or after it."""
-    try:
-        day = date.fromisoformat(text or "")
-    except ValueError:
-        return None
-    margin = timedelta(days=2)  # in UTC the ends of a day may be on the days beside it
-    return day if date.min + margin < day < date.max - margin else None
 
 
 PARAMETER = "date"  # and, between two dates, `date_from` and `date_to`, both included

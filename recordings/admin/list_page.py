@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from recordings.admin import formatting
 from recordings.admin.filters import DateFilter
+from recordings.admin.keyset import POSITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _date_names(one: FilterField) -> tuple[str, ...]:
 def views(cl: Any, request: HttpRequest) -> list[View]:
     """Return the tabs of this list; the first is the whole list."""
     named = getattr(cl.model_admin, "views", ())
-    filters = {name: value for name, value in request.GET.items() if name != PAGE_VAR}
+    filters = {name: value for name, value in request.GET.items() if name not in {PAGE_VAR, *POSITIONS}}
     found = [
         View(label, f"?{urlencode(query)}" if query else request.path, filters == query)
         for label, query in named

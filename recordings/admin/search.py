@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin.audit import note_access
+from recordings.admin.keyset import POSITIONS
 from recordings.choices import AccessAction
 from recordings.models import Recording, Transcription
 from recordings.search import Part, Query, Reading, likeliest, parse_query, snippet
@@ -95,5 +96,6 @@ def snippets_of(
 def _url(request: HttpRequest, reading: Reading) -> str:
     changed: Any = request.GET.copy()
     changed[AS] = str(reading)
-    changed.pop("p", None)
+    for position in POSITIONS:
+        changed.pop(position, None)
     return f"?{changed.urlencode()}"

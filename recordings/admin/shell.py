@@ -25,6 +25,7 @@ from recordings.admin import formatting
 from recordings.admin.scope import all_accounts, chosen_account
 from recordings.choices import CallState, EventOutcome
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
+from recordings.models.visibility import remember_accounts
 
 COUNTS_HOLD = 30  # seconds
 MOST_COUNTED = 999
@@ -148,9 +149,11 @@ class NarrowedAccounts:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_args: Any) -> None:
-        """Say so on the user, where `visible_to` reads it."""
+        """Say on the user, where `visible_to` reads it, which accounts are theirs and to which the page is narrowed."""
         match = request.resolver_match
         name = (match.url_name or "") if match is not None and match.app_name == "admin" else ""
+        if name and request.user.is_active and request.user.is_staff and not request.user.is_superuser:
+            remember_accounts(request.user)
         if name in WHOLE or not name.endswith(NARROWED) or not request.user.is_authenticated:
             return
         chosen = chosen_account(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -41,6 +41,16 @@ class ReaderZone:
 def reader_zone(_request: HttpRequest) -> tzinfo:
     """Return the zone the reader chose; else the one that all the accounts they see are in; else UTC."""
     return timezone.get_current_timezone()
+
+
+def iso_day(text: str | None) -> date | None:
+    """Return `2026-11-21` as a day; None for what is none, or has no day before or after it."""
+    try:
+        day = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    margin = timedelta(days=2)  # in UTC the ends of a day may be on the days beside it
+    return day if date.min + margin < day < date.max - margin else None
 
 
 def zone_label(zone: tzinfo, now: datetime) -> str:

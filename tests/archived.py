@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from recordings import storage
-from recordings.audio import READER_VERSION, inspect
+from recordings.audio import READER_VERSION, formats, inspect
 from recordings.models import Account, Recording, Waveform
 from tests.admin.rows import a_recording
 from vobiz_portal.sandbox.audio import FRAME_MS, MP3_FRAME_BYTES, clip, lines
@@ -28,8 +28,8 @@ def an_archived(
 ) -> Recording:
     """A completed recording and its file in the archive that the settings name."""
     audio = speech() if audio is None else audio
-    name = storage.new_name(container)
-    with storage.incoming() as part:
+    name = storage.new_name(formats.extension_of(container))
+    with storage.staging_file() as part:
         part.file.write(audio)
         part.file.flush()
         storage.keep(part, name)

@@ -171,7 +171,7 @@ def object_storage(s3_server: s3.ObjectStorage) -> Iterator[s3.ObjectStorage]:
 @pytest.fixture
 def s3_archive(object_storage: s3.ObjectStorage, settings: Settings, tmp_path: Path) -> s3.ObjectStorage:
     """The S3-compatible server, its bucket empty, and this test's audio is kept there."""
-    options = object_storage.options(incoming=tmp_path / "incoming")
+    options = object_storage.options(staging=tmp_path / "incoming")
     backend = {"BACKEND": "recordings.storage.bucket.ArchiveBucket", "OPTIONS": options}
     settings.STORAGES = settings.STORAGES | {"archive": backend}
     return object_storage

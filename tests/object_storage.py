@@ -57,11 +57,11 @@ class ObjectStorage:
             config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
         )
 
-    def options(self, *, incoming: Path) -> dict[str, Any]:
-        """What STORAGES["archive"] is given for it; files are first written in the folder `incoming`."""
+    def options(self, *, staging: Path) -> dict[str, Any]:
+        """What STORAGES["archive"] is given for it; files are first written in the folder `staging`."""
         return {
             "bucket_name": self.bucket, "endpoint_url": self.endpoint, "region_name": "us-east-1",
-            "access_key": self.access_key, "secret_key": self.secret_key, "incoming": incoming,
+            "access_key": self.access_key, "secret_key": self.secret_key, "staging": staging,
         }  # fmt: skip
 
     def environment(self) -> dict[str, str]:

@@ -124,7 +124,7 @@ if ARCHIVE_STORAGE.startswith("s3://"):
             "region_name": S3_REGION or None,
             "access_key": S3_ACCESS_KEY_ID,
             "secret_key": S3_SECRET_ACCESS_KEY,
-            "incoming": VAR_DIR / "incoming",
+            "staging": VAR_DIR / "incoming",
         },
     }
 

@@ -142,7 +142,7 @@ class _Copying:
         check_space()
         if (size := self._adopt()) is not None:
             return Outcome(Result.ARCHIVED, size=size)
-        with self._asking(client) as asking, storage.incoming() as part:
+        with self._asking(client) as asking, storage.staging_file() as part:
             seen = self._read_back(asking)
             found = fetch(
                 self.recording, seen, asking, part.file, may_go_on=self.may_go_on, now=self.clock.now()

@@ -72,7 +72,7 @@ class Sink(io.RawIOBase):
             while left:  # a disk that fills takes a part first
                 left = left[self._file.write(left) or 0 :]
         except OSError as error:
-            raise storage.of_os(error) from error
+            raise storage.from_os_error(error) from error
         return len(block)
 
 
@@ -134,7 +134,7 @@ def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
     if into.read(len(GZIP)) != GZIP:
         return False
     into.seek(0)
-    with storage.incoming() as unpacked:
+    with storage.staging_file() as unpacked:
         sink, size = Sink(unpacked.file, may_go_on), 0
         try:
             with gzip.GzipFile(fileobj=into) as packed:

@@ -110,11 +110,11 @@ class _Attempt:
             )
 
     def write(self) -> None:
-        with storage.incoming() as part:
+        with storage.staging_file() as part:
             try:
                 part.file.write(self.body)
             except OSError as error:
-                raise storage.of_os(error) from error
+                raise storage.from_os_error(error) from error
             storage.keep(part, self.name)
 
     def read(self) -> None:
@@ -122,7 +122,7 @@ class _Attempt:
             try:
                 self.read_back = file.read(SIZE + 1)
             except OSError as error:
-                raise storage.of_os(error) from error
+                raise storage.from_os_error(error) from error
 
     def compare(self) -> None:
         part = b"".join(storage.read_range(self.name, 1_000, 2_000))

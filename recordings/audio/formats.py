@@ -59,6 +59,9 @@ CONTAINERS = {
     UNKNOWN: Container("bin", "application/octet-stream", ""),
 }
 
+# Files in the archive are found by these: none may ever be taken out.
+EXTENSIONS = frozenset(one.extension for one in CONTAINERS.values())
+
 # FFmpeg's demuxers that may read a file. None of them opens another file or an address: playlists, concat, images,
 # devices and raw formats without a header stay out.
 DEMUXERS = {

@@ -1,4 +1,4 @@
-"""Where our copies of the audio are kept: a folder by default, S3-compatible object storage by ARCHIVE_STORAGE.
+"""The archive's storage: a folder by default, S3-compatible object storage by ARCHIVE_STORAGE.
 
 `recordings.storage.archive()` is Django's `STORAGES["archive"]`. A file in it has a name of ours, appears whole or
 not at all, is never overwritten, and has no public address: playing and downloading go through the portal.
@@ -15,23 +15,23 @@ from typing import BinaryIO, Protocol, cast
 
 from django.core.files.storage import storages
 
-from recordings.storage.errors import AudioMissing, StorageError, of_os
-from recordings.storage.incoming import Incoming, sweep
-from recordings.storage.incoming import incoming as _incoming
+from recordings.storage.errors import AudioMissing, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space
+from recordings.storage.staging import StagingFile, sweep
+from recordings.storage.staging import staging_file as _staging_file
 
 __all__ = [
     "Archive",
     "AudioMissing",
-    "Incoming",
     "Space",
+    "StagingFile",
     "StorageError",
     "archive",
     "checked_name",
     "delete",
     "free_space",
-    "incoming",
+    "from_os_error",
     "is_name",
     "is_public",
     "keep",
@@ -39,24 +39,24 @@ __all__ = [
     "local_file",
     "names",
     "new_name",
-    "of_os",
     "open_audio",
     "read_range",
     "size",
+    "staging_file",
     "sweep_leftovers",
     "working_space",
     "written_at",
 ]
 
 
-COPIED_AT_ONCE = 1024 * 1024  # bytes
+COPY_BLOCK = 1024 * 1024  # bytes
 
 
 class Archive(Protocol):
-    """What every storage of the archive can do."""
+    """The interface of the archive's storages; ArchiveFolder and ArchiveBucket implement it."""
 
     @property
-    def incoming_folder(self) -> Path: ...
+    def staging_folder(self) -> Path: ...
     @property
     def label(self) -> str: ...
     def keep(self, path: Path, name: str) -> None: ...
@@ -77,14 +77,14 @@ def archive() -> Archive:
     return cast("Archive", storages["archive"])
 
 
-def incoming() -> AbstractContextManager[Incoming]:
-    """A new file on its way in, gone after the `with` unless `keep` took it."""
-    return _incoming(archive().incoming_folder)
+def staging_file() -> AbstractContextManager[StagingFile]:
+    """Create a file to write audio into; delete it at the end of the `with` unless `keep` took it."""
+    return _staging_file(archive().staging_folder)
 
 
-def keep(part: Incoming, name: str) -> None:
-    """Make the written file the archive's `name` (of `new_name`), all at once and for good."""
-    archive().keep(part.path, name)
+def keep(staged: StagingFile, name: str) -> None:
+    """Store the written file in the archive as `name` (of `new_name`), whole or not at all."""
+    archive().keep(staged.path, name)
 
 
 def open_audio(name: str) -> BinaryIO:
@@ -94,22 +94,23 @@ def open_audio(name: str) -> BinaryIO:
 
 @contextmanager
 def local_file(name: str) -> Iterator[BinaryIO]:
-    """Open an archived file with a descriptor: of object storage a local copy, deleted afterwards."""
+    """Open an archived file that has a file descriptor; of object storage, a copy that is deleted afterwards."""
     with open_audio(name) as file:
         if _has_descriptor(file):
             yield file
             return
-        with incoming() as part:
-            copy = cast("BinaryIO", part.file)
+        with staging_file() as staged:
+            copy = cast("BinaryIO", staged.file)
             try:
-                while block := file.read(COPIED_AT_ONCE):
+                while block := file.read(COPY_BLOCK):
                     copy.write(block)
             except OSError as error:
-                raise of_os(error) from error
+                raise from_os_error(error) from error
             yield copy
 
 
 def _has_descriptor(file: BinaryIO) -> bool:
+    """Return whether a child process can be given the file."""
     try:
         file.fileno()
     except OSError:
@@ -166,5 +167,5 @@ def working_space() -> Space:
 
 
 def sweep_leftovers() -> int:
-    """Remove staging files of killed processes and return how many."""
-    return sweep(archive().incoming_folder)
+    """Delete the staging files of killed processes and return how many."""
+    return sweep(archive().staging_folder)

@@ -19,7 +19,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
-from recordings.storage.errors import AudioMissing, StorageError, of_os
+from recordings.storage.errors import AudioMissing, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 
@@ -38,10 +38,10 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
     """Objects without an ACL, so private as the bucket is, and without any `url`: only the portal hands them out.
 
     A file goes there in one PUT (the largest audio is 2 GiB, S3's limit 5 GiB): a worker that is killed leaves
-    no parts of an unfinished upload behind. `incoming`: the folder of this machine where it is written first.
+    no parts of an unfinished upload behind. `staging`: the folder of this machine for staging files.
     """
 
-    def __init__(self, *, incoming: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(self, *, staging: str | os.PathLike[str], **options: Any) -> None:
         addressing = "path" if options.get("endpoint_url") else "auto"
         config = Config(
             connect_timeout=5,
@@ -49,11 +49,11 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
             retries={"mode": "standard", "total_max_attempts": 3},
             signature_version="s3v4",
             s3={"addressing_style": addressing},
-            # servers other than Amazon's do not all know the checksums that boto3 sends of its own accord
+            # not every other server knows the checksums that boto3 sends by default
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        self.incoming_folder = Path(incoming)
+        self.staging_folder = Path(staging)
         super().__init__(
             client_config=config, default_acl=None, file_overwrite=False, querystring_auth=True, **options
         )
@@ -64,12 +64,12 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
 
     @property
     def label(self) -> str:
-        """For people."""
+        """Where the archive is, for people."""
         return f"s3://{self.bucket_name}" + (f" ({self.endpoint_url})" if self.endpoint_url else "")
 
     def keep(self, path: Path, name: str) -> None:
-        """Make the written file at `path` the archive's `name`, all at once; the file at `path` stays."""
-        with _said_plainly():
+        """Upload the file at `path` as `name`; the file at `path` stays."""
+        with _storage_errors():
             self._client.upload_file(
                 str(path),
                 self.bucket_name,
@@ -79,10 +79,10 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
             )
 
     def read_range(self, name: str, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to, not including, `stop`, in blocks; no more than those are asked for."""
+        """Yield the bytes from `start` to before `stop` in blocks; request no others."""
         if stop <= start:
             return
-        with _said_plainly():
+        with _storage_errors():
             answer = self._client.get_object(
                 Bucket=self.bucket_name, Key=checked_name(name), Range=f"bytes={start}-{stop - 1}"
             )
@@ -90,18 +90,18 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
                 yield from body.iter_chunks(BLOCK)
 
     def open_audio(self, name: str) -> BinaryIO:
-        """For reading, seekable, in pieces of a megabyte."""
+        """Open for reading, seekable; each request fetches a megabyte."""
         reader = _RangeReader(self, name, self.size(name))
         return io.BufferedReader(reader, READ_AHEAD)
 
     def size(self, name: str) -> int:
-        """In bytes."""
-        with _said_plainly():
+        """Return the size in bytes."""
+        with _storage_errors():
             answer = self._client.head_object(Bucket=self.bucket_name, Key=checked_name(name))
         return int(answer["ContentLength"])
 
     def exists(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether there is such an object."""
         try:
             self.size(name)
         except AudioMissing:
@@ -109,26 +109,26 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
         return True
 
     def delete(self, name: str) -> None:
-        """Remove it, if it is there."""
-        with _said_plainly():
+        """Delete the object; no error if it is not there."""
+        with _storage_errors():
             self._client.delete_object(Bucket=self.bucket_name, Key=checked_name(name))
 
     def names(self) -> Iterator[str]:
-        """Every audio file there is."""
-        with _said_plainly():
+        """Yield the name of every audio file; other objects of the bucket are skipped."""
+        with _storage_errors():
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket_name):
                 yield from (one["Key"] for one in page.get("Contents", ()) if is_name(one["Key"]))
 
     def written_at(self, name: str) -> datetime:
-        """When it was put there."""
-        with _said_plainly():
+        """Return when the object was uploaded."""
+        with _storage_errors():
             answer = self._client.head_object(Bucket=self.bucket_name, Key=checked_name(name))
         at: datetime = answer["LastModified"]
         return at
 
     def is_public(self, name: str) -> bool:
-        """Whether it is given to somebody without credentials."""
-        with _said_plainly():
+        """Return whether a request without credentials is answered."""
+        with _storage_errors():
             try:
                 stranger = self.unsigned_connection.meta.client
                 stranger.head_object(Bucket=self.bucket_name, Key=checked_name(name))
@@ -139,28 +139,29 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
         return True
 
     def free_space(self) -> Space | None:
-        """Nobody knows."""
+        """Return None: object storage does not report it."""
         return None
 
     def working_space(self) -> Space:
-        """Of this machine's file system, where files are written on their way in."""
+        """Return the space of this machine's file system, where the staging files are."""
         try:
-            return space_of(self.incoming_folder)
+            return space_of(self.staging_folder)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def url(self, name: str, *_options: object, **_more: object) -> NoReturn:
-        """There is none: audio is handed out by the portal alone."""
-        raise NotImplementedError("What is archived has no public address.")
+        """Raise: audio has no public address."""
+        raise NotImplementedError("Archived files have no public address.")
 
     def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        """Open for Django's `Storage.open`, for reading only."""
         if mode != "rb":
-            raise ValueError("What is archived is only read.")
+            raise ValueError("Archived files are read-only.")
         return File(self.open_audio(name), name)
 
 
 class _RangeReader(io.RawIOBase):
-    """An object as a file that can be read anywhere."""
+    """An object as a seekable raw file; each read is a request for its range."""
 
     def __init__(self, bucket: ArchiveBucket, name: str, size: int) -> None:
         self._bucket, self._name, self._size, self._at = bucket, name, size, 0
@@ -180,12 +181,13 @@ class _RangeReader(io.RawIOBase):
         return self._at
 
     def readall(self) -> bytes:
-        """What is left, asked for at once: the usual way is 8 KiB at a time, each a request."""
+        """Return the rest by one request; RawIOBase would make a request for every 8 KiB."""
         left = b"".join(self._bucket.read_range(self._name, self._at, self._size))
         self._at += len(left)
         return left
 
     def readinto(self, buffer: Any) -> int:
+        """Fill the buffer by one request, as RawIOBase defines it."""
         view = memoryview(buffer).cast("B")
         stop = min(self._size, self._at + len(view))
         filled = 0
@@ -197,25 +199,26 @@ class _RangeReader(io.RawIOBase):
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
-    """Turn what boto3 raises into a StorageError; its own words may hold a key's id, so they are not shown."""
+def _storage_errors() -> Iterator[None]:
+    """Turn boto3's exceptions into StorageError, without their text, which may contain the access key id."""
     try:
         yield
     except ClientError as error:
-        raise _of_answer(error) from error
+        raise _from_client_error(error) from error
     except (ConnectionError, HTTPClientError) as error:
         raise StorageError(_("The object storage could not be reached.")) from error
     except Boto3Error as error:  # an upload wraps what went wrong
         if isinstance(error.__context__, ClientError):
-            raise _of_answer(error.__context__) from error
+            raise _from_client_error(error.__context__) from error
         raise StorageError(_("The object storage did not take the file.")) from error
     except BotoCoreError as error:
         raise StorageError(_("The object storage could not be used (%s).") % type(error).__name__) from error
     except OSError as error:
-        raise of_os(error) from error
+        raise from_os_error(error) from error
 
 
-def _of_answer(error: ClientError) -> StorageError:
+def _from_client_error(error: ClientError) -> StorageError:
+    """Return what the storage's error code means for the archive."""
     code = str(error.response.get("Error", {}).get("Code", "?"))
     if code in _MISSING:
         return AudioMissing(_("The object storage has no such file."))

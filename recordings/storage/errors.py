@@ -1,4 +1,4 @@
-"""What can go wrong with the archive's storage, in words for the person who runs it."""
+"""Errors of the archive's storage, in words for its operator."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class StorageError(Exception):
 
 
 class AudioMissing(StorageError):
-    """The archive answers, and has no file of this name."""
+    """The archive answered that it has no file of this name."""
 
 
-def of_os(error: OSError) -> StorageError:
-    """What an operating system's error means for the archive."""
+def from_os_error(error: OSError) -> StorageError:
+    """Return what an error of the operating system means for the archive."""
     words = error.strerror or type(error).__name__
     if error.errno in NO_SPACE:
         return StorageError(_("The archive's disk is full (%s).") % words, no_space=True)

@@ -15,10 +15,10 @@ from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 
-from recordings.storage.errors import of_os
-from recordings.storage.incoming import incoming
+from recordings.storage.errors import from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
+from recordings.storage.staging import staging_file
 
 BLOCK = 256 * 1024  # bytes
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -36,28 +36,28 @@ class ArchiveFolder(Storage):
 
     @property
     def label(self) -> str:
-        """For people."""
+        """Where the archive is, for people."""
         return self.location.absolute().as_uri()
 
     @property
-    def incoming_folder(self) -> Path:
-        """In the same file system, so that keeping a file is a rename."""
+    def staging_folder(self) -> Path:
+        """The folder of staging files: in the same file system, so that `keep` is a rename."""
         return self.location / "incoming"
 
     def keep(self, path: Path, name: str) -> None:
-        """Make the written file at `path` the archive's `name`, all at once."""
+        """Move the file at `path` to `name`, by a rename: readers see all of it or nothing."""
         target = self._path(name)
         try:
             made = self._make_folders(target.parent)
-            _sync(path)
+            _sync(path)  # contents before the name: after a loss of power a name never stands for a torn file
             path.rename(target)
             for folder in [target.parent, *made]:
                 _sync(folder)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def read_range(self, name: str, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` up to, not including, `stop`, in blocks."""
+        """Yield the bytes from `start` to before `stop` in blocks."""
         with self.open_audio(name) as file:
             try:
                 file.seek(start)
@@ -66,87 +66,90 @@ class ArchiveFolder(Storage):
                     left -= len(block)
                     yield block
             except OSError as error:
-                raise of_os(error) from error
+                raise from_os_error(error) from error
 
     def open_audio(self, name: str) -> BinaryIO:
-        """For reading, seekable."""
+        """Open for reading, seekable."""
         try:
             return io.FileIO(os.open(self._path(name), _READ), "r")
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def size(self, name: str) -> int:
-        """In bytes."""
+        """Return the size in bytes."""
         try:
             return self._path(name).stat(follow_symlinks=False).st_size
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether there is such a file."""
         return self._path(name).is_file()
 
     def delete(self, name: str) -> None:
-        """Remove it, if it is there."""
+        """Delete the file; no error if it is not there."""
         try:
             self._path(name).unlink(missing_ok=True)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def names(self) -> Iterator[str]:
-        """Every audio file there is."""
+        """Yield the name of every audio file; other files are skipped."""
         for path in self.location.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
             name = path.relative_to(self.location).as_posix()
             if is_name(name):
                 yield name
 
     def written_at(self, name: str) -> datetime:
-        """When it was last written to."""
+        """Return when the file was last written to."""
         try:
             return datetime.fromtimestamp(self._path(name).stat(follow_symlinks=False).st_mtime, UTC)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def is_public(self, name: str) -> bool:
-        """Whether another user of this machine gets as far as to the file: each folder above it must keep them out."""
+        """Return whether other users of this machine can read the file: it and every folder above it admit them."""
         path = self._path(name)
         try:
             readable = path.stat(follow_symlinks=False).st_mode & stat.S_IROTH
             return bool(readable) and all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def free_space(self) -> Space | None:
-        """Of the file system it lies in."""
+        """Return the space of its file system."""
         return self.working_space()
 
     def working_space(self) -> Space:
-        """Where files are written on their way in: the same file system."""
+        """Return the space of the staging folder's file system, which is the same."""
         try:
             return space_of(self.location)
         except OSError as error:
-            raise of_os(error) from error
+            raise from_os_error(error) from error
 
     def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        """Open for Django's `Storage.open`, for reading only."""
         if mode != "rb":
-            raise ValueError("What is archived is only read.")
+            raise ValueError("Archived files are read-only.")
         return File(self.open_audio(name), name)
 
     def _save(self, name: str, content: File[bytes]) -> str:
-        with incoming(self.incoming_folder) as part:
+        """Store for Django's `Storage.save`, by way of a staging file."""
+        with staging_file(self.staging_folder) as staged:
             try:
                 for chunk in content.chunks():
-                    part.file.write(chunk)
+                    staged.file.write(chunk)
             except OSError as error:
-                raise of_os(error) from error
-            self.keep(part.path, name)
+                raise from_os_error(error) from error
+            self.keep(staged.path, name)
         return name
 
     def _path(self, name: str) -> Path:
+        """Return the path of a name; ValueError for one that is not ours, before the disk is touched."""
         return self.location / checked_name(name)
 
     def _make_folders(self, folder: Path) -> list[Path]:
-        """Make `folder`, of mode 0700 with those above it; the folders that have a new entry for it."""
+        """Create `folder` and its parents with mode 0700; return the folders that got a new entry."""
         changed = []
         while not folder.is_dir():
             changed.append(folder)
@@ -158,9 +161,9 @@ class ArchiveFolder(Storage):
 
 
 def _sync(path: Path) -> None:
-    """Have it on the disk itself, contents of a file or entries of a folder."""
-    held = os.open(path, _READ)
+    """Flush a file's contents, or a folder's entries, to the disk."""
+    descriptor = os.open(path, _READ)
     try:
-        os.fsync(held)
+        os.fsync(descriptor)
     finally:
-        os.close(held)
+        os.close(descriptor)

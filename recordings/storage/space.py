@@ -15,24 +15,24 @@ MP3_A_SECOND, WAV_A_SECOND = 8_000, 16_000  # bytes: 64 kbit/s; 8 kHz of 16 bits
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes of a file system: those that may still be written, and all of them."""
+    """The free and the total bytes of a file system."""
 
     free: int
     total: int
 
     @property
     def reserve(self) -> int:
-        """What must stay free: the larger of 1 GiB and 5 %, so that the database and the logs go on."""
+        """The bytes that must stay free for the database and the logs: 1 GiB or 5 %, whichever is more."""
         return max(LEAST_FREE, self.total // LEAST_SHARE)
 
     @property
     def enough(self) -> bool:
-        """Whether archiving may go on."""
+        """Whether there is room to archive more."""
         return self.free >= self.reserve
 
 
 def space_of(folder: Path) -> Space:
-    """Of the file system that holds `folder`, which need not exist yet. OSError where it cannot be told."""
+    """Return the space of the file system of `folder`, which need not exist yet. Raises OSError."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     found = os.statvfs(folder)

@@ -174,7 +174,7 @@ def test_object_storage_that_does_not_answer_is_away_too(
     Recording.objects.update(gone_at_provider_at=datetime.now(UTC))
     options = {
         "bucket_name": "audio", "endpoint_url": f"http://127.0.0.1:{free_ports()}", "region_name": "us-east-1",
-        "access_key": "key", "secret_key": "secret", "incoming": tmp_path / "incoming",
+        "access_key": "key", "secret_key": "secret", "staging": tmp_path / "incoming",
     }  # fmt: skip
     backend = {"BACKEND": "recordings.storage.bucket.ArchiveBucket", "OPTIONS": options}
     settings.STORAGES = settings.STORAGES | {"archive": backend}

@@ -175,7 +175,7 @@ def put_there(world: SandboxState, account: Account, now: datetime) -> tuple[Rec
     row = Recording.objects.get(recording_id=made.recording_id)
     body = at_vobiz(world, row)
     name = storage.new_name("mp3")
-    with storage.incoming() as part:
+    with storage.staging_file() as part:
         part.file.write(body)
         assert Recording.objects.filter(pk=row.pk).lease("killed", limit=1)
         assert row.begin_upload("killed", name=name, sha256=sha256(body))

@@ -303,7 +303,7 @@ def test_files_that_no_row_tells_of_are_named_once_they_are_old_and_never_remove
     strays = []
     for _ in range(2):
         name = storage.new_name("mp3")
-        with storage.incoming() as part:
+        with storage.staging_file() as part:
             part.file.write(b"ID3")
             storage.keep(part, name)
         strays.append(archive_folder / name)

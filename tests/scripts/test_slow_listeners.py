@@ -41,7 +41,7 @@ now = timezone.now()
 account, _made = connect.store(auth_id, token, now=now)
 call = Call.objects.create(account=account, call_uuid="a-call-of-slow-listeners", state="ended")
 name, size = storage.new_name("mp3"), 80_000_000
-with storage.incoming() as part:
+with storage.staging_file() as part:
     part.file.truncate(size)
     storage.keep(part, name)
 common = {"account": account, "call": call, "origin": "sync", "status": "completed", "happened_at": now}

@@ -22,7 +22,7 @@ MISSING = "aa/bb/aabb0000000000000000000000000000.mp3"
 
 def put(body: bytes = BODY, container: str = "wav") -> str:
     name = storage.new_name(container)
-    with storage.incoming() as part:
+    with storage.staging_file() as part:
         part.file.write(body)
         storage.keep(part, name)
     return name

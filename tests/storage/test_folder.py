@@ -14,8 +14,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from recordings import storage
-from recordings.storage.incoming import sweep
 from recordings.storage.space import Space
+from recordings.storage.staging import sweep
 
 ROOT = Path(__file__).parent.parent.parent
 BODY = bytes(range(256)) * 4096  # 1 MiB
@@ -23,7 +23,7 @@ BODY = bytes(range(256)) * 4096  # 1 MiB
 
 def put(body: bytes = BODY, container: str = "wav") -> str:
     name = storage.new_name(container)
-    with storage.incoming() as part:
+    with storage.staging_file() as part:
         part.file.write(body)
         storage.keep(part, name)
     return name
@@ -48,7 +48,7 @@ def test_a_kept_file_lies_under_a_name_of_ours_that_only_the_portal_may_read(arc
 
 
 def test_what_is_not_kept_leaves_nothing(archive_folder: Path) -> None:
-    with storage.incoming() as part:
+    with storage.staging_file() as part:
         part.file.write(BODY)
         assert mode(part.path) == 0o600
         assert files(archive_folder) == [part.path]
@@ -107,7 +107,7 @@ def test_no_other_name_reaches_the_disk(archive_folder: Path, name: str) -> None
     ):
         with pytest.raises(ValueError):
             use(name)
-    with pytest.raises(ValueError), storage.incoming() as part:
+    with pytest.raises(ValueError), storage.staging_file() as part:
         storage.keep(part, name)
 
 
@@ -128,14 +128,14 @@ def test_what_a_killed_process_left_is_swept_at_once_and_what_is_being_written_i
     code = """
 import os, sys
 from pathlib import Path
-from recordings.storage.incoming import incoming
-with incoming(Path(sys.argv[1])) as part:
+from recordings.storage.staging import staging_file
+with staging_file(Path(sys.argv[1])) as part:
     part.file.write(b"x")
     print(part.path.name, flush=True)
     sys.stdin.read()
 """
     folder = archive_folder / "incoming"
-    with storage.incoming() as part:
+    with storage.staging_file() as part:
         writer = subprocess.Popen(
             [sys.executable, "-c", code, str(folder)],
             cwd=ROOT,
@@ -206,6 +206,6 @@ except storage.StorageError as error:
 def test_a_folder_that_cannot_be_made_is_said(archive_folder: Path) -> None:
     archive_folder.parent.mkdir(parents=True, exist_ok=True)
     archive_folder.write_bytes(b"a file where the folder should be")
-    with pytest.raises(storage.StorageError, match="could not be used") as caught, storage.incoming():
+    with pytest.raises(storage.StorageError, match="could not be used") as caught, storage.staging_file():
         pass
     assert not caught.value.no_space

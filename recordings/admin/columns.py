@@ -52,6 +52,8 @@ def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> Saf
         case _days:
             words = dateformat.format(local, "j M Y, H:i")
     utc = at.astimezone(UTC)
+    if under_day:  # a clock's time needs no `datetime` beside it
+        return format_html('<time title="{} UTC">{}</time>', f"{utc:%Y-%m-%d %H:%M:%S}", words)
     return format_html(
         '<time datetime="{}" title="{} UTC">{}</time>',
         f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M:%S}", words,

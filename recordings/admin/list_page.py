@@ -59,15 +59,16 @@ class View:
 
 @dataclass(slots=True)
 class RowGroup:
-    """Rows of one call that follow each other, or a single row; `day` begins a new day."""
+    """Rows that follow each other: of one call, or each of its own; `day` begins a new day."""
 
     day: str = ""
+    call: int | None = None
     rows: list[Any] = field(default_factory=list)
 
     @property
-    def is_multi(self) -> bool:
-        """Whether it is more than one row."""
-        return len(self.rows) > 1
+    def is_call(self) -> bool:
+        """Whether it is recordings of one call."""
+        return self.call is not None and len(self.rows) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,8 @@ def rows(cl: Any) -> Rows:
         at = getattr(row, column) if column is not None else None
         day = day_name(at, now) if at is not None else ""
         call = getattr(row, "call_id", None) if getattr(row, "shared", None) else None
-        if day != day_before or call is None or call != call_before:
-            groups.append(RowGroup(day if day != day_before else ""))
+        if not groups or day != day_before or call != call_before:
+            groups.append(RowGroup(day if day != day_before else "", call))
         groups[-1].rows.append(cells)
         day_before, call_before = day, call
     headers = list(result_headers(cl))

@@ -18,7 +18,7 @@ from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import LIST_SCRIPT, without_empty_filters
+from recordings.admin.base import without_empty_filters
 from recordings.models import AccessEvent
 from recordings.roles import label_of
 
@@ -66,8 +66,8 @@ class PortalUserAdmin(_UserAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """What lists need; no page of these needs Django's scripts."""
-        return forms.Media(js=[LIST_SCRIPT])
+        """No scripts but those of the frame."""
+        return forms.Media()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -141,8 +141,8 @@ class RoleAdmin(GroupAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """What lists need; no page of these needs Django's scripts."""
-        return forms.Media(js=[LIST_SCRIPT])
+        """No scripts but those of the frame."""
+        return forms.Media()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -28,7 +28,7 @@ from vobiz_portal.sandbox.state import SandboxState
 
 NOW = timezone.now()
 MOST_QUERIES = 10
-MOST_BYTES = 125_000  # uncompressed: what a list of a hundred rows may come to
+MOST_BYTES = 120_000  # uncompressed: what a list of a hundred rows may come to
 LISTS: dict[str, Callable[[Account], Any]] = {
     "recording": lambda account: a_transcript(_a_full_recording(account)),
     "call": lambda account: a_recording(account, call=a_call(account, direction="inbound", started_at=NOW)),

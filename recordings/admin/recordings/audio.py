@@ -51,7 +51,6 @@ class AudioMixin(ReadOnlyAdmin):
     """What was said in a recording, for those who may hear or read it."""
 
     class Media:
-        css = {"all": ("recordings/player.css",)}
         js = (Script("recordings/play.js", defer=True),)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:

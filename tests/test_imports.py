@@ -194,14 +194,18 @@ def test_the_app_does_not_know_what_is_composed_of_it() -> None:
         assert not [one for one in imports(path) if is_in(one, "vobiz_portal")], path
 
 
-def test_the_sandbox_takes_only_the_signatures_from_the_app() -> None:
+def test_the_sandbox_takes_only_the_signatures_and_the_form_of_help_from_the_app() -> None:
     taken = {
         imported
         for path in sources("vobiz_portal/sandbox")
         for imported in imports(path)
         if is_in(imported, "recordings")
     }
-    assert taken <= {"recordings.vobiz", "recordings.vobiz.signature"}
+    assert taken <= {
+        "recordings.vobiz",
+        "recordings.vobiz.signature",
+        "recordings.management.documented_command",
+    }
 
 
 def test_requests_leave_from_the_wire_alone() -> None:

@@ -81,8 +81,8 @@ def test_a_failure_is_said_on_stderr_with_its_reason_and_ends_with_1(
     world.faults.plan(Fault(on="media.get", path=f"*{bad.recording_id}*", body=b"<html>", times=None))
     ran = run("archive_recordings")
     assert ran.code == 1
-    assert "1 archived" in ran.stdout
-    assert "1 failed; 1 still to be archived" in ran.stdout
+    assert ran.stdout.startswith("Archived 1 recording ")
+    assert "1 failed, 1 not archived yet" in ran.stdout
     assert "web page" in ran.stderr
 
 
@@ -93,7 +93,7 @@ def test_what_stops_it_is_said_with_a_hint_and_ends_with_1(account: Account, wor
     assert ran.code == 1
     assert "refused Auth ID" in ran.json["stopped"]
     assert ran.json["accounts"][0]["stopped"] == ran.json["stopped"]
-    assert "goes on by itself" in ran.stderr
+    assert "continues by itself" in ran.stderr
     assert ran.json["failed"] == 0
     world.faults.clear()
     assert (

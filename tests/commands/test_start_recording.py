@@ -94,7 +94,7 @@ def test_a_lost_answer_exits_1_and_warns_of_starting_again(call: LiveCall, world
     world.faults.plan(Fault(on="record.start", drop="after"))
     ran = run("start_recording", call.call_uuid, "--json")
     assert (ran.code, ran.json["status"], ran.json["recording_id"]) == (1, "requested", None)
-    assert "starting again would make a second recording" in ran.stderr
+    assert "may record the call twice" in ran.stderr
 
 
 def test_of_several_accounts_the_one_that_knows_the_call_is_meant_else_it_must_be_named(
@@ -112,7 +112,7 @@ def test_of_several_accounts_the_one_that_knows_the_call_is_meant_else_it_must_b
 def test_people_are_told_when_it_cuts(call: LiveCall, world: SandboxState) -> None:
     ran = run("start_recording", call.call_uuid)
     (running,) = world.running()
-    assert ran.stdout.startswith(f"Recording {running.recording_id}: active. It is cut at ")
+    assert ran.stdout.startswith(f"Recording {running.recording_id} started. It stops at ")
     key = Recording.objects.get().callback_key
     assert key
     assert key not in ran.stdout

@@ -42,9 +42,9 @@ def test_all_of_a_call_are_stopped(call: LiveCall, world: SandboxState) -> None:
 
 
 def test_people_read_how_many_were_stopped(call: LiveCall) -> None:
-    assert run("stop_recording", ids()[0]).stdout == "Vobiz was asked to stop 1 recording.\n"
+    assert run("stop_recording", ids()[0]).stdout == "Stopping 1 recording.\n"
     words = run("stop_recording", "--call", call.call_uuid, "--all").stdout
-    assert words == "Vobiz was asked to stop 2 recordings started here, and any other of the call.\n"
+    assert words == "Stopping 2 recordings started here, and any other of the call.\n"
 
 
 def test_a_call_that_is_not_known_here_can_be_stopped_too(account: Account, world: SandboxState) -> None:
@@ -82,15 +82,15 @@ def test_what_is_over_or_was_asked_before_is_no_failure(call: LiveCall, world: S
     run("stop_recording", first)
     again = run("stop_recording", first)
     assert again.code == 0
-    assert again.stdout.startswith("Somebody at the command line asked to stop it at 20")
-    assert again.stdout.endswith(" UTC. Nothing was sent again.\n")
+    assert again.stdout.startswith("Already stopping since 20")
+    assert again.stdout.endswith(" UTC, requested by the command line.\n")
     world.hang_up(call.call_uuid)
     over = run("stop_recording", second, "--json")
     assert (over.code, over.json) == (0, {"stopped": 0})
 
 
 @pytest.mark.parametrize(("fault", "words"), [
-    ({"status": 401}, "refused Auth ID"), ({"drop": "before", "times": 9}, "it may still be recording"),
+    ({"status": 401}, "refused Auth ID"), ({"drop": "before", "times": 9}, "may still be running"),
 ])  # fmt: skip
 def test_what_vobiz_did_not_do_is_said_and_exits_1(
     call: LiveCall, world: SandboxState, fault: dict[str, Any], words: str

@@ -1,4 +1,4 @@
-"""sync_recordings: its counts, its exit status, and every account that is switched on."""
+"""sync_recordings: its counts, its exit status, and every active account."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_what_is_missing_altered_or_nobodys_is_counted_and_said(
     states = dict(Recording.objects.values_list("pk", "needs_attention"))
     assert (states[gone.pk], states[altered.pk]) == (Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED)
     said = run("verify_archive").stdout
-    assert f"Files that no recording tells of: 1, such as {nobodys.audio}. They are left alone." in said
+    assert f"Files without a recording: 1, for example {nobodys.audio}." in said
 
 
 def test_one_accounts_and_a_slice_of_them(

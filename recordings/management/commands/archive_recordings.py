@@ -1,10 +1,6 @@
-"""Keep our own copy of every recording that is due for one, nearest to leaving Vobiz first.
+"""Archive every recording that is due, those that Vobiz deletes soonest first.
 
-manage.py archive_recordings                    everything that is due, of every account that is switched on,
-                                                archived automatically or not
-manage.py archive_recordings --account MA_…     of one account
-manage.py archive_recordings --limit 100        at most so many recordings
-manage.py archive_recordings --workers 8        so many side by side
+All active accounts take part, also those that are not archived automatically.
 """
 
 from __future__ import annotations
@@ -22,32 +18,41 @@ from django.utils import timezone
 from recordings import archive
 from recordings.archive import Report, Tally
 from recordings.forms import span
-from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account
+from recordings.management.portal_command import USAGE, PortalCommand, add_account, requested_accounts
 from recordings.models import Account, Recording
 
 WORKERS, MOST_WORKERS = 4, 32
 
 
 class Command(PortalCommand):
-    """Exit 1 where a recording could not be archived, archiving of an account pauses, or audio is newly lost."""
+    """The command `archive_recordings`."""
 
-    help = "Download and keep the audio of recordings before Vobiz deletes it."
+    help = "Download the audio of recordings that have no archived copy, before Vobiz deletes it."
+    examples = ("", "--account MA_PU0XU668 --limit 100", "--workers 8 --json")
+    done = "nothing failed; recordings beyond --limit wait for the next run"
+    failure = "a recording could not be archived, archiving of an account pauses, or audio was newly lost"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
         add_account(parser)
         parser.add_argument("--limit", type=int, metavar="N", help="at most this many recordings")
         parser.add_argument(
-            "--workers", type=int, metavar="N", default=WORKERS, help=f"recordings side by side ({WORKERS})"
+            "--workers",
+            type=int,
+            metavar="N",
+            default=WORKERS,
+            help=f"number of parallel downloads (default {WORKERS})",
         )
 
     def act(self, **options: Any) -> None:
+        """Archive, with progress on stderr, and report the counts of each account."""
         limit, workers = options["limit"], options["workers"]
         if limit is not None and limit < 1:
             raise CommandError("--limit must be 1 or more.", returncode=USAGE)
         if not 1 <= workers <= MOST_WORKERS:
             raise CommandError(f"--workers must be 1 to {MOST_WORKERS}.", returncode=USAGE)
-        accounts, now = accounts_asked(options["account"]), timezone.now()
+        accounts, now = requested_accounts(options["account"]), timezone.now()
         for account in accounts:
             account.schedule_archive_probe(now=now)
         lost_before = _lost(accounts, now)
@@ -65,6 +70,7 @@ class Command(PortalCommand):
         self._conclude(report, accounts, lost_before)
 
     def _show(self, report: Report) -> None:
+        """Show the progress and the time left at the rate so far."""
         left = max(0, self.due - report.tried)
         seconds = (time.monotonic() - self.began) * left / report.tried if report.tried else 0.0
         failed = f", {report.failed} failed" if report.failed else ""
@@ -74,6 +80,7 @@ class Command(PortalCommand):
         )
 
     def _conclude(self, report: Report, accounts: list[Account], lost_before: int) -> None:
+        """Print the last line or the JSON document; exit 1 where something failed."""
         now = timezone.now()
         entries = [
             _entry(account, report.accounts.get(account.auth_id, Tally()), now) for account in accounts
@@ -82,28 +89,30 @@ class Command(PortalCommand):
         document: dict[str, Any] = {name: sum(entry[name] for entry in entries) for name in names}
         document["stopped"] = next((entry["stopped"] for entry in entries if entry["stopped"]), None)
         document["accounts"] = entries
+        what = "1 recording" if document["archived"] == 1 else f"{document['archived']} recordings"
         sentence = (
-            f"{document['archived']} archived ({_size(document['bytes'])}), {document['failed']} failed; "
-            f"{document['due']} still to be archived, {document['at_risk']} at risk, {document['lost']} lost."
+            f"Archived {what} ({_size(document['bytes'])}): {document['failed']} failed, "
+            f"{document['due']} not archived yet, {document['at_risk']} at risk, {document['lost']} lost."
         )
         problems = [
-            f"{entry['account']}: archiving pauses. {entry['stopped']} It goes on by itself once that is cured: "
-            "a worker tries every minute, and this command whenever it is run."
+            f"{entry['account']}: archiving pauses. {entry['stopped']} Archiving continues by itself when this is "
+            "solved: a worker tries every minute, and this command each time it runs."
             for entry in entries
             if entry["stopped"]
         ]
         problems += [
-            f"{account}: {tally.failed} could not be archived, the last because: {tally.last_failure} "
-            "Each row says why, and when it is tried again."
+            f"{account}: {tally.failed} not archived. Last reason: {tally.last_failure} "
+            "The page of each recording shows its reason and the next attempt."
             for account, tally in report.accounts.items()
             if tally.failed
         ]
         if (newly := document["lost"] - lost_before) > 0:
-            problems.append(f"{newly} newly lost: Vobiz has the audio no more, and there is no copy.")
+            problems.append(f"{newly} newly lost: Vobiz deleted the audio before it was archived.")
         self.report(document, sentence, failed=" ".join(problems) or None)
 
 
 def _entry(account: Account, tally: Tally, now: datetime) -> dict[str, Any]:
+    """Return one account's part of the JSON document."""
     mine = Recording.objects.filter(account=account).order_by()
     within = timedelta(days=settings.AT_RISK_DAYS)
     return {
@@ -119,8 +128,10 @@ def _entry(account: Account, tally: Tally, now: datetime) -> dict[str, Any]:
 
 
 def _lost(accounts: list[Account], now: datetime) -> int:
+    """Return how many recordings have neither audio at Vobiz nor an archived copy."""
     return Recording.objects.order_by().lost(now, accounts).count()
 
 
 def _size(count: int) -> str:
+    """Return a number of bytes in decimal MB or GB."""
     return f"{count / 10**9:.1f} GB" if count >= 10**9 else f"{count / 10**6:.1f} MB"

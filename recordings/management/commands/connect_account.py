@@ -1,10 +1,4 @@
-"""Connect a Vobiz account, or replace its token.
-
-VOBIZ_AUTH_ID=MA_… VOBIZ_AUTH_TOKEN=… manage.py connect_account
-manage.py connect_account                 (asks for both; the token is not shown)
-manage.py connect_account --parent MA_…   (a sub-account of a connected main account)
-manage.py connect_account --reencrypt     (rewrite all tokens under the first of TOKEN_ENCRYPTION_KEYS)
-"""
+"""Connect a Vobiz account, or replace its auth token."""
 
 from __future__ import annotations
 
@@ -27,19 +21,31 @@ from recordings.vobiz.errors import VobizError
 
 
 class Command(PortalCommand):
-    """Credentials come from the environment or a prompt, never from the command line."""
+    """Credentials come from the environment or a prompt, because process lists and shell histories show arguments."""
 
     help = (
-        "Connect a Vobiz account or replace its token, after asking Vobiz whether the credentials are good."
+        "Connect a Vobiz account, or replace its auth token, after testing the credentials with Vobiz. They are read "
+        "from VOBIZ_AUTH_ID and VOBIZ_AUTH_TOKEN, or asked for; the token is not shown."
+    )
+    examples = ("", "--name Support", "--parent MA_PU0XU668", "--reencrypt")
+    done = "the account is connected, or every token is rewritten"
+    failure = (
+        "Vobiz refused the credentials or did not answer, and nothing was stored; or no key decrypts a token"
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
-        parser.add_argument("--name", help="a name for people (default: the one Vobiz has)")
-        parser.add_argument("--parent", metavar="AUTH_ID", help="the main account, for a sub-account")
-        parser.add_argument("--reencrypt", action="store_true", help="rewrite all tokens under the first key")
+        parser.add_argument("--name", help="the name shown in the portal (default: the name at Vobiz)")
+        parser.add_argument("--parent", metavar="AUTH_ID", help="the connected main account of a sub-account")
+        parser.add_argument(
+            "--reencrypt",
+            action="store_true",
+            help="encrypt all stored tokens again, with the first of TOKEN_ENCRYPTION_KEYS",
+        )
 
     def act(self, **options: Any) -> None:
+        """Test the credentials, then store them; or encrypt the stored tokens again."""
         if options["reencrypt"]:
             self._reencrypt()
             return
@@ -51,7 +57,7 @@ class Command(PortalCommand):
         except VobizError as error:
             raise CommandError(f"{explain(error, tried)} Nothing was stored.", returncode=FAILED) from None
         except ValueError:
-            # not shown: who mixes the two up has put the token there
+            # The value is not shown: somebody who confuses the two has entered the token.
             raise CommandError("That is not an Auth ID, such as MA_PU0XU668.", returncode=USAGE) from None
         try:
             account, created = connect.store(
@@ -63,6 +69,7 @@ class Command(PortalCommand):
         self.report({"auth_id": account.auth_id, "created": created}, f"{what} {account}.")
 
     def _credentials(self) -> tuple[str, str]:
+        """Return the Auth ID and the token, from the environment or a prompt."""
         auth_id, token = settings.VOBIZ_AUTH_ID, settings.VOBIZ_AUTH_TOKEN
         if (not auth_id or not token) and not sys.stdin.isatty():
             raise CommandError(
@@ -76,22 +83,24 @@ class Command(PortalCommand):
         return auth_id, token
 
     def _ask(self, question: str) -> str:
-        """On stderr, because stdout may be for JSON only."""
+        """Ask on stderr, because stdout may be for JSON only."""
         self.stderr.write(question, ending="")
         self.stderr.flush()
         return input().strip()
 
     def _parent(self, auth_id: str | None, own: str) -> Account | None:
+        """Return the connected main account that `--parent` names."""
         if auth_id is None:
             return None
         parent: Account | None = Account.objects.filter(auth_id=auth_id).exclude(auth_id=own).first()
         if parent is None:
             raise CommandError(
-                f"{auth_id} is not connected: connect the main account first.", returncode=USAGE
+                f"{auth_id} is not connected. Connect the main account first.", returncode=USAGE
             )
         return parent
 
     def _reencrypt(self) -> None:
+        """Encrypt every stored token with the first key; exit 1 where no key decrypts one."""
         done, unopened = 0, []
         for account in Account.objects.order_by("pk"):
             try:
@@ -99,9 +108,9 @@ class Command(PortalCommand):
                 done += 1
             except UndecipherableError:
                 unopened.append(account.auth_id)
-        failed = f"No key opens the token of {', '.join(unopened)}: enter it again." if unopened else None
+        failed = f"No key decrypts the token of {', '.join(unopened)}. Enter it again." if unopened else None
         self.report(
             {"reencrypted": done, "unopened": unopened},
-            f"Rewrote the tokens of {done} accounts.",
+            f"Encrypted {done} {'token' if done == 1 else 'tokens'} again.",
             failed=failed,
         )

@@ -1,4 +1,4 @@
-"""Show the live calls, freshly asked for."""
+"""List the live calls, as Vobiz has them now."""
 
 from __future__ import annotations
 
@@ -8,22 +8,27 @@ from typing import Any
 from django.utils import timezone
 
 from recordings import live
-from recordings.management.portal_command import PortalCommand, accounts_asked, add_account
+from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
 from recordings.models import Call, Recording
 from recordings.vobiz.wire import one_line
 
 
 class Command(PortalCommand):
-    """One line a call: UUID, from → to, and the recordings running on it."""
+    """The command `live_calls`: one line for each call, with its UUID, numbers and running recordings."""
 
-    help = "Show the live calls of the connected accounts."
+    help = "List the live calls of all active accounts, and the recordings running on them."
+    examples = ("", "--account MA_PU0XU668 --json")
+    done = "Vobiz answered for every account"
+    failure = "Vobiz did not answer for an account, so its calls may be out of date"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
         add_account(parser)
 
     def act(self, **options: Any) -> None:
-        accounts = accounts_asked(options["account"])
+        """Refresh the live calls and print them."""
+        accounts = requested_accounts(options["account"])
         now = timezone.now()
         live.refresh_all(accounts, now=now)
         failures = [
@@ -42,6 +47,7 @@ class Command(PortalCommand):
 
 
 def _row(call: Call) -> dict[str, Any]:
+    """Return one call's part of the JSON document."""
     return {
         "account": call.account.auth_id,
         "call_uuid": call.call_uuid,
@@ -54,12 +60,12 @@ def _row(call: Call) -> dict[str, Any]:
 
 
 def _running(call: Call) -> list[Recording]:
-    """Oldest first."""
+    """Return the call's running recordings, oldest first."""
     return sorted((row for row in call.recordings.all() if row.is_open), key=lambda row: row.pk)
 
 
 def _line(call: Call) -> str:
-    """For a terminal, where a number from outside must not move the cursor."""
+    """Return one call's line for a terminal. A number from outside must not move the cursor."""
     ends = " → ".join(one_line(number or "?") for number in (call.from_e164, call.to_e164))
     running = "".join(f"  ● {row.recording_id or 'id not known yet'}" for row in _running(call))
     return f"{call.call_uuid}  {ends}{running}"

@@ -1,4 +1,4 @@
-"""Remove what the access log and the callbacks no longer have to keep."""
+"""Delete access events and callback events that are past their retention."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from recordings.management.portal_command import PortalCommand
 
 
 class Command(PortalCommand):
-    """Old access events and old applied callback events; nothing else."""
+    """The command `prune_history`."""
 
     help = (
-        "Remove access events older than ACCESS_RETENTION_DAYS, and callback events that were applied and are older "
-        "than CALLBACK_RETENTION_DAYS."
+        "Delete access events older than ACCESS_RETENTION_DAYS, and accepted callback events older than "
+        "CALLBACK_RETENTION_DAYS. A worker does this every night."
     )
+    examples = ("", "--json")
+    done = "everything past its retention is deleted"
+    failure = "the database could not be used"
 
     def act(self, **options: Any) -> None:
+        """Delete old events and report how many."""
         pruned = history.prune(timezone.now())
         self.report(
             {"events": pruned.events, "accesses": pruned.accesses},

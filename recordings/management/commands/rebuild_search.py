@@ -9,14 +9,18 @@ from recordings.management.portal_command import PortalCommand
 
 
 class Command(PortalCommand):
-    """The indexes follow every write by themselves; this is for a restored or repaired database."""
+    """The command `rebuild_search`."""
 
     help = (
         "Rebuild the indexes behind the search box from their rows. They follow every write by themselves; run this "
-        "after a restore or a repair of the database. Example: rebuild_search"
+        "after a restore or a repair of the database."
     )
+    examples = ("", "--json")
+    done = "every index is rebuilt"
+    failure = "the database could not be used"
 
     def act(self, **options: Any) -> None:
+        """Rebuild each index, with progress on stderr."""
         rebuilt: dict[str, int] = {}
         for name, done, total in search.rebuild():
             rebuilt[name] = done

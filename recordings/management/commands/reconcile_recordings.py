@@ -1,4 +1,4 @@
-"""Settle what is open, once, by hand: as the worker does it."""
+"""Check unfinished recordings against Vobiz once, as the worker does all the time."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ from argparse import ArgumentParser
 from typing import Any
 
 from recordings import reconcile, tasks
-from recordings.management.portal_command import PortalCommand, accounts_asked, add_account
+from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
 
 
 class Command(PortalCommand):
-    """Exit 1 where Vobiz could not be asked; what is still open, or settled by another just now, is no failure."""
+    """The command `reconcile_recordings`."""
 
     help = (
-        "Settle what is open: callbacks, read-backs, starts whose answer was lost, recordings past their end."
+        "Check unfinished recordings against Vobiz: callbacks not processed yet, starts that Vobiz did not confirm, "
+        "and recordings that should have ended."
     )
+    examples = ("", "--account MA_PU0XU668 --json")
+    done = "Vobiz answered; what is still open is checked again later"
+    failure = "Vobiz could not be asked about an account"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
         add_account(parser)
 
     def act(self, **options: Any) -> None:
+        """Check each account's unfinished recordings and report the counts."""
         entries, problems = [], []
-        for account in accounts_asked(options["account"]):
+        for account in requested_accounts(options["account"]):
             self.progress(account.auth_id)
             settled = tasks.reconcile_account(account)
             entry = {
@@ -41,7 +47,9 @@ class Command(PortalCommand):
             "open": sum(entry["open"] for entry in entries),
             "accounts": entries,
         }
-        sentence = f"{document['settled']} settled, {document['open']} still open."
+        sentence = (
+            f"Checked unfinished recordings: {document['settled']} finished, {document['open']} still open."
+        )
         if any(entry["already_running"] for entry in entries):
-            sentence += " Another was settling already."
+            sentence += " Another process was checking them already."
         self.report(document, sentence, failed=" ".join(problems) or None)

@@ -11,27 +11,39 @@ from django.utils import timezone
 
 from recordings import control
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, RecordingStatus
-from recordings.management.portal_command import USAGE, PortalCommand, add_account, call_asked
-from recordings.models import Account
+from recordings.management.portal_command import USAGE, PortalCommand, add_account, requested_call
+from recordings.models import Account, Recording
 from recordings.provider import callback_urls_possible
 
 
 class Command(PortalCommand):
-    """The account's defaults hold where no option is given."""
+    """The command `start_recording`. The account's defaults apply where no option is given."""
 
-    help = "Start recording a live call; the call need not be known here yet."
+    help = "Start recording a live call. The portal need not know the call yet."
+    examples = (
+        "6f1b8e0c-7a52-4e0e-9d3a-2f6c1d0a9b11",
+        "6f1b8e0c-7a52-4e0e-9d3a-2f6c1d0a9b11 --time-limit 900 --channels stereo --transcribe --json",
+    )
+    done = "the recording started"
+    failure = "the recording did not start, or Vobiz did not confirm the start"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
         add_account(parser)
-        parser.add_argument("call_uuid", metavar="CALL_UUID")
-        parser.add_argument("--time-limit", type=int, metavar="SECONDS", help=f"1 to {MAX_TIME_LIMIT}")
-        parser.add_argument("--file-format", choices=FileFormat.values)
-        parser.add_argument("--channels", choices=Channels.values)
-        parser.add_argument("--transcribe", action=BooleanOptionalAction, default=None)
+        parser.add_argument("call_uuid", metavar="CALL_UUID", help="the live call, as live_calls lists it")
+        parser.add_argument(
+            "--time-limit", type=int, metavar="SECONDS", help=f"1 to {MAX_TIME_LIMIT} (8 hours)"
+        )
+        parser.add_argument("--file-format", choices=FileFormat.values, help="the file's type")
+        parser.add_argument("--channels", choices=Channels.values, help="stereo: caller left, callee right")
+        parser.add_argument(
+            "--transcribe", action=BooleanOptionalAction, default=None, help="request a transcript"
+        )
 
     def act(self, **options: Any) -> None:
-        call = call_asked(options["call_uuid"], options["account"])
+        """Start the recording and report its outcome."""
+        call = requested_call(options["call_uuid"], options["account"])
         recording = control.start(call, self._options(call.account, options), by=None, now=timezone.now())
         document = {
             "id": recording.pk,
@@ -43,16 +55,12 @@ class Command(PortalCommand):
         if recording.status == RecordingStatus.FAILED:
             failed = recording.error
         elif recording.status == RecordingStatus.REQUESTED:
-            failed = f"{recording.error} It may be recording; starting again would make a second recording."
-        sentence = f"Recording {recording.recording_id or '(id not known yet)'}: {recording.status}."
-        if recording.status == RecordingStatus.ACTIVE:
-            sentence += (
-                f" It is cut at {recording.time_limit_ends_at:%Y-%m-%d %H:%M:%S} UTC, unless it ends before."
-            )
-        self.report(document, sentence, failed=failed)
+            failed = f"{recording.error} The portal keeps checking. Starting again may record the call twice."
+        self.report(document, _sentence(recording), failed=failed)
 
     @staticmethod
     def _options(account: Account, options: dict[str, Any]) -> control.StartOptions:
+        """Return the account's defaults with the options given on top."""
         asked = {name: options[name] for name in ("time_limit", "file_format", "channels", "transcribe")}
         chosen = replace(
             control.StartOptions.of(account),
@@ -62,6 +70,17 @@ class Command(PortalCommand):
             raise CommandError(f"--time-limit must be 1 to {MAX_TIME_LIMIT} seconds.", returncode=USAGE)
         if chosen.transcribe and not callback_urls_possible():
             raise CommandError(
-                "Vobiz cannot call this portal, so a transcript could never arrive.", returncode=USAGE
+                "Vobiz cannot reach this portal, so no transcript would arrive.", returncode=USAGE
             )
         return chosen
+
+
+def _sentence(recording: Recording) -> str:
+    """Return the last line: what happened, and when the recording stops."""
+    if recording.status == RecordingStatus.FAILED:
+        return "Recording not started."
+    if recording.status == RecordingStatus.REQUESTED:
+        return "Start not confirmed."
+    name = recording.recording_id or "(Vobiz has not sent its ID yet)"
+    ends = f"{recording.time_limit_ends_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"Recording {name} started. It stops at {ends}, or earlier when it is stopped or the call ends."

@@ -1,11 +1,4 @@
-"""Bring every Recording object Vobiz lists into the portal, and settle what is due.
-
-manage.py sync_recordings                       everything, of every account that is switched on
-manage.py sync_recordings --full                and settle which recordings are gone at Vobiz
-manage.py sync_recordings --since 2026-11-01    until rows older than that
-manage.py sync_recordings --call CALL_UUID      one call's
-manage.py sync_recordings --dry-run --json      what it would do, changing nothing
-"""
+"""Sync recordings from Vobiz, then check the unfinished ones."""
 
 from __future__ import annotations
 
@@ -18,7 +11,13 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from recordings import sync, tasks
-from recordings.management.portal_command import USAGE, PortalCommand, accounts_asked, add_account, id_asked
+from recordings.management.portal_command import (
+    USAGE,
+    PortalCommand,
+    add_account,
+    requested_accounts,
+    require_id,
+)
 from recordings.models import Account, Recording
 
 TYPE = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
@@ -26,28 +25,43 @@ COUNTS = ("seen", "created", "updated", "unchanged", "gone", "failed")
 
 
 class Command(PortalCommand):
-    """Exit 1 where a sync was partial; 0 where another of the account was running already."""
+    """The command `sync_recordings`."""
 
-    help = "Bring every Recording object of the connected accounts into the portal."
+    help = "Sync recordings of all active accounts from Vobiz."
+    examples = (
+        "",
+        "--full",
+        "--account MA_PU0XU668 --since 2026-11-01",
+        "--call 6f1b8e0c-7a52-4e0e-9d3a-2f6c1d0a9b11",
+        "--dry-run --json",
+    )
+    done = "everything asked for was read, or another sync of the account was running already"
+    failure = "a page or a recording failed, or Vobiz did not answer; what was read is kept"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
         add_account(parser)
+        parser.add_argument("--full", action="store_true", help="also detect recordings deleted at Vobiz")
         parser.add_argument(
-            "--full", action="store_true", help="also settle which recordings are gone at Vobiz"
+            "--since",
+            metavar="TIME",
+            help="only recordings added since this date or time (default zone: the account's)",
         )
-        parser.add_argument("--since", metavar="TIME", help="a date or time; without a zone, the account's")
-        parser.add_argument("--call", metavar="CALL_UUID")
-        parser.add_argument("--recording", metavar="RECORDING_ID")
-        parser.add_argument("--type", metavar="TYPE", help="call, conference, trunk …")
+        parser.add_argument("--call", metavar="CALL_UUID", help="only the recordings of this call")
+        parser.add_argument("--recording", metavar="RECORDING_ID", help="only this recording")
+        parser.add_argument("--type", metavar="TYPE", help="only this type: call, conference or trunk")
         parser.add_argument(
             "--limit", type=int, metavar="N", help="at most this many recordings of each account"
         )
-        parser.add_argument("--dry-run", action="store_true", help="change nothing, count what would change")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="count what would change, and change nothing"
+        )
 
     def act(self, **options: Any) -> None:
+        """Sync each account and report the counts."""
         entries, problems = [], []
-        for account in _owner_first(accounts_asked(options["account"]), options["recording"]):
+        for account in _owner_first(requested_accounts(options["account"]), options["recording"]):
             synced = tasks.sync_account(
                 account, _scope(account, options), by=None, progress=partial(self._show, account)
             )
@@ -62,21 +76,23 @@ class Command(PortalCommand):
         document["complete"] = all(entry["complete"] for entry in entries)
         document["accounts"] = entries
         sentence = (
-            f"{document['seen']} recordings seen: {document['created']} new, {document['updated']} updated, "
-            f"{document['unchanged']} unchanged, {document['gone']} gone at Vobiz, {document['failed']} failed. "
-            + ("Complete." if document["complete"] else "Not complete.")
+            f"{'Would sync' if options['dry_run'] else 'Synced'} "
+            f"{document['seen']} {'recording' if document['seen'] == 1 else 'recordings'}: {document['created']} new, "
+            f"{document['updated']} changed, {document['unchanged']} unchanged, {document['gone']} deleted at Vobiz, "
+            f"{document['failed']} failed." + ("" if document["complete"] else " Not everything was read.")
         )
         if any(entry["already_running"] for entry in entries):
             sentence += " Another sync was running already."
         self.report(document, sentence, failed=" ".join(problems) or None)
 
     def _show(self, account: Account, result: sync.SyncResult) -> None:
+        """Show the pages and recordings read so far."""
         total = f" of {result.total_count}" if result.total_count else ""
         self.progress(f"{account.auth_id}: {result.pages} pages, {result.seen}{total} recordings")
 
 
 def _owner_first(accounts: list[Account], recording_id: str | None) -> list[Account]:
-    """The accounts in the order they are asked in: whose the recording is, where that is known here, before all."""
+    """Return the accounts in the order of asking: the account that owns the recording, if known here, comes first."""
     if recording_id is None:
         return accounts
     owners = set(Recording.objects.filter(recording_id=recording_id).values_list("account", flat=True))
@@ -84,9 +100,10 @@ def _owner_first(accounts: list[Account], recording_id: str | None) -> list[Acco
 
 
 def _scope(account: Account, options: dict[str, Any]) -> sync.SyncRequest:
+    """Return the request that the options describe; raise CommandError (exit 2) where one is wrong."""
     for name in ("call", "recording"):
         if options[name] is not None:
-            id_asked(options[name], f"--{name}")
+            require_id(options[name], f"--{name}")
     kind = options["type"].lower() if options["type"] is not None else None
     if kind is not None and not TYPE.fullmatch(kind):
         raise CommandError("--type must be one word, such as call, conference or trunk.", returncode=USAGE)
@@ -104,6 +121,7 @@ def _scope(account: Account, options: dict[str, Any]) -> sync.SyncRequest:
 
 
 def _moment(text: str, zone: tzinfo) -> datetime:
+    """Parse --since, in `zone` where it names none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -114,6 +132,7 @@ def _moment(text: str, zone: tzinfo) -> datetime:
 
 
 def _entry(account: Account, synced: tasks.SyncOutcome) -> dict[str, Any]:
+    """Return one account's part of the JSON document."""
     counts = {name: getattr(synced.result, name) for name in COUNTS}
     return {
         "account": account.auth_id,
@@ -126,7 +145,7 @@ def _entry(account: Account, synced: tasks.SyncOutcome) -> dict[str, Any]:
 
 
 def _problems(account: Account, synced: tasks.SyncOutcome) -> list[str]:
-    """What makes this run a failure; being cut by --limit, or another running, does not."""
+    """Return why this run failed. Reaching --limit, or a sync that runs already, is no failure."""
     result = synced.result
     reasons = []
     if not (synced.already_running or result.complete or (result.limit_reached and not result.failed)):
@@ -138,7 +157,7 @@ def _problems(account: Account, synced: tasks.SyncOutcome) -> list[str]:
 
 
 def _failed_words(result: sync.SyncResult) -> str:
-    """How many failed, and why the first did where the run's own error does not say it."""
+    """Return how many rows or pages failed, and the first reason unless the run's own error says it."""
     words = "1 row or page failed" if result.failed == 1 else f"{result.failed} rows or pages failed"
     if result.error or not result.failures:
         return f"{words}."

@@ -1,8 +1,4 @@
-"""Try the archive's storage: write a file, read it back, compare, see that nobody else may read it, delete it.
-
-manage.py test_storage           after setting ARCHIVE_STORAGE, before the first recording is archived
-manage.py test_storage --json
-"""
+"""Test the archive's storage: write a file, read it back, compare, check that it is private, delete it."""
 
 from __future__ import annotations
 
@@ -13,12 +9,19 @@ from recordings.management.portal_command import PortalCommand
 
 
 class Command(PortalCommand):
-    """Exit 1 where a step failed, saying which, why and what to do."""
+    """The command `test_storage`."""
 
-    help = "Write, read back and delete a file in the archive's storage, and say what is wrong with it."
+    help = (
+        "Write, read back and delete a file in the archive's storage. Run this after setting ARCHIVE_STORAGE, before "
+        "the first recording is archived."
+    )
+    examples = ("", "--json")
+    done = "the storage can hold the archive"
+    failure = "a step failed; stderr says which, why, and what to do"
     requires_migrations_checks = False
 
     def act(self, **_options: Any) -> None:
+        """Run the steps and report the first that failed."""
         tried = trial.try_storage()
         steps = [{"step": step, "ok": True} for step in tried.done]
         steps += [{"step": tried.failed, "ok": False}] if tried.failed else []

@@ -1,9 +1,4 @@
-"""Read every archived file again and compare its SHA-256 with what was archived.
-
-manage.py verify_archive               everything, of every account that is connected
-manage.py verify_archive --limit 1000  a slice: those not looked at for longest
-manage.py verify_archive --json
-"""
+"""Read archived files again and compare their SHA-256 with the stored one."""
 
 from __future__ import annotations
 
@@ -24,22 +19,29 @@ MOST_NAMED = 1_000  # files without a row, in the JSON
 
 
 class Command(PortalCommand):
-    """Exit 1 where a copy is missing or altered, or could not be read."""
+    """The command `verify_archive`."""
 
-    help = "Compare every archived file with what was archived."
+    help = "Read every archived file and compare its SHA-256 with the one stored when it was archived."
+    examples = ("", "--limit 1000", "--account MA_PU0XU668 --json")
+    done = "every file that was read is unaltered"
+    failure = "a file is missing, altered, or could not be read"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
         super().add_arguments(parser)
-        parser.add_argument("--account", metavar="AUTH_ID", help="only this account's (default: all)")
         parser.add_argument(
-            "--limit", type=int, metavar="N", help="at most this many files, oldest look first"
+            "--account", metavar="AUTH_ID", help="only this account (default: all, also inactive ones)"
         )
         parser.add_argument(
-            "--mark-many", action="store_true", help="mark missing files also where so many are that it looks like "
-            "a disk that is not mounted",
+            "--limit", type=int, metavar="N", help="at most this many files, least recently verified first"
+        )
+        parser.add_argument(
+            "--mark-many", action="store_true", help="mark missing files even if they are so many that the disk "
+            "may not be mounted",
         )  # fmt: skip
 
     def act(self, **options: Any) -> None:
+        """Verify the files, look for files without a recording, and report the counts."""
         if options["limit"] is not None and options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.", returncode=USAGE)
         now = timezone.now()
@@ -74,39 +76,42 @@ class Command(PortalCommand):
         self.report(document, _sentence(document), failed=_problems(report))
 
     def _show(self, report: verifying.Report) -> None:
+        """Show the files and bytes read so far."""
         self.progress(f"{report.looked_at} files, {report.bytes / 10**6:.0f} MB read")
 
 
 def _accounts(auth_id: str | None) -> list[Account]:
-    """All of them, for what was archived is kept whether or not an account is switched on."""
+    """Return all accounts: archived copies are kept when an account becomes inactive."""
     accounts = list(Account.objects.filter(**({} if auth_id is None else {"auth_id": auth_id})))
     if not accounts:
         which = (
             f"No account {auth_id} is connected."
             if auth_id
-            else "No account is connected: run connect_account."
+            else "No account is connected. Run connect_account first."
         )
         raise CommandError(which, returncode=USAGE)
     return accounts
 
 
 def _sentence(document: dict[str, Any]) -> str:
+    """Return the last line."""
     files = "1 file" if document["verified"] == 1 else f"{document['verified']} files"
     words = f"{files} verified, {document['missing']} missing, {document['altered']} altered."
     if document["orphaned"]:
-        words += " Files that no recording tells of: {}, such as {}. They are left alone.".format(
+        words += " Files without a recording: {}, for example {}. They are kept.".format(
             document["orphaned"], ", ".join(document["orphans"][:3])
         )
     return words
 
 
 def _problems(report: verifying.Report) -> str | None:
+    """Return why this run failed; None where it did not."""
     reasons = []
     missing, altered = report.total("missing"), report.total("altered")
     if missing or altered:
         reasons.append(
-            f"{missing} missing and {altered} altered: those that Vobiz still has are fetched again by "
-            "archive_recordings, the others must come back from a backup."
+            f"{missing} missing and {altered} altered. archive_recordings downloads again what Vobiz still has. "
+            "Restore the others from a backup."
         )
     if report.unread:
         reasons.append(f"{report.unread} could not be read: {report.last_failure}")

@@ -1,4 +1,4 @@
-"""The background work, until stopped."""
+"""Run background jobs until stopped."""
 
 from __future__ import annotations
 
@@ -12,22 +12,31 @@ from recordings.worker import WorkerProcess
 
 
 class Command(PortalCommand):
-    """SIGTERM and Ctrl-C end it with 0, once what is in hand is finished; a second one at once."""
+    """The command `worker`. SIGTERM and Ctrl-C stop it after the running jobs; a second signal stops it at once."""
 
-    help = "Background work until stopped: archives, syncs, and settles what callbacks left open. Any number may run."
+    help = (
+        "Run background jobs: sync, archive, and check unfinished recordings. Stop with Ctrl-C. Any number of workers "
+        "may run at the same time."
+    )
+    examples = ("",)
+    done = "stopped by SIGTERM or Ctrl-C, after the running jobs ended or 60 s passed"
+    failure = "stopped at once by a second signal; another worker repeats the unfinished jobs"
 
     def act(self, **options: Any) -> None:
+        """Run one worker in this process."""
         worker = WorkerProcess()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
+            """Ask the worker to stop; from now on a signal ends the process."""
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _hurry)
+                signal.signal(number, _exit_now)
             worker.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        worker.run()  # what was not finished in time is done again by another
+        worker.run()
 
 
-def _hurry(_number: int, _frame: FrameType | None) -> None:
+def _exit_now(_number: int, _frame: FrameType | None) -> None:
+    """End the process. Its leases run out, and another worker repeats the jobs."""
     sys.exit(FAILED)

@@ -1,4 +1,4 @@
-"""The whole portal against a Vobiz in a box, with data, settings and a login of its own."""
+"""Run the whole portal against the sandbox, with data, settings and a login of its own."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, OutputWrapper
+from django.core.management.base import OutputWrapper
 
+from recordings.management.documented_command import DocumentedCommand
 from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, token_name, write_settings
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
 from vobiz_portal.sandbox.processes import ChildProcess, ProcessFailedError, ProcessGroup, StopRequestedError
@@ -30,33 +31,36 @@ START_TIMEOUT = 60.0  # seconds the portal or the sandbox may take to answer for
 
 
 class CannotStartError(Exception):
-    """Why the demo does not start, and the cure. The text is for people."""
+    """The demo cannot start. The text names the cause and the cure."""
 
 
-class Command(BaseCommand):
-    """Start the sandbox, the portal and its worker, say where they are, and end them on Ctrl-C.
+class Command(DocumentedCommand):
+    """The command `demo`: the sandbox, the portal and its worker, which end on Ctrl-C."""
 
-    Exit 0 when stopped; 1 when it cannot start, or when one of its processes ends by itself.
-    """
-
-    help = "The whole portal against a Vobiz in a box, until Ctrl-C. Its data stays in var/demo."
+    help = (
+        "Run the portal, its worker and the sandbox (a Vobiz that only this machine reaches) until Ctrl-C. Prints the "
+        "address and the login. The data stays in var/demo."
+    )
+    examples = ("", "--port 8001 --sandbox-port 8200", "--dir /tmp/demo --json")
+    done = "stopped by Ctrl-C or a signal"
+    failure = "the demo cannot start, or one of its processes ended by itself; stderr says why and what to do"
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the ports, the folder and --json."""
         at = Path(settings.BASE_DIR, "var", "demo")
-        parser.add_argument("--port", type=_port, default=8000, help="the portal's port (8000)")
+        parser.add_argument("--port", type=_port, default=8000, help="the portal's port (default 8000)")
         parser.add_argument(
             "--sandbox-port",
             type=_port,
             default=8100,
-            help="the sandbox's port (8100); its audio is on the next",
+            help="the sandbox's port (default 8100); its audio is on the next",
         )
-        parser.add_argument("--dir", type=Path, default=at, help="the folder of its data (var/demo)")
+        parser.add_argument("--dir", type=Path, default=at, help="the folder of its data (default var/demo)")
         parser.add_argument(
-            "--json", action="store_true", help="address and login as one JSON document on stdout"
+            "--json", action="store_true", help="print address and login as one JSON document on stdout"
         )
-        # What a child does that has the demo's settings: migrate, and make the login.
+        # For the demo's own child process, which has the demo's settings: migrate, and create the login.
         parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -79,6 +83,7 @@ class Command(BaseCommand):
             self._give_up(f"The demo cannot run in {folder}: {error}.")
 
     def _run(self, folder: Path, ports: Ports, values: dict[str, str], *, as_json: bool) -> None:
+        """Start everything, print the welcome, and wait until a signal asks to stop or a process ends."""
         env = bare_environment({"ENV_FILE": str(folder / NAME)})
         group = ProcessGroup(cwd=Path(settings.BASE_DIR), env=env, logs=folder)
         group.listen_to_signals()
@@ -100,7 +105,7 @@ class Command(BaseCommand):
         self._say("Stopped. The data is kept: the next `make demo` goes on with it.")
 
     def _start(self, group: ProcessGroup, folder: Path, ports: Ports, values: dict[str, str]) -> bool:
-        """Everything that must be there before the welcome; True if the password in the settings still holds."""
+        """Start what the welcome depends on; return whether the password in the settings is still the login's."""
         self._say("Preparing the database and starting the sandbox …")
         tokens = {auth_id: values[token_name(auth_id)] for auth_id, _name, _share in ACCOUNTS}
         told = {TOKENS: ",".join(f"{auth_id}={token}" for auth_id, token in tokens.items())}
@@ -121,9 +126,10 @@ class Command(BaseCommand):
         return bool(json.loads(prepared)["password_holds"])
 
     def _watch(self, group: ProcessGroup, syncing: ChildProcess) -> None:
-        """Return never: StopRequestedError on Ctrl-C, ProcessFailedError when a process ends that should not."""
+        """Wait forever: raise StopRequestedError on Ctrl-C, ProcessFailedError when a process ends by itself."""
 
         def ended() -> ChildProcess | None:
+            """Return the first service that has ended."""
             return next((child for child in self._services if child.status is not None), None)
 
         group.wait(lambda: syncing.status is not None or ended() is not None)
@@ -138,17 +144,19 @@ class Command(BaseCommand):
             raise child.failure()
 
     def _say(self, text: str) -> None:
+        """Print a line for people: on stderr where stdout is for JSON."""
         with suppress(OSError):  # a terminal that was closed must not keep the children from being ended
             self._people.write(text, style_func=str)
             self._people.flush()
 
     def _give_up(self, text: str) -> NoReturn:
+        """Print the reason and exit 1."""
         self.stderr.write(text)
         sys.exit(1)
 
 
 def _port(text: str) -> int:
-    """A port that needs no privilege and has a next one."""
+    """Parse a port that needs no privilege and has a next one."""
     if not text.isascii() or not text.isdigit() or not 1024 <= int(text) <= 65534:
         raise argparse.ArgumentTypeError(f"{text} is not a port from 1024 to 65534")
     return int(text)
@@ -156,7 +164,7 @@ def _port(text: str) -> int:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which ends with the process however it ends; CannotStartError if it is held."""
+    """Hold the folder's lock, which the system releases when the process ends; raise CannotStartError if it is held."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "demo.lock").open("a+") as lock:
         try:
@@ -175,7 +183,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _check(ports: Ports) -> None:
-    """CannotStartError, with the command that would do, if a port is not to be had."""
+    """Raise CannotStartError, with a command that works, if a port is not free."""
     if ports.portal in ports[1:]:
         raise CannotStartError(
             f"Port {ports.portal} was asked for twice: the sandbox takes {ports.api} and the next."
@@ -198,13 +206,13 @@ def _check(ports: Ports) -> None:
 
 
 def _others(port: int) -> Iterator[int]:
-    """Ports to propose instead: the ones after it, then the ones before."""
+    """Yield ports to propose instead: the ones after it, then the ones before."""
     yield from range(port + 1, 65535)
     yield from range(port - 1, 1023, -1)
 
 
 def _is_free(port: int) -> bool:
-    """True if nobody listens on the port and we may."""
+    """Return whether nothing listens on the port and we may."""
     with socket.socket() as asking:
         asking.settimeout(1)
         if asking.connect_ex((HOST, port)) == 0:
@@ -219,7 +227,7 @@ def _is_free(port: int) -> bool:
 
 
 def _answers(port: int, path: str) -> bool:
-    """True if a GET of the path has any answer that is not a server's error."""
+    """Return whether a GET of the path is answered by a status below 500."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", path)
@@ -231,14 +239,16 @@ def _answers(port: int, path: str) -> bool:
 
 
 def _sandbox_command(folder: Path, ports: Ports) -> list[str]:
+    """Return the command of the sandbox, with its state kept in the folder."""
     where = ["--port", str(ports.api), "--media-port", str(ports.media)]
     return [*MANAGE, "runsandbox", *where, "--state", str(folder / "sandbox.state")]
 
 
 def _portal_command(ports: Ports) -> list[str]:
-    """Waitress, with room for slow clients: the usual 100 connections would let a few of them shut out Vobiz.
+    """Return the command of the portal's web server, waitress.
 
-    It takes no body much larger than a callback may be; the usual 1 GiB would go to its disk before we say no.
+    1000 connections, not waitress' 100: a few slow clients would otherwise block callbacks. Bodies of at most 5 MB, not
+    1 GiB: waitress writes a body to disk before the portal can refuse it.
     """
     return [
         *(sys.executable, "-m", "waitress", f"--listen={HOST}:{ports.portal}", "--threads=8"),
@@ -248,9 +258,9 @@ def _portal_command(ports: Ports) -> list[str]:
 
 
 def _prepare() -> bool:
-    """Migrate, and make the login where there is none; True if the password in the settings is its password.
+    """Migrate, create the login where there is none, and return whether its password is the one in the settings.
 
-    A password that was changed in the portal is left as it is.
+    A password that was changed in the portal is kept.
     """
     call_command("migrate", interactive=False, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0, clear=True)
@@ -264,25 +274,25 @@ def _prepare() -> bool:
 
 
 def _as_text(folder: Path, ports: Ports, password: str | None) -> str:
-    """The welcome for people."""
+    """Return the welcome for people."""
     change = f"ENV_FILE={shlex.quote(str(folder / NAME))} .venv/bin/python manage.py changepassword {LOGIN}"
-    shown = password or f"the one you gave it. Forgotten? In another window:\n              {change}"
+    shown = password or f"the one you set. To set another, in another window:\n              {change}"
     return f"""
-Vobiz Portal is running, with a Vobiz in a box behind it: no telephone rings.
+Vobiz Portal is running against the sandbox: every call and recording is sample data.
 
   Address     http://{HOST}:{ports.portal}/admin/
   Login       {LOGIN}
   Password    {shown}
 
   Sandbox     http://{HOST}:{ports.api}
-  Data, logs  {folder}  (kept; remove the folder to start anew)
+  Data, logs  {folder}  (kept; delete the folder to start again)
 
 Ctrl-C stops it.
 """
 
 
 def _as_json(folder: Path, ports: Ports, password: str | None, processes: dict[str, int]) -> str:
-    """The welcome for programs. `password` is null when it was changed in the portal."""
+    """Return the welcome for programs. `password` is null when it was changed in the portal."""
     return json.dumps(
         {
             "address": f"http://{HOST}:{ports.portal}/admin/",

@@ -1,4 +1,4 @@
-"""A Vobiz in a box on this machine, for development and for looking around: it speaks Vobiz's API over HTTP."""
+"""Run the sandbox: a simulated Vobiz that speaks its API over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from recordings.management.documented_command import DocumentedCommand
 from vobiz_portal.sandbox.call_generator import CallGenerator
 from vobiz_portal.sandbox.entities import Quirks
 from vobiz_portal.sandbox.seed_data import INDIA, RETENTION_DAYS, VANISH_AFTER_DAYS, seed_recordings
@@ -31,32 +30,40 @@ ACCOUNTS = (
 OPENING_CALLS = 5
 
 
-class Command(BaseCommand):
-    """Serve the sandbox until Ctrl-C.
-
-    Exit 0 when stopped; 1 when it cannot start, with the cure.
-    """
+class Command(DocumentedCommand):
+    """The command `runsandbox`."""
 
     help = (
-        "A Vobiz in a box: accounts, live calls and some hundred past recordings over HTTP on this machine, until "
-        f'Ctrl-C. Auth tokens come from {TOKENS} ("MA_…=token,SA_…=token"); without it they are made up and shown.'
+        "Run a simulated Vobiz on this machine until Ctrl-C: accounts, live calls and past recordings over HTTP. Auth "
+        f'tokens come from {TOKENS} ("MA_…=token,SA_…=token"); without it they are generated and printed.'
     )
+    examples = ("", "--port 8200 --recordings 1000 --calls-per-minute 0", "--state var/sandbox.state")
+    done = "stopped by Ctrl-C or SIGTERM"
+    failure = "the sandbox cannot start; stderr says why and what to do"
     requires_system_checks = ()
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare where it listens, what is in it, and where it is kept."""
-        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8100, help="the API's port (8100)")
-        parser.add_argument("--media-port", type=int, help="the audio's port (the next)")
+        """Declare the addresses, the seed data and the state file."""
         parser.add_argument(
-            "--seed", default="1", help="the same seed makes the same calls and recordings (1)"
+            "--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1)"
         )
-        parser.add_argument("--recordings", type=int, default=400, help="how many past recordings (400)")
-        parser.add_argument("--calls-per-minute", type=float, default=2.0, help="new calls; 0 for none (2)")
-        parser.add_argument("--state", type=Path, help="a file that remembers everything between runs")
+        parser.add_argument("--port", type=int, default=8100, help="the API's port (default 8100)")
+        parser.add_argument("--media-port", type=int, help="the audio's port (default: the API's plus 1)")
+        parser.add_argument(
+            "--seed", default="1", help="the same seed makes the same calls and recordings (default 1)"
+        )
+        parser.add_argument(
+            "--recordings", type=int, default=400, help="number of past recordings (default 400)"
+        )
+        parser.add_argument(
+            "--calls-per-minute", type=float, default=2.0, help="new calls a minute (default 2)"
+        )
+        parser.add_argument(
+            "--state", type=Path, help="a file that keeps the state between runs (default: none)"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Serve until stopped."""
+        """Run until stopped; exit 1 with the cure where it cannot start."""
         try:
             self._run(options)
         except PortInUseError as error:
@@ -68,7 +75,7 @@ class Command(BaseCommand):
         except UnreadableSnapshotError as error:
             self.stderr.write(
                 f"The sandbox cannot read {options['state']}: {error}.\n"
-                "Cure: move the file away; the sandbox then begins anew."
+                "Cure: move the file away; the sandbox then starts with new data."
             )
             sys.exit(1)
         except OSError as error:
@@ -76,6 +83,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _run(self, options: dict[str, Any]) -> None:
+        """Build the state, serve it until a signal, and save it."""
         stop = _stop_asked()
         quirks = Quirks(
             finalise_after=1.25, retention_days=RETENTION_DAYS, rows_vanish_after_days=VANISH_AFTER_DAYS
@@ -107,15 +115,16 @@ class Command(BaseCommand):
         self.stdout.write("The sandbox has stopped.")
 
     def _welcome(self, sandbox: Sandbox, shown: dict[str, str]) -> None:
+        """Print the addresses, and the tokens that were generated."""
         lines = [f"  {auth_id}   {token}" for auth_id, token in shown.items()]
         if lines:
-            lines = [f"Auth ids and tokens, for this run only (set {TOKENS} to choose them):", *lines]
+            lines = [f"Auth IDs and tokens, for this run only (set {TOKENS} to choose them):", *lines]
         self.stdout.write(
             "\n".join(
                 [
-                    f"A Vobiz in a box: {sandbox.api_url}, audio at {sandbox.media_url}",
+                    f"Sandbox API: {sandbox.api_url}, audio at {sandbox.media_url}",
                     *lines,
-                    f"Drive it: curl {sandbox.control_url}/",
+                    f"Control it: curl {sandbox.control_url}/",
                     "Ctrl-C stops it.",
                 ]
             )
@@ -124,9 +133,9 @@ class Command(BaseCommand):
 
 
 def _add_accounts(state: SandboxState, tokens: str) -> dict[str, str]:
-    """Make the accounts; those whose token was made up, with it.
+    """Create the accounts and return those whose token was generated, with the token.
 
-    `tokens`: "auth_id=token" pairs with commas between them. Ids that are not the usual ones are added.
+    `tokens`: comma-separated "auth_id=token" pairs. IDs beyond ACCOUNTS become accounts too.
     """
     given = dict(pair.strip().split("=", 1) for pair in tokens.split(",") if "=" in pair)
     known = [auth_id for auth_id, _, _ in ACCOUNTS]
@@ -145,10 +154,11 @@ def _add_accounts(state: SandboxState, tokens: str) -> dict[str, str]:
 
 
 def _stop_asked() -> threading.Event:
-    """Set on Ctrl-C or a signal to end."""
+    """Return an event that is set by Ctrl-C or SIGTERM."""
     stop = threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
+        """Handle the signal."""
         stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):

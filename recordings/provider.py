@@ -84,7 +84,7 @@ def explain(error: VobizError, account: Account | None = None) -> str:
             )
             % seconds
         )
-    if isinstance(error, UnreachableError):
+    if isinstance(error, UnreachableError) and error.status is None:  # with a status, Vobiz was reached
         return _("Vobiz could not be reached. %s") % error
     return str(error)
 

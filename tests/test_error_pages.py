@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client, RequestFactory
-from django.views.defaults import permission_denied, server_error
+from django.views.defaults import bad_request, permission_denied, server_error
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,13 @@ def test_the_pages_bear_the_portals_name(client: Client, rf: RequestFactory) -> 
     for page in pages:
         assert b"Vobiz Portal</a>" in page.content
         assert b"Django administration" not in page.content
+
+
+def test_a_bad_request_changed_nothing_and_says_so(rf: RequestFactory) -> None:
+    answer = bad_request(rf.get("/admin/?strange=1"), Exception("secret reason"))
+    assert answer.status_code == 400
+    assert b"Nothing was changed" in answer.content
+    assert b"secret reason" not in answer.content
 
 
 def test_a_forbidden_page_says_whom_to_ask(rf: RequestFactory) -> None:

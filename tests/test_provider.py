@@ -49,6 +49,7 @@ def account() -> Account:
     Said(RateLimitError("slow", retry_after=6.2), "Vobiz asks for fewer requests: wait 7 seconds and try again."),
     Said(RateLimitError("slow", retry_after=0.5), "Vobiz asks for fewer requests: wait 1 second and try again."),
     Said(UnreachableError("No answer."), "Vobiz could not be reached. No answer."),
+    Said(UnreachableError("Its answer was 503.", status=503), "Its answer was 503."),
     *[Said(kind("As it is said."), "As it is said.")
       for kind in (NotConnectedError, NotFoundError, RefusedError, OutcomeUnknownError, UnexpectedReplyError)],
 ])  # fmt: skip

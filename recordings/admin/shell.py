@@ -158,7 +158,8 @@ class NarrowedAccounts:
             return
         chosen = chosen_account(request)
         if chosen is not None:
-            request.user.narrowed_to = chosen.pk  # type: ignore[union-attr]
+            user: Any = request.user
+            user.narrowed_to = chosen.pk
 
 
 def shell(request: HttpRequest) -> Shell | None:
@@ -213,10 +214,12 @@ def _counts(request: HttpRequest) -> dict[str, Any]:
     user: Any = request.user
     chosen = chosen_account(request)
     key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}"
-    found: dict[str, Any] | None = cache.get(key)
-    if found is None:
-        found = User.objects.filter(pk=user.pk).values(**_columns(request, chosen)).first() or {}
-        cache.set(key, found, COUNTS_HOLD)
+    held: dict[str, Any] | None = cache.get(key)
+    if held is not None:
+        return held
+    columns = User.objects.filter(pk=user.pk).values(**_columns(request, chosen)).first()
+    found: dict[str, Any] = dict(columns or {})
+    cache.set(key, found, COUNTS_HOLD)
     return found
 
 

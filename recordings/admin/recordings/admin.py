@@ -72,7 +72,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
     list_day = "happened_at"
-    views = (
+    views: tuple[tuple[Any, dict[str, str]], ...] = (
         (gettext_lazy("All recordings"), {}),
         (gettext_lazy("At risk"), {"kept": "at_risk"}),
         (gettext_lazy("Cut short"), {"ended": "cut"}),

@@ -41,6 +41,7 @@ REASONS: dict[str, tuple[int, str, Words]] = {
     Attention.AUDIO_MISSING: (LEAVES_NOW, "bad", gettext_lazy("whose file is missing from the archive")),
     Attention.AUDIO_ALTERED: (LEAVES_NOW, "bad", gettext_lazy("whose file in the archive was altered")),
     Attention.CUT_BY_VOBIZ: (OTHER, "attention", gettext_lazy("of which Vobiz gave only a part")),
+    Attention.UNKNOWN_FORMAT: (OTHER, "attention", gettext_lazy("whose format no decoder can read")),
     Attention.LENGTH_DIFFERS: (
         OTHER,
         "attention",

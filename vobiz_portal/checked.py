@@ -1,4 +1,4 @@
-"""A server does not start with wrong settings: what `manage.py check` says of them, it says too."""
+"""The system checks at the start of a web server, which does not start with wrong settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recordings.checks import check_static_files
 
 
 def refuse_wrong_settings() -> None:
-    """ImproperlyConfigured, with every error and its cure, if a system check finds one."""
+    """Raise ImproperlyConfigured, with every error and its cure, if a system check finds one."""
     # Commands run without static files; a web server does not.
     found = [*run_checks(), *check_static_files()]
     errors = [message for message in found if message.is_serious() and not message.is_silenced()]

@@ -1,4 +1,4 @@
-"""What must never reach a log: callback keys and query strings, whoever logs them.
+"""Redaction of callback keys and query strings from every log line, whoever logs it.
 
 Django's own request logger writes the path of every refused request, and a callback's path holds its key.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 
-# Everything behind the name of a door; behind another word too, for a mistyped path may hold a key.
+# Everything after the name of an endpoint, and after any other word: a mistyped path may hold a key too.
 CALLBACK = re.compile(
     r"(/callbacks(?:/|%2f)+(?:(?:recording|transcription|account)(?:/|%2f)+)?)[^\s\"'<>?]+", re.IGNORECASE
 )
@@ -19,7 +19,7 @@ QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
 
 
 def redact(text: str) -> str:
-    """`text` with callback keys as `…` and query strings gone."""
+    """Replace callback keys in `text` by `…` and remove query strings."""
     return QUERY.sub(r"\1", CALLBACK.sub(r"\1…", text))
 
 
@@ -31,8 +31,9 @@ class RedactingFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the formatted record, redacted."""
         return redact(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name in logging
-        """The traceback, unless what was raised is no fault of ours."""
+        """Return the traceback, or nothing for a suspicious request, which is no bug of ours."""
         return "" if isinstance(ei[1], SuspiciousOperation) else super().formatException(ei)

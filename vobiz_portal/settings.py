@@ -34,17 +34,17 @@ if _env_file and Path(_env_file).is_file():
 
 
 def text(name: str, default: str = "") -> str:
-    """A setting as it stands, without blanks around it; one that is empty counts as not set."""
+    """Return a setting without surrounding blanks; an empty one counts as not set."""
     return os.environ.get(name, "").strip() or default
 
 
 def names(name: str, default: list[str]) -> list[str]:
-    """A comma-separated list."""
+    """Return a comma-separated list."""
     return [part.strip() for part in text(name).split(",") if part.strip()] or default
 
 
 def read(name: str, default: Value, kind: Callable[[str], Value]) -> Value:
-    """A setting of another kind than text."""
+    """Return a setting converted by `kind`, or the default where it cannot be converted."""
     try:
         return kind(text(name)) if text(name) else default
     except ValueError:
@@ -53,7 +53,7 @@ def read(name: str, default: Value, kind: Callable[[str], Value]) -> Value:
 
 
 def host_of(url: str) -> str:
-    """The host a URL names, as ALLOWED_HOSTS has it; empty where it names none, which a check then says."""
+    """Return the host of a URL in the form of ALLOWED_HOSTS; empty where it has none, which a check reports."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

@@ -1,4 +1,4 @@
-"""The portal's two doors: the admin for people, callbacks for Vobiz."""
+"""The portal's URLs: the admin for people, callbacks for Vobiz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vobiz's documented endpoints, quirks included, over a SandboxState. Requests in, replies out; no sockets here.
+"""Vobiz's documented endpoints, quirks included. Requests in, replies out; no sockets here.
 
 Paths are exact: a voice path in other letters or without its last slash is refused with 401, as if the
 credentials were wrong. The account in the path and the one in the headers must be the same.
@@ -37,10 +37,11 @@ ASYNC = "async api spawned"
 
 
 class BadRequestError(Exception):
-    """A request Vobiz answers with 400 and these words."""
+    """A request that Vobiz answers with 400 and this text."""
 
 
 def _pattern(template: str) -> re.Pattern[str]:
+    """Compile a route; ids match anything but a slash."""
     return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", PREFIX + template))
 
 
@@ -50,7 +51,7 @@ _FOLDED = [re.compile(pattern.pattern.rstrip("/") + "/?", re.IGNORECASE) for _, 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request whose sender is known. `ids`: what the path names."""
+    """An authenticated request. `ids`: the ids in its path."""
 
     request: Request
     account: Account
@@ -60,7 +61,7 @@ class RequestContext:
 
 
 class Api:
-    """Answers what is context of api.vobiz.ai."""
+    """The endpoints of api.vobiz.ai."""
 
     def __init__(self, state: SandboxState) -> None:
         self.state = state
@@ -80,13 +81,14 @@ class Api:
         }
 
     def operation(self, request: Request) -> str:
-        """Which of `faults.OPERATIONS` a request is."""
+        """Return which of `faults.OPERATIONS` a request is."""
         for operation, method, pattern in _ROUTES:
             if method == request.method and pattern.fullmatch(request.path):
                 return operation
         return "unknown"
 
     def answer(self, request: Request, quirks: Quirks) -> Reply:
+        """Authenticate the request, run its operation, and return the reply."""
         operation = self.operation(request)
         if operation == "unknown":
             return _wrong_route(request, quirks)
@@ -112,9 +114,11 @@ class Api:
     # Accounts and calls
 
     def _me(self, context: RequestContext) -> Reply:
+        """Return the account object."""
         return as_json(serializers.account_object(context.account, context.api_id))
 
     def _list_calls(self, context: RequestContext) -> Reply:
+        """Return the live or queued calls."""
         calls = self.state.calls_of(context.account.auth_id, _requested_state(context.request))
         if context.quirks.live_calls_as_objects:
             return as_json(
@@ -126,6 +130,7 @@ class Api:
         return as_json({"api_id": context.api_id, "calls": [call.call_uuid for call in calls]})
 
     def _retrieve_call(self, context: RequestContext) -> Reply:
+        """Return one call; Vobiz finds an open one only with the `status` it has."""
         call = self._call(context)
         status = context.request.query.get("status")
         if status is None and call.state == "ended":
@@ -135,6 +140,7 @@ class Api:
         return as_json(serializers.live_call(call, context.api_id))
 
     def _make_call(self, context: RequestContext) -> Reply:
+        """Place an outbound call."""
         body = _body(context.request)
         caller, callee = body.get("from"), body.get("to")
         if not (isinstance(caller, str) and isinstance(callee, str) and caller and callee):
@@ -151,10 +157,12 @@ class Api:
         return as_json(made, context.quirks.make_call_status)
 
     def _hang_up(self, context: RequestContext) -> Reply:
+        """End a call."""
         self.state.hang_up(self._call(context).call_uuid)
         return no_content()
 
     def _call(self, context: RequestContext) -> Call:
+        """Return the account's call that the path names."""
         self.state.tick()
         call = self.state.calls.get(context.ids["call_uuid"])
         if call is None or call.auth_id != context.account.auth_id:
@@ -164,6 +172,7 @@ class Api:
     # Recording
 
     def _start(self, context: RequestContext) -> Reply:
+        """Start a recording of a live call."""
         options = start_options(_body(context.request))
         if context.quirks.mp3_is_wav:
             options["container"] = "wav"
@@ -180,7 +189,7 @@ class Api:
         return as_json(started, context.quirks.start_status)
 
     def _stop(self, context: RequestContext) -> Reply:
-        """Only `URL`, in capitals, in a JSON body chooses one; anything else stops all."""
+        """Stop recordings: only `URL`, in capitals, in a JSON body chooses one; anything else stops all."""
         body = _body(context.request)
         url = body.get("URL") or None
         self.state.stop_recordings(
@@ -192,18 +201,20 @@ class Api:
         return no_content()
 
     def _record_conference(self, context: RequestContext) -> Reply:
-        """Says yes, and nothing is written: as seen in the field."""
+        """Accept the request and record nothing, as Vobiz was seen to do."""
         return as_json({"message": ASYNC, "api_id": context.api_id})
 
     # Recordings
 
     def _owners(self, context: RequestContext) -> list[str]:
+        """Return the Auth IDs whose recordings the account sees."""
         own = context.account.auth_id
         if not context.quirks.parent_sees_sub_accounts:
             return [own]
         return [own, *(one.auth_id for one in self.state.accounts.values() if one.parent == own)]
 
     def _list_recordings(self, context: RequestContext) -> Reply:
+        """Return one page of the recordings, newest first."""
         limit = (
             _number(context.request, "limit", context.quirks.default_limit) or context.quirks.default_limit
         )
@@ -233,6 +244,7 @@ class Api:
         return as_json({"api_id": context.api_id, "meta": meta, "objects": objects})
 
     def _retrieve_recording(self, context: RequestContext) -> Reply:
+        """Return one Recording object."""
         recording = self.state.find_recording(context.ids["recording_id"], self._owners(context))
         served = self._served(context, recording)
         if context.quirks.envelope_retrieve:
@@ -241,11 +253,13 @@ class Api:
         return as_json({"api_id": context.api_id, **served})
 
     def _delete_recording(self, context: RequestContext) -> Reply:
+        """Delete one recording."""
         recording = self.state.find_recording(context.ids["recording_id"], self._owners(context))
         self.state.delete_recording(recording.recording_id)
         return no_content()
 
     def _served(self, context: RequestContext, recording: Recording) -> dict[str, Any]:
+        """Return the Recording object under the quirks of this request."""
         served = self.state.served(recording)
         if recording.conference_name is None and "conference_name" not in recording.overrides:
             served["conference_name"] = context.quirks.empty_conference_name
@@ -253,7 +267,7 @@ class Api:
 
 
 def start_options(body: dict[str, Any]) -> dict[str, Any]:
-    """What a start asks for, as fields of `Recording`; BadRequestError says what cannot be."""
+    """Return the options of a start as fields of `Recording`; raise BadRequestError for a wrong value."""
     limit = body.get("time_limit", 60)
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= LONGEST:
         raise BadRequestError(f"time_limit must be an integer from 1 to {LONGEST}")
@@ -272,7 +286,7 @@ def start_options(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _one_of(body: dict[str, Any], name: str, *allowed: str) -> str:
-    """A field's value, the first of `allowed` when it is missing or empty."""
+    """Return a field's value, the first of `allowed` when it is missing or empty."""
     value = body.get(name) or allowed[0]
     if value not in allowed:
         raise BadRequestError(f"{name} must be one of {', '.join(allowed)}")
@@ -280,6 +294,7 @@ def _one_of(body: dict[str, Any], name: str, *allowed: str) -> str:
 
 
 def _url(body: dict[str, Any], name: str) -> str | None:
+    """Return an optional http or https URL of the body."""
     value = body.get(name)
     if value is None or value == "":
         return None
@@ -293,6 +308,7 @@ def _url(body: dict[str, Any], name: str) -> str | None:
 
 
 def _body(request: Request) -> dict[str, Any]:
+    """Return the JSON object in the body; raise BadRequestError for anything else."""
     try:
         body = request.json()
     except ValueError:
@@ -303,6 +319,7 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _number(request: Request, name: str, default: int) -> int:
+    """Return a whole number from the query."""
     text = request.query.get(name, "")
     if not text:
         return default
@@ -312,6 +329,7 @@ def _number(request: Request, name: str, default: int) -> int:
 
 
 def _requested_state(request: Request) -> str:
+    """Return the required `status` of the query."""
     status = request.query.get("status", "")
     if status not in {"live", "queued"}:
         raise BadRequestError("status must be live or queued")
@@ -319,6 +337,7 @@ def _requested_state(request: Request) -> str:
 
 
 def _wrong_route(request: Request, quirks: Quirks) -> Reply:
+    """Return the reply for a path that is not documented: 404, 405, or 401 as Vobiz gives for wrong letters."""
     if any(pattern.fullmatch(request.path) for _, _, pattern in _ROUTES):
         return as_json({"message": "Method Not Allowed"}, 405)
     slashed = replace(request, target=f"{request.path}/").path

@@ -1,7 +1,7 @@
-"""What calls sound like: spoken lines joined into a conversation, MP3 or WAV of any length, with its words.
+"""The audio of calls: spoken lines joined into a conversation, as MP3 or WAV of any length, with a transcript.
 
 Every call has one conversation, decided by its call_uuid, which goes on as long as the call does. A recording
-is a stretch of it: two recordings of one call hear the same words, and a transcript is what was said in it.
+is a part of it: two recordings of one call hold the same words, and a transcript holds the words of its part.
 
 Nothing is encoded here. The clips (made by `clips/make_clips.py`) are whole frames of 72 ms: 576 samples at
 8 kHz, which is 576 bytes of MP3 at a constant 64 kbit/s, mono or stereo, or 1,152 bytes of 16-bit PCM a channel.
@@ -50,6 +50,7 @@ class Segment:
 
 @cache
 def lines() -> tuple[Line, ...]:
+    """Return all spoken lines, with their lengths in frames."""
     known = json.loads((CLIPS / "lines.json").read_text(encoding="utf-8"))
     return tuple(
         Line(frames=(CLIPS / f"{item['name']}.mono.mp3").stat().st_size // MP3_FRAME_BYTES, **item)
@@ -59,7 +60,7 @@ def lines() -> tuple[Line, ...]:
 
 @cache
 def clip(name: str | None, container: str, channels: int, speaker: str = "caller") -> bytes:
-    """A clip's frames, headless; without a name, one frame of silence. The caller is left, the callee right."""
+    """Return a clip's frames without header; without a name, one frame of silence. Caller left, callee right."""
     if container == "mp3":
         return (CLIPS / f"{name or 'silence'}.{'stereo' if channels == 2 else 'mono'}.mp3").read_bytes()
     if name is None:
@@ -73,11 +74,12 @@ def clip(name: str | None, container: str, channels: int, speaker: str = "caller
 
 
 def frame_bytes(container: str, channels: int) -> int:
+    """Return the size of one 72 ms frame."""
     return MP3_FRAME_BYTES if container == "mp3" else FRAME_SAMPLES * 2 * channels
 
 
 class Conversation:
-    """What is said on one call: the scenes in an order of its own, with pauses of its own, over and over."""
+    """The conversation of one call: the scenes in random order with random pauses, repeated without end."""
 
     def __init__(self, call_uuid: str) -> None:
         rng = random.Random(call_uuid)
@@ -95,7 +97,7 @@ class Conversation:
         self._starts = [segment.start for segment in segments]
 
     def between(self, first: int, last: int) -> Iterator[tuple[Segment, int, int]]:
-        """The segments of frames `first` to `last` (exclusive), each with the part of it that is meant."""
+        """Yield the segments of frames `first` to `last` (exclusive), each with its range of frames."""
         at = first
         while at < last:
             base, within = at - at % self.cycle, at % self.cycle
@@ -105,7 +107,7 @@ class Conversation:
             at = until
 
     def words(self, first: int, last: int) -> str:
-        """What is said from frame `first` to frame `last`; of a line cut at an end, only the words within."""
+        """Return the words from frame `first` to frame `last`; a line cut at an end gives only the words within."""
         said: list[str] = []
         for segment, begin, end in self.between(first, last):
             if segment.line is not None:
@@ -162,10 +164,11 @@ class AudioFile:
         return len(self.header) + self.data_length
 
     def words(self) -> str:
+        """Return the transcript of this recording."""
         return Conversation(self.call_uuid).words(self.first_frame, self.first_frame + self.frames)
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
-        """The bytes from `start` to `stop` (exclusive), in pieces of at most a few hundred kilobytes."""
+        """Yield the bytes from `start` to `stop` (exclusive), in pieces of at most a few hundred kilobytes."""
         stop = self.length if stop is None else min(stop, self.length)
         header = self.header
         if start < len(header) and start < stop:
@@ -175,6 +178,7 @@ class AudioFile:
             yield from self._data(begin, end)
 
     def _data(self, begin: int, end: int) -> Iterator[bytes]:
+        """Yield bytes `begin` to `end` of the audio data, whose first byte follows the header."""
         size = frame_bytes(self.container, self.channels)
         first, last = begin // size, -(-end // size)
         position = first * size
@@ -185,6 +189,7 @@ class AudioFile:
             position += len(piece)
 
     def _frames(self, segment: Segment, begin: int, end: int, size: int) -> bytes:
+        """Return frames `begin` to `end` of one segment."""
         if segment.line is None:
             return clip(None, self.container, self.channels) * (end - begin)
         line = segment.line

@@ -1,4 +1,4 @@
-"""Calls that keep coming: they ring, live some minutes, end, and are replaced by others."""
+"""A generator of calls: they ring, live some minutes, end, and are replaced by others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AT_MOST = 12  # open calls
 
 
 class CallGenerator:
-    """Places calls for some accounts, `per_minute` on average, the most for the first. `tick` does what is due."""
+    """Places calls for some accounts, `per_minute` on average, most for the first. `tick` places what is due."""
 
     def __init__(self, state: SandboxState, auth_ids: Sequence[str], *, per_minute: float) -> None:
         self._state = state
@@ -25,12 +25,13 @@ class CallGenerator:
         self._next = state.now()
 
     def open(self, calls: int) -> None:
-        """Begin with calls that are under way already."""
+        """Place calls that are already live."""
         for _ in range(calls):
             lasts = self._rng.uniform(*LASTS)
             self._place(lasts=lasts, answered_ago=lasts * self._rng.uniform(0.0, 0.6))
 
     def tick(self) -> None:
+        """Place a call if one is due."""
         now = self._state.now()
         if now < self._next:
             return
@@ -39,6 +40,7 @@ class CallGenerator:
             self._place(lasts=self._rng.uniform(*LASTS), rings_for=self._rng.uniform(*RINGS))
 
     def _place(self, *, lasts: float, rings_for: float = 0.0, answered_ago: float = 0.0) -> None:
+        """Place one call with random numbers; the first account gets the most."""
         shares = [1 / (place + 1) for place in range(len(self._auth_ids))]
         auth_id = self._rng.choices(self._auth_ids, shares)[0]
         caller, callee, direction = self._numbers.pair()

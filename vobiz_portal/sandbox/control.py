@@ -1,6 +1,6 @@
-"""Driving a running sandbox: JSON over HTTP under `/_sandbox/`, from this machine only.
+"""The control interface of a running sandbox: JSON over HTTP under `/_sandbox/`, from this machine only.
 
-GET    /_sandbox/                  what there is: accounts, calls, running recordings, faults, what is owed
+GET    /_sandbox/                  accounts, open calls, running recordings, faults, pending callbacks
 POST   /_sandbox/calls             place a call {"auth_id", "from", "to", "direction", "rings_for", "lasts", "flow"}
 DELETE /_sandbox/calls/UUID        hang up
 GET    /_sandbox/recordings/ID     all that is known of one recording
@@ -34,7 +34,7 @@ Answer = Callable[[dict[str, Any]], Any]
 
 
 class Control:
-    """Answers `/_sandbox/…`."""
+    """The routes under `/_sandbox/`."""
 
     def __init__(self, state: SandboxState, outbox: Outbox) -> None:
         self.state = state
@@ -60,6 +60,7 @@ class Control:
         }
 
     def answer(self, request: Request) -> Reply:
+        """Run one control request and return the reply."""
         if not _is_local(request):
             return as_json({"error": "the sandbox is driven from its own machine only"}, 403)
         rest = request.path.removeprefix(ROOT).strip("/")
@@ -82,6 +83,7 @@ class Control:
             return as_json({"error": str(error)}, 400)
 
     def _state(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return an overview of the state."""
         state = self.state
         with state.lock:
             state.tick()
@@ -102,36 +104,43 @@ class Control:
             }
 
     def _place_call(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Place a call; `from` and `to` are accepted for the numbers, the first account is the default."""
         words = {"from": "from_number", "to": "to_number"}
         asked = {words.get(name, name): value for name, value in body.items()}
         auth_id = asked.pop("auth_id", None) or next(iter(self.state.accounts), "")
         return dataclasses.asdict(self.state.place_call(str(auth_id), **asked))
 
     def _add_recording(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Add a past recording."""
         auth_id = body.pop("auth_id", None) or next(iter(self.state.accounts), "")
         return self.state.served(self.state.add_recording(str(auth_id), **body))
 
     def _callbacks(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Mute or release callbacks."""
         if "muted" in body:
             self.state.callbacks.muted = bool(body["muted"])
         released = self.outbox.release() if body.get("release") else 0
         return {"muted": self.state.callbacks.muted, "released": released}
 
     def _flow(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Give an account a call flow."""
         auth_id = str(body.pop("auth_id"))
         self.state.set_flow(auth_id, **body)
         return {"auth_id": auth_id, "flow": dataclasses.asdict(self.state.accounts[auth_id])["flow"]}
 
     def _quirks(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Change quirks."""
         self.state.quirks.change(body)
         return dataclasses.asdict(self.state.quirks)
 
     def _ledger(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the last ledger entries that match."""
         ids = {name: str(body[name]) for name in ID_FILTERS if name in body}
         entries = self.state.ledger.of(body.get("what"), **ids)
         return [entry.as_json() for entry in entries[-int(body.get("last", 100)) :]]
 
     def _advance(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Move the clock forward."""
         seconds = float(body["seconds"])
         if seconds < 0:
             raise ValueError("time goes forward only")
@@ -140,7 +149,7 @@ class Control:
 
 
 def _is_local(request: Request) -> bool:
-    """From a loopback address, to a loopback name, and not from a page in a browser."""
+    """Return whether a request comes from a loopback address, to a loopback name, and not from a web page."""
     host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     return (
         _loopback(request.peer)
@@ -150,6 +159,7 @@ def _is_local(request: Request) -> bool:
 
 
 def _loopback(address: str) -> bool:
+    """Return whether an address is a loopback address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -35,16 +35,17 @@ class Ports(NamedTuple):
 
 
 def token_name(auth_id: str) -> str:
-    """The name of the setting that holds the token of one of the sandbox's accounts."""
+    """Return the name of the setting that holds the token of one of the sandbox's accounts."""
     return f"DEMO_TOKEN_{auth_id}"
 
 
 def _long_secret() -> str:
+    """Return a secret of 64 characters."""
     return secrets.token_urlsafe(48)
 
 
 def _password() -> str:
-    """Sixteen letters and digits that are not taken for each other: about 92 bits, and can be typed."""
+    """Return sixteen letters and digits that are not mistaken for each other: about 92 bits, easy to type."""
     return "".join(secrets.choice(_UNLIKE_EACH_OTHER) for _ in range(16))
 
 
@@ -85,7 +86,7 @@ def write_settings(folder: Path, ports: Ports) -> dict[str, str]:
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """The settings in the file at `path`, without their quotes; lines that set nothing are passed over."""
+    """Return the settings in the file at `path`, without their quotes; lines that set nothing are skipped."""
     found = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if match := _LINE.fullmatch(line):
@@ -94,7 +95,7 @@ def read_settings(path: Path) -> dict[str, str]:
 
 
 def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The machine's environment and `extra`: whatever else is set here, such as a portal setting, is left out."""
+    """Return the machine's environment and `extra`, without any other variable such as a portal setting."""
     machine = {
         "PATH",
         "HOME",
@@ -112,17 +113,19 @@ def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kept_or_new(value: str, secret: _Secret) -> str:
+    """Return the stored value, or a new secret where it is too short."""
     return value if len(value) >= secret.shortest else secret.make()
 
 
 def _quoted(value: str) -> str:
-    """`value` as the settings reader takes it: as it is, or in double quotes where it has odd characters."""
+    """Return `value` as the settings reader expects it: in double quotes where it has special characters."""
     if re.fullmatch(r"[A-Za-z0-9_./:,@%+=-]*", value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _unquoted(text: str) -> str:
+    """Return a value without its quotes."""
     if len(text) > 1 and text[0] == text[-1] == "'":
         return text[1:-1]
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -131,6 +134,7 @@ def _unquoted(text: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write the file as a whole or not at all."""
     handle, name = tempfile.mkstemp(
         dir=path.parent, prefix=f".{path.name}."
     )  # mode 0600 from the first moment

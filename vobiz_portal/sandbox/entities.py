@@ -1,6 +1,6 @@
-"""What the sandbox's Vobiz keeps: accounts, calls, recordings, callbacks owed, and a ledger of what happened.
+"""The entities of the simulated Vobiz: accounts, calls, recordings, callbacks, and a ledger of events.
 
-Times are seconds since the epoch (float, the SandboxState's clock); durations are seconds unless a name says `_ms`.
+Times are seconds since the epoch (float, the simulated clock); durations are seconds unless a name says `_ms`.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Recording:
 
 @dataclass
 class Callback:
-    """One delivery owed. `kind`: recording, transcription, or flow (begun by a call flow).
+    """One callback to deliver. `kind`: recording, transcription, or flow (begun by a call flow).
 
     `fields` are what the body says, numbers still as numbers: the encoding decides how they are written.
     `attempt` counts the tries made. `nonces` (V2, V3) are kept between tries when they should not change.
@@ -171,7 +171,7 @@ class Quirks:
     user_agent: str = "Vobiz"
 
     def change(self, changes: dict[str, Any]) -> None:
-        """Set several by name; ValueError names the first that does not exist."""
+        """Set several quirks by name; raise ValueError for the first that does not exist."""
         for name in changes:
             if name not in self.__dataclass_fields__:
                 raise ValueError(f"there is no quirk called {name!r}")
@@ -191,11 +191,12 @@ class Entry:
     detail: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
+        """Return the entry as a dict."""
         return asdict(self)
 
 
 class Ledger:
-    """What really happened, in order; thread-safe; the oldest lines go when there are too many."""
+    """A thread-safe log of events, in order; the oldest entries are dropped when there are too many."""
 
     def __init__(self, size: int = LEDGER_SIZE) -> None:
         self._entries: deque[Entry] = deque(maxlen=size)
@@ -203,16 +204,18 @@ class Ledger:
         self.written = 0
 
     def write(self, entry: Entry) -> None:
+        """Append an entry."""
         with self._lock:
             self._entries.append(entry)
             self.written += 1
 
     def all(self) -> list[Entry]:
+        """Return all entries, oldest first."""
         with self._lock:
             return list(self._entries)
 
     def of(self, what: str | None = None, **ids: str) -> list[Entry]:
-        """Lines whose `what` is the one given (or begins with it, if it ends in a dot) and whose ids match."""
+        """Return the entries with this `what` (or that prefix, if it ends in a dot) and these ids."""
         return [entry for entry in self.all() if _matches(entry, what, ids)]
 
     def __iter__(self) -> Iterator[Entry]:
@@ -224,6 +227,7 @@ class Ledger:
 
 
 def _matches(entry: Entry, what: str | None, ids: dict[str, str]) -> bool:
+    """Return whether an entry has this `what` and these ids."""
     if what is not None and entry.what != what and not (what.endswith(".") and entry.what.startswith(what)):
         return False
     return all(getattr(entry, name) == value for name, value in ids.items())

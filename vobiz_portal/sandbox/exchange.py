@@ -33,14 +33,14 @@ class Request:
         return {name: values[-1] for name, values in pairs.items()}
 
     def json(self) -> Any:
-        """The body as JSON; {} when there is none. ValueError when it is something else."""
+        """Return the body as JSON, {} when there is none; raise ValueError for anything else."""
         try:
             return json.loads(self.body) if self.body.strip() else {}
         except RecursionError as error:
             raise ValueError("nested too deep") from error
 
     def shown(self) -> dict[str, Any]:
-        """For the ledger: everything but secrets."""
+        """Return the request for the ledger, without secrets."""
         headers = {
             name: f"({len(value)} characters ending {value[-4:]})" if name in MASKED else value
             for name, value in self.headers.items()
@@ -74,6 +74,7 @@ class Reply:
         return len(self.body) if isinstance(self.body, bytes) else 0
 
     def pieces(self) -> Iterator[bytes]:
+        """Yield the body."""
         if isinstance(self.body, bytes):
             yield self.body
         else:
@@ -81,17 +82,20 @@ class Reply:
 
 
 def as_json(data: Any, status: int = 200) -> Reply:
+    """Return a JSON reply."""
     return Reply(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
 def no_content(status: int = 204) -> Reply:
+    """Return a reply without a body."""
     return Reply(status)
 
 
 def unauthorized() -> Reply:
+    """Return Vobiz's 401."""
     return as_json({"error": "unauthorized", "message": "invalid credentials"}, 401)
 
 
 def no_such_route() -> Reply:
-    """The gateway's words, which differ from those for a resource that is missing."""
+    """Return the gateway's 404, whose body differs from that of a missing resource."""
     return as_json({"message": "Not Found"}, 404)

@@ -1,4 +1,4 @@
-"""Carrying out planned faults on requests: what goes wrong before the effect, after it, and on the wire."""
+"""Fault injection on requests: before the effect, after it, and on the wire."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DroppedError(Exception):
 def before_effect(
     fault: Fault, state: SandboxState, request: Request, stopping: threading.Event
 ) -> Reply | None:
-    """All that comes before the effect. A reply instead of the effect, or None: go on."""
+    """Apply the parts of a fault before the effect; return a reply that replaces the effect, or None."""
     if fault.first is not None:
         fault.first(state)
     change_rows(state, request, fault.drift)
@@ -44,7 +44,7 @@ def before_effect(
 
 
 def after_effect(fault: Fault, state: SandboxState, reply: Reply, stopping: threading.Event) -> Reply:
-    """All that comes between the effect and the answer."""
+    """Apply the parts of a fault between the effect and the answer; return the answer."""
     if fault.then is not None:
         fault.then(state)
     stopping.wait(fault.delay_after)
@@ -58,7 +58,7 @@ def after_effect(fault: Fault, state: SandboxState, reply: Reply, stopping: thre
 
 
 def planned_reply(fault: Fault) -> Reply:
-    """The answer a fault brings; `status` alone has a body as Vobiz's generic errors have."""
+    """Return the reply of a fault; `status` alone has a body like Vobiz's generic errors."""
     if fault.redirect:
         return Reply(fault.status or 302, b"", {"Location": fault.redirect})
     if fault.reply is not None:
@@ -76,7 +76,7 @@ def planned_reply(fault: Fault) -> Reply:
 
 
 def change_reply(fault: Fault, reply: Reply) -> Reply:
-    """What is done to the answer itself: extra headers, padding, a compression nobody asked for."""
+    """Apply extra headers, padding and unrequested compression to a reply."""
     reply.headers.update(fault.headers)
     if isinstance(reply.body, bytes):
         if fault.pad > len(reply.body):
@@ -88,7 +88,7 @@ def change_reply(fault: Fault, reply: Reply) -> Reply:
 
 
 def body_pieces(fault: Fault | None, reply: Reply, stopping: threading.Event) -> Iterator[bytes]:
-    """The body as it goes out: whole, cut, or dripping."""
+    """Yield the body as it is sent: whole, cut, or byte by byte."""
     left = fault.cut if fault is not None and fault.cut is not None else None
     for piece in reply.pieces():
         kept = piece if left is None else piece[:left]
@@ -105,7 +105,7 @@ def body_pieces(fault: Fault | None, reply: Reply, stopping: threading.Event) ->
 
 
 def change_rows(state: SandboxState, request: Request, how: dict[str, int]) -> None:
-    """Rows that come (`insert`) and go (`delete` the newest, `delete_oldest`) while somebody reads the pages."""
+    """Add rows (`insert`) and delete the newest (`delete`) or oldest (`delete_oldest`) while a client reads pages."""
     parts = request.path.split("/")
     if not how or len(parts) < 5 or parts[4] not in state.accounts:
         return
@@ -119,5 +119,5 @@ def change_rows(state: SandboxState, request: Request, how: dict[str, int]) -> N
 
 
 def as_entry(fault: Fault) -> dict[str, Any]:
-    """For the ledger."""
+    """Return the fault for the ledger."""
     return {"fault": fault.as_json(), "real_time": time.time()}

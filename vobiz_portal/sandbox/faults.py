@@ -1,4 +1,4 @@
-"""What goes wrong on request: a plan of faults that tests, or somebody with curl, make.
+"""A plan of faults, which tests or the control interface make.
 
 A fault waits for what it matches (an operation, or a method and path), happens `times` times, and is spent.
 """
@@ -135,7 +135,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Fault:
-        """A fault from what somebody posted; ValueError says what is wrong with it."""
+        """Build a fault from posted JSON; raise ValueError with what is wrong."""
         known = {item.name for item in fields(cls)} - {"first", "then", "edit", "fault_id"}
         strange = sorted(set(data) - known)
         if strange:
@@ -146,7 +146,7 @@ class Fault:
             raise ValueError(str(error)) from error
 
     def as_json(self) -> dict[str, Any]:
-        """What is set, for people to read."""
+        """Return the fields that are set."""
         default = Fault()
         shown = {
             item.name: getattr(self, item.name)
@@ -160,7 +160,7 @@ class Fault:
 
 
 class Faults:
-    """The plan. Thread-safe; the first planned fault that matches is the one that happens."""
+    """The planned faults. Thread-safe; the first that matches is applied."""
 
     def __init__(self) -> None:
         self._plan: list[Fault] = []
@@ -168,13 +168,14 @@ class Faults:
         self._ids = itertools.count(1)
 
     def plan(self, fault: Fault) -> Fault:
+        """Add a fault and give it an id."""
         with self._lock:
             fault.fault_id = next(self._ids)
             self._plan.append(fault)
         return fault
 
     def clear(self, fault_id: int | None = None) -> int:
-        """Forget one fault, or all; how many were forgotten."""
+        """Remove one fault, or all; return how many."""
         with self._lock:
             kept = [] if fault_id is None else [fault for fault in self._plan if fault.fault_id != fault_id]
             gone = len(self._plan) - len(kept)
@@ -182,11 +183,12 @@ class Faults:
         return gone
 
     def planned(self) -> list[Fault]:
+        """Return the faults that are still planned."""
         with self._lock:
             return list(self._plan)
 
     def take(self, operation: str, *, method: str = "", path: str = "", **ids: str) -> Fault | None:
-        """The fault that happens to this, counted as having happened; None when there is none."""
+        """Return the first fault that applies, and count it as used; None when there is none."""
         with self._lock:
             for fault in self._plan:
                 if not _meets(fault, operation, method, path, ids):
@@ -203,6 +205,7 @@ class Faults:
 
 
 def _meets(fault: Fault, operation: str, method: str, path: str, ids: dict[str, str]) -> bool:
+    """Return whether a fault applies to this operation."""
     # "*" on its own is meant for requests; callbacks are named.
     if operation.startswith("callback.") and not fault.on.startswith("callback"):
         return False

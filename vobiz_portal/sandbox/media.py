@@ -19,16 +19,18 @@ TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 
 
 class MediaHost:
-    """Answers what is asked of media.vobiz.ai, and of the store it may redirect to (`/signed/…`)."""
+    """The endpoints of media.vobiz.ai, and of the object storage it may redirect to (`/signed/…`)."""
 
     def __init__(self, state: SandboxState) -> None:
         self.state = state
         self._tickets: dict[str, str] = {}  # given out with a redirect: ticket → recording_id
 
     def operation(self, request: Request) -> str:
+        """Return the one operation of this host."""
         return "media.get"
 
     def answer(self, request: Request, quirks: Quirks) -> Reply:
+        """Return the audio, a redirect to it, or an error."""
         if request.method not in {"GET", "HEAD"}:
             return as_json({"message": "Method Not Allowed"}, 405)
         signed = _SIGNED.fullmatch(request.path)
@@ -54,6 +56,7 @@ class MediaHost:
         return self._file(request, found["name"], found["extension"], quirks)
 
     def _may_read(self, request: Request, owner: str) -> bool:
+        """Return whether the credentials are those of the owner or its main account."""
         account = self.state.authenticate(
             request.headers.get("x-auth-id"), request.headers.get("x-auth-token")
         )
@@ -63,6 +66,7 @@ class MediaHost:
         return account.auth_id == owner or (family is not None and family.parent == account.auth_id)
 
     def _recording(self, recording_id: str) -> Recording | None:
+        """Return a listed recording whose audio still exists."""
         with self.state.lock:
             self.state.tick()
             found = self.state.recordings.all.get(recording_id)
@@ -71,6 +75,7 @@ class MediaHost:
             return found
 
     def _file(self, request: Request, recording_id: str, extension: str, quirks: Quirks) -> Reply:
+        """Return the file, or the range of it that was requested."""
         recording = self._recording(recording_id)
         if recording is None or recording.url_extension != extension:
             return as_json({"error": "file not found"}, 404)
@@ -90,7 +95,7 @@ class MediaHost:
 
 
 def parse_range(header: str, length: int) -> tuple[int, int] | None:
-    """The bytes a Range header asks for, as start and exclusive stop.
+    """Parse a Range header into start and exclusive stop.
 
     None for no range, several, or none that makes sense: the whole file. (0, 0) when it cannot be satisfied.
     """

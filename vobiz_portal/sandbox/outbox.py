@@ -1,8 +1,8 @@
-"""The callbacks this Vobiz owes: encoded, signed, delivered over HTTP, retried, and spoilt on request.
+"""Delivery of callbacks: encoded, signed, sent over HTTP, retried, and changed by planned faults.
 
-As documented: POST form-encoded (or GET with a query), every value text; 3 seconds of patience; only 200 is
-success; else up to 3 retries with growing pauses, the same body each time. Callbacks go out side by side, so their
-order is nobody's promise. V2, V3 and their MA twins sign the path; V1 is there and means nothing.
+As documented: POST form-encoded (or GET with a query), every value text; a timeout of 3 seconds; only 200 is
+success; else up to 3 retries with exponential backoff, the same body each time. Deliveries run in parallel, so their
+order is not guaranteed. V2, V3 and their MA twins sign the path; V1 is there and means nothing.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ class Outbox:
     # From threads
 
     def start(self) -> None:
+        """Start the dispatcher and its pool of threads."""
         self._running = True
         self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="sandbox-callback")
         self._dispatcher = threading.Thread(target=self._dispatch, name="sandbox-outbox", daemon=True)
         self._dispatcher.start()
 
     def stop(self) -> None:
-        """Stop taking what falls due; what is under way ends by itself."""
+        """Stop taking callbacks that become due; running deliveries end by themselves."""
         with self.state.changed:
             self._running = False
             self.state.changed.notify_all()
@@ -68,7 +69,7 @@ class Outbox:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self, timeout: float = 10.0) -> bool:
-        """Wait until nothing due is owed; whether that came true in `timeout` seconds of real time.
+        """Wait until no callback is due; return False after `timeout` seconds of real time.
 
         Retries do not wait for their pauses meanwhile. What is held, or due later, does not count.
         """
@@ -92,10 +93,12 @@ class Outbox:
                 self._draining -= 1
 
     def _has_work(self) -> bool:
+        """Return whether a callback is due or being delivered."""
         with self.state.lock:
             return bool(self._under_way or self._due())
 
     def _dispatch(self) -> None:
+        """Submit due callbacks to the pool until stopped."""
         while True:
             with self.state.changed:
                 if not self._running:
@@ -107,6 +110,7 @@ class Outbox:
                 self._submit(callback)
 
     def _submit(self, callback: Callback) -> None:
+        """Deliver a callback in the pool."""
         try:
             if self._pool is not None:
                 self._pool.submit(self._attempt, callback)
@@ -118,7 +122,7 @@ class Outbox:
     # By hand
 
     def pending(self) -> list[Callback]:
-        """What is owed, due or not, held or not; not what is under way."""
+        """Return the callbacks that wait, due or not, held or not; not those being delivered."""
         with self.state.lock:
             self.state.tick()
             return list(self.state.callbacks.pending)
@@ -132,6 +136,7 @@ class Outbox:
         """
 
         def wanted(callback: Callback) -> bool:
+            """Return whether the caller asked for this callback."""
             return kind in {None, callback.kind} and recording_id in {None, callback.recording_id}
 
         statuses: list[int | None] = []
@@ -144,7 +149,7 @@ class Outbox:
             statuses += [self._attempt(callback) for callback in taken]
 
     def release(self) -> int:
-        """Let go of what faults held back; how many."""
+        """Release the callbacks that faults held back; return how many."""
         with self.state.changed:
             held = [callback for callback in self.state.callbacks.pending if callback.held]
             for callback in held:
@@ -155,6 +160,7 @@ class Outbox:
     # What is due
 
     def _due(self) -> list[Callback]:
+        """Return the callbacks that are due. While draining, retries are due at once."""
         now = self.state.now()
         return [
             one
@@ -163,7 +169,7 @@ class Outbox:
         ]
 
     def _take(self, wanted: Callable[[Callback], bool], limit: int | None = None) -> list[Callback]:
-        """Take what is due off what is owed, after the faults planned for it. Under the SandboxState's lock."""
+        """Remove due callbacks from the pending ones and apply planned faults. The caller holds the lock."""
         taken: list[Callback] = []
         for callback in self._due():
             if not wanted(callback) or (limit is not None and len(taken) >= limit):
@@ -175,7 +181,7 @@ class Outbox:
         return taken
 
     def _goes_out(self, callback: Callback) -> bool:
-        """Look up what is planned for a callback, once. Whether it goes out now."""
+        """Apply the fault planned for a callback, once; return whether the callback is sent now."""
         if self.state.callbacks.muted:
             self._note("callback.muted", callback)
             return False
@@ -208,6 +214,7 @@ class Outbox:
     # One delivery
 
     def _attempt(self, callback: Callback) -> int | None:
+        """Deliver a callback once; return the HTTP status, or None where none came."""
         callback.attempt += 1
         status: int | None = None
         error = ""
@@ -223,6 +230,7 @@ class Outbox:
         return status
 
     def _record_attempt(self, callback: Callback, status: int | None, error: str) -> None:
+        """Record the outcome of an attempt and schedule the next one."""
         with self.state.changed:
             self._under_way -= 1
             self._note(
@@ -246,7 +254,7 @@ class Outbox:
             self.state.changed.notify_all()
 
     def _deliver(self, callback: Callback) -> int:
-        """One request; its status. OSError or HTTPException where there is none in time."""
+        """Send one request and return its status; raise OSError or HTTPException where none comes in time."""
         url, body, headers = encoded(callback)
         headers |= {"User-Agent": self.state.quirks.user_agent, "Accept": "*/*", "Connection": "close"}
         headers |= self._signatures(callback)
@@ -271,6 +279,7 @@ class Outbox:
             connection.close()
 
     def _signatures(self, callback: Callback) -> dict[str, str]:
+        """Return the signature headers under the account's and its main account's token."""
         quirks = self.state.quirks
         if callback.unsigned or not quirks.sign_callbacks:
             return {}
@@ -290,6 +299,7 @@ class Outbox:
         return {SIGNATURE_V1: self.state.new_v1_signature(), **signed}
 
     def _note(self, what: str, callback: Callback, **detail: Any) -> None:
+        """Write a ledger entry about a callback."""
         path = urlsplit(callback.url).path
         detail = {"kind": callback.kind, "path": path, "callback_id": callback.callback_id, **detail}
         self.state.ledger.write(
@@ -298,7 +308,7 @@ class Outbox:
 
 
 def encoded(callback: Callback) -> tuple[str, bytes | None, dict[str, str]]:
-    """The URL, the body (None for GET) and the content type of a callback."""
+    """Return the URL, the body (None for GET) and the content type of a callback."""
     encoding = callback.encoding or ("get" if callback.method == "GET" else "form")
     if encoding == "json":
         return callback.url, json.dumps(callback.fields).encode(), {"Content-Type": "application/json"}
@@ -310,7 +320,7 @@ def encoded(callback: Callback) -> tuple[str, bytes | None, dict[str, str]]:
 
 
 def apply_fault(callback: Callback, fault: Fault) -> None:
-    """Make of a callback what a fault says."""
+    """Apply a fault's changes to a callback."""
     callback.unsigned = fault.unsigned
     callback.token, callback.base, callback.schemes = fault.token, fault.base, fault.schemes
     callback.encoding = fault.encoding
@@ -321,6 +331,7 @@ def apply_fault(callback: Callback, fault: Fault) -> None:
 
 
 def _kept(header: str, schemes: tuple[str, ...]) -> bool:
+    """Return whether a signature header belongs to one of these schemes."""
     name = header.lower().removeprefix("x-vobiz-signature-")
     if name.endswith("-nonce"):
         return any(scheme.endswith(name.removesuffix("-nonce")) for scheme in schemes)
@@ -328,7 +339,7 @@ def _kept(header: str, schemes: tuple[str, ...]) -> bool:
 
 
 def _abandon(connection: http.client.HTTPConnection) -> None:
-    """Patience is over, however the receiver drips."""
+    """Break the connection at the deadline, even while the receiver sends bytes slowly."""
     if connection.sock is not None:
         try:
             connection.sock.shutdown(socket.SHUT_RDWR)

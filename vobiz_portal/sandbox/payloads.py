@@ -1,4 +1,4 @@
-"""What callbacks say: the fields of each kind, before any encoding."""
+"""The payloads of callbacks: the fields of each kind, before any encoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END_REASONS = {"time_limit": "maxLength", "hangup": "HungUp", "stop": "FinishedO
 
 
 def recording_callback(recording: Recording, url: str) -> dict[str, Any]:
-    """The fields of a recording callback of the Record API."""
+    """Return the fields of a recording callback of the Record API."""
     duration = recording.duration_ms or 0
     return {
         "api_id": recording.api_id,
@@ -29,7 +29,7 @@ def recording_callback(recording: Recording, url: str) -> dict[str, Any]:
 
 
 def transcription_error(recording: Recording) -> str:
-    """Why a recording cannot be transcribed; empty when it can."""
+    """Return why a recording cannot be transcribed; empty when it can."""
     duration = recording.duration_ms or 0
     if audio_of(recording).length > LARGEST_TRANSCRIBED:
         return "Recording file size too large for transcription"
@@ -39,7 +39,7 @@ def transcription_error(recording: Recording) -> str:
 
 
 def transcription_callback(recording: Recording) -> dict[str, Any]:
-    """The fields of a transcription callback: the words that are in the audio, or an error and none."""
+    """Return the fields of a transcription callback: the words in the audio, or an error."""
     error = transcription_error(recording)
     minutes = -(-(recording.duration_ms or 0) // 60_000)
     return {
@@ -56,7 +56,7 @@ def transcription_callback(recording: Recording) -> dict[str, Any]:
 def flow_callback(
     recording: Recording, call: Call, account: Account, *, url: str, event: str
 ) -> dict[str, Any]:
-    """The fields of a call flow's callback. `event`: Record (at the start, durations -1) or RecordStop."""
+    """Return the fields of a call flow's callback. `event`: Record (at the start, durations -1) or RecordStop."""
     stopped = event == "RecordStop"
     fields: dict[str, Any] = {
         "Event": event,
@@ -83,6 +83,7 @@ def flow_callback(
 
 
 def flow_transcription(recording: Recording, transcription_id: str, url: str) -> dict[str, Any]:
+    """Return the fields of a call flow's transcript."""
     return {
         "transcription": audio_of(recording).words(),
         "transcription_id": transcription_id,

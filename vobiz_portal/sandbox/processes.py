@@ -1,4 +1,4 @@
-"""Child processes that are watched together, and of which none is left behind."""
+"""Supervision of child processes: started, watched and ended together, so that none is left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIBC = ctypes.CDLL(None)
 
 
 class StopRequestedError(Exception):
-    """Ctrl-C or a signal to end came while children were started or waited for."""
+    """Ctrl-C, SIGTERM or SIGHUP came while children were started or waited for."""
 
 
 class ProcessFailedError(Exception):
@@ -67,12 +67,12 @@ class ChildProcess:
         return self._process.poll()
 
     def answer(self) -> str:
-        """What it has said on stdout so far."""
+        """Return the stdout so far."""
         self._answer.seek(0)
         return self._answer.read().decode("utf-8", "replace")
 
     def failure(self) -> ProcessFailedError:
-        """What to say where it should not have ended: how it ended, and its last words."""
+        """Return the error for an unexpected end, with the last lines of stderr."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
         words = "".join(f"\n    {line}" for line in lines) or "\n    (it said nothing)"
         how = f"exit {self.status}" if (self.status or 0) >= 0 else f"signal {-(self.status or 0)}"
@@ -81,12 +81,12 @@ class ChildProcess:
         )
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to its whole group; nothing happens when that is gone."""
+        """Send a signal to the whole process group; ignore a group that is gone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
     def end(self, force: threading.Event) -> None:
-        """Ask it to end, ever less politely, and wait until it has; at once by force where `force` is set."""
+        """Send SIGINT, then SIGTERM, then SIGKILL, and wait for the end; kill at once where `force` is set."""
         for number, seconds in ((signal.SIGINT, STOP_TIMEOUT), (signal.SIGTERM, 2.0)):
             deadline = time.monotonic() + seconds
             if self.status is None and not force.is_set():
@@ -110,29 +110,30 @@ class ProcessGroup:
         self._force = threading.Event()
 
     def listen_to_signals(self) -> None:
-        """From now on Ctrl-C and the signals to end are noted; the second one ends the children by force."""
+        """Handle Ctrl-C, SIGTERM and SIGHUP: the first asks to stop, the second kills the children."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
         (self._force if self._stop.is_set() else self._stop).set()
 
     def start(self, name: str, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> ChildProcess:
-        """Start a child; `extra` is its alone, so secrets can be handed to it."""
+        """Start a child; only this child gets `extra`, so that it can hold secrets."""
         log = self._logs / f"{name.replace(' ', '-')}.log"
         child = ChildProcess(name, argv, cwd=self._cwd, env=dict(self._env) | dict(extra or {}), log=log)
         self._children.append(child)
         return child
 
     def finish(self, child: ChildProcess) -> str:
-        """Wait until `child` has done its work, and return its answer; ProcessFailedError if it failed."""
+        """Wait for a child to end and return its stdout; raise ProcessFailedError if it failed."""
         self.wait(lambda: child.status is not None)
         if child.status != 0:
             raise child.failure()
         return child.answer()
 
     def wait_until_up(self, child: ChildProcess, answers: Callable[[], bool], within: float) -> None:
-        """Wait until `answers()`; ProcessFailedError if the child ends first, or after `within` seconds."""
+        """Wait until `answers()`; raise ProcessFailedError if the child ends first, or after `within` seconds."""
         deadline = time.monotonic() + within
         self.wait(lambda: child.status is not None or answers() or time.monotonic() > deadline)
         if child.status is not None:
@@ -143,7 +144,7 @@ class ProcessGroup:
             )
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Wait until `until()`; StopRequestedError when somebody asks to stop before."""
+        """Wait until `until()`; raise StopRequestedError when a signal asks to stop first."""
         while not until():
             if self._stop.wait(POLL_INTERVAL):
                 raise StopRequestedError
@@ -155,6 +156,6 @@ class ProcessGroup:
 
 
 def _end_with_parent() -> None:
-    """In the child, on Linux: be asked to end when the parent is killed, so that no port stays taken."""
+    """Ask Linux, in the child, to signal it when the parent dies, so that no port stays in use."""
     set_parent_death_signal = 1
     _LIBC.prctl(set_parent_death_signal, signal.SIGTERM)

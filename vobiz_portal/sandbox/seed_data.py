@@ -1,4 +1,4 @@
-"""A believable past: hundreds of recordings over the last weeks, of every kind that Vobiz's list shows."""
+"""Seed data: hundreds of past recordings over the last weeks, of every kind that Vobiz lists."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ ROOMS = ("Monday stand-up", "Vendor review", "support-bridge-2", "Hiring, round 
 
 
 class NumberGenerator:
-    """Whom a company talks to: the same customers again and again, mostly Indian mobiles."""
+    """A generator of numbers: the same customers again and again, mostly Indian mobiles."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._customers = [f"+91{rng.choice('6789')}{rng.randrange(10**9):09d}" for _ in range(60)]
 
     def customer(self) -> str:
+        """Return a number or SIP address of a customer."""
         drawn = self._rng.random()
         if drawn < 0.10:
             return self._rng.choice(FOREIGN)
@@ -37,7 +38,7 @@ class NumberGenerator:
         return self._rng.choice(self._customers)
 
     def pair(self) -> tuple[str, str, str]:
-        """from, to, direction of one call."""
+        """Return from, to and direction of one call."""
         company, customer = self._rng.choice(COMPANY), self.customer()
         if self._rng.random() < 0.6:
             return customer, company, "inbound"
@@ -57,7 +58,7 @@ def seed_recordings(state: SandboxState, auth_id: str, count: int, *, days: floa
 
 
 def _one_call(rng: random.Random, age_days: float) -> list[dict[str, Any]]:
-    """The recordings of one call, by `add_recording`'s fields: mostly one, sometimes two that overlap."""
+    """Return the recordings of one call, as `add_recording`'s fields: mostly one, sometimes two that overlap."""
     drawn = rng.random()
     if drawn < 0.12:
         return [_trunk(rng, age_days)]
@@ -79,6 +80,7 @@ def _one_call(rng: random.Random, age_days: float) -> list[dict[str, Any]]:
 
 
 def _plain(rng: random.Random, age_days: float) -> dict[str, Any]:
+    """Return an ordinary recording."""
     file_format = "wav" if rng.random() < 0.2 else "mp3"
     row: dict[str, Any] = {
         "age_days": age_days,
@@ -94,7 +96,7 @@ def _plain(rng: random.Random, age_days: float) -> dict[str, Any]:
 
 
 def _trunk(rng: random.Random, age_days: float) -> dict[str, Any]:
-    """Recorded by a SIP trunk: WAV under a name in .mp3, and often without start and end."""
+    """Return a recording by a SIP trunk: WAV under a name in .mp3, often without start and end."""
     return {
         "age_days": age_days,
         "duration": _duration(rng),
@@ -107,12 +109,13 @@ def _trunk(rng: random.Random, age_days: float) -> dict[str, Any]:
 
 
 def _duration(rng: random.Random) -> float:
-    """Seconds: half of them under a minute and a half, a few the default minute exactly, the longest an hour."""
+    """Return seconds: half below 90, 8 % exactly the default minute, at most an hour."""
     if rng.random() < 0.08:
         return 60.0
     return round(min(3600.0, max(1.5, rng.lognormvariate(4.4, 1.0))), 3)
 
 
 def _uuid(rng: random.Random) -> str:
+    """Return a UUID of the seed."""
     text = f"{rng.getrandbits(128):032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

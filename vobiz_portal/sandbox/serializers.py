@@ -1,4 +1,4 @@
-"""How Vobiz writes things: the JSON objects of its API and the fields of its callbacks, quirks included."""
+"""The JSON objects of Vobiz's API, quirks included."""
 
 from __future__ import annotations
 
@@ -21,34 +21,38 @@ _DIGITS = re.compile(r"\+?[0-9]{3,}", re.ASCII)
 
 
 def naive_utc(at: float) -> str:
-    """`2026-06-11 16:03:28.586839`: UTC without saying so, as `session_start` is."""
+    """Format `2026-06-11 16:03:28.586839`: UTC without an offset, as `session_start` is."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def add_time(at: float, zone_minutes: int) -> str:
-    """`2025-11-06 13:49:10.751756+00:00`: a space, an offset, and a fraction without its last zeros."""
+    """Format `2025-11-06 13:49:10.751756+00:00`: a space, an offset, no trailing zeros in the fraction."""
     text = datetime.fromtimestamp(at, timezone(timedelta(minutes=zone_minutes))).isoformat(" ")
     return re.sub(r"(\.\d*?)0+(?=[+-])", r"\1", text)
 
 
 def ms_text(ms: int | None) -> str | None:
+    """Format milliseconds as Vobiz does, with five decimals."""
     return None if ms is None else f"{ms}.00000"
 
 
 def plus(number: str) -> str:
+    """Return an international number with its plus sign."""
     return f"+{number.lstrip('+')}" if _DIGITS.fullmatch(number) and not number.startswith("0") else number
 
 
 def bare(number: str) -> str:
+    """Return a number without its plus sign."""
     return number.lstrip("+") if _DIGITS.fullmatch(number) else number
 
 
 def resource_uri(recording: Recording) -> str:
-    """Relative, and without `/api`."""
+    """Return the relative address, which lacks `/api`."""
     return f"/v1/Account/{recording.auth_id}/Recording/{recording.recording_id}/"
 
 
 def recording_url(recording: Recording, media_base: str, quirks: Quirks) -> str:
+    """Return the address of the audio."""
     if "recording_url" in recording.overrides:
         return str(recording.overrides["recording_url"])
     name = f"{recording.recording_id}.{recording.url_extension}"
@@ -58,7 +62,7 @@ def recording_url(recording: Recording, media_base: str, quirks: Quirks) -> str:
 def recording_object(
     recording: Recording, account: Account, *, url: str, now: float, quirks: Quirks
 ) -> dict[str, Any]:
-    """The Recording object as the list shows it; `now` decides its age in days."""
+    """Return the Recording object as the list shows it; `now` decides its age in days."""
     added = recording.added_at if recording.added_at is not None else now
     duration = recording.duration_ms
     name = recording.conference_name
@@ -85,7 +89,7 @@ def recording_object(
 
 
 def live_call(call: Call, api_id: str) -> dict[str, Any]:
-    """One live or queued call; numbers without `+`."""
+    """Return one live or queued call; numbers without `+`."""
     return {
         "api_id": api_id,
         "call_status": "in-progress" if call.state == "live" else "ringing",
@@ -102,7 +106,7 @@ def live_call(call: Call, api_id: str) -> dict[str, Any]:
 
 
 def finished_call(call: Call, api_id: str) -> dict[str, Any]:
-    """What a call's route answers without `status`, once it is over."""
+    """Return an ended call, as its route answers without `status`."""
     ended = call.ended_at or call.placed_at
     answered = call.answered_at
     return {
@@ -119,7 +123,7 @@ def finished_call(call: Call, api_id: str) -> dict[str, Any]:
 
 
 def account_object(account: Account, api_id: str) -> dict[str, Any]:
-    """What `/auth/me` says of an account: the secret too, as Vobiz does."""
+    """Return the object of `/auth/me`, which holds the secret too, as at Vobiz."""
     return {
         "type": "account" if account.parent is None else "sub_account",
         "id": str(500_000 + sum(account.auth_id.encode())),
@@ -159,6 +163,7 @@ def account_object(account: Account, api_id: str) -> dict[str, Any]:
 
 
 def audio_of(recording: Recording) -> AudioFile:
+    """Return the recording's audio."""
     return AudioFile(
         call_uuid=recording.call_uuid,
         offset_ms=round(recording.call_offset * 1000),
@@ -169,7 +174,7 @@ def audio_of(recording: Recording) -> AudioFile:
 
 
 def adopt(auth_id: str, fields: dict[str, Any], *, now: float, new_id: str, call_uuid: str) -> Recording:
-    """A past recording from `add_recording`'s fields.
+    """Build a past recording from `add_recording`'s fields.
 
     In its own words: `duration` (seconds, 60), `age_days` (0), and OWN_FIELDS. Every other name is a field of
     the Recording object and is served exactly as given; those with a meaning (ids, times, type, format,
@@ -215,6 +220,7 @@ def adopt(auth_id: str, fields: dict[str, Any], *, now: float, new_id: str, call
 
 
 def _seconds(ms: Any) -> float | None:
+    """Convert milliseconds, which may be text, to seconds; None where that fails."""
     try:
         return None if ms is None else float(ms) / 1000
     except (TypeError, ValueError):

@@ -33,19 +33,21 @@ NOTICES_STOP = 0.02  # seconds until a server that is told to stop does: every t
 
 
 class PortInUseError(OSError):
-    """Somebody listens there already; the text says where."""
+    """The port is in use; the text says which."""
 
 
 class Service(Protocol):
-    """Who answers on a port."""
+    """The endpoints behind one port."""
 
-    def operation(self, request: Request) -> str: ...
+    def operation(self, request: Request) -> str:
+        """Return the name faults are planned on."""
 
-    def answer(self, request: Request, quirks: Quirks) -> Reply: ...
+    def answer(self, request: Request, quirks: Quirks) -> Reply:
+        """Return the reply to a request."""
 
 
 class Sandbox:
-    """A SandboxState that speaks HTTP: its API, its media host, its outbox and the ticking of its time.
+    """The running sandbox: the API, the media host, the outbox and the clock over one SandboxState.
 
     `port`, `media_port`: 0 for any free one. `deliver`: whether callbacks go out by themselves; if not, tests
     send them with `outbox.deliver_now()`. `every_tick`: what else is to be called five times a second.
@@ -74,7 +76,7 @@ class Sandbox:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> Self:
-        """Listen. PortInUseError if a port is taken."""
+        """Listen on both ports; raise PortInUseError if one is taken."""
         try:
             services: list[Service] = [Api(self.state), MediaHost(self.state)]
             for port, service in zip(self._ports, services, strict=True):
@@ -126,16 +128,18 @@ class Sandbox:
         return self._origin(1)
 
     def _origin(self, which: int) -> str:
+        """Return the base URL of one of the two servers."""
         return f"http://{self.host}:{self._servers[which].server_address[1]}"
 
     def _tick(self) -> None:
+        """Run what falls due, five times a second, until stopped."""
         while not self.stopping.wait(TICK):
             try:
                 self.state.tick()
                 for call in self.every_tick:
                     call()
             except Exception:
-                logger.exception("The sandbox's clock stumbled, and goes on")
+                logger.exception("A scheduled step of the sandbox failed")
 
 
 class _Server(ThreadingHTTPServer):
@@ -156,17 +160,19 @@ class _Server(ThreadingHTTPServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection, so that a stop can drop it."""
         with self._open_lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
         with self._open_lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def close_all(self) -> None:
-        """The listening socket and every connection: a stopped sandbox answers nobody."""
+        """Close the listening socket and every connection, so that a stopped sandbox answers nothing."""
         self.server_close()
         with self._open_lock:
             for connection in self._open:
@@ -176,6 +182,7 @@ class _Server(ThreadingHTTPServer):
                     logger.debug("A connection was gone before it was dropped")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a broken connection at debug level only."""
         if isinstance(sys.exc_info()[1], OSError):
             logger.debug("A connection broke off")
         else:
@@ -192,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        """Handle a request of any method."""
         state, stopping = self.server.sandbox.state, self.server.sandbox.stopping
         request = self._request()
         if request is None:
@@ -222,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         state: SandboxState,
         stopping: threading.Event,
     ) -> Reply:
+        """Return the reply, changed by the fault if there is one; a bug gives 500."""
         try:
             if fault is None:
                 return service.answer(request, state.quirks)
@@ -237,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             return as_json({"error": "internal server error"}, 500)
 
     def _request(self) -> Request | None:
-        """The request with its body; None when it was refused."""
+        """Return the request with its body; None when it was refused."""
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > LONGEST_BODY:
             self.close_connection = True
@@ -248,6 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(self.command, self.path, headers, body, str(self.client_address[0]))
 
     def _note(self, request: Request, operation: str, reply: Reply | None, fault: Fault | None) -> None:
+        """Write the request and its status to the ledger."""
         state = self.server.sandbox.state
         detail = {
             "host": "api" if isinstance(self.server.service, Api) else "media",
@@ -266,6 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         state.ledger.write(Entry("request", state.now(), auth_id, call_uuid, recording_id, detail))
 
     def _send(self, reply: Reply, fault: Fault | None) -> None:
+        """Send the reply, changed on the wire as the fault says."""
         stopping = self.server.sandbox.stopping
         bodiless = reply.status in {204, 304} or reply.status < 200
         self.send_response(reply.status, http.client.responses.get(reply.status, "Unknown"))
@@ -284,10 +295,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _write(self, pieces: Iterator[bytes], *, flush: bool) -> None:
+        """Write the body, flushing each piece where a fault times them."""
         for piece in pieces:
             self.wfile.write(piece)
             if flush:
                 self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - http.server's name
-        """The ledger says it better."""
+        """Log nothing: the ledger has every request."""

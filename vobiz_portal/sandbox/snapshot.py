@@ -1,4 +1,4 @@
-"""Keeping a SandboxState's memory in a file, so that a sandbox started again still has yesterday's recordings.
+"""Snapshots of the state in a file, so that a restarted sandbox still has yesterday's recordings.
 
 Tokens are never in it. What was live when it was written has ended by the time it is read.
 """
@@ -23,11 +23,11 @@ FORGET_RECORDINGS_AFTER = 60 * DAY
 
 
 class UnreadableSnapshotError(ValueError):
-    """The file is not what a sandbox wrote. The text says what is wrong."""
+    """The file is not a snapshot. The text says what is wrong."""
 
 
 def snapshot(state: SandboxState) -> dict[str, Any]:
-    """All that is worth keeping, as JSON."""
+    """Return everything worth keeping, as JSON."""
     with state.lock:
         state.tick()
         now = state.now()
@@ -53,7 +53,7 @@ def snapshot(state: SandboxState) -> dict[str, Any]:
 
 
 def save(state: SandboxState, path: Path) -> None:
-    """Write the file as a whole or not at all; only its owner may read it, for callback URLs are secrets."""
+    """Write the file as a whole or not at all, readable by its owner only: callback URLs are secrets."""
     text = json.dumps(snapshot(state))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -99,7 +99,7 @@ def load(state: SandboxState, path: Path) -> None:
 
 
 class SnapshotWriter:
-    """Writes a SandboxState to its file whenever it has changed, not more often than every few seconds."""
+    """Writes the state to its file after changes, at most every WRITE_EVERY seconds."""
 
     def __init__(self, state: SandboxState, path: Path) -> None:
         self._state = state
@@ -108,26 +108,31 @@ class SnapshotWriter:
         self._written_at = float("-inf")
 
     def tick(self) -> None:
+        """Write if something has changed and the last write is long enough ago."""
         now = self._state.now()
         if self._state.revision != self._revision and now - self._written_at >= WRITE_EVERY:
             self.write()
 
     def write(self) -> None:
+        """Write now."""
         self._revision, self._written_at = self._state.revision, self._state.now()
         save(self._state, self._path)
 
 
 def _worth_keeping(recording: Recording, now: float) -> bool:
+    """Return whether a recording is not deleted and not too old."""
     return recording.state != "deleted" and (recording.added_at or now) > now - FORGET_RECORDINGS_AFTER
 
 
 def _ended(call: Call, saved_at: float) -> Call:
+    """Return the call, ended at the time of the snapshot if it was open."""
     if call.state != "ended":
         call.state, call.ended_at = "ended", max(saved_at, call.placed_at)
     return call
 
 
 def _restore(state: SandboxState, recording: Recording, saved_at: float) -> None:
+    """Store a recording and schedule the steps that were still to come."""
     if recording.state == "running":
         recording.ended_at, recording.end_reason = max(saved_at, recording.started_at), "hangup"
         recording.state = "ending"
@@ -143,6 +148,7 @@ def _restore(state: SandboxState, recording: Recording, saved_at: float) -> None
 
 
 def _callback(data: dict[str, Any]) -> Callback:
+    """Build a pending callback from JSON, where tuples became lists."""
     for name in ("nonces", "schemes"):
         data[name] = None if data[name] is None else tuple(data[name])
     return Callback(**data)

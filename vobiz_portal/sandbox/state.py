@@ -1,7 +1,7 @@
-"""What this Vobiz knows and what happens in it: accounts, calls that ring, live and end, and recordings.
+"""The state of the simulated Vobiz: accounts, calls that ring, live and end, and recordings.
 
-No HTTP here: `api.py` speaks it, `outbox.py` delivers the callbacks owed. Everything is under one lock, and
-every moment comes from one clock, so that a test may own it.
+No HTTP here: `api.py` serves it, `outbox.py` delivers the callbacks. Everything is under one lock, and every time
+comes from one clock, which a test may control.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class NotFoundError(Exception):
 
 
 class SandboxState(Timeline):
-    """One Vobiz.
+    """One simulated Vobiz: its clock, its data and its planned faults.
 
     `clock` gives seconds since the epoch, by default the real time: `SandboxState(clock=lambda: 1_762_436_939.0)`
-    stands still until `advance` moves it. `seed` decides every id and nonce. `transcript_delay`: seconds from
-    a recording's listing to its transcript.
+    stands still until `advance` moves it. The same `seed` gives the same ids and nonces. `transcript_delay`: seconds
+    from a recording's listing to its transcript.
     """
 
     def __init__(
@@ -49,24 +49,25 @@ class SandboxState(Timeline):
         self.calls: dict[str, Call] = {}
         self.recordings = RecordingStore()
         self.callbacks = CallbackFactory(self)
-        self.revision = 0  # grows whenever something worth keeping has changed
+        self.revision = 0  # grows with every change that a snapshot should hold
 
     # Accounts
 
     def add_account(
         self, auth_id: str, token: str, *, name: str = "", parent: str | None = None, zone_minutes: int = 0
     ) -> Account:
-        """An account; with `parent` (an auth id) a sub-account of it."""
+        """Add an account; with `parent` (an Auth ID) a sub-account of it."""
         with self.lock:
             account = Account(auth_id, token, name or auth_id, parent, zone_minutes=zone_minutes)
             self.accounts[auth_id] = account
             return account
 
     def headers(self, auth_id: str) -> dict[str, str]:
-        """The two headers that speak for an account."""
+        """Return an account's two authentication headers."""
         return {"X-Auth-ID": auth_id, "X-Auth-Token": self.accounts[auth_id].token}
 
     def authenticate(self, auth_id: str | None, token: str | None) -> Account | None:
+        """Return the account with these credentials, or None."""
         account = self.accounts.get(auth_id or "")
         if account is None or token is None:
             return None
@@ -76,7 +77,7 @@ class SandboxState(Timeline):
     def set_flow(
         self, auth_id: str, *, callback_url: str, transcription_url: str | None = None, **how: Any
     ) -> None:
-        """Give an account a call flow: calls placed with `flow=True` record themselves and report there."""
+        """Give an account a call flow: calls placed with `flow=True` are recorded and reported there."""
         with self.lock:
             self.accounts[auth_id].flow = Flow(callback_url, transcription_url, **how)
             self.revision += 1
@@ -95,7 +96,7 @@ class SandboxState(Timeline):
         flow: bool = False,
         answered_ago: float = 0.0,
     ) -> Call:
-        """A call that rings, is answered, and ends by itself after `lasts` seconds (None: until hung up)."""
+        """Place a call that rings, is answered, and ends by itself after `lasts` seconds (None: until hung up)."""
         with self.lock:
             self.tick()
             placed = self.now() - answered_ago
@@ -111,7 +112,7 @@ class SandboxState(Timeline):
             return call
 
     def hang_up(self, call_uuid: str) -> Call:
-        """End a call, ringing or live, and with it its recordings."""
+        """End a ringing or live call, and with it its recordings."""
         with self.lock:
             self.tick()
             call = self.calls.get(call_uuid)
@@ -122,12 +123,13 @@ class SandboxState(Timeline):
             return call
 
     def calls_of(self, auth_id: str, state: str) -> list[Call]:
-        """`state`: live or queued."""
+        """Return an account's calls in a `state`: live or queued."""
         with self.lock:
             self.tick()
             return [call for call in self.calls.values() if call.auth_id == auth_id and call.state == state]
 
     def _answer(self, call_uuid: str, when: float) -> None:
+        """Make a ringing call live, and start recording it if it has a call flow."""
         call = self.calls[call_uuid]
         if call.state != "queued":
             return
@@ -144,6 +146,7 @@ class SandboxState(Timeline):
             self._enqueue_flow_callback(recording, "Record", when)
 
     def _end_call(self, call_uuid: str, when: float) -> None:
+        """End a call and its recordings."""
         call = self.calls[call_uuid]
         if call.state == "ended":
             return
@@ -155,7 +158,7 @@ class SandboxState(Timeline):
     # Recordings
 
     def start_recording(self, auth_id: str, call_uuid: str, **options: Any) -> Recording:
-        """Record a live call; `options` are fields of `Recording`. NotFoundError when it is not live."""
+        """Record a live call; `options` are fields of `Recording`. Raise NotFoundError when it is not live."""
         with self.lock:
             self.tick()
             call = self.calls.get(call_uuid)
@@ -166,7 +169,7 @@ class SandboxState(Timeline):
     def stop_recordings(
         self, auth_id: str, call_uuid: str, url: str | None = None, *, unknown_url: str = "nothing"
     ) -> list[Recording]:
-        """Stop one recording of a live call, or without `url` all of them; those that were stopped.
+        """Stop one recording of a live call, or all without `url`; return those that were stopped.
 
         `unknown_url`: what an URL that is no running recording's does: nothing, not_found, stop_all.
         """
@@ -187,7 +190,7 @@ class SandboxState(Timeline):
             return chosen
 
     def add_recording(self, auth_id: str, **fields: Any) -> Recording:
-        """A recording of the past, listed at once. See `serializers.adopt` for the fields."""
+        """Add a past recording, listed at once. See `serializers.adopt` for the fields."""
         with self.lock:
             new_id, call_uuid = self.new_id(), self.new_id()
             recording = serializers.adopt(auth_id, fields, now=self.now(), new_id=new_id, call_uuid=call_uuid)
@@ -198,7 +201,7 @@ class SandboxState(Timeline):
             return recording
 
     def delete_recording(self, recording_id: str) -> Recording:
-        """Delete one for good, as its account's console or API would."""
+        """Delete a recording, as the account's console or API would."""
         with self.lock:
             self.tick()
             recording = self.recordings.all.get(recording_id)
@@ -210,7 +213,7 @@ class SandboxState(Timeline):
             return recording
 
     def store(self, recording: Recording) -> None:
-        """Put a recording where it belongs by its state; for new, past and restored ones."""
+        """Store a new, past or restored recording by its state."""
         with self.lock:
             recording.order = self.next_number()
             self.recordings.put(recording)
@@ -225,7 +228,7 @@ class SandboxState(Timeline):
         kind: str | None = None,
         unfinished: Sequence[Recording] = (),
     ) -> tuple[int, list[Recording]]:
-        """How many finished recordings of these accounts are listed, and one page of them, newest first.
+        """Return how many recordings of these accounts are listed, and one page of them, newest first.
 
         `unfinished` ones, if given, come before all others.
         """
@@ -238,22 +241,23 @@ class SandboxState(Timeline):
             return len(found), found[offset : offset + limit]
 
     def recordings_of(self, auth_id: str) -> list[Recording]:
-        """All that an account's list shows, newest first."""
+        """Return all that an account's list shows, newest first."""
         return self.page([auth_id], limit=sys.maxsize)[1]
 
     def running(self, auth_id: str | None = None, call_uuid: str | None = None) -> list[Recording]:
+        """Return the running recordings, oldest first."""
         with self.lock:
             self.tick()
             return [one for one in self.recordings.unfinished(call_uuid, auth_id) if one.state == "running"]
 
     def recording(self, recording_id: str) -> Recording:
-        """Any recording ever made here, whatever its state. KeyError if there is none."""
+        """Return a recording in any state; raise KeyError if there is none."""
         with self.lock:
             self.tick()
             return self.recordings.all[recording_id]
 
     def find_recording(self, recording_id: str, owners: Sequence[str]) -> Recording:
-        """A listed recording of one of these accounts; NotFoundError otherwise."""
+        """Return a listed recording of one of these accounts; raise NotFoundError otherwise."""
         with self.lock:
             self.tick()
             found = self.recordings.all.get(recording_id)
@@ -264,16 +268,18 @@ class SandboxState(Timeline):
             return found
 
     def audio_gone(self, recording: Recording) -> bool:
+        """Return whether Vobiz has deleted the recording's audio."""
         if recording.audio_gone is not None:
             return recording.audio_gone
         kept = self.quirks.retention_days
         return kept is not None and (recording.added_at or 0.0) < self.now() - kept * serializers.DAY
 
     def url_of(self, recording: Recording) -> str:
+        """Return the address of a recording's audio."""
         return serializers.recording_url(recording, self.media_base, self.quirks)
 
     def served(self, recording: Recording) -> dict[str, Any]:
-        """The Recording object, as the list shows it now."""
+        """Return the Recording object, as the list shows it now."""
         with self.lock:
             account = self.accounts[recording.auth_id]
             url = "" if recording.state in {"running", "ending"} else self.url_of(recording)
@@ -282,13 +288,16 @@ class SandboxState(Timeline):
             )
 
     def _horizon(self) -> float:
+        """Return the time before which recordings are not listed any more."""
         days = self.quirks.rows_vanish_after_days
         return float("-inf") if days is None else self.now() - days * serializers.DAY
 
     def _running(self, call_uuid: str) -> list[Recording]:
+        """Return the running recordings of a call."""
         return [one for one in self.recordings.unfinished(call_uuid) if one.state == "running"]
 
     def _begin(self, call: Call, when: float, **options: Any) -> Recording:
+        """Start a recording and schedule its end at the time limit."""
         options = {"url_extension": options.get("file_format", "mp3"), **options}
         if "container" not in options:
             lies = self.quirks.mp3_is_wav
@@ -309,17 +318,19 @@ class SandboxState(Timeline):
         return recording
 
     def _limit(self, recording_id: str, when: float) -> None:
+        """End a recording at its time limit."""
         recording = self.recordings.all[recording_id]
         if recording.state == "running":
             self._end(recording, when, "time_limit")
 
     def _end(self, recording: Recording, when: float, reason: str) -> None:
+        """End a recording and schedule its file."""
         recording.state, recording.ended_at, recording.end_reason = "ending", when, reason
         self._note("recording.ended", when, recording=recording, reason=reason)
         self.plan(when + self.quirks.finalise_after, self.finalise, recording.recording_id)
 
     def finalise(self, recording_id: str, when: float) -> None:
-        """The file is made: the recording is listed and its callback owed."""
+        """List a recording whose file is ready, and enqueue its callback."""
         recording = self.recordings.all[recording_id]
         if recording.state != "ending":
             return
@@ -334,7 +345,7 @@ class SandboxState(Timeline):
             self.plan(when + self.transcript_delay, self.transcribe, recording_id)
 
     def transcribe(self, recording_id: str, when: float) -> None:
-        """The transcript is made and its callback owed."""
+        """Enqueue the callback with the transcript."""
         recording = self.recordings.all[recording_id]
         url = self._transcription_url(recording)
         if url is None or recording.transcript_sent:
@@ -347,10 +358,12 @@ class SandboxState(Timeline):
             self.callbacks.transcription(recording, url, when)
 
     def _enqueue_flow_callback(self, recording: Recording, event: str, when: float) -> None:
+        """Enqueue a call flow's callback."""
         call, account = self.calls[recording.call_uuid], self.accounts[recording.auth_id]
         self.callbacks.flow(recording, call, account, self.url_of(recording), event, when)
 
     def _transcription_url(self, recording: Recording) -> str | None:
+        """Return where a transcript is sent; None where none was requested."""
         if recording.by_flow:
             flow = self.accounts[recording.auth_id].flow
             return flow.transcription_url if flow else None
@@ -360,7 +373,7 @@ class SandboxState(Timeline):
         return recording.transcription_url or instead
 
     def resend_callback(self, recording_id: str, kind: str = "recording") -> None:
-        """Owe the callback of a finished recording once more. `kind`: recording or transcription."""
+        """Enqueue the callback of a finished recording once more. `kind`: recording or transcription."""
         with self.lock:
             recording = self.recording(recording_id)
             to = self._transcription_url(recording)
@@ -380,6 +393,7 @@ class SandboxState(Timeline):
         recording: Recording | None = None,
         **detail: Any,
     ) -> None:
+        """Write a ledger entry."""
         self.revision += 1
         subject = recording or call
         self.ledger.write(

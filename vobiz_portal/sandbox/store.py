@@ -1,4 +1,4 @@
-"""Where recordings stand: the finished ones in the order the list shows them, the others by their state."""
+"""The store of recordings: the finished ones in the order of the list, the others by their state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = tuple[float, int, str]
 
 
 class RecordingStore:
-    """All recordings. Not thread-safe: the SandboxState's lock guards it."""
+    """All recordings, indexed by account and call. Not thread-safe: the state's lock guards it."""
 
     def __init__(self) -> None:
         self.all: dict[str, Recording] = {}
@@ -20,7 +20,7 @@ class RecordingStore:
         self._of_call: dict[str, list[str]] = {}
 
     def put(self, recording: Recording) -> None:
-        """Take one in, or note that its state has changed."""
+        """Add a recording, or update its place after its state has changed."""
         one = recording.recording_id
         self.all[one] = recording
         self._open.pop(one, None)
@@ -31,13 +31,13 @@ class RecordingStore:
             self._open[one] = recording
 
     def remove(self, recording: Recording) -> None:
-        """Take a listed one off the list."""
+        """Remove a listed recording from the list."""
         rows = self._rows[recording.auth_id]
         del rows[bisect_left(rows, _row(recording))]
         self._of_call[recording.call_uuid].remove(recording.recording_id)
 
     def unfinished(self, call_uuid: str | None = None, auth_id: str | None = None) -> list[Recording]:
-        """Running ones and those being finished, oldest first."""
+        """Return running recordings and those being finished, oldest first."""
         return [
             one
             for one in self._open.values()
@@ -46,7 +46,7 @@ class RecordingStore:
         ]
 
     def page(self, owner: str, since: float, limit: int, offset: int) -> tuple[int, list[Recording]]:
-        """How many one account has since a moment, and `limit` of them, newest first."""
+        """Return how many recordings one account has since a time, and `limit` of them, newest first."""
         rows = self._rows.get(owner, [])
         oldest = bisect_left(rows, (since, 0, ""))
         newest = len(rows) - offset
@@ -56,7 +56,7 @@ class RecordingStore:
     def filter(
         self, owners: Sequence[str], since: float, *, call_uuid: str | None, kind: str | None
     ) -> list[Recording]:
-        """All that match, newest first."""
+        """Return all that match, newest first."""
         if call_uuid is not None:
             found = [
                 self.all[one] for one in self._of_call.get(call_uuid, []) if self.all[one].auth_id in owners
@@ -70,4 +70,5 @@ class RecordingStore:
 
 
 def _row(recording: Recording) -> Row:
+    """Return the sort key: time of listing, then order of arrival."""
     return (recording.added_at or 0.0, recording.order, recording.recording_id)

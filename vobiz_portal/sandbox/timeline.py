@@ -1,4 +1,4 @@
-"""Time and rng in the sandbox: one clock that may be moved, what is due when, ids that a seed decides."""
+"""The simulated clock: scheduled steps, and random ids that a seed decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Step = Callable[[str, float], None]
 
 
 class Timeline:
-    """A lock, a clock, and steps that fall due.
+    """A lock, a clock that may be moved, and scheduled steps.
 
     `clock` gives seconds since the epoch, by default the real time; `advance` moves the timeline ahead of it.
     `changed` is notified when waiting for the timeline may be over.
@@ -33,17 +33,18 @@ class Timeline:
         self._due: list[tuple[float, int, Step, str]] = []
 
     def now(self) -> float:
+        """Return the simulated time, in seconds since the epoch."""
         return self._clock() + self.ahead
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once, with everything that falls due in them, in order."""
+        """Move the clock forward by `seconds`, and run everything that falls due, in order."""
         with self.changed:
             self.ahead += seconds
             self.tick()
             self.changed.notify_all()
 
     def tick(self) -> None:
-        """Settle all that is due: calls answered and ended, time limits, files made, transcripts."""
+        """Run the steps that are due: calls answered and ended, time limits, files, transcripts."""
         with self.lock:
             if self._ticking:  # a step that looks around must not run the steps after it
                 return
@@ -57,31 +58,33 @@ class Timeline:
                 self._ticking = False
 
     def plan(self, when: float, step: Step, subject: str) -> None:
-        """Have `step(subject, when)` carried out at `when`; at one moment, in the order of planning."""
+        """Schedule `step(subject, when)` at `when`; at one time, in the order of scheduling."""
         with self.lock:
             heappush(self._due, (when, self.next_number(), step, subject))
 
     def next_number(self) -> int:
+        """Return the next number of a counter."""
         with self.lock:
             self._count += 1
             return self._count
 
     def new_id(self) -> str:
+        """Return a UUID that the seed decides."""
         with self.lock:
             return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def new_nonce(self) -> str:
-        """20 decimal digits."""
+        """Return 20 decimal digits."""
         with self.lock:
             return f"{self._rng.randrange(10**20):020d}"
 
     def new_v1_signature(self) -> str:
-        """28 characters that mean nothing: what V1 signs is not documented."""
+        """Return 28 random characters: what V1 signs is not documented."""
         with self.lock:
             return base64.b64encode(self._rng.randbytes(20)).decode("ascii")
 
     def next_generation(self, generation: int) -> None:
-        """After a restart: ids that differ from those given out before."""
+        """Change the seed after a restart, so that ids differ from those given out before."""
         with self.lock:
             self.generation = generation
             self._rng = random.Random(f"{self.seed}/{generation}")

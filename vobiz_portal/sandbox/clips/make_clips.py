@@ -27,11 +27,12 @@ TAIL_SECONDS = "0.35"
 
 
 def run(*command: str | Path) -> None:
+    """Run a program and raise if it fails."""
     subprocess.run([str(word) for word in command], check=True, capture_output=True)  # noqa: S603 - our own fixed words
 
 
 def encode(source: Path, mode: str, frames: int) -> bytes:
-    """The first `frames` frames of `source` as MP3; `mode` is lame's: m (mono) or s (plain stereo)."""
+    """Return the first `frames` frames of `source` as MP3; `mode` is lame's: m (mono) or s (plain stereo)."""
     target = source.with_suffix(f".{mode}.mp3")  # beside `source`, in the working folder
     settings = ["--quiet", "--cbr", "-b", "64", "--resample", "8", "--nores", "-t", "-m"]
     run("lame", *settings, mode, source, target)
@@ -42,6 +43,7 @@ def encode(source: Path, mode: str, frames: int) -> bytes:
 
 
 def make(line: dict[str, str], work: Path) -> None:
+    """Make the three files of one line."""
     voice, speed = VOICES[line["speaker"]]
     spoken, mono, padded, both = (work / f"{name}.wav" for name in ("spoken", "mono", "padded", "both"))
     run("espeak-ng", "-v", voice, "-s", speed, "-w", spoken, line["text"])
@@ -58,6 +60,7 @@ def make(line: dict[str, str], work: Path) -> None:
 
 
 def main() -> None:
+    """Make every clip."""
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         for line in json.loads((HERE / "lines.json").read_text(encoding="utf-8")):

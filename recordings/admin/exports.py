@@ -194,7 +194,7 @@ class ZipExportMixin(CsvExportMixin):
         zone = formatting.zone_of()
         _note_whole(request, held)
         words = _Words(request) if may(request, "read_transcription") else None
-        zipped = exports.ZipFile(held, _open, partial(_note_file, request), zone, words)
+        zipped = exports.ZipExport(held, _open, partial(_note_file, request), zone, words)
         body, length = zipped.stream()
         response = StreamingHttpResponse(slot.of(body), content_type="application/zip")
         if length is not None:

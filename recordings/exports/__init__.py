@@ -1,13 +1,13 @@
-"""VERB take out: recordings as a ZIP, lists as CSV; made while they are sent, never held whole in memory or on disk."""
+"""Exports: recordings as a ZIP, lists as CSV; made while they are sent, never held whole in memory."""
 
 from __future__ import annotations
 
 from recordings.exports.csv_file import cell, csv_file, moment
-from recordings.exports.manifest import Words, WordsChanged
+from recordings.exports.manifest import Words
 from recordings.exports.plan import Item, Plan, plan
 from recordings.exports.slots import ExportSlot, TooMany
 from recordings.exports.tables import TABLES, Column, Table
-from recordings.exports.zip_file import CannotOpen, Opened, ZipFile
+from recordings.exports.zip_file import CannotOpen, Opened, ZipExport
 
 __all__ = [
     "TABLES",
@@ -20,8 +20,7 @@ __all__ = [
     "Table",
     "TooMany",
     "Words",
-    "WordsChanged",
-    "ZipFile",
+    "ZipExport",
     "cell",
     "csv_file",
     "moment",

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
-from typing import Any, Protocol
+from typing import IO, Protocol
 
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.exports.dated import DatedZipStream
 from recordings.exports.manifest import Manifest, Sent, Words
 from recordings.exports.plan import Item, Plan
+from recordings.exports.zip_writer import ZipWriter, zip_length
 from recordings.models import Recording
 from recordings.storage import StorageError
 
 logger = logging.getLogger(__name__)
+IN_MEMORY = 1024 * 1024  # bytes of a manifest; a longer one is in a temporary file
+BLOCK = 256 * 1024  # bytes
 MANIFEST_NAME, SUMS_NAME = "manifest.csv", "SHA256SUMS"
 
 
@@ -39,11 +42,11 @@ class Opened(Protocol):
 
 
 @dataclass(slots=True)
-class ZipFile:
-    """A plan carried out once. `open_audio` gives a recording's audio, or raises CannotOpen.
+class ZipExport:
+    """One download of a plan. `open_audio` returns a recording's audio, or raises CannotOpen.
 
-    `note` is told of each recording before its first byte leaves, with the reason where none does. `words` is None
-    where they are withheld.
+    `note` logs a recording before its first byte leaves, or with the reason why none does. `words` is None where the
+    reader may not read transcripts.
     """
 
     plan: Plan
@@ -54,37 +57,51 @@ class ZipFile:
     sent: list[Sent] = field(default_factory=list)
 
     def stream(self) -> tuple[Iterator[bytes], int | None]:
-        """The bytes, and how many they are where that is known: where the archive has every file, as stored."""
-        self.plan = replace(self.plan, items=tuple(_looked_at(item) for item in self.plan.items))
+        """Return the bytes, and their number where the archive has every file as it was stored; else None."""
+        self.plan = replace(self.plan, items=tuple(_checked(item) for item in self.plan.items))
         if not self.plan.is_sized:
             return self._unsized(), None
-        zipped = self._sized()
-        return iter(zipped), len(zipped)
+        return self._sized()
 
     # All of it is archived: everything is known before the first byte
 
-    def _sized(self) -> Any:
-        zipped, manifest = DatedZipStream(self.zone, sized=True), self._manifest()
+    def _sized(self) -> tuple[Iterator[bytes], int]:
+        """Return the body and its length. The manifest is written first, so that its length is known."""
+        entries: list[tuple[str, int]] = []
         for item in self.plan.items:
             sent = Sent(
                 item, size=item.size or 0, sha256=item.recording.audio_sha256 or "", reason=item.lacks
             )
+            sent.is_there = not item.lacks
             self.sent.append(sent)
-            if not item.lacks:
-                sent.is_there = True
-                zipped.add(self._whole(item), item.name, size=item.size)
+            if sent.is_there:
+                entries.append((item.name, sent.size))
             elif not self.plan.withheld:
                 self.note(item.recording, item.lacks)
-        length = manifest.content_length()
-        zipped.add(manifest.iter_bytes(), MANIFEST_NAME, size=length)
-        zipped.add(self._sums(), SUMS_NAME)
-        return zipped
+        file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # the body closes it
+        for piece in self._manifest().iter_bytes():  # not writelines, which moves to the disk at its end only
+            file.write(piece)
+        sums, length = self._sums(), file.tell()
+        entries += [(MANIFEST_NAME, length), (SUMS_NAME, len(sums))]
+        return _Body(self._sized_bytes(file, length, sums), file), zip_length(entries)
+
+    def _sized_bytes(self, manifest: IO[bytes], length: int, sums: bytes) -> Iterator[bytes]:
+        """Yield the audio, the manifest and the sums."""
+        zipped = ZipWriter(self.zone)
+        for sent in self.sent:
+            if sent.is_there:
+                yield from zipped.entry(sent.item.name, self._whole(sent.item), size=sent.size)
+        manifest.seek(0)
+        blocks = iter(lambda: manifest.read(BLOCK), b"")
+        yield from zipped.entry(MANIFEST_NAME, blocks, size=length)
+        yield from zipped.entry(SUMS_NAME, [sums], size=len(sums))
+        yield zipped.finish()
 
     def _whole(self, item: Item) -> Iterator[bytes]:
-        """Its bytes; another number of them than was promised, or none, breaks the download off."""
+        """Yield its bytes; raise CannotOpen, which ends the download, where they are not those that were stored."""
         self.note(item.recording, "")
         digest = hashlib.sha256()
-        for block in _Kept(item):
+        for block in _ArchivedAudio(item):
             digest.update(block)
             yield block
         if digest.hexdigest() != item.recording.audio_sha256:
@@ -93,7 +110,8 @@ class ZipFile:
     # Some of it has to be fetched: what it comes to is only known afterwards
 
     def _unsized(self) -> Iterator[bytes]:
-        zipped, manifest = DatedZipStream(self.zone), self._manifest()
+        """Yield the audio that could be had, the manifest and the sums."""
+        zipped = ZipWriter(self.zone)
         for item in self.plan.items:
             sent = Sent(item, reason=item.lacks)
             self.sent.append(sent)
@@ -104,16 +122,18 @@ class ZipFile:
                 continue
             with closing(audio):
                 self.note(item.recording, "")
-                zipped.add(_counted(audio, sent), item.name)
-                yield from zipped.file()
-        zipped.add(manifest.iter_bytes(), MANIFEST_NAME)
-        zipped.add(self._sums(), SUMS_NAME)
-        yield from zipped.finalize()
+                yield from zipped.entry(item.name, _counted(audio, sent))
+        yield from zipped.entry(MANIFEST_NAME, self._manifest().iter_bytes())
+        yield from zipped.entry(SUMS_NAME, [self._sums()])
+        yield zipped.finish()
 
     def _open(self, sent: Sent) -> Opened | None:
+        """Open the audio; None, and the reason in `sent`, where there is none."""
         audio: Opened
         try:
-            audio = _Kept(sent.item) if sent.item.is_archived else self.open_audio(sent.item.recording)
+            audio = (
+                _ArchivedAudio(sent.item) if sent.item.is_archived else self.open_audio(sent.item.recording)
+            )
         except CannotOpen as trouble:
             sent.reason = str(trouble)
             return None
@@ -123,16 +143,17 @@ class ZipFile:
     # What is in it
 
     def _manifest(self) -> Manifest:
+        """Return the manifest of what was sent so far."""
         return Manifest(self.sent, self.zone, self.words)
 
     def _sums(self) -> bytes:
-        """As `sha256sum -c` reads it: of those files that came whole."""
+        """Return the SHA-256 of each complete file, as `sha256sum -c` reads them."""
         lines = [f"{one.sha256}  {one.item.name}\n" for one in self.sent if one.status == "complete"]
         return "".join(lines).encode()
 
 
-def _looked_at(item: Item) -> Item:
-    """As it is, if the archive has it as it was stored; else it has to be fetched, or is found to be missing."""
+def _checked(item: Item) -> Item:
+    """Return the item, without its size where the archive's file is missing or has another length."""
     if not item.is_archived:
         return item
     try:
@@ -143,8 +164,27 @@ def _looked_at(item: Item) -> Item:
     return replace(item, size=None)
 
 
-class _Kept:
-    """The archive's copy."""
+@dataclass(slots=True)
+class _Body:
+    """The bytes of a response, and the file that is closed with them, begun or not."""
+
+    pieces: Iterator[bytes]
+    file: IO[bytes]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.pieces
+
+    def __next__(self) -> bytes:
+        return next(self.pieces)
+
+    def close(self) -> None:
+        """Close both."""
+        getattr(self.pieces, "close", lambda: None)()
+        self.file.close()
+
+
+class _ArchivedAudio:
+    """The archive's copy, whose storage errors become CannotOpen."""
 
     def __init__(self, item: Item) -> None:
         self._pieces = storage.read_range(str(item.recording.audio), 0, item.size or 0)
@@ -156,12 +196,12 @@ class _Kept:
             raise CannotOpen(str(trouble)) from trouble
 
     def close(self) -> None:
-        """Give up reading."""
+        """Stop reading."""
         getattr(self._pieces, "close", lambda: None)()
 
 
 def _counted(audio: Opened, sent: Sent) -> Iterator[bytes]:
-    """Its bytes, with what they come to; where they break off, why."""
+    """Yield the bytes and record in `sent` their number and hash, or why they broke off."""
     digest = hashlib.sha256()
     try:
         for block in audio:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from recordings.exports import CannotOpen, Opened, ZipFile, plan
+from recordings.exports import CannotOpen, Opened, ZipExport, plan
 from recordings.models import Account, Recording
 from tests.admin.rows import a_recording
 from tests.archived import an_archived, speech
@@ -48,7 +48,7 @@ def test_the_entries_are_dated_in_the_readers_zone(
     held = plan(rows, zone=KOLKATA, may_hear=True)
     before = timezone.now()
 
-    pieces, size = ZipFile(held, refuse if sized else fetch, lambda *_: None, KOLKATA, None).stream()
+    pieces, size = ZipExport(held, refuse if sized else fetch, lambda *_: None, KOLKATA, None).stream()
     body = b"".join(pieces)
 
     with zipfile.ZipFile(io.BytesIO(body)) as found:

@@ -1,4 +1,4 @@
-"""The five roles. Each is a Django group, made once by a migration and a superuser's to change from then on.
+"""The roles. Each is a Django group, made once by a migration and a superuser's to change from then on.
 
 A role says what may be done, an account's members whose calls it may be done with: it takes both. A permission that
 comes later is given to the roles by the migration that brings it; what the table names and no migration has brought
@@ -19,42 +19,58 @@ APP = "recordings"
 SEE = (
     "view_account", "view_live_calls", "view_call", "view_recording", "view_transcription", "view_syncrun",
 )  # fmt: skip
+HEAR = ("hear_recording", "read_transcription")
+OPERATE = (
+    "start_recording", "stop_recording", "sync_now", "archive_recording", "reconcile_recording", "mark_seen",
+)  # fmt: skip
 CALLBACKS = ("view_callbackevent", "process_callbackevent")
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """`name` is its group's, in the database; `label` is what people read; permissions are codenames of this app."""
+    """A preset role: `name` is its group's; people read `label` and `about`; permissions are codenames of this app."""
 
     name: str
     label: str | Promise
+    about: str | Promise
     permissions: tuple[str, ...]
 
 
 ROLES = (
-    Role("Viewer", _("Viewer"), SEE),
-    Role("Listener", _("Listener"), (*SEE, "hear_recording", "read_transcription")),
+    Role("Viewer", _("Viewer"), _("Sees calls and recordings. Cannot listen."), SEE),
+    Role(
+        "Listener",
+        _("Listener"),
+        _("Listens to recordings and reads transcripts."),
+        (*SEE, *HEAR),
+    ),
     Role(
         "Operator",
         _("Operator"),
-        (
-            *SEE,
-            "start_recording",
-            "stop_recording",
-            "sync_now",
-            "archive_recording",
-            "reconcile_recording",
-            "mark_seen",
-        ),
+        _("Starts and stops recordings, syncs and archives. Cannot listen."),
+        (*SEE, *OPERATE),
     ),
-    Role("Auditor", _("Auditor"), (*SEE, "view_accessevent", "export_recording")),
+    Role(
+        "Supervisor",
+        _("Supervisor"),
+        _("Listens, records and exports: the everyday role of a team lead."),
+        (*SEE, *HEAR, *OPERATE, "export_recording"),
+    ),
+    Role(
+        "Auditor",
+        _("Auditor"),
+        _("Reads the access log and exports lists. Cannot listen."),
+        (*SEE, "view_accessevent", "export_recording"),
+    ),
     Role(
         "Account admin",
         _("Account admin"),
+        _("Changes accounts, tokens and their members, and processes callbacks again."),
         (*SEE, "change_account", "change_token", "test_account", "test_storage", *CALLBACKS),
     ),
 )
 LABELS = {role.name: role.label for role in ROLES}
+ABOUT = {role.name: role.about for role in ROLES}
 
 
 def label_of(name: str) -> str:
@@ -64,11 +80,16 @@ def label_of(name: str) -> str:
 
 def make_roles(apps: Apps, using: str) -> None:
     """Create the groups that do not exist, with the permissions of the table; an existing group stays as it is."""
-    groups = apps.get_model("auth", "Group")._default_manager.using(using)
     for role in ROLES:
-        group, is_new = groups.get_or_create(name=role.name)
-        if is_new:
-            group.permissions.set(_given(apps, using, role))
+        create_role(apps, using, role.name)
+
+
+def create_role(apps: Apps, using: str, name: str) -> None:
+    """Create one group of the table, unless a group of that name exists."""
+    role = next(role for role in ROLES if role.name == name)
+    group, is_new = apps.get_model("auth", "Group")._default_manager.using(using).get_or_create(name=name)
+    if is_new:
+        group.permissions.set(_given(apps, using, role))
 
 
 def give(apps: Apps, using: str, codenames: Collection[str]) -> None:

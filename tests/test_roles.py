@@ -1,4 +1,4 @@
-"""The five roles: made once with their permissions, never made over, and taken away only where nobody uses them."""
+"""The roles: made once with their permissions, never made over, and taken away only where nobody uses them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from recordings.roles import APP, ROLES, SEE, label_of
 
 MIGRATION = import_module("recordings.migrations.0001_release")
-NAMES = ["Viewer", "Listener", "Operator", "Auditor", "Account admin"]
+NAMES = ["Viewer", "Listener", "Operator", "Supervisor", "Auditor", "Account admin"]
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def permissions_of(name: str) -> set[str]:
     return set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
 
 
-def test_the_migration_makes_the_five_roles_with_the_permissions_of_the_table() -> None:
+def test_the_migration_makes_the_roles_with_the_permissions_of_the_table() -> None:
     forwards()
 
     assert sorted(Group.objects.values_list("name", flat=True)) == sorted(NAMES)
@@ -73,6 +73,10 @@ def test_every_role_may_see_and_beyond_that_what_its_name_says() -> None:
         "Listener": {"hear_recording", "read_transcription"},
         "Operator": {
             "start_recording", "stop_recording", "sync_now", "archive_recording", "reconcile_recording", "mark_seen",
+        },
+        "Supervisor": {
+            "hear_recording", "read_transcription", "start_recording", "stop_recording", "sync_now",
+            "archive_recording", "reconcile_recording", "mark_seen", "export_recording",
         },
         "Auditor": {"view_accessevent", "export_recording"},
         "Account admin": {

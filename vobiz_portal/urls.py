@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
 from recordings.admin.shell import choose_account, help_page
+from recordings.admin.users import SetPassword
 from recordings.admin.zones import choose_zone
 
 to_overview = require_safe(RedirectView.as_view(pattern_name="admin:index"))  # there is no index of an app
@@ -19,6 +20,7 @@ urlpatterns = [
     path("admin/account/", admin.site.admin_view(choose_account), name="choose_account"),
     path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
     *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
+    path("admin/set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
     path("admin/", admin.site.urls),
     path("callbacks/", include("recordings.webhooks.urls")),
 ]

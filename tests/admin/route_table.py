@@ -18,11 +18,12 @@ LOGIN = "login"  # a redirect to the login page
 # People: nobody signed in, signed in but not on the staff, on the staff without a role, each role, superusers.
 SUPER = frozenset({"superuser"})
 SEE = frozenset(role.name for role in ROLES) | SUPER
-OPERATE = frozenset({"Operator"}) | SUPER
+OPERATE = frozenset({"Operator", "Supervisor"}) | SUPER
 ADMINISTER = frozenset({"Account admin"}) | SUPER
-LISTEN = frozenset({"Listener"}) | SUPER
+LISTEN = frozenset({"Listener", "Supervisor"}) | SUPER
 AUDIT = frozenset({"Auditor"}) | SUPER
-AUDIT_AND_LISTEN, ADMINISTER_AND_LISTEN = (AUDIT, LISTEN), (ADMINISTER, LISTEN)  # one of each
+EXPORT = frozenset({"Auditor", "Supervisor"}) | SUPER
+EXPORT_AND_LISTEN, ADMINISTER_AND_LISTEN = (EXPORT, LISTEN), (ADMINISTER, LISTEN)  # one of each
 STAFF = SEE | {"staff"}
 ANONYMOUS, OUTSIDER = frozenset({"anonymous"}), frozenset({"outsider"})
 OUTSIDE = ANONYMOUS | OUTSIDER
@@ -81,6 +82,7 @@ ROUTES = (
     # Doors that are open to everybody
     Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
     Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
+    Route("admin/set-password/<uidb64>/<token>/", get={ANYONE: 200}, post={ANYONE: 200}, at="/admin/set-password/x/y/"),
     Route("callbacks/recording/<callback_key:key>/", get=EMPTY, post=EMPTY),
     Route("callbacks/transcription/<callback_key:key>/", get=EMPTY, post=EMPTY),
     Route("callbacks/account/<callback_key:key>/", get=EMPTY, post=EMPTY),
@@ -117,7 +119,7 @@ ROUTES = (
     Route("admin/recordings/call/live/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/call/record/", get={OPERATE: 200}, post={OPERATE: 422}, names="call", blind=True),
     Route("admin/recordings/call/add/"),
-    Route("admin/recordings/call/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/call/export-csv/", get={EXPORT: 405}, post={EXPORT: 200}),
     Route("admin/recordings/call/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/call/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/call/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
@@ -127,8 +129,8 @@ ROUTES = (
     # Recordings
     Route("admin/recordings/recording/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/recording/add/"),
-    Route("admin/recordings/recording/export-zip/", get={AUDIT: 405}, post={AUDIT: 302}),
-    Route("admin/recordings/recording/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/recording/export-zip/", get={EXPORT: 405}, post={EXPORT: 302}),
+    Route("admin/recordings/recording/export-csv/", get={EXPORT: 405}, post={EXPORT: 200}),
     Route("admin/recordings/recording/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/recording/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/recording/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
@@ -148,13 +150,13 @@ ROUTES = (
     # What was said: these accounts have no credentials, so what is still at Vobiz cannot be had (502)
     Route("admin/recordings/recording/<path:object_id>/audio/", get={LISTEN: 502}, post={LISTEN: 405}),
     Route("admin/recordings/recording/<path:object_id>/play/", get={LISTEN: 200}, post={LISTEN: 405}),
-    Route("admin/recordings/recording/<path:object_id>/download/", get={AUDIT_AND_LISTEN: 502},
-          post={AUDIT_AND_LISTEN: 405}),
+    Route("admin/recordings/recording/<path:object_id>/download/", get={EXPORT_AND_LISTEN: 502},
+          post={EXPORT_AND_LISTEN: 405}),
     Route("admin/recordings/recording/<path:object_id>/transcript/", get={LISTEN: 405}, post={LISTEN: 302}),
     # Transcriptions: that there is one. Its text is for listeners, which tests/admin/test_roles.py tries
     Route("admin/recordings/transcription/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/transcription/add/"),
-    Route("admin/recordings/transcription/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/transcription/export-csv/", get={EXPORT: 405}, post={EXPORT: 200}),
     Route("admin/recordings/transcription/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/transcription/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/transcription/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
@@ -163,7 +165,7 @@ ROUTES = (
     # Callback events
     Route("admin/recordings/callbackevent/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
     Route("admin/recordings/callbackevent/add/"),
-    Route("admin/recordings/callbackevent/export-csv/", get={AUDIT: 405}, post={SUPER: 200}),
+    Route("admin/recordings/callbackevent/export-csv/", get={EXPORT: 405}, post={SUPER: 200}),
     Route("admin/recordings/callbackevent/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/callbackevent/<path:object_id>/change/", get={ADMINISTER: 200}, post={ADMINISTER: 405}),
     Route("admin/recordings/callbackevent/<path:object_id>/history/", get={ADMINISTER: 200}, post={ADMINISTER: 200}),
@@ -176,7 +178,7 @@ ROUTES = (
     Route("admin/recordings/syncrun/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/syncrun/sync/", get={OPERATE: 405}, post={OPERATE: 302}, names="account"),
     Route("admin/recordings/syncrun/add/"),
-    Route("admin/recordings/syncrun/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/syncrun/export-csv/", get={EXPORT: 405}, post={EXPORT: 200}),
     Route("admin/recordings/syncrun/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/syncrun/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/syncrun/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
@@ -184,7 +186,7 @@ ROUTES = (
     # Access log
     Route("admin/recordings/accessevent/", get={AUDIT: 200}, post={AUDIT: 200}),
     Route("admin/recordings/accessevent/add/"),
-    Route("admin/recordings/accessevent/export-csv/", get={AUDIT: 405}, post={AUDIT: 200}),
+    Route("admin/recordings/accessevent/export-csv/", get={EXPORT: 405}, post={AUDIT: 200}),
     Route("admin/recordings/accessevent/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
     Route("admin/recordings/accessevent/<path:object_id>/change/", get={AUDIT: 200}, post={AUDIT: 405}),
     Route("admin/recordings/accessevent/<path:object_id>/history/", get={AUDIT: 200}, post={AUDIT: 200}),
@@ -197,6 +199,7 @@ ROUTES = (
     Route("admin/auth/user/<path:object_id>/history/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/user/<path:object_id>/delete/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/user/<id>/password/", get={SUPER: 200}, post={SUPER: 200}),
+    Route("admin/auth/user/<id>/set-up-link/", get={SUPER: 405}, post={SUPER: 200}),
     Route("admin/auth/group/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/group/add/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/group/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),
@@ -210,7 +213,7 @@ ROUTES = (
 ACTIONS = {
     "recordings.callbackevent.mark_seen": ADMINISTER,
     "recordings.callbackevent.process_selected": ADMINISTER,
-    "recordings.recording.export_zip": AUDIT,
+    "recordings.recording.export_zip": EXPORT,
     "recordings.recording.archive_selected": OPERATE,
     "recordings.recording.mark_seen": OPERATE,
     "recordings.accessevent.delete_selected": NOBODY,

@@ -1,17 +1,17 @@
-"""People's roles are in their list; who did something here is switched off, not deleted."""
+"""People's roles are in their list; who has used the portal is made inactive, not deleted."""
 
 from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from recordings.models import AccessEvent, Account
 from tests.admin.rows import a_running
 
-SAID = "People with history are switched off, not deleted"
+SAID = "People with history are made inactive, not deleted"
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_the_list_says_what_each_may_do_and_who_may_sign_in(boss: Client, asha: 
     assert page.context["title"] == "Users"
     assert "Listener" in page.content.decode()
     assert "yes" in rows["asha"]
-    assert "not on the staff" in rows["outsider"]
-    assert "switched off" in rows["former"]
+    assert "No access" in rows["outsider"]
+    assert "Inactive" in rows["former"]
 
 
 def test_somebody_who_did_nothing_yet_may_be_deleted(boss: Client, asha: User) -> None:
@@ -89,3 +89,70 @@ def test_somebody_who_did_nothing_yet_may_be_deleted(boss: Client, asha: User) -
     boss.post(f"/admin/auth/user/{asha.pk}/delete/", {"post": "yes"})
 
     assert not User.objects.filter(pk=asha.pk).exists()
+
+
+ADD = "/admin/auth/user/add/"
+
+
+def test_a_user_is_made_with_roles_and_accounts_and_sets_a_password_by_a_link(
+    boss: Client, account: Account
+) -> None:
+    role = Group.objects.get(name="Supervisor")
+    made = boss.post(
+        ADD, {"username": "priya", "email": "priya@example.com", "is_active": "on", "is_staff": "on",
+              "groups": [role.pk], "accounts": [account.pk]},
+    )  # fmt: skip
+    priya = User.objects.get(username="priya")
+    assert made.status_code == 302
+    assert (priya.is_staff, priya.has_usable_password()) == (True, False)
+    assert list(priya.groups.all()) == [role]
+    assert list(priya.vobiz_accounts.all()) == [account]
+
+    page = boss.post(f"/admin/auth/user/{priya.pk}/set-up-link/")
+    link = page.context["link"]
+    assert link in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
+    assert LogEntry.objects.filter(object_id=str(priya.pk)).count() == 2
+
+    visitor = Client()
+    form = visitor.get(link.replace("http://127.0.0.1:8000", ""), follow=True)
+    assert "priya" in form.content.decode()
+    passwords = {"new_password1": "seven-lotus-parcels", "new_password2": "seven-lotus-parcels"}
+    visitor.post(form.redirect_chain[-1][0], passwords)
+    assert visitor.login(username="priya", password="seven-lotus-parcels")
+
+    again = Client().get(link.replace("http://127.0.0.1:8000", ""), follow=True).content.decode()
+    assert "no longer works" in again
+
+
+def test_the_page_names_what_a_person_lacks(boss: Client, asha: User, account: Account) -> None:
+    page = boss.get(f"/admin/auth/user/{asha.pk}/change/")
+    assert len(page.context["lacks"]) == 3  # role, account, password
+    asha.groups.add(Group.objects.get(name="Viewer"))
+    account.members.add(asha)
+    asha.set_password("seven-lotus-parcels")
+    asha.save()
+    assert boss.get(f"/admin/auth/user/{asha.pk}/change/").context["lacks"] == []
+
+
+def test_the_last_superuser_stays_one(boss: Client) -> None:
+    only = User.objects.get(username="boss")
+    boss.post(
+        f"/admin/auth/user/{only.pk}/change/", {"username": "boss", "is_active": "on", "is_staff": "on"}
+    )
+    assert User.objects.get(pk=only.pk).is_superuser
+
+
+def test_who_may_change_users_gives_nobody_more_than_roles(boss: Client, asha: User) -> None:
+    asha.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_user", "change_user", "add_user"])
+    )
+    manager = Client()
+    manager.force_login(asha)
+    given = {"username": "new", "is_active": "on", "is_superuser": "on"}
+    manager.post(ADD, given)
+    assert not User.objects.get(username="new").is_superuser
+    superuser = User.objects.get(username="boss")
+    answer = manager.post(f"/admin/auth/user/{superuser.pk}/set-up-link/")
+    assert answer.status_code == 403
+    assert manager.post(f"/admin/auth/user/{superuser.pk}/change/", {"username": "taken"}).status_code == 403

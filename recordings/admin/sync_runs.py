@@ -62,7 +62,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_display_links = ("when",)
     list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
-    list_deferred = ("failures", "scope", "error")
+    list_deferred = ("failures", "error")
     empty_words = gettext_lazy(
         "No sync has run yet. One reads every recording that Vobiz lists, so that none is missing here."
     )
@@ -95,8 +95,10 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("asked for by"))
     def asked_by(self, run: SyncRun) -> str:
-        """Return a person, or the command line."""
-        return formatting.words(run.requested_by or _("command line"))
+        """Return the person. A row without one is the schedule's, unless an administrator ran the command."""
+        if run.requested_by is None and "newest" in run.scope:  # only the schedule asks for the newest pages
+            return formatting.words(_("schedule"))
+        return formatting.words(run.requested_by or _("schedule or command"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

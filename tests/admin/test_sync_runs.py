@@ -130,4 +130,6 @@ def test_the_list_counts_what_each_run_found(account: Account, boss: Client) -> 
     assert "20 seen: 12 new · 5 unchanged" in page
     assert "× 3 failed" in page
     assert "1:15" in page
-    assert "command line" in page
+    assert "schedule or command" in page
+    SyncRun.objects.filter(pk=run.pk).update(scope={"newest": at.isoformat()})
+    assert "schedule or command" not in boss.get("/admin/recordings/syncrun/").content.decode()

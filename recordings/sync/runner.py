@@ -196,6 +196,8 @@ class _Run:
 
         In words, why none was believed to be.
         """
+        # Absence from the list is not enough: rows can slip between pages, and a fault at Vobiz can shorten it.
+        # So a mass absence is not believed at all, and each single one is confirmed by a request for that recording.
         missing = Recording.objects.missing(self.account, self.result.ids, now=self.clock.began)
         if missing.young > MASS_DELETION_ROWS and missing.young > MASS_DELETION_SHARE * missing.known_young:
             return _(

@@ -214,6 +214,8 @@ class Transport:
 
     def _make(self, asked: _Asked, adapter: GuardedAdapter, tries: int) -> Reply:
         """Return the first 2xx answer within `tries` and the total deadline; else raise the last error."""
+        # One deadline for all tries: a socket timeout restarts with every byte, so a slow server could hold a request
+        # for any length of time. On the monotonic clock, which a change of the system time does not move.
         deadline = time.monotonic() + self.retry_policy.total
         tried = 0
         doubt = False  # whether an earlier try of a write may have had its effect

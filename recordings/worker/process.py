@@ -45,6 +45,8 @@ class WorkerThread(threading.Thread):
         next_look = 0.0
         while not tasks.STOPPING.is_set():
             close_old_connections()
+            # The queue only wakes a thread early. The rows say what is due, so the job runs every SWEEP_SECONDS also
+            # while the queue is full, empty or away, and a lost queue entry costs a delay and no work.
             worked = queue is not None and self._guarded(queue.run_one, what="queue")
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + settings.SWEEP_SECONDS

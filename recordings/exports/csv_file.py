@@ -30,7 +30,7 @@ LARGE = 64 * 1024  # characters sent before they are so many lines
 
 
 def cell(value: object, *, is_number: bool = False) -> str:
-    """A value as text that is not run. `is_number`: the column holds telephone numbers. Unknown is empty."""
+    """Return a value as text that no spreadsheet runs; empty for None. `is_number`: a column of telephone numbers."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -47,23 +47,23 @@ def cell(value: object, *, is_number: bool = False) -> str:
 
 
 def _guarded(found: re.Match[str]) -> str:
-    """An apostrophe before the sign, if there is one."""
+    """Return the match, with an apostrophe before the sign if there is one."""
     return f"{found[0]}'" if found["sign"] or found["after_bar"] else found[0]
 
 
 def _figures(amount: Decimal) -> str:
-    """`0.005`, `0`: all figures that count, and no exponent."""
+    """Return `0.005`, `0`: all significant figures, no exponent."""
     figures = f"{amount:f}"
     return figures.rstrip("0").rstrip(".") if "." in figures else figures
 
 
 def moment(at: datetime | None, zone: tzinfo) -> str:
-    """`2025-11-06T19:19:10+05:30`: in the reader's zone, with its offset."""
+    """Return `2025-11-06T19:19:10+05:30`: in the reader's zone, with its offset."""
     return "" if at is None else at.astimezone(zone).isoformat(timespec="seconds")
 
 
 def csv_file(header: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[bytes]:
-    """The whole file in pieces, header first. The cells are `cell`s."""
+    """Yield the whole file in pieces, header first. Cells must come from `cell`."""
     line = _Line()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     writer.writerow(header)

@@ -77,7 +77,7 @@ class Plan:
 
 
 def plan(recordings: Iterable[Recording], *, zone: tzinfo, may_hear: bool) -> Plan:
-    """Look at the rows; nobody is asked. `zone`: in which the files' names tell the time."""
+    """Return the plan by the rows alone, without asking Vobiz. `zone`: of the times in file names."""
     return Plan(tuple(_item(one, zone, may_hear=may_hear) for one in recordings), withheld=not may_hear)
 
 

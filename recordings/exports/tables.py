@@ -21,7 +21,7 @@ class Column:
     is_time: bool = False
 
     def value(self, row: Any) -> object:
-        """What stands in it."""
+        """Return the value of a row, not formatted."""
         if callable(self.of):
             return self.of(row)
         for part in (self.of or self.name).split("."):
@@ -37,15 +37,15 @@ class Table:
     columns: tuple[Column, ...]
 
     def header(self, zone: tzinfo) -> list[str]:
-        """The columns' names; those of times name the zone."""
+        """Return the column names; those of times name the zone."""
         return [f"{one.name} ({zone})" if one.is_time else one.name for one in self.columns]
 
     def row(self, row: Any, zone: tzinfo) -> list[str]:
-        """One row's cells."""
+        """Return the cells of one row."""
         return [self._cell(one, row, zone) for one in self.columns]
 
     def cells(self, *values: object) -> list[str]:
-        """More cells of a row."""
+        """Return further values as cells."""
         return [cell(value) for value in values]
 
     def _cell(self, column: Column, row: Any, zone: tzinfo) -> str:

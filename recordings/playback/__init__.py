@@ -1,4 +1,4 @@
-"""VERB play: whose audio is where, which part of it, and which requests are one play."""
+"""Playback: where the audio is, which bytes of it to send, and which requests are one play."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def converted_copy(recording: Recording, kind: str) -> Path:
 
 
 def delete_old_copies(*, keep: Path | None = None) -> int:
-    """Delete the copies that are old, then the oldest until the others take no more than MAX_BYTES; how many."""
+    """Delete old copies, then the oldest until the rest fit in MAX_BYTES; return how many."""
     now, deleted, room = time.time(), 0, MAX_BYTES
     for age, size, path in sorted(_copies(now)):
         room -= size
@@ -88,7 +88,7 @@ def _folder() -> Path:
 
 
 def _touched(path: Path) -> bool:
-    """Whether it is there; then it counts as listened to now."""
+    """Mark it as used now; return whether it exists."""
     try:
         os.utime(path)
     except FileNotFoundError:

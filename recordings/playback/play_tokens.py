@@ -19,12 +19,12 @@ GOOD_FOR = timedelta(hours=24)
 
 
 def mint(user: Any, recording: Recording) -> str:
-    """A new play of `recording` by `user`, as text for an address."""
+    """Return a signed token of a new play of `recording` by `user`, for a URL."""
     return TimestampSigner(salt=SALT).sign(f"{user.pk}.{recording.pk}.{secrets.token_urlsafe(16)}")
 
 
 def play_of(token: str, user: Any, recording: Recording) -> str | None:
-    """The id of the play that `token` stands for; None if it is not this user's, this recording's, or is too old."""
+    """Return the play id of `token`; None if it is another user's or recording's, altered, or too old."""
     try:
         said = TimestampSigner(salt=SALT).unsign(token, max_age=GOOD_FOR)
     except BadSignature:

@@ -22,7 +22,7 @@ class ByteRange:
 
     @classmethod
     def parse(cls, header: str | None) -> Self | None:
-        """The one range a header asks for; None for the whole file."""
+        """Return the one range of a Range header; None for the whole file, and for what RFC 9110 lets us ignore."""
         found = _ONE.fullmatch((header or "").strip())
         if found is None or found[1] == found[2] == "":
             return None
@@ -32,7 +32,7 @@ class ByteRange:
         return cls(first, last)
 
     def within(self, size: int) -> tuple[int, int] | None:
-        """Start and exclusive stop in a file of `size` bytes; None: none of its bytes are asked for."""
+        """Return start and exclusive stop in a file of `size` bytes; None where the range holds none of them."""
         if self.first is None:
             start, stop = max(0, size - (self.last or 0)), size
         else:
@@ -40,7 +40,7 @@ class ByteRange:
         return (start, stop) if start < stop else None
 
     def header(self, *, most: int) -> str:
-        """The same range as a header of ours, of at most `most` bytes where it counts from the beginning."""
+        """Return it as a Range header, cut to `most` bytes unless it is a suffix range, whose size is not known."""
         if self.first is None:
             return f"bytes=-{self.last}"
         last = self.first + most - 1

@@ -82,12 +82,12 @@ class Audio:
 
     @property
     def content_type(self) -> str:
-        """Its media type."""
+        """The media type."""
         return formats.content_type_of(self.container)
 
     @property
     def extension(self) -> str:
-        """What its name ends with, without the dot."""
+        """The file extension, without the dot."""
         return formats.extension_of(self.container)
 
 
@@ -106,12 +106,12 @@ class AudioRequest:
     converted: str | None = None
 
     def of(self, etag: str | None) -> ByteRange | None:
-        """The range, of a file with this ETag."""
+        """Return the range to send of a file with this ETag (If-Range, RFC 9110, 13.1.5)."""
         return self.part if self.if_range is None or self.if_range == etag else None
 
 
 def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
-    """The recording's audio: our copy, else through Vobiz. NoAudio, OutOfRange, or Busy."""
+    """Open the archived copy, else the audio at Vobiz. Raises NoAudio, OutOfRange or Busy."""
     state = recording.audio_state
     if not state.can_be_heard:
         words, status = UNAVAILABLE[state]
@@ -132,12 +132,12 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
 
 
 def etag_of(recording: Recording) -> str:
-    """The SHA-256 of our copy, as an ETag."""
+    """Return the SHA-256 of our copy as an ETag."""
     return f'"{recording.audio_sha256}"'
 
 
 def _unread(trouble: StorageError) -> tuple[str, int]:
-    """What to say of a copy that only we have: it is gone, or the storage is away and has it still."""
+    """Return the reason and HTTP status for a copy that only we have: lost, or the storage is unreachable."""
     if isinstance(trouble, AudioMissing | NotAsStored):
         return _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble, 410
     words = _(
@@ -148,7 +148,7 @@ def _unread(trouble: StorageError) -> tuple[str, int]:
 
 
 def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
-    """From the archive. AudioMissing, NotAsStored, or another StorageError where the archive does not say."""
+    """Open the archived copy. Raises AudioMissing, NotAsStored, or another StorageError if the archive is away."""
     name, etag = str(recording.audio), etag_of(recording)
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
     if wanted.to_play and container == formats.UNKNOWN:
@@ -180,7 +180,7 @@ def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
 
 
 def _begin(body: Stream, name: str, start: int, stop: int) -> None:
-    """Have the first bytes at hand: an archive that does not give them says so now."""
+    """Read the first bytes, so that an error of the archive is raised before the response begins."""
     pieces = storage.read_range(name, start, stop)
     try:
         body.begin(pieces, getattr(pieces, "close", lambda: None))
@@ -191,7 +191,7 @@ def _begin(body: Stream, name: str, start: int, stop: int) -> None:
 
 
 def _converted(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
-    """A copy that browsers play. StorageError where the archived file cannot be read."""
+    """Open the converted copy. Raises NoAudio, OutOfRange, or StorageError if the archived file is unreadable."""
     if recording.container in (None, formats.UNKNOWN):
         raise NoAudio(str(UNREADABLE), 415)
     try:
@@ -211,7 +211,7 @@ def _converted(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
 
 
 def _at_vobiz(recording: Recording, wanted: AudioRequest) -> Audio:
-    """Through a proxy that keeps nothing."""
+    """Stream from Vobiz, storing nothing."""
     body = Stream()
     try:
         return _proxied(recording, wanted, body)
@@ -256,7 +256,7 @@ def _beginning_of(stream: AudioStream) -> bytes:
 
 
 def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
-    """What a file is by its beginning, whatever its name and Vobiz say. NoAudio for what is none."""
+    """Return the container by the first bytes; Vobiz's name and type are not trusted. Raises NoAudio."""
     found = probe(head)
     if found.verdict == Verdict.AUDIO and found.audio is not None:
         container, codec = found.audio.container, found.audio.codec
@@ -277,7 +277,7 @@ def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
 
 
 def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, container: str) -> Audio:
-    """The part that was asked for, out of what came: that part, or the whole file."""
+    """Cut the requested range out of the answer: Vobiz may send that range or the whole file."""
     found = asked.within(size)
     if found is None:
         raise OutOfRange(size)

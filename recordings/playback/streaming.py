@@ -41,7 +41,7 @@ class FileSlice:
             yield block
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; OSError where the file has become shorter, for else a server would wait for more."""
+        """Return the next bytes; raise OSError where the file has become shorter, or the server would wait for more."""
         left = self._length - self._at
         wanted = min(left, BLOCK if size < 0 else size, BLOCK)
         if wanted <= 0:
@@ -53,21 +53,21 @@ class FileSlice:
         return block
 
     def seekable(self) -> bool:
-        """It is."""
+        """Return True, which makes waitress send it from its main loop."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place within the part."""
+        """Move within the slice; return the new position."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._length}[whence]
         self._at = min(self._length, max(0, base + offset))
         return self._at
 
     def tell(self) -> int:
-        """Where in the part it is."""
+        """Return the position within the slice."""
         return self._at
 
     def close(self) -> None:
-        """Close the file; more than once does no harm."""
+        """Close the file; safe to call twice."""
         self._descriptor = -1  # the number may soon be another file's
         self._file.close()
 
@@ -89,18 +89,18 @@ class Stream:
         self._take: int | None = None
 
     def begin(self, pieces: Iterator[bytes], close: Callable[[], object]) -> None:
-        """These are the bytes; `close` when they are not wanted any more."""
+        """Set the bytes, and what to call when they are no longer needed."""
         self._pieces = pieces
         self._closers.append(close)
 
     def peek(self, size: int) -> bytes:
-        """The first `size` bytes, or all there are, which stay to be read."""
+        """Return the first `size` bytes, or all there are, without consuming them."""
         while sum(map(len, self._head)) < size and (piece := next(self._pieces, None)) is not None:
             self._head.append(piece)
         return b"".join(self._head)[:size]
 
     def cut(self, *, skip: int, take: int | None) -> None:
-        """Give on only `take` bytes after the first `skip`; None: all."""
+        """Limit the stream to `take` bytes (None: all) after the first `skip`."""
         self._skip, self._take = skip, take
 
     def __iter__(self) -> Iterator[bytes]:
@@ -119,7 +119,7 @@ class Stream:
                 break
 
     def close(self) -> None:
-        """Free its place; more than once does no harm."""
+        """Close the source and release the slot; safe to call twice."""
         try:
             for close in self._closers:
                 close()

@@ -194,9 +194,12 @@ class PortalChangeList(ChangeList):
         return lookups
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Return the order that a filter asks for by an annotation `list_order`, else the usual one."""
+        """Return the order that a filter asks for, by an annotation `list_order` or its `order`; else the usual one."""
         if "list_order" in queryset.query.annotations:
             return ["list_order", "pk"]
+        for spec in self.filter_specs:
+            if order := getattr(spec, "order", None):
+                return list(order)
         return list(super().get_ordering(request, queryset))
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
@@ -213,6 +216,8 @@ class PortalAdmin(_Base):
     list_per_page = 100
     sortable_by = ()  # each order has its index; a click on a heading must not sort a million
     list_deferred: tuple[str, ...] = ()
+    # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
+    filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 

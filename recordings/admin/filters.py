@@ -24,6 +24,8 @@ from recordings.overview import day_bounds
 
 CLIPPED_MS = 100  # less is not heard
 LONG_SILENCE_MS = 60_000
+# Vobiz's own limit where a start names none
+PROBABLY_CUT = Q(time_limit__isnull=True, duration_ms__gte=59_500, duration_ms__lte=60_500)
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -201,7 +203,12 @@ class TranscriptFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """There, or not."""
-        return [("there", _("there")), ("none", _("none"))]
+        return [
+            ("there", _("there")),
+            ("none", _("none")),
+            ("failed", _("failed")),
+            ("missing", _("missing")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """One that is waited for is not there."""
@@ -211,6 +218,8 @@ class TranscriptFilter(admin.SimpleListFilter):
                 return queryset.filter(came)
             case "none":
                 return queryset.filter(~came)
+            case "failed" | "missing" as status:
+                return queryset.filter(transcription__status=status)
         return queryset
 
 
@@ -280,10 +289,15 @@ class EndedFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """As the overview counts them."""
-        return [("completed", _("completed")), ("cut", _("cut at its limit")), ("failed", _("failed"))]
+        return [
+            ("completed", _("completed")),
+            ("cut", _("cut at its limit")),
+            ("failed", _("failed")),
+            ("cut_at_60", _("probably cut at 60 s")),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Each row is in at most one of the three."""
+        """Each row is in at most one of the first three; *probably* are those without a known limit, 60 s long."""
         rows: Any = queryset
         match self.value():
             case "completed":
@@ -292,6 +306,8 @@ class EndedFilter(admin.SimpleListFilter):
                 rows = rows.cut_short()
             case "failed":
                 rows = rows.filter(status=RecordingStatus.FAILED)
+            case "cut_at_60":
+                rows = rows.filter(PROBABLY_CUT)
         found: QuerySet[Any] = rows
         return found
 

@@ -46,6 +46,24 @@ class FilterField:
     is_date: bool = False
     date_from: str = ""
     date_to: str = ""
+    inputs: tuple[Any, ...] = ()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it narrows the list."""
+        return any(one.value for one in self.inputs) or any(
+            one.is_chosen and one.value for one in self.choices
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FilterGroup:
+    """Fields of the panel under one title; `is_more`: folded away until it is asked for."""
+
+    title: Any
+    fields: list[FilterField]
+    is_more: bool
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,11 @@ def chips(cl: Any) -> list[Chip]:
         names = [name for name in spec.expected_parameters() if name in cl.get_filters_params()]
         if not names:
             continue
+        if hasattr(spec, "chip"):
+            found.append(
+                Chip(spec.chip(), cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR]))
+            )
+            continue
         chosen = [str(one["display"]) for one in spec.choices(cl) if one["selected"]]
         label = chosen[0] if chosen else _between(spec)
         if not isinstance(spec, DateFilter):
@@ -110,6 +133,9 @@ def filter_fields(cl: Any) -> list[FilterField]:
     for spec in cl.filter_specs:
         names = [str(name) for name in spec.expected_parameters()]
         name = names[0]
+        if hasattr(spec, "fields"):
+            found.append(FilterField(name, str(spec.title), [], inputs=tuple(spec.fields())))
+            continue
         choices = [
             Choice(_value_of(one["query_string"], name), str(one["display"]), bool(one["selected"]))
             for one in spec.choices(cl)
@@ -121,6 +147,23 @@ def filter_fields(cl: Any) -> list[FilterField]:
             )
         elif len(choices) > 2 or not getattr(spec, "words", ""):
             found.append(FilterField(name, str(spec.title), choices))
+    return found
+
+
+def filter_groups(cl: Any) -> list[FilterGroup]:
+    """Return the panel's fields in the groups that the list names; one without a title where it names none."""
+    fields = {one.name: one for one in filter_fields(cl)}
+    named = getattr(cl.model_admin, "filter_groups", ())
+    if not named:
+        return [FilterGroup("", [*fields.values()], is_more=False, is_open=True)] if fields else []
+    rest = [name for name in fields if not any(name in names for _title, names in named)]
+    found = []
+    for number, (title, names) in enumerate(named):
+        of_group = [*names, *rest] if number == len(named) - 1 else names
+        shown = [fields[name] for name in of_group if name in fields]
+        is_open = any(one.is_used for one in shown)
+        if shown:
+            found.append(FilterGroup(title, shown, is_more=number > 0, is_open=is_open))
     return found
 
 
@@ -141,7 +184,7 @@ def kept_parameters(cl: Any) -> list[tuple[str, str]]:
 
 
 def _date_names(one: FilterField) -> tuple[str, ...]:
-    return DateFilter.parameters if one.is_date else ()
+    return DateFilter.parameters if one.is_date else tuple(str(each.name) for each in one.inputs)
 
 
 def views(cl: Any, request: HttpRequest) -> list[View]:

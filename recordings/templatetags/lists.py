@@ -11,7 +11,7 @@ from recordings.admin import list_page
 register = template.Library()
 
 register.simple_tag(list_page.chips, name="list_chips")
-register.simple_tag(list_page.filter_fields, name="list_fields")
+register.simple_tag(list_page.filter_groups, name="list_filter_groups")
 register.simple_tag(list_page.kept_parameters, name="list_kept")
 register.simple_tag(list_page.rows, name="list_rows")
 

@@ -38,6 +38,20 @@ from recordings.admin.recordings.archive_panel import ArchiveMixin
 from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
 from recordings.admin.recordings.detail import asked_for, identity, transcript
+from recordings.admin.recordings.filters import (
+    DaysLeftFilter,
+    ExactLengthFilter,
+    KindFilter,
+    LengthFilter,
+    NoiseFilter,
+    NumberFilter,
+    SideFilter,
+    StarterFilter,
+    TalkFilter,
+    TimeOfDayFilter,
+    TrueFormatFilter,
+    WeekdayFilter,
+)
 from recordings.admin.recordings.history import history, strip
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.models import Recording, Transcription
@@ -62,8 +76,18 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     )
     list_display_links = ("when",)
     list_filter = (
-        DateFilter, DayFilter, "status", EndedFilter, KeptFilter, AttentionFilter, "call__direction", FormatFilter,
-        SoundFilter, TranscriptFilter, "origin", AccountFilter, SilentFilter, GapFilter,
+        DateFilter, DayFilter, "call__direction", LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
+        StarterFilter, NumberFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter, AccountFilter,
+        "origin", "status", AttentionFilter, KindFilter, TrueFormatFilter, SoundFilter, TalkFilter, DaysLeftFilter,
+        SilentFilter, GapFilter, NoiseFilter,
+    )  # fmt: skip
+    filter_groups = (
+        (gettext_lazy("Common"), (
+            "date", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter", "number",
+        )),
+        (gettext_lazy("Time and length"), ("time_from", "weekday", "min_length", "noise")),
+        (gettext_lazy("Call and people"), ("caller", "account", "origin__exact", "kind")),
+        (gettext_lazy("Audio and status"), ("true_format", "sound", "talk", "left", "status__exact", "attention")),
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")

@@ -1,0 +1,169 @@
+"""The filters of the recordings' list: each finds what it names and nothing else, and the panel has them in groups."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from recordings.models import Account, Recording
+from tests.admin.conftest import Person
+from tests.admin.rows import a_call, a_recording, a_running, a_transcript
+
+LIST = "/admin/recordings/recording/"
+TUESDAY_EVENING = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)  # 19:00 in India
+
+
+def found(client: Client, **query: str) -> set[Recording]:
+    return set(client.get(LIST, query).context["cl"].result_list)
+
+
+@pytest.fixture
+def plain(account: Account) -> Recording:
+    """A recording that none of the filters below asks for."""
+    call = a_call(account, from_number="+14155550132", to_number="+14155550133", direction="outbound")
+    return a_recording(
+        account, call=call, duration_ms=300_000, happened_at=datetime(2026, 11, 28, 4, tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ({"length": "10s"}, {"duration_ms": 9_999}),
+        ({"length": "2m"}, {"duration_ms": 119_999}),
+        ({"min_length": "2 min", "max_length": "180 s"}, {"duration_ms": 150_000}),
+        ({"max_length": "90 s"}, {"duration_ms": 90_000}),
+        ({"min_length": "1 h"}, {"duration_ms": 3_600_000}),
+        ({"ended": "cut_at_60"}, {"duration_ms": 60_499}),
+        ({"kind": "Conference"}, {"kind": "conference"}),
+        ({"codec": "pcm_mulaw"}, {"audio_codec": "pcm_mulaw"}),
+        ({"true_format": "ogg"}, {"container": "ogg"}),
+        ({"talk": "caller"}, {"talk_left_ms": 80, "talk_right_ms": 20}),
+        ({"talk": "callee"}, {"talk_left_ms": 10, "talk_right_ms": 90}),
+        ({"talk": "balanced"}, {"talk_left_ms": 45, "talk_right_ms": 55}),
+        ({"weekday": "3"}, {"happened_at": TUESDAY_EVENING}),
+        ({"time_from": "18:00", "time_to": "22:00"}, {"happened_at": TUESDAY_EVENING}),
+        ({"time_from": "18:00", "time_to": "02:00"}, {"happened_at": TUESDAY_EVENING}),
+    ],
+)
+def test_a_filter_finds_what_it_names(
+    account: Account, boss: Client, plain: Recording, query: dict[str, str], columns: dict[str, Any]
+) -> None:
+    Account.objects.update(time_zone="Asia/Kolkata")
+    wanted = a_recording(account, **columns)
+    Recording.objects.exclude(pk__in=[wanted.pk, plain.pk]).delete()
+
+    assert found(boss, **query) == {wanted}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"min_length": "5"}, {"time_from": "25:00"}, {"number": "abc"}, {"caller": "12"}, {"starter": "x"},
+     {"starter": "99999999999999999999"}],
+)  # fmt: skip
+def test_what_cannot_be_read_finds_nothing(boss: Client, plain: Recording, query: dict[str, str]) -> None:
+    assert found(boss, **query) == set()
+
+
+def test_a_number_is_asked_for_on_either_side_or_one(
+    account: Account, boss: Client, plain: Recording
+) -> None:
+    wanted = a_recording(
+        account, call=a_call(account, from_number="+918071387423", to_number="+919624705678")
+    )
+
+    assert found(boss, number="080 7138 7423") == {wanted}
+    assert found(boss, caller="387423") == {wanted}
+    assert found(boss, callee="387423") == set()
+    assert found(boss, caller="387423", callee="5678") == {wanted}
+
+
+def test_transcripts_that_failed_or_never_came(account: Account, boss: Client, plain: Recording) -> None:
+    failed, missing = a_recording(account), a_recording(account)
+    a_transcript(failed, status="failed", text=None, error="x")
+    a_transcript(missing, status="missing", text=None)
+
+    assert found(boss, transcript="failed") == {failed}
+    assert found(boss, transcript="missing") == {missing}
+
+
+def test_who_started_it(account: Account, boss: Client, plain: Recording) -> None:
+    priya = User.objects.create_user("priya", is_staff=True)
+    account.members.add(priya)
+    by_priya, by_command = a_running(account, requested_by=priya), a_running(account)
+
+    assert found(boss, starter="flow") == {plain}
+    assert found(boss, starter="portal") == {by_priya, by_command}
+    assert found(boss, starter="command") == {by_command}
+    assert found(boss, starter=str(priya.pk)) == {by_priya}
+
+
+def test_a_reader_is_offered_people_of_their_accounts_alone(
+    account: Account, stranger: Account, staff: Person
+) -> None:
+    stranger.members.add(User.objects.create_user("outsider", is_staff=True))
+    client = staff("view_recording", accounts=[account], name="insider")
+
+    panel = client.get(LIST).content.decode().partition('id="filter-starter"')[2].partition("</select>")[0]
+
+    assert "insider" in panel
+    assert "outsider" not in panel
+
+
+def test_days_left_begin_with_the_first_to_go(account: Account, boss: Client) -> None:
+    now = timezone.now()
+    days = account.retention_days
+    a_recording(account, happened_at=now - timedelta(days=days - 20), status="completed")
+    later = a_recording(
+        account, happened_at=now - timedelta(days=days) + timedelta(hours=60), status="completed"
+    )
+    first = a_recording(
+        account, happened_at=now - timedelta(days=days) + timedelta(hours=6), status="completed"
+    )
+
+    assert boss.get(LIST, {"left": "3"}).context["cl"].result_list == [first, later]
+    assert found(boss, left="1") == {first}
+
+
+def test_short_noise_is_hidden_by_one_chip_with_its_number(account: Account, boss: Client) -> None:
+    unknown = a_recording(account, duration_ms=None)
+    heard = a_recording(account, duration_ms=5_000)
+    for _each in range(3):
+        a_recording(account, duration_ms=4_999)
+
+    page = boss.get(LIST, {"noise": "5"})
+
+    assert set(page.context["cl"].result_list) == {heard, unknown}
+    assert re.search(r'class="vp-chip">3 under 5 s hidden<', page.content.decode())
+
+
+def test_the_panel_has_the_common_filters_first_and_the_rest_under_more(
+    account: Account, boss: Client
+) -> None:
+    page = boss.get(LIST, {"talk": "caller"}).content.decode()
+    panel = page[page.index('id="changelist-filter"') :]
+    first, _summary, more = panel.partition("More filters")
+
+    common = re.findall(r'(?:select|input) [^>]*?id="filter-([a-z_]+)"', first.replace('type="date" ', ""))
+    assert [name for name in common if not name.startswith("date_")] == [
+        "date", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter", "number",
+    ]  # fmt: skip
+    assert panel.count("<legend>") == 4
+    assert '<details class="vp-more" open>' in panel
+    assert 'id="filter-talk"' in more
+
+
+def test_a_chip_says_what_was_typed_and_takes_it_off(
+    account: Account, boss: Client, plain: Recording
+) -> None:
+    page = boss.get(LIST, {"time_from": "18:00", "time_to": "22:00", "length": "10m"}).content.decode()
+
+    chip = re.search(r'class="vp-chip">Time from 18:00, Time to 22:00<a href="([^"]*)"', page)
+    assert chip is not None
+    assert chip[1] == "?length=10m"

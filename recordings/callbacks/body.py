@@ -1,4 +1,4 @@
-"""Decoding the body of a delivery: form, multipart, JSON object or query, all to the same flat texts.
+"""Decoding the body of a delivery: form, multipart, JSON object, plain text or query, all to the same flat texts.
 
 Everything is bounded before it is parsed. Every value becomes text, as the form encoding has it, so that one content
 is one content however it is written: JSON's numbers keep their spelling, null is "", an object or list stays JSON.
@@ -24,21 +24,22 @@ from django.utils.translation import gettext as _
 
 from recordings.callbacks.field_aliases import (
     FIELD_NAME_LENGTH,
-    MAX_LENGTHS,
-    TRUNCATED_AT,
-    TRUNCATION_MARK,
     canonical_name,
+    is_wrapper,
+    max_length,
+    truncate,
 )
 from recordings.vobiz.wire import storable
 
 MAX_DEPTH = 8
-MAX_FIELDS = 64
+MAX_FIELDS = 1_000
 MAX_STRAY = 1_000  # percent signs that escape nothing
 MAX_PARTS = 20_000  # texts, and brackets of objects and lists, in one JSON body
 
-FORM, JSON, MULTIPART = "form", "json", "multipart"
+FORM, JSON, MULTIPART, PLAIN = "form", "json", "multipart", "plain"
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
+_FIRST_FIELD = re.compile(rb"\s*[A-Za-z0-9_.-]{1,128}=")  # of a form that is sent as plain text
 _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # One pass: a text, even one that never ends, is one match, so its brackets are not counted.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
@@ -84,7 +85,7 @@ def decode_body(raw: RawBody) -> DecodedBody:
     except UnreadableBodyError as problem:
         return DecodedBody({}, raw.digest, problem)
     written = json.dumps(sorted(pairs.items()), ensure_ascii=False, separators=(",", ":"))
-    kept = {name: value if _limit(name) else _truncate(value) for name, value in pairs.items()}
+    kept = {name: value if max_length(name) else truncate(value) for name, value in pairs.items()}
     return DecodedBody(kept, hashlib.sha256(written.encode()).hexdigest())
 
 
@@ -100,14 +101,16 @@ def _pairs(raw: RawBody) -> Iterable[tuple[str, Any]]:
     media, charset = _type(raw)
     if media == MULTIPART:
         return _multipart(raw, charset)
-    if media == JSON or raw.content.lstrip()[:1] == b"{":
+    if media == JSON or raw.content.lstrip()[:1] in (b"{", b"["):
         # Vobiz's own sample shows JSON under a form's type; no form begins with a brace
         return _json(raw.content, charset)
+    if media == PLAIN and not _FIRST_FIELD.match(raw.content):
+        raise UnreadableBodyError(_("The text holds no fields."))
     return _form(raw.content, charset)
 
 
 def _type(raw: RawBody) -> tuple[str, str]:
-    """Return how to decode it (FORM, JSON or MULTIPART) and in which charset."""
+    """Return how to decode it (FORM, JSON, MULTIPART or PLAIN) and in which charset."""
     try:
         media, options = parse_header_parameters(raw.content_type)
     except ValueError as error:
@@ -125,6 +128,8 @@ def _type(raw: RawBody) -> tuple[str, str]:
         return JSON, charset
     if media in ("", "application/x-www-form-urlencoded"):
         return FORM, charset
+    if media in ("text/plain", "application/octet-stream"):
+        return PLAIN, charset
     raise UnsupportedBodyError(_("A body of type “%s” is not read here.") % media[:100])
 
 
@@ -150,15 +155,25 @@ def _multipart(raw: RawBody, charset: str) -> list[tuple[str, str]]:
 
 
 def _json(data: bytes, charset: str) -> list[tuple[str, Any]]:
-    text = data.decode(charset, "replace").removeprefix("\ufeff")
+    value = json_object(data.decode(charset, "replace").removeprefix("\ufeff"))
+    return list(value.items())
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the object that a JSON text, or a list of one item, holds; numbers as they are written.
+
+    Raises UnreadableBodyError.
+    """
     _check_depth(text)
     try:
         value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise UnreadableBodyError(_("The JSON cannot be read.")) from error
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if not isinstance(value, dict):
         raise UnreadableBodyError(_("The JSON is not an object."))
-    return list(value.items())
+    return value
 
 
 def _check_depth(text: str) -> None:
@@ -180,10 +195,10 @@ def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
         name = storable(given)
         if len(name) > FIELD_NAME_LENGTH:
             raise UnreadableBodyError(_("A field's name is longer than %s characters.") % FIELD_NAME_LENGTH)
-        if isinstance(value, dict | list) and canonical_name(name) is not None:
+        if isinstance(value, dict | list) and canonical_name(name) is not None and not is_wrapper(name):
             raise UnreadableBodyError(_("The field %s holds more than one value.") % name)
-        fields[name] = text = storable(_text(value))
-        limit = _limit(name)
+        fields[name] = text = storable(as_text(value))
+        limit = max_length(name)
         if limit is not None and len(text) > limit:
             raise UnreadableBodyError(
                 _("The field %(name)s is longer than %(limit)s characters.") % {"name": name, "limit": limit}
@@ -195,18 +210,10 @@ def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
     return fields
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a JSON value as the form encoding writes it; an object or list stays JSON."""
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _limit(name: str) -> int | None:
-    known = canonical_name(name)
-    return MAX_LENGTHS.get(known) if known else None
-
-
-def _truncate(value: str) -> str:
-    return value if len(value) <= TRUNCATED_AT else f"{value[: TRUNCATED_AT - 1]}{TRUNCATION_MARK}"

@@ -55,7 +55,7 @@ class Delivery:
     @cached_property
     def payload(self) -> CallbackPayload:
         """The fields, typed; parsed once."""
-        return parse_payload(self.content.fields)
+        return parse_payload(self.content.fields, self.endpoint.name)
 
 
 def is_admitted(verdict: Verdict, account: Account) -> bool:

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 # field: its spellings, the first that holds anything counts
 FIELD_ALIASES: dict[str, tuple[str, ...]] = {
-    "event": ("Event",),
+    "event": ("Event", "EventName", "event_type"),
     "recording_id": ("recording_id", "RecordingID"),
     "call_uuid": ("call_uuid", "CallUUID"),
     "api_id": ("api_id",),
@@ -21,7 +21,7 @@ FIELD_ALIASES: dict[str, tuple[str, ...]] = {
     "recording_start_ms": ("recording_start_ms", "RecordingStartMs"),
     "recording_end_ms": ("recording_end_ms", "RecordingEndMs"),
     "recording_end_reason": ("RecordingEndReason",),
-    "transcription": ("transcription",),
+    "transcription": ("transcription", "transcription_text", "transcript"),
     "transcription_id": ("transcription_id",),
     "transcription_charge": ("transcription_charge",),
     "transcription_rate": ("transcription_rate",),
@@ -38,6 +38,20 @@ RECORDING_FIELDS = frozenset(
 TRANSCRIPTION_FIELDS = frozenset(
     {"transcription", "transcription_id", "transcription_charge", "transcription_rate"}
 )
+# Fields that may hold an object, or its JSON text, with the fields that count in it; see `flatten`.
+WRAPPERS = frozenset({"response", "data", "payload", "body", "recording", "transcription", "transcript"})
+# What a short name means inside one of them
+INNER_NAMES: dict[str, dict[str, str]] = {
+    "recording": {
+        "id": "recording_id", "url": "record_url", "duration": "recording_duration",
+        "duration_ms": "recording_duration_ms", "start_ms": "recording_start_ms", "end_ms": "recording_end_ms",
+    },
+    "transcription": {"text": "transcription", "id": "transcription_id"},
+    "transcript": {"text": "transcription", "id": "transcription_id"},
+}  # fmt: skip
+# Names that mean a field only by where they stand: `text` is a transcript where one is expected, `url` is where the
+# file will be in the answer to a start
+TEXT, URL = "text", "url"
 START_EVENT = "record"  # the Event of a recording's start: only its id is to be relied on
 
 # A longer value makes a delivery unreadable: a truncated id, number or transcript would be a wrong one.
@@ -48,6 +62,7 @@ MAX_LENGTHS: dict[str, int] = {
     "event": 256, "api_id": 256,
     "transcription": 1_000_000,
 }  # fmt: skip
+WRAPPER_LENGTH = 1_200_000  # characters of an object: a transcript, escaped here and there
 TRUNCATED_AT, TRUNCATION_MARK = 2_000, "…"  # characters kept of every other field, the mark among them
 FIELD_NAME_LENGTH = 128
 
@@ -67,6 +82,30 @@ _FIELDS = {
 @lru_cache(maxsize=256)
 def _look_up(name: str) -> tuple[str | None, int]:
     return _FIELDS.get(_fold(name), (None, 0))
+
+
+def is_wrapper(name: str) -> bool:
+    """Return whether a field of this name may hold an object with the fields that count."""
+    return _fold(name) in WRAPPERS
+
+
+def inner_name(wrapper: str, name: str) -> str:
+    """Return what a name inside of a wrapper stands for."""
+    return INNER_NAMES.get(_fold(wrapper), {}).get(name.lower(), name)
+
+
+def max_length(name: str) -> int | None:
+    """Return how many characters a field may have; None: a longer one is truncated."""
+    known = canonical_name(name)
+    if known is None and _fold(name) == TEXT:
+        known = "transcription"
+    limit = MAX_LENGTHS.get(known) if known else None
+    return WRAPPER_LENGTH if is_wrapper(name) else limit
+
+
+def truncate(value: str) -> str:
+    """Return as much of a value as is stored of a field without a limit of its own."""
+    return value if len(value) <= TRUNCATED_AT else f"{value[: TRUNCATED_AT - 1]}{TRUNCATION_MARK}"
 
 
 def canonical_name(name: str) -> str | None:

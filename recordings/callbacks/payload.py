@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,14 @@ from typing import Any
 from recordings.callbacks.field_aliases import (
     RECORDING_FIELDS,
     START_EVENT,
+    TEXT,
     TRANSCRIPTION_FIELDS,
+    TRUNCATED_AT,
     TRUNCATION_MARK,
+    URL,
     canonical_fields,
 )
+from recordings.callbacks.wrappers import flatten
 from recordings.choices import EventKind
 from recordings.models.recording.provenance import NAME_LENGTH, URL_LENGTH, Facts
 from recordings.vobiz import wire
@@ -25,11 +30,17 @@ class CallbackPayload:
     """The fields of one delivery. Durations in milliseconds and, of a transcription, seconds; None is unknown.
 
     `problem`: one of its ids is not one that Vobiz could have given, in words. `brings_transcript`: it holds a
-    transcript or why there is none. `is_start`: the event of a recording's start.
+    transcript or why there is none. `is_start`: the event of a recording's start. `is_start_answer`: the answer to a
+    start, delivered to the callback address; with `error`, the start failed. `id_from_url`: `recording_id` is not a
+    field, but the end of the URL. `misses_subject`: its address or its event's name says what it is about, and none
+    of that is in it, so that it must not be taken for done.
     """
 
     kind: EventKind
     is_start: bool = False
+    is_start_answer: bool = False
+    id_from_url: bool = False
+    misses_subject: bool = False
     brings_transcript: bool = False
     problem: str | None = None
     recording_id: str | None = None
@@ -54,6 +65,17 @@ class CallbackPayload:
         return self.recording_duration * 1_000
 
     @property
+    def start_failed(self) -> bool:
+        """Whether it is the answer to a start that failed."""
+        return self.is_start_answer and self.error is not None
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether only the beginning of the transcript was stored: versions before did not know its field."""
+        text = self.transcription
+        return text is not None and len(text) == TRUNCATED_AT and text.endswith(TRUNCATION_MARK)
+
+    @property
     def ended(self) -> bool:
         """Whether the recording has ended: it is not its start, and has an end or a duration (-1 is none)."""
         return not self.is_start and (self.recording_end_ms is not None or self.duration_ms is not None)
@@ -61,7 +83,7 @@ class CallbackPayload:
     def facts(self) -> Facts:
         """Return the columns it may fill: before the end, the ids only."""
         if not self.ended:
-            return Facts(api_id=self.api_id)
+            return Facts(api_id=self.api_id, recording_url=self.record_url if self.is_start_answer else None)
         return Facts(
             api_id=self.api_id,
             recording_url=self.record_url,
@@ -73,7 +95,7 @@ class CallbackPayload:
 
 def _id(value: str) -> str | None:
     """Return an id that may enter a path, None for an empty field. Raises BadId for any other text."""
-    return None if wire.text(value) is None else wire.checked_id(value)
+    return None if wire.text(value) is None else wire.checked_id(value.strip())
 
 
 def _url(value: str) -> str | None:
@@ -100,10 +122,16 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def parse_payload(fields: Mapping[str, str]) -> CallbackPayload:
-    """Return what a delivery's fields say; which fields are there decides what kind it is."""
-    present = canonical_fields(fields)
-    kind = _kind(present)
+def parse_payload(fields: Mapping[str, str], door: str = "") -> CallbackPayload:
+    """Return what a delivery's fields say; which fields are there decides what kind it is.
+
+    `door`: the address it was delivered to, which decides what a name such as `text` means.
+    """
+    flat = flatten(fields)
+    present = canonical_fields(flat)
+    event = wire.lower(present.get("event")) or ""
+    is_answer = _take_names_by_place(present, flat, event=event, door=door)
+    kind = _kind(present, event, door, is_answer=is_answer)
     values: dict[str, Any] = {}
     problems = []
     for name, value in present.items():
@@ -115,21 +143,70 @@ def parse_payload(fields: Mapping[str, str]) -> CallbackPayload:
             problems.append(str(problem))
     if problems:
         return CallbackPayload(kind=kind, problem=" ".join(problems))
+    id_from_url = False
+    if kind == EventKind.RECORDING and values.get("call_uuid") and values.get("recording_id") is None:
+        values["recording_id"] = _id_of(values.get("record_url"))
+        id_from_url = values["recording_id"] is not None
     has_transcript = "transcription" in present or values.get("error") is not None
+    brings_transcript = kind == EventKind.TRANSCRIPTION and has_transcript
     return CallbackPayload(
         kind=kind,
-        is_start=wire.lower(present.get("event")) == START_EVENT,
-        brings_transcript=kind == EventKind.TRANSCRIPTION and has_transcript,
+        is_start=event == START_EVENT,
+        is_start_answer=is_answer,
+        id_from_url=id_from_url,
+        brings_transcript=brings_transcript,
+        misses_subject=not brings_transcript
+        and (_expects_transcript(event, door) or (RECORD in event and _says_nothing(present))),
         **values,
     )
 
 
-def _kind(present: Mapping[str, str]) -> EventKind:
+# In the name of an event: `RecordStop`, `recording.completed`; `transcription.completed`
+RECORD, TRANSCRI = "record", "transcri"
+_URL_ID = re.compile(r"/([A-Za-z0-9_-]{16,64})(?:\.[A-Za-z0-9]{1,5})?/?(?:[?#].*)?\Z", re.ASCII)
+
+
+def _take_names_by_place(present: dict[str, str], flat: Mapping[str, str], *, event: str, door: str) -> bool:
+    """Add to `present` the fields whose names mean them only here; return whether it is the answer to a start."""
+    by_name = {name.lower(): value for name, value in flat.items() if name.lower() in (TEXT, URL)}
+    expected = door in ("recording", "transcription") or TRANSCRI in event or present.get("recording_id")
+    if expected and TEXT in by_name and not present.get("transcription"):
+        present["transcription"] = by_name[TEXT]
+    others = RECORDING_FIELDS | TRANSCRIPTION_FIELDS
+    if door != "recording" or not present.get("api_id") or others & present.keys():
+        return False
+    if present.get("recording_id"):
+        if by_name.get(URL):
+            present["record_url"] = by_name[URL]
+        return bool(by_name.get(URL))
+    return bool(present.get("error"))
+
+
+def _kind(present: Mapping[str, str], event: str, door: str, *, is_answer: bool) -> EventKind:
     """Return the kind; of a delivery that is both, the transcription, because a transcript comes no other way."""
-    if TRANSCRIPTION_FIELDS & present.keys():
+    if is_answer:
+        return EventKind.RECORDING
+    failed = "error" in present and _expects_transcript(event, door)
+    if failed or TRANSCRIPTION_FIELDS & present.keys():
         return EventKind.TRANSCRIPTION
     if RECORDING_FIELDS & present.keys():
         return EventKind.RECORDING
     if "recording_id" not in present:
-        return EventKind.OTHER
+        return EventKind.TRANSCRIPTION if TRANSCRI in event else EventKind.OTHER
     return EventKind.TRANSCRIPTION if "error" in present else EventKind.RECORDING
+
+
+def _expects_transcript(event: str, door: str) -> bool:
+    """Return whether its address or its event's name says that it brings a transcript."""
+    return door == "transcription" or TRANSCRI in event
+
+
+def _says_nothing(present: Mapping[str, str]) -> bool:
+    """Return whether none of the fields says anything of a recording."""
+    return not any(present.get(name) for name in (*RECORDING_FIELDS, "recording_id"))
+
+
+def _id_of(url: str | None) -> str | None:
+    """Return the recording's id that a URL ends in, if it may be one."""
+    match = _URL_ID.search(url) if url is not None else None
+    return match[1] if match and wire.ID_SHAPE.fullmatch(match[1]) else None

@@ -34,7 +34,16 @@ from recordings.callbacks.deliveries import (
 )
 from recordings.callbacks.endpoints import CallbackEndpoint
 from recordings.callbacks.payload import CallbackPayload, parse_payload
-from recordings.choices import Attention, EventKind, EventOutcome, Source, Trust
+from recordings.choices import (
+    Attention,
+    EventKind,
+    EventOutcome,
+    RecordingStatus,
+    Source,
+    StartAnswer,
+    TranscriptionStatus,
+    Trust,
+)
 from recordings.models import Account, CallbackEvent, LockedRecording, Recording, SpentNonce
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
 from recordings.models.transcription import store_transcript
@@ -44,6 +53,7 @@ from recordings.vobiz.wire import one_line
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 500
+AWAITED = (TranscriptionStatus.EXPECTED, TranscriptionStatus.MISSING)
 REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
@@ -88,7 +98,7 @@ def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> Ev
             event.account.lock_family()
             held = _locked(event)
             if held.outcome in NOT_APPLIED:
-                payload = parse_payload(held.payload)
+                payload = parse_payload(held.payload, held.door)
                 _apply(held, payload, _lock_recording(held, payload), now=now, read_back=read_back)
                 held.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
             outcome = EventOutcome(held.outcome)
@@ -107,7 +117,7 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
     if event.outcome == EventOutcome.REFUSED:
         event = _verify_again(event, now=now)
     if event.outcome == EventOutcome.UNPARSED:
-        event = _decode_again(event)
+        event = _decode_again(event) if event.raw_body is not None else _reopen(event)
     if event.outcome == EventOutcome.CONFLICT:
         event = _reopen_conflict(event)
     if event.outcome in NOT_APPLIED:
@@ -118,7 +128,7 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
 
 def named_recording(event: CallbackEvent) -> str | None:
     """Return the recording id an event names, None where it names none that could be one."""
-    return parse_payload(event.payload).recording_id
+    return parse_payload(event.payload, event.door).recording_id
 
 
 def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]:
@@ -198,16 +208,17 @@ def _lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRec
         # An id that is known already is not claimed, so the row of another id is left alone.
         claimed = None if event.recording and event.recording.recording_id else payload.recording_id
         return LockedRecording.lock(event.recording_id, recording_id=claimed)
-    if payload.recording_id is None:
+    rows = Recording.objects.locked().order_by()
+    rows = rows.filter(account__in=event.account.family().order_by().values("pk"))
+    if payload.recording_id is not None:
+        rows = rows.filter(recording_id=payload.recording_id)
+    elif payload.brings_transcript and payload.call_uuid is not None:
+        rows = rows.filter(call__call_uuid=payload.call_uuid, transcription__status__in=AWAITED)
+    else:
         return None
-    family = event.account.family().order_by().values("pk")
-    row = (
-        Recording.objects.locked()
-        .filter(recording_id=payload.recording_id, account__in=family)
-        .order_by()
-        .first()
-    )
-    return None if row is None else LockedRecording(row)
+    # Of several recordings of one call, nothing tells whose transcript it is.
+    found = list(rows[:2])
+    return LockedRecording(found[0]) if len(found) == 1 else None
 
 
 def _apply(
@@ -263,22 +274,52 @@ def _effect(
         words = _("Another transcript came before; that one stands, this one is kept here.")
     if words is not None:
         return EventOutcome.CONFLICT, words
-    return (EventOutcome.APPLIED if event.trust == Trust.SIGNED else EventOutcome.RECEIVED), None
+    if payload.misses_subject:
+        return EventOutcome.UNPARSED, _missing_words(event)
+    if payload.brings_transcript and payload.is_truncated:
+        words = _("An earlier version stored only the first 2,000 characters of this transcript.")
+    return (EventOutcome.APPLIED if event.trust == Trust.SIGNED else EventOutcome.RECEIVED), words
+
+
+def _missing_words(event: CallbackEvent) -> str:
+    """Return that what the address or the event's name announces is not in it."""
+    if event.door == "transcription":
+        return _("It came to a transcription address, but no field known here holds a text or an error.")
+    return _("Its event is about a recording or transcription, but no field known here says anything of it.")
 
 
 def _complete(locked: LockedRecording, payload: CallbackPayload, contradiction: str | None) -> str | None:
     """Do what a signed delivery may do to its recording; return why not, in words."""
-    named = payload.recording_id
+    named = _claimed_id(locked.row, payload)
     if contradiction is not None:
         if named and locked.row.recording_id:
             locked.flag_attention(Attention.ID_CONFLICT)
         return contradiction
     if named is not None and not locked.claim_recording_id(named):
         return _("%s is the id of another recording here.") % named
+    if payload.start_failed:
+        return _fail_start(locked, payload)
     locked.merge_facts(payload.facts(), Source.CALLBACK)
     if payload.ended:
         locked.complete()
+    elif payload.is_start_answer:
+        locked.confirm()
     return None
+
+
+def _claimed_id(recording: Recording, payload: CallbackPayload) -> str | None:
+    """Return the id that the delivery names; the end of a URL counts only where no id is known."""
+    return None if payload.id_from_url and recording.recording_id else payload.recording_id
+
+
+def _fail_start(locked: LockedRecording, payload: CallbackPayload) -> str | None:
+    """Fail the recording whose start Vobiz has refused; return why not, in words."""
+    row = locked.row
+    if row.recording_id is not None or (row.api_id and payload.api_id != row.api_id):
+        return _("It says that a start failed, but this recording has begun or is of another request.")
+    if row.status == RecordingStatus.FAILED or locked.fail(str(payload.error), StartAnswer.REFUSED):
+        return None
+    return _("It says that the start failed, but this recording has ended.")
 
 
 def _match_recording(
@@ -287,17 +328,23 @@ def _match_recording(
     """Set the recording that a delivery to an account's endpoint names; return the outcome where there is none."""
     if payload.problem is not None:
         return EventOutcome.FAILED, payload.problem
-    if payload.recording_id is None and payload.kind == EventKind.OTHER:
-        return EventOutcome.APPLIED, None  # a call's event, or a test: nothing in it is about a recording
-    if payload.recording_id is None:
-        return EventOutcome.FAILED, _("It names no recording.")
     event.recording = None if locked is None else locked.row
-    return None if locked is not None else (EventOutcome.UNMATCHED, None)
+    if locked is not None:
+        return None
+    if payload.recording_id is not None:
+        return EventOutcome.UNMATCHED, None
+    if payload.kind == EventKind.OTHER and not payload.misses_subject:
+        return EventOutcome.APPLIED, None  # a call's event, or a test: nothing in it is about a recording
+    if payload.call_uuid is None:
+        return EventOutcome.UNPARSED, _("It names neither a recording nor a call.")
+    return EventOutcome.UNMATCHED, _(
+        "It names a call and no recording: it is applied once exactly one recording of the call expects a transcript."
+    )
 
 
 def _contradiction(recording: Recording, payload: CallbackPayload) -> str | None:
     """Return why the fields cannot be about the recording whose key the delivery came under."""
-    known, named = recording.recording_id, payload.recording_id
+    known, named = recording.recording_id, _claimed_id(recording, payload)
     if known and named:
         words = _("It names recording %(named)s; this one is %(known)s.")
         return None if known == named else words % {"named": named, "known": known}
@@ -410,10 +457,42 @@ def _decode_again(event: CallbackEvent) -> CallbackEvent:
         SpentNonce.objects.filter(key_digest=held.key_digest, content_digest=held.content_digest).update(
             content_digest=content.digest
         )
-        held.payload, held.kind = dict(content.fields), parse_payload(content.fields).kind
+        held.payload, held.kind = dict(content.fields), parse_payload(content.fields, held.door).kind
         held.raw_body = held.raw_form = None
         held.reopen()
         return _become(held, content_digest=content.digest)
+
+
+def _reopen(event: CallbackEvent) -> CallbackEvent:
+    """Let an event be applied again in which nothing known was found: today's reader may find it."""
+    with transaction.atomic():
+        held = _locked(event)
+        if held.outcome in (EventOutcome.UNPARSED, EventOutcome.APPLIED) and held.raw_body is None:
+            held.reopen()
+            held.kind = parse_payload(held.payload, held.door).kind
+            held.save(update_fields=[*OUTCOME, "error", "kind"])
+    return held
+
+
+def reread(event: CallbackEvent, *, now: datetime) -> None:
+    """Read a stored event with today's reader, where that may find more than the version that stored it.
+
+    An applied event is applied again only where it means something else today. Vobiz is not asked again about its
+    recording: that was done. An outcome that stays what it was is no news.
+    """
+    if event.outcome in (EventOutcome.REFUSED, EventOutcome.CONFLICT):
+        return
+    payload = parse_payload(event.payload, event.door)
+    if event.outcome == EventOutcome.APPLIED:
+        if payload.kind != event.kind or payload.misses_subject or payload.is_start_answer:
+            apply(_reopen(event), now=now, read_back=True)
+        return
+    before = event.outcome, event.error
+    seen = {"seen_at": event.seen_at, "seen_by": event.seen_by}
+    CallbackEvent.objects.filter(pk=event.pk).update(attempts=0, kind=payload.kind)
+    process_again(event, now=now)
+    if (event.outcome, event.error) == before:
+        CallbackEvent.objects.filter(pk=event.pk, outcome=event.outcome).update(**seen)
 
 
 def _reopen_conflict(event: CallbackEvent) -> CallbackEvent:

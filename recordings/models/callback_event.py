@@ -16,6 +16,8 @@ from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
 
 MAX_ATTEMPTS = 8
+# The version of the reader of fields; what an older one has stored is due to be read again
+READER_VERSION = 1
 # What will have no effect by itself, whatever its account; see `closable`
 NO_EFFECT = (EventOutcome.FAILED, EventOutcome.REFUSED, EventOutcome.CONFLICT, EventOutcome.UNPARSED)
 TROUBLES = (*NO_EFFECT, EventOutcome.UNMATCHED)
@@ -50,6 +52,11 @@ class CallbackEventQuerySet(VisibleQuerySet):
         rows = self.filter(untried | Q(outcome=EventOutcome.UNMATCHED), account=account)
         # those received go first: the unmatched may be many, and stay so while Vobiz is away
         return rows.select_related("account__parent").order_by("outcome", "received_at", "pk")
+
+    def due_to_reread(self) -> CallbackEventQuerySet:
+        """Return the events that an older version has stored, oldest first."""
+        rows = self.filter(reader_version__lt=READER_VERSION)
+        return rows.select_related("account__parent").order_by("pk")
 
     def awaiting_read_back(self) -> CallbackEventQuerySet:
         """Return the unsigned events whose recording is to be read from the API."""
@@ -111,6 +118,7 @@ class CallbackEvent(models.Model):
     # Of an unreadable one, to read it again: its bytes, and what it says they are
     raw_body = models.BinaryField(null=True, editable=False)
     raw_form = models.JSONField(null=True, editable=False)
+    reader_version = models.PositiveSmallIntegerField(default=READER_VERSION, db_default=0, editable=False)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
     error = models.TextField(_("error"), null=True, blank=True)
@@ -146,6 +154,9 @@ class CallbackEvent(models.Model):
             models.CheckConstraint(condition=Q(scheme__in=Scheme.values), name="callbackevent_scheme"),
         ]
         indexes = [
+            models.Index(
+                fields=["id"], condition=Q(reader_version__lt=READER_VERSION), name="callbackevent_reread_due"
+            ),
             # "last callback here" and how many of the last 30 days' were signed
             models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
             models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),

@@ -50,6 +50,8 @@ class UnmatchedCallbacks:
             recording_id = processing.named_recording(event)
             if recording_id is not None:
                 announced[recording_id].append(event)
+            else:  # looked for by its call, in vain; the last try fails it
+                event.reschedule(event.error or "")
         for recording_id, events in announced.items():
             if self.context.may_go_on() and self._fetch(recording_id, events):
                 for event in events:

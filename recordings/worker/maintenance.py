@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from recordings import history, playback, tasks
+from recordings.callbacks.rereading import reread_events
 from recordings.models import Account, Call, SyncRun, Worker
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
@@ -23,6 +24,7 @@ ANALYSE_EVERY = timedelta(hours=1)
 NUMBERS_AT_ONCE = (
     2_000  # calls whose numbers are normalised again in one sweep, after an upgrade or a new region
 )
+EVENTS_AT_ONCE = 200  # callback events that are read again in one sweep, after an upgrade
 ROUTINE_RUN_RETENTION = timedelta(days=7)  # incremental syncs that found nothing new
 
 
@@ -43,6 +45,7 @@ class Maintenance:
             queue.clean(alive=alive, now=now)
         Worker.objects.stale(WORKER_RETENTION).delete()
         Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)
+        reread_events(limit=EVENTS_AT_ONCE)
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSE_EVERY.total_seconds()
             analyse()

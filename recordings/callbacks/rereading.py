@@ -1,0 +1,18 @@
+"""Reading stored events again after an upgrade: what an older version did not understand may now have its effect."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from recordings.callbacks import processing
+from recordings.models import CallbackEvent
+from recordings.models.callback_event import READER_VERSION
+
+
+def reread_events(*, limit: int) -> int:
+    """Read again the oldest events that are due; return how many. Resumable: each row says what has read it."""
+    due = list(CallbackEvent.objects.due_to_reread()[:limit])
+    for event in due:
+        processing.reread(event, now=timezone.now())
+        CallbackEvent.objects.filter(pk=event.pk).update(reader_version=READER_VERSION)
+    return len(due)

@@ -37,6 +37,7 @@ from recordings.vobiz.errors import (
     VobizError,
 )
 from recordings.vobiz.objects import StartAnswer as Answer
+from recordings.vobiz.wire import one_line
 
 PARALLEL_STARTS = 10
 
@@ -183,6 +184,7 @@ def _send_requests(rows: list[Recording], *, now: datetime) -> None:
     with ExitStack() as opened, ThreadPoolExecutor(PARALLEL_STARTS) as pool:
         for row in rows:
             try:
+                call_uuid = _uuid_of(row.call)
                 if row.account.pk not in clients:
                     client = client_for(row.account, retry_policy=INTERACTIVE)
                     clients[row.account.pk] = opened.enter_context(client)
@@ -191,7 +193,7 @@ def _send_requests(rows: list[Recording], *, now: datetime) -> None:
                 continue
             ask = partial(
                 clients[row.account.pk].start_recording,
-                row.call.call_uuid,
+                call_uuid,
                 time_limit=row.time_limit or 0,
                 file_format=row.file_format or "",
                 channels=row.channels or "",
@@ -286,7 +288,7 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         return StopResult(StopOutcome.ALREADY_ASKED)
     try:
         with client_for(recording.account, retry_policy=INTERACTIVE) as client:
-            client.stop_recording(recording.call.call_uuid, url=recording.recording_url)
+            client.stop_recording(_uuid_of(recording.call), url=recording.recording_url)
     except VobizError as error:
         requested = [(recording, before)] if first else []
         return _handle_stop_error([recording], recording.call, error, requested=requested, now=now)
@@ -307,12 +309,26 @@ def stop_all(
     requested = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
     try:
         with client_for(call.account, retry_policy=INTERACTIVE) as client:
-            client.stop_all_recordings(call.call_uuid)
+            client.stop_all_recordings(_uuid_of(call))
     except VobizError as error:
         return _handle_stop_error(running, call, error, requested=requested, now=now)
     for row in running:
         row.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=len(running))
+
+
+def _uuid_of(call: Call) -> str:
+    """Return the UUID for a path. Raises NotConnectedError for a call that Vobiz names none of: nothing is sent."""
+    if call.call_uuid is not None:
+        return call.call_uuid
+    if call.call_uuid_text is None:
+        raise NotConnectedError(_("Vobiz names no UUID for this call, so it cannot be asked to do this."))
+    raise NotConnectedError(
+        _(
+            "Vobiz names this call “%s”, which is not an id as it gives them, so it cannot be asked to do this."
+        )
+        % one_line(call.call_uuid_text)
+    )
 
 
 def _handle_stop_error(

@@ -187,7 +187,7 @@ def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
 def from_to(call: Call) -> SafeString:
     """Return `+91 80713 87423 → +91 96247 05678`."""
     if not call.from_number and not call.to_number:
-        return format_html('<span class="portal-id">{}</span>', plain(call.call_uuid))
+        return format_html('<span class="portal-id">{}</span>', plain(call))
     return format_html(
         "{} → {}", number(call.from_number, call.from_digits), number(call.to_number, call.to_digits)
     )

@@ -51,6 +51,7 @@ class CallbackPayload:
     recording_duration_ms: int | None = None
     recording_start_ms: datetime | None = None
     recording_end_ms: datetime | None = None
+    times_doubtful: bool = False
     transcription: str | None = None
     transcription_charge: Decimal | None = None
     transcription_rate: Decimal | None = None
@@ -90,6 +91,7 @@ class CallbackPayload:
             started_at=self.recording_start_ms,
             ended_at=self.recording_end_ms,
             duration_ms=self.duration_ms,
+            times_approximate=True if self.times_doubtful else None,
         )
 
 
@@ -112,8 +114,6 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "record_url": _url,
     "recording_duration": wire.millis,  # seconds; a fraction is rounded
     "recording_duration_ms": wire.millis,
-    "recording_start_ms": wire.epoch_ms,
-    "recording_end_ms": wire.epoch_ms,
     "transcription": wire.text,
     "transcription_charge": wire.money,
     "transcription_rate": wire.money,
@@ -147,6 +147,12 @@ def parse_payload(fields: Mapping[str, str], door: str = "") -> CallbackPayload:
     if kind == EventKind.RECORDING and values.get("call_uuid") and values.get("recording_id") is None:
         values["recording_id"] = _id_of(values.get("record_url"))
         id_from_url = values["recording_id"] is not None
+    span = wire.epoch_span(present.get("recording_start_ms"), present.get("recording_end_ms"))
+    values |= {
+        "recording_start_ms": span.start,
+        "recording_end_ms": span.end,
+        "times_doubtful": span.doubtful,
+    }
     has_transcript = "transcription" in present or values.get("error") is not None
     brings_transcript = kind == EventKind.TRANSCRIPTION and has_transcript
     return CallbackPayload(

@@ -17,7 +17,7 @@ from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account
 from recordings.models.visibility import VisibleQuerySet
 from recordings.numbers import NUMBERS_VERSION, e164_number, format_number, normalize_number
-from recordings.vobiz.objects import LiveCall
+from recordings.vobiz.objects import CALL_TEXT_LENGTH, LiveCall
 
 NUMBER_LENGTH = 255
 SAID_LIVE = (
@@ -41,7 +41,7 @@ class CallQuerySet(VisibleQuerySet):
     def note_live(self, account: Account, calls: Iterable[LiveCall], *, now: datetime) -> None:
         """Store the details of live calls. A column that Vobiz leaves out keeps its value."""
         rows = sorted(
-            (Call.from_live(account, call, now=now) for call in calls), key=lambda row: row.call_uuid
+            (Call.from_live(account, call, now=now) for call in calls), key=lambda row: str(row.call_uuid)
         )
         known = {row.call_uuid: row for row in self._among(account, [row.call_uuid for row in rows])}
         for row in rows:
@@ -101,7 +101,16 @@ class Call(models.Model):
     """A call as far as it is known here: seen live, or owning a recording. Not every call of the account."""
 
     account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
-    call_uuid = models.CharField(_("call UUID"), max_length=64)
+    # NULL where Vobiz sent none with a recording, or none that is an id
+    call_uuid = models.CharField(_("call UUID"), max_length=64, null=True, blank=True)
+    call_uuid_text = models.CharField(
+        _("call, as Vobiz names it"),
+        max_length=CALL_TEXT_LENGTH,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Not an id as Vobiz gives them, so Vobiz is asked nothing about this call."),
+    )
     direction = models.CharField(_("direction"), max_length=16, choices=Direction, null=True, blank=True)
     from_number = models.CharField(_("from"), max_length=NUMBER_LENGTH, null=True, blank=True)
     to_number = models.CharField(_("to"), max_length=NUMBER_LENGTH, null=True, blank=True)
@@ -130,6 +139,11 @@ class Call(models.Model):
         permissions = [("view_live_calls", _("Can see live calls"))]
         constraints = [
             models.UniqueConstraint(fields=["account", "call_uuid"], name="call_once_an_account"),
+            models.UniqueConstraint(fields=["account", "call_uuid_text"], name="call_once_each_text"),
+            models.CheckConstraint(
+                condition=Q(call_uuid__isnull=True) | Q(call_uuid_text__isnull=True), name="call_uuid_or_text"
+            ),
+            never_empty("call_text_unknown_is_null", "call_uuid_text"),
             models.CheckConstraint(condition=Q(state__in=CallState.values), name="call_state"),
             models.CheckConstraint(
                 condition=Q(direction__isnull=True) | Q(direction__in=Direction.values), name="call_direction"
@@ -155,7 +169,12 @@ class Call(models.Model):
             caller = format_number(self.from_number, self.from_digits)
             callee = format_number(self.to_number, self.to_digits)
             return f"{caller or '?'} → {callee or '?'}"
-        return self.call_uuid
+        return self.call_uuid or self.call_uuid_text or str(_("call without a UUID"))
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether Vobiz sent nothing that names it, so that it is of one recording alone."""
+        return self.call_uuid is None and self.call_uuid_text is None
 
     @property
     def from_e164(self) -> str | None:

@@ -100,7 +100,7 @@ class OpenRecordings:
             if now - (row.requested_at or row.happened_at) >= LOOKUP_BACKOFF[0]:
                 by_call[row.call].append(row)
         for call, rows in by_call.items():
-            if self.context.may_go_on():
+            if call.call_uuid is not None and self.context.may_go_on():
                 self._find_in_call_list(call, rows)
 
     def _find_in_call_list(self, call: Call, rows: list[Recording]) -> None:

@@ -19,7 +19,7 @@ from recordings.vobiz.wire import (
     InvalidShapeError,
     checked_id,
     clean,
-    epoch_ms,
+    epoch_span,
     instant,
     lower,
     millis,
@@ -30,6 +30,7 @@ from recordings.vobiz.wire import (
 
 # Longest texts taken over; what is longer is cut (a URL: left out), the original stays in `data`.
 ID_LENGTH, WORD_LENGTH, NUMBER_LENGTH, NAME_LENGTH, URL_LENGTH = 64, 32, 128, 256, 2048
+CALL_TEXT_LENGTH = 255
 
 _OWNER = re.compile(r"/Account/((?:MA|SA)_[A-Za-z0-9_]{1,60})/", re.ASCII)
 _ACCOUNT_ID = re.compile(r"(?:MA|SA)_[A-Za-z0-9_]{1,60}", re.ASCII)
@@ -41,7 +42,7 @@ _SECRET_KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row of a list that cannot be used, and why: bad id, bad call_uuid, or no object at all."""
+    """A row of a list that cannot be used, and why: bad id, or no object at all."""
 
     reason: str
     data: Mapping[str, Any]
@@ -54,6 +55,8 @@ class RecordingObject:
 
     Durations in milliseconds, `rounded_duration` in seconds (billing steps of 60), `storage_days` its age
     in days, rates and amounts in USD. `started_at` and `ended_at` are None for some trunk recordings.
+    `call_text` is what Vobiz sent as `call_uuid` where that is no id: it names the call, and enters no path or query.
+    `times_doubtful`: a time was sent that cannot be meant, so it is None here.
     `owner_auth_id` is the account that `resource_uri` names: a parent also sees its sub-accounts' rows.
     """
 
@@ -76,18 +79,22 @@ class RecordingObject:
     monthly_storage_amount: Decimal | None
     api_id: str | None
     data: Mapping[str, Any]
+    call_text: str | None = None
+    times_doubtful: bool = False
 
     @classmethod
     def parse(cls, data: object, *, zone: tzinfo) -> Self:
-        """Parse one object; raise InvalidShapeError without a valid `recording_id`, or with an invalid `call_uuid`.
+        """Parse one object; raise InvalidShapeError without a valid `recording_id`.
 
         `zone` reads an `add_time` that names none.
         """
         row = _object(data, "a recording")
-        call_uuid = row.get("call_uuid")
+        call_uuid, call_text = _call(row.get("call_uuid"))
+        span = epoch_span(row.get("recording_start_ms"), row.get("recording_end_ms"))
         return cls(
             recording_id=checked_id(row.get("recording_id")),
-            call_uuid=None if text(call_uuid) is None else checked_id(call_uuid),
+            call_uuid=call_uuid,
+            call_text=call_text,
             owner_auth_id=_owner(row.get("resource_uri")),
             recording_url=_url(row.get("recording_url")),
             recording_format=lower(row.get("recording_format"), WORD_LENGTH),
@@ -96,8 +103,9 @@ class RecordingObject:
             from_number=text(row.get("from_number"), NUMBER_LENGTH),
             to_number=text(row.get("to_number"), NUMBER_LENGTH),
             added_at=instant(row.get("add_time"), zone=zone),
-            started_at=epoch_ms(row.get("recording_start_ms")),
-            ended_at=epoch_ms(row.get("recording_end_ms")),
+            started_at=span.start,
+            ended_at=span.end,
+            times_doubtful=span.doubtful,
             duration_ms=millis(row.get("recording_duration_ms")),
             rounded_duration=whole(row.get("rounded_recording_duration")),
             storage_days=whole(row.get("recording_storage_duration")),
@@ -307,6 +315,18 @@ def _kept(entry: object) -> Mapping[str, Any]:
 def _url(value: object) -> str | None:
     url = text(value)
     return url if url is not None and len(url) <= URL_LENGTH else None
+
+
+def _call(value: object) -> tuple[str | None, str | None]:
+    """Return the call's UUID, else the text that stands in its place; both None for null."""
+    given = text(value, CALL_TEXT_LENGTH)
+    if given is None:
+        return None, None
+    given = given.strip()
+    try:
+        return checked_id(given), None
+    except InvalidShapeError:
+        return None, given
 
 
 def _owner(resource_uri: object) -> str | None:

@@ -24,6 +24,7 @@ _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses both in 
 _REPLACEMENT = "\ufffd"
 
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,12})?", re.ASCII)
+_NOT_KNOWN = re.compile(r"-?[01](?:\.0*)?|-0|null|None", re.ASCII)
 _AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?", re.ASCII)
 _MAX_MILLIS = 10**15
 _MAX_WHOLE = 2**31 - 1  # what a database's integer holds
@@ -35,9 +36,9 @@ _INSTANT = re.compile(
     re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A time outside of these is a placeholder (Go's year 1, an epoch of 0) or nonsense, and would overflow
-# when shown in another zone.
-_EARLIEST, _LATEST = _EPOCH, datetime(2200, 1, 1, tzinfo=UTC)
+# A time before these, or later than tomorrow, is a placeholder (Go's year 1, an epoch of 0) or nonsense.
+_EARLIEST, _LEEWAY = datetime(2015, 1, 1, tzinfo=UTC), timedelta(days=1)
+_MOST_SECONDS = 10**11  # a smaller number of milliseconds is before 1974, so it is seconds
 
 _MAX_DEPTH = 40
 _LARGEST_INTEGER = 2**63
@@ -108,11 +109,40 @@ def millis(value: object) -> int | None:
 
 
 def epoch_ms(value: object) -> datetime | None:
-    """Return the UTC instant of milliseconds since 1970; 0, -1, null and junk are None."""
-    count = millis(value)
-    if count is None or count > (_LATEST - _EPOCH) // timedelta(milliseconds=1):
+    """Return the UTC instant of milliseconds since 1970; 0, -1, null and junk are None.
+
+    Seconds are taken for seconds where that makes a time from 2015 to tomorrow. Other times are None.
+    """
+    number = _number(value)
+    if number is None:
+        return None
+    count = int((number * 1_000 if number < _MOST_SECONDS else number).to_integral_value(ROUND_HALF_UP))
+    if count >= _MAX_MILLIS // 100:
         return None
     return _within_bounds(_EPOCH + timedelta(milliseconds=count))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The start and end of a recording. `doubtful`: one was sent that cannot be meant, so it is None."""
+
+    start: datetime | None
+    end: datetime | None
+    doubtful: bool
+
+
+def epoch_span(start: object, end: object) -> Span:
+    """Return the instants of a start and an end; both are None where the end is before the start."""
+    begun, over = epoch_ms(start), epoch_ms(end)
+    if begun is not None and over is not None and over < begun:
+        return Span(None, None, doubtful=True)
+    return Span(begun, over, doubtful=_is_doubtful(start, begun) or _is_doubtful(end, over))
+
+
+def _is_doubtful(value: object, read: datetime | None) -> bool:
+    """Return whether a time was sent and is not one; 0, -1 and null mean that it is not known."""
+    given = text(value)
+    return read is None and given is not None and not _NOT_KNOWN.fullmatch(given.strip())
 
 
 def whole(value: object) -> int | None:
@@ -230,4 +260,4 @@ def _zone(part: dict[str, str | Any]) -> tzinfo | None:
 
 
 def _within_bounds(at: datetime) -> datetime | None:
-    return at if _EARLIEST < at < _LATEST else None
+    return at if _EARLIEST <= at < datetime.now(UTC) + _LEEWAY else None

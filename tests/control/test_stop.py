@@ -195,3 +195,18 @@ def test_a_second_try_a_minute_later_that_is_refused_leaves_the_first_ones_note(
 
     row.refresh_from_db()
     assert (row.stop_requested_at, row.stop_requested_by) == (now, first)
+
+
+@pytest.mark.parametrize("text", ["6c1f@10.0.0.1", None])
+def test_a_call_without_an_id_is_asked_nothing_and_the_reason_is_given(
+    row: Recording, world: SandboxState, now: datetime, text: str | None
+) -> None:
+    Call.objects.filter(pk=row.call_id).update(call_uuid=None, call_uuid_text=text)
+    result = stop(row, now)
+    assert result.outcome == StopOutcome.FAILED
+    assert (text or "no UUID") in str(result.error)
+    assert asked(world, "record.stop") == []
+    started = control.start(
+        Call.objects.get(pk=row.call_id), control.StartOptions.of(row.account), by=None, now=now
+    )
+    assert (started.status, (text or "no UUID") in str(started.error)) == (RecordingStatus.FAILED, True)

@@ -11,9 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recordings.choices import Origin, RecordingStatus, Source
-from recordings.models import Account, Call, Recording, upsert_recordings
+from recordings.models import Account, Call, Recording, claim_recording_id, upsert_recordings
 from recordings.vobiz.objects import RecordingPage
-from tests.models.listed import DOCUMENTED, listed
+from tests.callbacks.rows import asked_for
+from tests.models.listed import CALL, DOCUMENTED, listed
 from tests.vobiz.payloads import payload
 
 
@@ -174,13 +175,48 @@ def test_one_id_twice_on_a_page_is_one_row(account: Account, now: datetime) -> N
     assert (report.created, Recording.objects.count()) == (1, 1)
 
 
-def test_a_recording_without_a_call_fails_and_costs_only_itself(account: Account, now: datetime) -> None:
-    report = upsert_recordings(account, [listed("rec-1", call_uuid=None), listed("rec-2")], now=now)
+@pytest.mark.parametrize("sent", ["6c1f@10.0.0.1", "SCL_a.b:5060", "../x"])
+def test_recordings_of_one_call_without_an_id_share_it(account: Account, now: datetime, sent: str) -> None:
+    page = [listed("rec-1", call_uuid=sent), listed("rec-2", call_uuid=sent), listed("rec-3")]
+    report = upsert_recordings(account, page, now=now)
+    assert (report.created, report.failed) == (3, [])
+    call = Call.objects.get(call_uuid=None)
+    assert call.call_uuid_text == sent
+    assert {row.recording_id for row in call.recordings.all()} == {"rec-1", "rec-2"}
+    again = upsert_recordings(account, page, now=now)
+    assert (again.unchanged, Call.objects.count()) == (3, 2)
 
-    assert (report.created, report.seen) == (1, {"rec-2"})
-    assert [(row.recording_id, row.reason) for row in report.failed] == [
-        ("rec-1", "Vobiz names no call for it.")
+
+def test_a_recording_without_a_call_has_its_own_and_finds_it_again(account: Account, now: datetime) -> None:
+    page = [listed("rec-1", call_uuid=None), listed("rec-2", call_uuid=None)]
+    report = upsert_recordings(account, page, now=now)
+    assert (report.created, report.failed) == (2, [])
+    before = set(Recording.objects.values_list("recording_id", "call_id"))
+    assert len({call for _id, call in before}) == 2
+    assert set(Call.objects.values_list("call_uuid", "call_uuid_text")) == {(None, None)}
+    assert upsert_recordings(account, page, now=now).unchanged == 2
+    louder = [
+        listed(rid, call_uuid=None, conference_name="room", from_number="+914") for rid in ("rec-1", "rec-2")
     ]
+    assert upsert_recordings(account, louder, now=now).updated == 2
+    assert set(Recording.objects.values_list("recording_id", "call_id")) == before
+
+
+def test_a_recording_joins_its_call_once_vobiz_names_it(account: Account, now: datetime) -> None:
+    upsert_recordings(account, [listed("rec-1", call_uuid=None), listed("rec-2")], now=now)
+    upsert_recordings(account, [listed("rec-1")], now=now)
+    call = Call.objects.get()  # the one that was made for it is gone
+    assert {row.call for row in Recording.objects.all()} == {call}
+
+
+def test_a_start_takes_the_listed_recording_for_which_vobiz_names_no_call(
+    account: Account, now: datetime
+) -> None:
+    upsert_recordings(account, [listed("rec-1", call_uuid=None)], now=now)
+    call = Call.objects.obtain(account, CALL)
+    row = asked_for(account)
+    assert claim_recording_id(row, "rec-1")
+    assert (Recording.objects.get().call, Call.objects.get()) == (call, call)
 
 
 def test_a_known_recording_that_no_longer_names_its_call_keeps_it(account: Account, now: datetime) -> None:

@@ -114,7 +114,9 @@ def test_a_number_is_kept_as_it_was_given(number: object) -> None:
 def test_missing_values_are_unknown_and_never_empty_texts() -> None:
     recording = RecordingObject.parse({"recording_id": DOCUMENTED}, zone=UTC)
     known = {
-        name for name in RecordingObject.__slots__ if getattr(recording, name) is not None and name != "data"
+        name
+        for name in RecordingObject.__slots__
+        if getattr(recording, name) not in (None, False) and name != "data"
     }
     assert known == {"recording_id"}
     assert parsed(recording_url="", to_number="", call_uuid="").recording_url is None
@@ -147,19 +149,58 @@ def test_overlong_texts_are_cut_and_an_overlong_url_is_none() -> None:
     assert recording.recording_url is None
 
 
-@pytest.mark.parametrize("changes", [{"recording_id": ".."}, {"recording_id": None}, {"call_uuid": "a?x=1"}])
+@pytest.mark.parametrize("changes", [{"recording_id": ".."}, {"recording_id": None}])
 def test_a_recording_with_an_unusable_id_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(BadId):
         parsed(**changes)
 
 
+@pytest.mark.parametrize(
+    ("sent", "uuid", "as_text"),
+    [
+        (" call-0001 ", "call-0001", None), ("6c1f@10.0.0.1", None, "6c1f@10.0.0.1"), (None, None, None),
+        ("SCL_a.b:5060", None, "SCL_a.b:5060"), ("../x", None, "../x"), ("BulkDelete", None, "BulkDelete"),
+        ("x" * 300, None, "x" * 255), ("\x00", None, "\ufffd"), (7, None, "7"), ([], None, None), ("", None, None),
+    ],
+)  # fmt: skip
+def test_what_is_no_call_uuid_is_kept_as_text(sent: Any, uuid: str | None, as_text: str | None) -> None:
+    recording = parsed(call_uuid=sent)
+    assert (recording.call_uuid, recording.call_text) == (uuid, as_text)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "known", "doubtful"),
+    [
+        ("1762436939422.00000", "1762436949502", (True, True), False),
+        ("1762436939", 1762436949, (True, True), False),  # seconds
+        ("1762436939422", "1762436900000", (False, False), True),  # swapped
+        ("1420070399", None, (False, False), True),  # 2014
+        ("9999999999999", "1762436949502", (False, True), True),  # 2286
+        (None, "-1", (False, False), False),
+        (0, "0.00000", (False, False), False),
+        ("soon", None, (False, False), True),
+    ],
+)
+def test_a_time_outside_of_2015_to_tomorrow_is_unknown_and_doubtful(
+    start: Any, end: Any, known: tuple[bool, bool], doubtful: bool
+) -> None:
+    recording = parsed(recording_start_ms=start, recording_end_ms=end)
+    assert (recording.started_at is not None, recording.ended_at is not None) == known
+    assert recording.times_doubtful is doubtful
+    assert recording.data["recording_start_ms"] == start
+
+
+def test_seconds_are_the_same_instant_as_their_milliseconds() -> None:
+    assert parsed(recording_start_ms=1762436939).started_at == datetime(2025, 11, 6, 13, 48, 59, tzinfo=UTC)
+
+
 def test_an_unusable_row_is_kept_as_such_beside_the_good_ones() -> None:
-    document = {"objects": [row(), row(recording_id="BulkDelete"), "nonsense", row(call_uuid="../x"), None]}
+    document = {"objects": [row(), row(recording_id="BulkDelete"), "nonsense", None]}
     page = RecordingPage.parse(document, zone=UTC)
-    assert page.received == 5
+    assert page.received == 4
     assert page.ids == (DOCUMENTED,)
     bad = [item for item in page.objects if isinstance(item, BadRow)]
-    assert [item.recording_id_text for item in bad] == ["BulkDelete", None, DOCUMENTED, None]
+    assert [item.recording_id_text for item in bad] == ["BulkDelete", None, None]
     assert "“BulkDelete” is not an id" in bad[0].reason
     assert bad[0].data["to_number"] == "919624705678"
     assert bad[1].data == {"row": "nonsense"}

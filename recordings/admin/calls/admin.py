@@ -125,7 +125,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
                 Fact(_("From"), formatting.number(call.from_number, call.from_digits)),
                 Fact(_("To"), formatting.number(call.to_number, call.to_digits)),
                 Fact(_("Direction"), formatting.direction(call)),
-                Fact(_("Call UUID"), formatting.identifier(call.call_uuid)),
+                Fact(_("Call UUID"), formatting.identifier(call.call_uuid or call.call_uuid_text)),
                 Fact(_("Account"), formatting.linked(request, call.account)),
                 Fact(_("Started"), formatting.moment(call.started_at)),
                 Fact(_("Ended"), formatting.moment(call.ended_at), hint=_ended_hint(call)),

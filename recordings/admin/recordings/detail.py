@@ -35,7 +35,12 @@ def identity(request: HttpRequest, recording: Recording) -> Section:
         [
             Fact(_("From"), formatting.number(call.from_number, call.from_digits)),
             Fact(_("To"), formatting.number(call.to_number, call.to_digits)),
-            Fact(_("Call"), formatting.linked(request, call, formatting.identifier(call.call_uuid))),
+            Fact(
+                _("Call"),
+                formatting.linked(
+                    request, call, formatting.identifier(call.call_uuid or call.call_uuid_text)
+                ),
+            ),
             Fact(
                 _("Recording id"),
                 formatting.identifier(recording.recording_id) if recording.recording_id else _no_id(),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -40,7 +40,8 @@ UPDATED_COLUMNS = (
     "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",
 )  # fmt: skip
 COMPARED_COLUMNS = (
-    "pk", "account_id", "call__call_uuid", "content_hash", "gone_at_provider_at", "listed_without_audio",
+    "pk", "account_id", "call_id", "call__call_uuid", "call__call_uuid_text",
+    "content_hash", "gone_at_provider_at", "listed_without_audio",
     "read_back_due_at", *DAILY,
 )  # fmt: skip
 
@@ -108,19 +109,33 @@ def upsert_recordings(
             return _Upsert(account, now, origin, reserved_ids).run(listed)
 
 
+class _CallName(NamedTuple):
+    """What tells the calls of an account apart: the UUID; else the text in its place; else its one recording.
+
+    Exactly one is not empty.
+    """
+
+    uuid: str = ""
+    text: str = ""
+    recording_id: str = ""
+
+
+_CallKey = tuple[int, _CallName]  # with the account's primary key
+
+
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One object on its way: `owner` is whose it is, `call_uuid` which call's."""
+    """One object on its way: `owner` is whose it is, `call` which call's."""
 
     seen: RecordingObject
     facts: Facts
     digest: bytes
     owner: Account
-    call_uuid: str
+    call: _CallName
 
     @property
-    def call_key(self) -> tuple[int, str]:
-        return self.owner.pk, self.call_uuid
+    def call_key(self) -> _CallKey:
+        return self.owner.pk, self.call
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +144,9 @@ class _Known:
 
     pk: int
     account_id: int
-    call_uuid: str
+    call_id: int
+    call_uuid: str | None
+    call_text: str | None
     content_hash: bytes | None
     gone_at: datetime | None
     listed_without_audio: bool
@@ -137,12 +154,18 @@ class _Known:
     storage_days: int | None
     monthly_storage_amount: Decimal | None
 
+    def call_name(self, recording_id: str) -> _CallName:
+        """Return the name of the call it is of."""
+        if self.call_uuid is None and self.call_text is None:
+            return _CallName(recording_id=recording_id)
+        return _CallName(uuid=self.call_uuid or "", text=self.call_text or "")
+
     def differs(self, listed: _Listed) -> bool:
         """Return whether the row must be written as a whole."""
         return (
             self.content_hash is None
             or bytes(self.content_hash) != listed.digest
-            or (self.account_id, self.call_uuid) != listed.call_key
+            or (self.account_id, self.call_name(listed.seen.recording_id)) != listed.call_key
             or (self.gone_at is not None and not self.listed_without_audio)
             or self.read_back_due_at is not None
             or any(getattr(self, name) is None and getattr(listed.facts, name) is not None for name in DAILY)
@@ -221,15 +244,12 @@ class _Upsert:
         for rid, seen in latest.items():
             row = known.get(rid)
             owner = self._owner(seen, row)
-            call_uuid = seen.call_uuid or (row.call_uuid if row else None)
             if isinstance(owner, str):
                 failed.append(FailedRow(rid, owner))
-            elif call_uuid is None:
-                failed.append(FailedRow(rid, _("Vobiz names no call for it.")))
             else:
-                facts = Facts.from_object(seen)
-                digest = facts.digest(call_uuid, seen.from_number, seen.to_number)
-                placed[rid] = _Listed(seen, facts, digest, owner, call_uuid)
+                facts, call = Facts.from_object(seen), _call_name(seen, row)
+                digest = facts.digest(call.uuid or call.text or None, seen.from_number, seen.to_number)
+                placed[rid] = _Listed(seen, facts, digest, owner, call)
         return placed, failed
 
     def _owner(self, seen: RecordingObject, row: _Known | None) -> Account | str:
@@ -281,6 +301,13 @@ class _Upsert:
         # each of the columns. The rows are locked, so each INSERT meets its conflict and becomes an UPDATE.
         rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=UPDATED_COLUMNS)
         rows.bulk_create(made)
+        # A call that was made for one recording, of which Vobiz has named the call since
+        left = {
+            known[rid].call_id for rid in listed if rid in known and known[rid].call_name(rid).recording_id
+        }
+        left -= {call.pk for call in calls.values()}
+        if left:
+            Call.objects.order_by().filter(pk__in=left, recordings=None).delete()
         self.report.updated += len(changed)
         self.report.created += len(made)
 
@@ -314,10 +341,10 @@ class _Upsert:
 
     # Their calls, and the rows that were waiting for them
 
-    def _calls(self, listed: Iterable[_Listed]) -> dict[tuple[int, str], Call]:
-        """Return the calls by account and UUID; create missing ones and fill empty numbers."""
-        said: dict[tuple[int, str], dict[str, str | None]] = {}
-        at: dict[tuple[int, str], datetime] = {}
+    def _calls(self, listed: Iterable[_Listed]) -> dict[_CallKey, Call]:
+        """Return the calls by account and name; create missing ones and fill empty numbers."""
+        said: dict[_CallKey, dict[str, str | None]] = {}
+        at: dict[_CallKey, datetime] = {}
         for one in listed:
             given = numbers(one.seen.from_number, one.seen.to_number, one.owner.region)
             known = said.setdefault(one.call_key, given)
@@ -326,27 +353,38 @@ class _Upsert:
         found = self._find_calls(said)
         missing = sorted(said.keys() - found.keys())
         if missing:
-            Call.objects.bulk_create(
-                [
-                    Call(account_id=pk, call_uuid=uuid, happened_at=at[pk, uuid], **said[pk, uuid])
-                    for pk, uuid in missing
-                ],
-                ignore_conflicts=True,
-            )
-            found = self._find_calls(said)
-        wanting = [call.pk for key, call in found.items() if _fill_gaps(call, said[key], at[key])]
+            new = {key: _new_call(key, at[key], said[key]) for key in missing}
+            named = [call for (_pk, name), call in new.items() if not name.recording_id]
+            Call.objects.bulk_create(named, ignore_conflicts=True)
+            # No constraint finds these again, so they are made under the family lock, and their keys come back.
+            own = {key: call for key, call in new.items() if key[1].recording_id}
+            Call.objects.bulk_create(own.values())
+            found = self._find_calls(said.keys() - own.keys()) | own
+        wanting = {call.pk: key for key, call in found.items() if _fill_gaps(call, said[key], at[key])}
         for call in Call.objects.select_for_update().filter(pk__in=wanting).order_by("pk") if wanting else ():
-            key = call.account_id, call.call_uuid
+            key = wanting[call.pk]
             if columns := _fill_gaps(call, said[key], at[key]):
                 call.save(update_fields=columns)
         return found
 
     @staticmethod
-    def _find_calls(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], Call]:
-        accounts, uuids = {pk for pk, _ in wanted}, {uuid for _, uuid in wanted}
+    def _find_calls(wanted: Collection[_CallKey]) -> dict[_CallKey, Call]:
+        accounts, names = {pk for pk, _name in wanted}, {name for _pk, name in wanted}
         # Without the model's ordering: SQLite would walk the account's calls by time instead of looking the ids up.
-        found = Call.objects.filter(account__in=accounts, call_uuid__in=uuids).order_by()
-        return {key: call for call in found if (key := (call.account_id, call.call_uuid)) in wanted}
+        calls = Call.objects.filter(account__in=accounts).order_by()
+        found: dict[_CallKey, Call] = {}
+        for column, values in (
+            ("call_uuid", {name.uuid for name in names if name.uuid}),
+            ("call_uuid_text", {name.text for name in names if name.text}),
+        ):
+            for call in calls.filter(**{f"{column}__in": values}) if values else ():
+                name = _CallName(uuid=call.call_uuid or "", text=call.call_uuid_text or "")
+                found[call.account_id, name] = call
+        if alone := {name.recording_id for name in names if name.recording_id}:
+            rows = Recording.objects.filter(recording_id__in=alone, call__call_uuid=None).order_by()
+            for row in rows.filter(call__call_uuid_text=None).select_related("call"):
+                found[row.call.account_id, _CallName(recording_id=str(row.recording_id))] = row.call
+        return {key: call for key, call in found.items() if key in wanted}
 
     def _adopt(self, new: Mapping[str, _Listed]) -> dict[str, Recording]:
         """Return, by recording id, the rows that wait for an id and the listed recording each of them is."""
@@ -356,12 +394,13 @@ class _Upsert:
         # reconciliation, which compares all of them at once.
         of_call: dict[str, list[_Listed]] = defaultdict(list)
         for one in new.values():
-            of_call[one.call_uuid].append(one)
+            if one.call.uuid:  # nothing is started on a call without one
+                of_call[one.call.uuid].append(one)
         rows = Recording.objects.select_for_update(of=("self",)).select_related("call")
         family = [member.pk for member in self.family.values()]
         rows = rows.filter(account__in=family, call__call_uuid__in=list(of_call), recording_id=None)
         waiting: dict[str, list[Recording]] = defaultdict(list)
-        for row in rows.order_by("pk") if new else ():
+        for row in rows.order_by("pk") if of_call else ():
             if row.start_answer not in NOTHING_STARTED and row.pk not in self.reserved_ids:
                 waiting[row.call.call_uuid].append(row)
         adopted: dict[str, Recording] = {}
@@ -376,6 +415,27 @@ class _Upsert:
 
 def _unchanged(placed: Mapping[str, _Listed], known: Mapping[str, _Known]) -> dict[str, _Listed]:
     return {rid: one for rid, one in placed.items() if rid in known and not known[rid].differs(one)}
+
+
+def _call_name(seen: RecordingObject, row: _Known | None) -> _CallName:
+    """Return which call an object is of. What is known of the row stands where Vobiz sends no id."""
+    if seen.call_uuid is not None:
+        return _CallName(uuid=seen.call_uuid)
+    known = row.call_name(seen.recording_id) if row is not None else None
+    if known is not None and (known.uuid or (known.text and seen.call_text is None)):
+        return known
+    return _CallName(text=seen.call_text) if seen.call_text else _CallName(recording_id=seen.recording_id)
+
+
+def _new_call(key: _CallKey, at: datetime, said: Mapping[str, str | None]) -> Call:
+    account_id, name = key
+    return Call(
+        account_id=account_id,
+        call_uuid=name.uuid or None,
+        call_uuid_text=name.text or None,
+        happened_at=at,
+        **said,
+    )
 
 
 def _fill_gaps(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:
@@ -515,9 +575,15 @@ class LockedRecording:
     # Merging: one recording, one row
 
     def _may_absorb(self, other: Recording) -> bool:
-        """Return whether `other` is the same recording: not requested here, of the same call and account family."""
+        """Return whether `other` is the same recording: not requested here, of the same call and account family.
+
+        Where Vobiz names no call for `other`, its id alone decides.
+        """
         same_family = other.account.root_id == self.row.account.root_id
-        return other.requested_at is None and same_family and other.call.call_uuid == self.row.call.call_uuid
+        same_call = other.call.is_nameless or (
+            other.call.call_uuid is not None and other.call.call_uuid == self.row.call.call_uuid
+        )
+        return other.requested_at is None and same_family and same_call
 
     def _absorb(self, other: Recording) -> None:
         """Take the facts and belongings of `other` and delete it: the only deletion of a Recording there is."""
@@ -528,7 +594,8 @@ class LockedRecording:
             {name: getattr(other, name) for name in ABSORBED_COLUMNS if getattr(self.row, name) is None}
         )
         # a sub-account's recording may have been asked for under its parent: Vobiz's word on whose it is counts
-        self._set({"account": other.account, "call": other.call})
+        nameless = other.call if other.call.is_nameless else None
+        self._set({"account": other.account} | ({"call": other.call} if nameless is None else {}))
         other.events.update(recording=self.row)
         if (transcript := getattr(other, "transcription", None)) is not None and not transcript.reassign(
             self.row
@@ -538,6 +605,8 @@ class LockedRecording:
             waveform.reassign(self.row)
         status = other.status
         other.delete()  # before the row is saved: the id is unique
+        if nameless is not None:
+            nameless.delete()  # it was of this recording alone
         if status == RecordingStatus.COMPLETED:
             self.complete()
         elif status == RecordingStatus.ACTIVE:

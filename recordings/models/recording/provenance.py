@@ -76,7 +76,7 @@ class Facts:
     storage_rate: Decimal | None = None
     monthly_storage_amount: Decimal | None = None
     times_approximate: bool | None = None
-    """True where a time had no zone, or `started_at` had to be taken from `added_at` (trunk rows)."""
+    """True where a time had no zone or cannot be meant, or `started_at` is that of `added_at` (trunk rows)."""
 
     @classmethod
     def from_object(cls, seen: RecordingObject) -> Facts:
@@ -97,6 +97,7 @@ class Facts:
             storage_rate=_money(seen.storage_rate),
             monthly_storage_amount=_money(seen.monthly_storage_amount),
             times_approximate=bool(added and added.approximate)
+            or seen.times_doubtful
             or (seen.started_at is None and started is not None),
         )
 

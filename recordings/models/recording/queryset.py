@@ -76,7 +76,7 @@ class Missing:
 
 
 # What is read of a related row to know whose a recording is
-OWNER_COLUMNS = {"account": ("id", "parent"), "call": ("id", "call_uuid")}
+OWNER_COLUMNS = {"account": ("id", "parent"), "call": ("id", "call_uuid", "call_uuid_text")}
 
 
 class RecordingQuerySet(LeasedQuerySet):

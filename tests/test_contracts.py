@@ -48,12 +48,12 @@ COLUMNS = {
     """,
     "recordings_account_members": "account_id id user_id",
     "recordings_call": """
-        account_id call_uuid created_at direction ended_at from_digits from_number happened_at id
+        account_id call_uuid call_uuid_text created_at direction ended_at from_digits from_number happened_at id
         provider_data seen_live_at started_at state to_digits to_number vobiz_status
     """,
     "recordings_callbackevent": """
         account_id attempts content_digest deliveries door error expected_base hosts id key_digest kind
-        nonces outcome payload processed_at raw_body raw_form received_at recording_id scheme seen_at
+        nonces outcome payload processed_at raw_body raw_form reader_version received_at recording_id scheme seen_at
         seen_by_id signature_headers trust
     """,
     "recordings_preference": "id time_zone user_id",

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0006_callback_readers"),
+        ("recordings", "0007_callback_readers"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0005_numbers"),
+        ("recordings", "0006_supervisor"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from recordings.models.recording.ingest import (
-    FailedRow,
+from recordings.models.recording.ingest import FailedRow, UpsertReport, upsert_recordings
+from recordings.models.recording.locked import (
     LockedRecording,
-    UpsertReport,
     change_locked,
     claim_recording_id,
     merge_facts,
     record_start_accepted,
-    upsert_recordings,
 )
 from recordings.models.recording.model import Recording
 

@@ -268,7 +268,7 @@ def test_an_empty_list_says_how_the_first_account_gets_here(boss: Client, staff:
 
     assert "No account is connected yet" in connecting
     assert (
-        f'<a class="button" href="{reverse("admin:recordings_account_add")}">Connect an account</a>'
+        f'<a class="button default" href="{reverse("admin:recordings_account_add")}">Connect an account</a>'
         in connecting
     )
     assert "You have not been given an account yet" in waiting

@@ -15,7 +15,7 @@ from recordings.roles import ABOUT, ROLES, label_of
 ORDER = {role.name: at for at, role in enumerate(ROLES)}
 
 
-class RoleField(forms.ModelMultipleChoiceField):
+class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
     """Roles as people read them, each with a sentence."""
 
     widget = forms.CheckboxSelectMultiple
@@ -82,7 +82,7 @@ class PersonForm(forms.ModelForm[User]):
         return cleaned
 
     def _save_m2m(self) -> None:
-        super()._save_m2m()
+        super()._save_m2m()  # type: ignore[misc]  # Django documents it for such forms; the stubs lack it
         if "accounts" in self.cleaned_data:
             self.instance.vobiz_accounts.set(self.cleaned_data["accounts"])
 

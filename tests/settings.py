@@ -72,7 +72,7 @@ STORAGES["archive"] = {  # noqa: F405
 # Plain names and no collectstatic; tests/browser and tests/test_static_files.py use what the portal uses.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 WHITENOISE_USE_FINDERS = True
-STATIC_ROOT = None
+STATIC_ROOT = None  # type: ignore[assignment]
 
 # The numbers of the navigation are counted anew on every page.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}

@@ -314,7 +314,10 @@ CSV_COLUMNS = {
 def columns() -> dict[str, set[str]]:
     """Return the columns of each table."""
     models = apps.get_app_config("recordings").get_models(include_auto_created=True)
-    return {model._meta.db_table: {field.column for field in model._meta.concrete_fields} for model in models}
+    return {
+        model._meta.db_table: {field.column for field in model._meta.concrete_fields if field.column}
+        for model in models
+    }
 
 
 def constraints() -> dict[str, set[str]]:

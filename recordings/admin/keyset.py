@@ -77,7 +77,8 @@ class Order:
             return rows.filter(of_same_value)
         value = {f"{KEY}__{way}": cursor.value}
         up_to = {f"{KEY}__{way}e": cursor.value}
-        return rows.alias(**{KEY: self.value}).filter(Q(**value) | of_same_value, **up_to)
+        keyed: QuerySet[Any] = rows.alias(**{KEY: self.value})
+        return keyed.filter(Q(**value) | of_same_value, **up_to)
 
     def cursor_of(self, row: Any) -> Cursor:
         """Return the place of a row."""
@@ -108,11 +109,15 @@ def order_of(rows: QuerySet[Any]) -> Order | None:
     if len(terms) == 1:
         return Order(None, "pk", is_time=False, is_descending=is_descending)
     value = terms[0][0]
-    names = [one.name for one in (value, *_parts(value)) if isinstance(one, F)]
+    names = [_name(one) for one in (value, *_parts(value)) if isinstance(one, F)]
     field = rows.alias(**{KEY: value}).query.annotations[KEY].output_field
     if not names:
         return None
     return Order(value, names[0], isinstance(field, DateTimeField), is_descending)
+
+
+def _name(field: Any) -> str:
+    return str(field.name)
 
 
 def _parts(value: Any) -> list[Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
@@ -12,7 +14,8 @@ def all_accounts(request: HttpRequest) -> list[Account]:
     """Return the reader's accounts by their names, each with `is_chosen`, whatever the page is narrowed to."""
     known: list[Account] | None = getattr(request, "all_accounts", None)
     if known is None:
-        chosen = Preference.objects.filter(user_id=request.user.pk or 0, account=OuterRef("pk"))
+        reader: Any = request.user.pk or 0  # 0: nobody, before a login
+        chosen = Preference.objects.filter(user_id=reader, account=OuterRef("pk"))
         rows = Account.objects.visible_to(request.user).annotate(is_chosen=Exists(chosen))
         columns = ("pk", "auth_id", "name", "retention_days")
         known = list(rows.only(*columns).order_by("name", "auth_id"))

@@ -60,9 +60,10 @@ class Delivery:
 
 def is_admitted(verdict: Verdict, account: Account) -> bool:
     """Return whether a delivery may be applied: signed, or unsigned at an account that accepts those."""
-    if verdict.trust == Trust.UNSIGNED:
+    trust = Trust(verdict.trust)
+    if trust == Trust.UNSIGNED:
         return not account.require_signed
-    return verdict.trust == Trust.SIGNED
+    return trust == Trust.SIGNED
 
 
 def store_refused(delivery: Delivery) -> CallbackEvent | None:

@@ -20,7 +20,7 @@ class ZipWriter:
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
         self._buffer = _Buffer()
-        self._zip = ZipFile(self._buffer, "w")  # type: ignore[arg-type]  # it writes, and needs no more
+        self._zip = ZipFile(self._buffer, "w")  # type: ignore[call-overload]  # it writes, and needs no more
 
     def entry(self, name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Iterator[bytes]:
         """Yield an entry; its date is now, in the zone. `size` must be right where zip_length was told it."""

@@ -72,16 +72,16 @@ class _IndexLookup(Lookup[Any]):
     sqlite: ClassVar[str]  # every hit, for one parameter
     sqlite_by_row: ClassVar[str] = ""  # whether the row {lhs} is a hit
 
-    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, list[Any]]:
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the value as it is: each database's method reads it."""
-        return "%s", [value]
+        return "%s", (value,)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Compile for SQLite, whose index is an FTS5 table."""
         lhs, params = self.process_lhs(compiler, connection)
         if getattr(self.rhs, "by_row", False):
-            return f"EXISTS ({self.sqlite_by_row.format(lhs=lhs)})", [*params, self.match()]
-        return f"{lhs} IN ({self.sqlite})", [*params, self.match()]
+            return f"EXISTS ({self.sqlite_by_row.format(lhs=lhs)})", (*params, self.match())
+        return f"{lhs} IN ({self.sqlite})", (*params, self.match())
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         """Compile for PostgreSQL."""
@@ -180,10 +180,10 @@ class Begins(Lookup[Any]):
 
     lookup_name = "begins"
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Compile as a range, which SQLite's binary collation orders by."""
         lhs, params = self.process_lhs(compiler, connection)
-        return f"({lhs} >= %s AND {lhs} < %s)", [*params, self.rhs, *params, self.rhs + chr(0x10FFFF)]
+        return f"({lhs} >= %s AND {lhs} < %s)", (*params, self.rhs, *params, self.rhs + chr(0x10FFFF))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         """Compile as LIKE, which an index with pattern operators serves whatever the collation."""

@@ -7,8 +7,8 @@ reads its bytes. `recordings.callbacks.body` decodes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, cast
 
 from django.http import UnreadablePostError
 from django.utils.translation import gettext_lazy as _
@@ -53,7 +53,7 @@ class BoundedParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(
+    def parse(  # type: ignore[override]  # the stubs know of forms and JSON alone
         self, stream: Readable, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> RawBody:
         """Return the bytes with what the headers say of them. Raises BodyTooLargeError and BrokenBodyError."""
@@ -67,15 +67,16 @@ class BoundedParser(BaseParser):
 class FixedNegotiation(BaseContentNegotiation):
     """One parser and one renderer: an unusual `Accept` or `Content-Type` is no reason to lose a callback."""
 
-    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """Return the only parser."""
-        return parsers[0]
+        return next(iter(parsers))
 
     def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """Return the only renderer."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 def raw_body(request: Request) -> RawBody:
@@ -83,10 +84,10 @@ def raw_body(request: Request) -> RawBody:
     if request.method == "GET":
         query = str(request.META.get("QUERY_STRING", "")).encode("latin-1", "replace")
         return RawBody("GET", *_content_headers(request.META), None, query)
-    body = request.data
+    body: Any = request.data
     if not isinstance(body, RawBody):  # DRF calls no parser where no length was declared
         body = BoundedParser().parse(request, request.content_type, request.parser_context)
-    return body
+    return cast("RawBody", body)
 
 
 def _content_headers(meta: Mapping[str, Any]) -> tuple[str, str]:

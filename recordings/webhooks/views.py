@@ -20,7 +20,7 @@ from recordings.callbacks.body import decode_body
 from recordings.callbacks.deliveries import Delivery, store_refused
 from recordings.callbacks.endpoints import EndpointName
 from recordings.choices import Trust
-from recordings.webhooks.authentication import SignatureAuthentication, SignatureCheck
+from recordings.webhooks.authentication import SignatureAuthentication, signature_check
 from recordings.webhooks.exceptions import callback_exception_handler
 from recordings.webhooks.parsers import BoundedParser, FixedNegotiation, raw_body
 from recordings.webhooks.permissions import IsSignedOrAllowedUnsigned
@@ -76,7 +76,7 @@ class CallbackView(APIView):
 
 
 def _delivery(request: Request) -> Delivery:
-    check: SignatureCheck = request.auth
+    check = signature_check(request)
     return Delivery(
         endpoint=check.endpoint,
         raw=(raw := raw_body(request)),

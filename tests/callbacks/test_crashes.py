@@ -81,7 +81,7 @@ def killed_at(statement: str, headers: dict[str, str]) -> int:
     def deliver_and_die() -> None:
         if statement == "COMMIT":
             connection.connect()
-            connection._commit = lambda: os._exit(9)  # type: ignore[method-assign]
+            connection._commit = lambda: os._exit(9)  # type: ignore[attr-defined]
             deliver(Client(), KEY, BOTH, headers=headers)
         with before_statement(statement, lambda: os._exit(9)):
             deliver(Client(), KEY, BOTH, headers=headers)
@@ -107,8 +107,9 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have the database lose its connection at every commit."""
 
     def lost() -> None:
-        connection.connection.close()
-        raise connection.Database.OperationalError("the server closed the connection")
+        wrapper: Any = connection
+        wrapper.connection.close()
+        raise wrapper.Database.OperationalError("the server closed the connection")
 
     with monkeypatch.context() as patched:
         patched.setattr(connection, "_commit", lost)

@@ -17,6 +17,7 @@ from recordings.models.recording.provenance import Facts
 from tests.models.test_upsert_adoption import asked_for
 
 Change = Callable[[Any], Any]
+DUE = datetime.fromisoformat("2025-11-07T10:00:00+00:00")
 CHANGES: dict[str, Change] = {
     "confirm": lambda row: row.confirm(),
     "complete": lambda row: row.complete(),
@@ -26,7 +27,6 @@ CHANGES: dict[str, Change] = {
     "flag_attention": lambda row: row.flag_attention(Attention.ID_CONFLICT),
     "schedule_read_back": lambda row: row.schedule_read_back(DUE),
 }
-DUE = datetime.fromisoformat("2025-11-07T10:00:00+00:00")
 
 
 def as_stored(row: Recording) -> dict[str, Any]:

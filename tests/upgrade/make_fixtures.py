@@ -11,6 +11,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -51,10 +52,11 @@ account.members.add(user)
 sub = Account.objects.create(
     auth_id="SA_UPGRADE2", name="Lotus Parcels, Mumbai", parent=account, is_active=False
 )
-audio = Path(settings.STORAGES["archive"]["OPTIONS"]["location"])
+storages: dict[str, Any] = settings.STORAGES
+audio = Path(storages["archive"]["OPTIONS"]["location"])
 
 
-def recording(at: int, number: str, **facts) -> Recording:
+def recording(at: int, number: str, **facts: Any) -> Recording:
     moment = START + timedelta(minutes=at)
     call = Call.objects.create(
         account=account,

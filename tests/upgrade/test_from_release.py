@@ -26,16 +26,16 @@ def old_database(tmp_path: Path) -> Iterator[str]:
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
         path = tmp_path / "old.sqlite3"
-        with sqlite3.connect(path) as connection:
-            connection.executescript(gzip.decompress((FIXTURES / "sqlite-0.1.sql.gz").read_bytes()).decode())
-        connection.close()
+        with sqlite3.connect(path) as old:
+            old.executescript(gzip.decompress((FIXTURES / "sqlite-0.1.sql.gz").read_bytes()).decode())
+        old.close()
         yield f"sqlite:///{path}"
         return
     server = {"host": database["HOST"], "port": database["PORT"] or 5432, "user": database["USER"]}
     name = f"upgrade_{os.getpid()}"
     password = {"password": database["PASSWORD"]} if database["PASSWORD"] else {}
     with psycopg.connect(dbname="postgres", autocommit=True, **server, **password) as admin:
-        admin.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        admin.execute(f"CREATE DATABASE {name}")
         try:
             with psycopg.connect(dbname=name, **server, **password) as connection:
                 dump = gzip.decompress((FIXTURES / "postgresql-0.1.sql.gz").read_bytes())
@@ -43,7 +43,7 @@ def old_database(tmp_path: Path) -> Iterator[str]:
             secret = f":{database['PASSWORD']}" if database["PASSWORD"] else ""
             yield f"postgres://{server['user']}{secret}@{server['host']}:{server['port']}/{name}"
         finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def manage(database: str, *arguments: str) -> str:

@@ -18,7 +18,8 @@ from django.utils import timezone
 from recordings import archive
 from recordings.archive import Report, Tally
 from recordings.forms import span
-from recordings.management.portal_command import USAGE, PortalCommand, add_account, requested_accounts
+from recordings.management.documented_command import USAGE
+from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
 from recordings.models import Account, Recording
 
 WORKERS, MOST_WORKERS = 4, 32

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from recordings import connect
 from recordings.encryption import UndecipherableError, encrypt
-from recordings.management.portal_command import FAILED, USAGE, PortalCommand
+from recordings.management.documented_command import FAILED, USAGE
+from recordings.management.portal_command import PortalCommand
 from recordings.models import Account
 from recordings.provider import explain
 from recordings.vobiz.errors import VobizError

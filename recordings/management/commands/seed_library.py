@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from recordings.management.portal_command import USAGE, PortalCommand
+from recordings.management.documented_command import USAGE
+from recordings.management.portal_command import PortalCommand
 from recordings.seeding import Progress, seed_library
 
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from recordings import control
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, RecordingStatus
-from recordings.management.portal_command import USAGE, PortalCommand, add_account, requested_call
+from recordings.management.documented_command import USAGE
+from recordings.management.portal_command import PortalCommand, add_account, requested_call
 from recordings.models import Account, Recording
 from recordings.provider import callback_urls_possible
 

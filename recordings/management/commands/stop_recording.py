@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from recordings import control
 from recordings.control import StopOutcome
+from recordings.management.documented_command import USAGE
 from recordings.management.portal_command import (
-    USAGE,
     PortalCommand,
     add_account,
     requested_accounts,

@@ -11,8 +11,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from recordings import sync, tasks
+from recordings.management.documented_command import USAGE
 from recordings.management.portal_command import (
-    USAGE,
     PortalCommand,
     add_account,
     requested_accounts,

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from recordings import storage
 from recordings.archive import verifying
-from recordings.management.portal_command import USAGE, PortalCommand
+from recordings.management.documented_command import USAGE
+from recordings.management.portal_command import PortalCommand
 from recordings.models import Account
 
 MOST_NAMED = 1_000  # files without a row, in the JSON

@@ -7,7 +7,8 @@ import sys
 from types import FrameType
 from typing import Any
 
-from recordings.management.portal_command import FAILED, PortalCommand
+from recordings.management.documented_command import FAILED
+from recordings.management.portal_command import PortalCommand
 from recordings.worker import WorkerProcess
 
 

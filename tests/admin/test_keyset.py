@@ -190,10 +190,11 @@ def test_a_members_accounts_are_read_once_and_stand_in_the_queries(
         page = client.get(LIST)
 
     assert page.context["cl"].result_list == [mine]
-    of_members = [query["sql"] for query in captured if "recordings_account_members" in query["sql"]]
-    assert (
-        len([sql for sql in of_members if "recordings_preference" not in sql]) == 1
-    )  # that asks for the zone
+    statements = [query["sql"] for query in captured]
+    of_rows = [sql for sql in statements if 'FROM "recordings_recording"' in sql]
+    assert of_rows
+    assert not [sql for sql in of_rows if "recordings_account_members" in sql]
+    assert len([sql for sql in statements if sql.startswith('SELECT "recordings_account"."id" AS "pk"')]) == 1
 
 
 @pytest.fixture

@@ -80,9 +80,9 @@ NOTHING_STARTED = (StartAnswer.REFUSED, StartAnswer.NOT_SENT)
 class Origin(models.TextChoices):
     """How a recording first became known to the portal."""
 
-    PORTAL = "portal", _("started here")
-    SYNC = "sync", _("found by sync")
-    CALLBACK = "callback", _("announced by a callback")
+    PORTAL = "portal", _("Portal")
+    SYNC = "sync", _("Call flow or other")
+    CALLBACK = "callback", _("Callback")
 
 
 class Source(models.TextChoices):

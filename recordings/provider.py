@@ -26,7 +26,7 @@ from recordings.vobiz.errors import (
 def client_for(account: Account, *, retry_policy: RetryPolicy = BACKGROUND) -> VobizClient:
     """Return a client with the account's credentials; raise NotConnectedError where they cannot be used."""
     if not account.is_active:
-        raise NotConnectedError(_("%s is switched off: switch it on on its page.") % account.auth_id)
+        raise NotConnectedError(_("%s is inactive. Make it active on its page.") % account.auth_id)
     return client_with(Credentials(account.auth_id, account.token), account, retry_policy=retry_policy)
 
 

@@ -50,7 +50,7 @@ UNSIGNED_REFUSED = gettext_lazy(
     "taken, say so on the account's page, and process it again."
 )
 UNASKED = gettext_lazy(
-    "It names a recording that is not known here, and Vobiz is not asked about it: the account is switched off or has "
+    "It names a recording that is not known here, and Vobiz is not asked about it: the account is inactive or has "
     "no token. Once that is cured, a sync may find the recording and apply this."
 )
 

@@ -125,7 +125,7 @@ def _kept(recording: Recording, now: datetime) -> SafeString:
         day = formatting.day(timezone.localtime(recording.verified_at))
         return format_html('<span title="{}">{}</span>', _("verified %s") % day, badge)
     if recording.gone_at_provider_at is not None:
-        return format_html("{}", formatting.badge("gone", _("gone at Vobiz"), role="bad"))
+        return format_html("{}", formatting.badge("gone", _("deleted at Vobiz"), role="bad"))
     until = recording.retention_ends_at
     words = time_left(until, now)
     if until - now > soon():
@@ -158,7 +158,7 @@ def found(run: SyncRun) -> SafeString:
     """Return `196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
     counts = (
         (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
-        (run.gone, _("%d gone at Vobiz")),
+        (run.gone, _("%d deleted at Vobiz")),
     )  # fmt: skip
     seen = _("%d seen") % run.seen
     parts = " · ".join(words % n for n, words in counts if n)

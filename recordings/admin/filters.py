@@ -112,9 +112,9 @@ class KeptFilter(admin.SimpleListFilter):
     WORDS: ClassVar[dict[str, Any]] = {
         "archived": _("archived"),
         "not_yet": _("not archived yet"),
-        "at_risk": _("at risk: leaves Vobiz soon, not archived"),
+        "at_risk": _("at risk: deleted by Vobiz soon, no archived copy"),
         "lost": _("lost"),
-        "gone": _("gone at Vobiz"),
+        "gone": _("deleted at Vobiz"),
     }
     LINKED: ClassVar[dict[str, Any]] = {
         "due": _("due for a copy"),

@@ -24,7 +24,7 @@ from recordings.models import Account, SyncRun
 from recordings.sync import SyncRequest
 
 ASKED_FOR = {
-    "full": gettext_lazy("also settle what is gone at Vobiz"),
+    "full": gettext_lazy("also settle what is deleted at Vobiz"),
     "since": gettext_lazy("since"),
     "call": gettext_lazy("call"),
     "recording": gettext_lazy("recording"),
@@ -36,7 +36,7 @@ ASKED_FOR = {
 def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, otherwise: str) -> HttpResponse:
     """Begin a sync of the account, or find the one that runs; lead to its page, or `otherwise`."""
     if not account.is_active:
-        words = _("%s is switched off, so it is not synced: switch it on first.") % formatting.plain(account)
+        words = _("%s is inactive, so it is not synced. Make it active first.") % formatting.plain(account)
         owner.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=request.user)  # type: ignore[arg-type]
@@ -171,7 +171,7 @@ def _found(run: SyncRun) -> Section:
             Fact(_("Updated"), formatting.count(run.updated)),
             Fact(_("Unchanged"), formatting.count(run.unchanged)),
             Fact(
-                _("Gone at Vobiz"),
+                _("Deleted at Vobiz"),
                 formatting.count(run.gone),
                 hint=_("their rows stay here") if run.gone else "",
             ),

@@ -87,7 +87,7 @@ class Account(Leased):
         help_text=_("For a sub-account: its main account. Callbacks may be signed with the parent's token."),
     )
     is_active = models.BooleanField(
-        _("switched on"),
+        _("active"),
         default=True,
         help_text=_("A switched-off account is not synced and starts nothing; its rows and callbacks stay."),
     )

@@ -121,7 +121,7 @@ class SyncRun(models.Model):
     created = models.PositiveIntegerField(_("new"), default=0)
     updated = models.PositiveIntegerField(_("updated"), default=0)
     unchanged = models.PositiveIntegerField(_("unchanged"), default=0)
-    gone = models.PositiveIntegerField(_("gone at Vobiz"), default=0)
+    gone = models.PositiveIntegerField(_("deleted at Vobiz"), default=0)
     failed = models.PositiveIntegerField(_("failed"), default=0)
     total_count = models.PositiveBigIntegerField(_("total by Vobiz's count"), null=True, blank=True)
     failures = models.JSONField(_("what failed"), default=list, blank=True)

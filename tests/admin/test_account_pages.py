@@ -170,9 +170,9 @@ def test_an_account_is_switched_off_and_not_deleted(account: Account, boss: Clie
     account.refresh_from_db()
     assert not account.is_active
     off = boss.get(change(account)).content.decode()
-    assert "This account is switched off" in off
+    assert "This account is inactive" in off
     assert "Sync now" not in off
-    assert "is switched off, so it is not synced" in said(press(boss, "sync", account))
+    assert "is inactive, so it is not synced" in said(press(boss, "sync", account))
 
 
 def test_the_auth_id_of_an_account_stays(account: Account, boss: Client) -> None:

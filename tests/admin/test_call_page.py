@@ -260,7 +260,7 @@ def test_every_attempt_says_who_when_what_vobiz_answered_and_how_far_into_the_ca
 
 def test_without_any_recording_it_says_how_one_gets_there(account: Account, boss: Client) -> None:
     assert "None is known here. A sync finds what others recorded." in page_of(boss, a_call(account))
-    assert "None started here." in page_of(boss, a_live_call(account))
+    assert "No running recordings started from the portal." in page_of(boss, a_live_call(account))
 
 
 def test_words_from_outside_stay_words(account: Account, boss: Client) -> None:

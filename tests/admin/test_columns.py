@@ -78,7 +78,7 @@ def test_what_is_archived_says_so_whatever_vobiz_still_has(account: Account) -> 
     assert 'title="verified 21 Nov 2026"' in columns.kept(here, NOW)
     assert "✓ archived" in columns.kept(fresh, NOW)
     assert "verified" not in columns.kept(fresh, NOW)
-    assert "× gone at Vobiz" in columns.kept(lost, NOW)
+    assert "× deleted at Vobiz" in columns.kept(lost, NOW)
 
 
 def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_said_beside(

@@ -55,8 +55,8 @@ def test_the_strip_says_until_when_vobiz_keeps_it_and_how_long_that_is(
     assert "at Vobiz until" in strip_of(boss, fresh)
     assert "(in 20 days)" in strip_of(boss, fresh)
     assert "! in 3 days" in strip_of(boss, soon)
-    assert "Vobiz is said to have deleted it" in strip_of(boss, past)
-    assert "gone at Vobiz since" in strip_of(boss, gone)
+    assert "Past Vobiz's retention" in strip_of(boss, past)
+    assert "deleted at Vobiz since" in strip_of(boss, gone)
     assert "Audio" not in strip_of(boss, a_running(account))
 
 

@@ -161,7 +161,7 @@ def test_it_says_when_vobiz_is_said_to_delete_it_or_that_it_is_gone(account: Acc
     )
 
     Recording.objects.update(gone_at_provider_at=timezone.now())
-    assert "Gone at Vobiz" in boss.get(page_of(recording)).content.decode()
+    assert "Deleted at Vobiz" in boss.get(page_of(recording)).content.decode()
 
 
 def test_an_address_of_vobiz_is_text_and_never_a_link(account: Account, boss: Client) -> None:

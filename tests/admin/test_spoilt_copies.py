@@ -104,7 +104,7 @@ def test_the_page_of_a_copy_that_only_we_had_says_it_was_archived_and_is_gone(
         "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it." in page
     )
     assert "the archive's copy is missing or damaged.</p>" in page
-    assert FOUND.strftime("%Y-%m-%d %H:%M:%S UTC") in fact(page, "Last found unaltered")
+    assert FOUND.strftime("%Y-%m-%d %H:%M:%S UTC") in fact(page, "Last verified")
     assert str(kept.audio_sha256) in page
     assert "never" not in fact(page, "Archived")
     assert "never archived" not in page
@@ -122,9 +122,7 @@ def test_the_page_of_a_copy_that_vobiz_still_has_says_that_it_can_be_fetched_aga
     assert "Vobiz still has it, so it can be fetched again" in page
     assert "Our copy is no longer in the archive." in fact(page, "Why it is not archived")
     Recording.objects.update(added_at=kept.happened_at - timedelta(days=60))
-    assert "Vobiz is said to have deleted it, but has not been found without it yet" in page_of(
-        listener, kept
-    )
+    assert "Past Vobiz's retention, not yet confirmed as deleted" in page_of(listener, kept)
 
 
 def test_a_lost_copy_that_a_person_has_seen_is_not_called_never_archived(

@@ -388,10 +388,10 @@ def test_the_price_of_storage_is_the_last_one_known(call: Call, boss: Client) ->
 def test_a_switched_off_account_starts_nothing(call: Call, world: SandboxState, boss: Client) -> None:
     Account.objects.update(is_active=False)
 
-    assert "The account is switched off" in boss.get(record(call)).content.decode()
+    assert "The account is inactive" in boss.get(record(call)).content.decode()
     answer = boss.post(record(call), filled(), follow=True)
 
-    assert "is switched off: switch it on on its page" in said(answer)
+    assert "is inactive. Make it active on its page" in said(answer)
     assert not sent(world)
 
 

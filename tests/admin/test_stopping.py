@@ -127,7 +127,7 @@ def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
 def test_a_recording_that_is_over_is_not_stopped(call: Call, world: SandboxState, boss: Client) -> None:
     recording = a_recording(call.account)
 
-    assert "There was nothing to stop" in said(stop(boss, recording))
+    assert "had already ended" in said(stop(boss, recording))
     assert stops(world) == 0
 
 

@@ -106,7 +106,7 @@ def test_a_partial_run_shows_its_pages_its_rows_and_what_failed(account: Account
     page = boss.get(page_of(run)).content.decode()
 
     assert "Vobiz could not be reached." in page
-    assert "also settle what is gone at Vobiz, at most 500" in page
+    assert "also settle what is deleted at Vobiz, at most 500" in page
     assert "Vobiz counts 300" in page
     assert "what it read is kept; nothing was taken for gone" in page
     assert "it belongs to &lt;script&gt;" in page

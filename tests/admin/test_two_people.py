@@ -113,7 +113,7 @@ def test_one_stops_what_the_call_has_just_ended(
 
     answer = stop(people[1], Recording.objects.get())
 
-    assert "There was nothing to stop: the recording is over." in said(answer)
+    assert "The recording had already ended." in said(answer)
 
 
 def test_a_token_is_replaced_while_callbacks_signed_with_the_old_and_the_new_one_arrive(

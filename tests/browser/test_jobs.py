@@ -207,7 +207,7 @@ def test_a_second_recording_is_started_only_after_reading_who_began_the_first(
 
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Nothing was sent: meanwhile another recording of this call began.")
-    expect(alert).to_contain_text("Somebody at the command line started one at ")
+    expect(alert).to_contain_text("Command line started one at ")
     expect(alert).to_contain_text("; it is cut at ")
     assert len(lively_world.running()) == 1
     hands.press(page.get_by_role("button", name="Start a second one"))

@@ -93,7 +93,7 @@ def test_where_nothing_was_sent_it_did_not_happen(
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"encrypted_token": None}, "has no token yet"), ({"encrypted_token": "junk"}, "TOKEN_ENCRYPTION_KEYS"),
-    ({"is_active": False}, "switched off"),
+    ({"is_active": False}, "inactive"),
 ])  # fmt: skip
 def test_an_account_that_cannot_ask_says_which_page_or_setting_cures_it(
     call: Call, start: Start, world: SandboxState, change: dict[str, Any], words: str

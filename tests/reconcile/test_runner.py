@@ -307,7 +307,7 @@ def test_an_account_that_is_switched_off_asks_nothing_and_applies_what_it_can(
     account.is_active = False
     account.save()
     report = reconcile.run(account, now=_later())
-    assert "switched off" in str(report.error)
+    assert "inactive" in str(report.error)
     assert (the_event().outcome, report.open) == (EventOutcome.APPLIED, 1)
     assert asked(world) == []
 

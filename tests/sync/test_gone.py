@@ -1,4 +1,4 @@
-"""Gone at Vobiz: only after a full clean run without it, and a 404 on its own."""
+"""Deleted at Vobiz: only after a full clean run without it, and a 404 on its own."""
 
 from __future__ import annotations
 

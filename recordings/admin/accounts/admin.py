@@ -86,12 +86,12 @@ class AccountAdmin(PortalAdmin):
         """Return the name and the Auth ID."""
         return format_html("{}", formatting.plain(account))
 
-    @admin.display(description=gettext_lazy("switched on"), ordering="is_active")
+    @admin.display(description=gettext_lazy("active"), ordering="is_active")
     def switched(self, account: Account) -> SafeString:
         """Return whether it is used at all."""
         if account.is_active:
             return format_html("{}", formatting.badge("on", _("on"), role="good"))
-        return format_html("{}", formatting.badge("off", _("switched off"), role="quiet"))
+        return format_html("{}", formatting.badge("off", _("Inactive"), role="quiet"))
 
     @admin.display(description=gettext_lazy("token"))
     def token(self, account: Account) -> SafeString:

@@ -67,7 +67,7 @@ def _kept(account: Account, now: datetime) -> dict[str, Any]:
 
 def _archiving(account: Account) -> str | SafeString:
     if not account.is_active:
-        return formatting.badge("off", _("not while the account is switched off"), role="attention")
+        return formatting.badge("off", _("not while the account is inactive"), role="attention")
     if account.archive_pause is not None:
         return formatting.badge("paused", _("stopped"), role="bad")
     if not account.archive_automatically:

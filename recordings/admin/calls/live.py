@@ -303,7 +303,7 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
     if result.outcome == StopOutcome.ALREADY_ASKED:
         return messages.INFO, " ".join([asked_before(recording, now), _("Nothing was sent again.")])
     if result.outcome == StopOutcome.ALREADY_OVER:
-        return messages.INFO, _("There was nothing to stop: the recording is over.")
+        return messages.INFO, _("The recording had already ended.")
     if result.outcome == StopOutcome.NO_URL:
         return messages.WARNING, no_url_words()
     if result.outcome == StopOutcome.UNCONFIRMED:
@@ -319,7 +319,7 @@ def asked_before(recording: Recording, now: datetime) -> str:
     if recording.stop_requested_at is None:
         return _("Somebody asked to stop it before.")
     who = {
-        "who": formatting.words(recording.stop_requested_by or _("Somebody at the command line")),
+        "who": formatting.words(recording.stop_requested_by or _("Command line")),
         "when": formatting.clock(recording.stop_requested_at, now=now),
     }
     if recording.may_ask_stop(now):

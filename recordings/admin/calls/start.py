@@ -272,7 +272,7 @@ def start_words(
 def began_words(recording: Recording, *, now: datetime) -> str:
     """Return who started one that runs, when, and until when."""
     said = {
-        "who": formatting.words(recording.requested_by or _("Somebody at the command line")),
+        "who": formatting.words(recording.requested_by or _("Command line")),
         "when": formatting.clock(recording.requested_at, now=now)
         if recording.requested_at
         else formatting.NONE,

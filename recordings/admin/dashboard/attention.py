@@ -189,7 +189,7 @@ def _lost(look: DashboardData) -> Iterator[Line]:
     if not look.lost:
         return
     noun = ngettext("recording", "recordings", look.lost.n)
-    words = _("lost: gone at Vobiz, or past its date, and no copy is here")
+    words = _("lost: deleted at Vobiz, or past its date, and no copy is here")
     yield Line(
         LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"), words,
         verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),

@@ -92,14 +92,12 @@ def chip(recording: Recording, now: datetime) -> SafeString | None:
             "{} · {} {}", held, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
         )
     if recording.gone_at_provider_at is not None:
-        words = formatting.badge("gone", _("gone at Vobiz since"), role="quiet")
+        words = formatting.badge("gone", _("deleted at Vobiz since"), role="quiet")
         return format_html("{} {}", words, formatting.moment(recording.gone_at_provider_at))
     leaves = recording.retention_ends_at
     left = formatting.days_left(leaves, now)
     if leaves <= now:
-        return format_html(
-            "{}", formatting.badge("past", _("Vobiz is said to have deleted it"), role="attention")
-        )
+        return format_html("{}", formatting.badge("past", _("Past Vobiz's retention"), role="attention"))
     flagged = formatting.flag(left) if leaves - now < soon() else left
     return format_html("{} {} ({})", _("at Vobiz until"), formatting.moment(leaves), flagged)
 
@@ -109,9 +107,9 @@ def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
     badge = formatting.badge("spoilt", _spoilt(recording), role="bad")
     if recording.gone_at_provider_at is not None:
         at = formatting.moment(recording.gone_at_provider_at)
-        return format_html("{} · {} {}", badge, _("gone at Vobiz since"), at)
+        return format_html("{} · {} {}", badge, _("deleted at Vobiz since"), at)
     if recording.retention_ends_at <= now:
-        return format_html("{} · {}", badge, _("Vobiz is said to have deleted it"))
+        return format_html("{} · {}", badge, _("Past Vobiz's retention"))
     return format_html(
         "{} · {} {}", badge, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
     )
@@ -134,7 +132,7 @@ def _copy(recording: Recording) -> list[Fact]:
         Fact(_("Size"), ngettext("%s byte", "%s bytes", size) % formatting.count(size)),
         Fact(_("Inside"), _inside(recording)),
         Fact(_("SHA-256"), formatting.identifier(recording.audio_sha256)),
-        Fact(_("Last found unaltered"), formatting.moment(recording.verified_at)),
+        Fact(_("Last verified"), formatting.moment(recording.verified_at)),
     ]
     if recording.audio_duration_ms is not None:
         facts.insert(3, Fact(_("True length"), formatting.length(recording.audio_duration_ms / 1_000)))
@@ -219,7 +217,7 @@ def _spoilt_copy(recording: Recording, now: datetime) -> list[Fact]:
     """Return what it was, so that it is known in a backup; and whether it can be fetched again, and when."""
     facts = [
         Fact(_("Archived"), _("it was, but %s") % _spoilt(recording), hint=_again(recording, now)),
-        Fact(_("Last found unaltered"), formatting.moment(recording.verified_at)),
+        Fact(_("Last verified"), formatting.moment(recording.verified_at)),
     ]
     if recording.audio_bytes is not None:
         size = ngettext("%s byte", "%s bytes", recording.audio_bytes) % formatting.count(
@@ -237,7 +235,7 @@ def _again(recording: Recording, now: datetime) -> str:
     if not recording.audio_state.can_be_archived:
         return _("Vobiz no longer has it, so it must come back from a backup")
     if recording.retention_ends_at <= now:
-        return _("Vobiz is said to have deleted it, but has not been found without it yet")
+        return _("Past Vobiz's retention, not yet confirmed as deleted")
     return _("Vobiz still has it, so it can be fetched again")
 
 
@@ -266,7 +264,7 @@ def _why(recording: Recording) -> str:
     if recording.archive_error is not None:
         return formatting.plain(recording.archive_error)
     if not account.is_active:
-        return _("its account is switched off")
+        return _("its account is inactive")
     if recording.archive_asked_at is not None:
         return _("somebody asked for it, and it waits for its turn")
     if not account.archive_automatically:
@@ -278,10 +276,12 @@ def _at_vobiz(recording: Recording, now: datetime) -> Fact:
     """Return until when Vobiz has it."""
     if recording.gone_at_provider_at is not None:
         return Fact(
-            _("Gone at Vobiz"), formatting.moment(recording.gone_at_provider_at), hint=_("its row stays here")
+            _("Deleted at Vobiz"),
+            formatting.moment(recording.gone_at_provider_at),
+            hint=_("its row stays here"),
         )
     leaves = recording.retention_ends_at
-    hint = _("%(left)s; Vobiz is said to delete audio for good after %(days)d days") % {
+    hint = _("%(left)s; Vobiz deletes audio after %(days)d days (account setting)") % {
         "left": formatting.days_left(leaves, now), "days": recording.account.retention_days,
     }  # fmt: skip
-    return Fact(_("Leaves Vobiz"), formatting.moment(leaves), hint=hint)
+    return Fact(_("Deleted by Vobiz on"), formatting.moment(leaves), hint=hint)

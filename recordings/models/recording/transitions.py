@@ -209,7 +209,7 @@ class ArchivedCopy(Leased):
     archive_flag = models.CharField(_("flag"), max_length=16, choices=ArchiveFlag, null=True, blank=True)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True)
     verified_at = models.DateTimeField(_("archive verified"), null=True, blank=True)
-    gone_at_provider_at = models.DateTimeField(_("gone at Vobiz"), null=True, blank=True)
+    gone_at_provider_at = models.DateTimeField(_("deleted at Vobiz"), null=True, blank=True)
     # Its file is away for good, past its date, and Vobiz goes on listing it: that it is listed says nothing
     listed_without_audio = models.BooleanField(default=False, db_default=False, editable=False)
 

@@ -219,7 +219,7 @@ def test_what_only_a_callback_named_and_the_api_does_not_know_yet_is_not_gone(
     ("fault", "words"),
     [
         ({"on": "recording.retrieve", "status": 401}, "refused Auth ID"),
-        ({"on": "recording.retrieve", "status": 503, "times": None}, "could not be reached"),
+        ({"on": "recording.retrieve", "status": 503, "times": None}, "503"),
         ({"on": "media.get", "status": 503, "times": None}, "503"),
         ({"on": "recording.retrieve", "status": 429, "times": None}, "fewer requests"),
         ({"on": "media.get", "drop": "before", "times": None}, "could not be reached"),

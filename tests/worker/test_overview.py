@@ -59,8 +59,8 @@ def test_a_worker_that_is_there_is_said_and_when_it_looked(admin_client: Client,
     a_worker(timedelta(seconds=30), stopped_at=timezone.now())
     page = overview_of(admin_client)
     assert "1 worker is running" in page
-    assert "last look at what is due" in page
-    assert "Nothing waits to be settled." in page
+    assert "checked 20" in page
+    assert "No open tasks" in page
     assert "manage.py worker" not in page
 
 
@@ -69,7 +69,7 @@ def test_what_is_due_for_long_is_said_with_its_age(admin_client: Client, account
     unheard(account, 1, read_back_due_at=timezone.now() - timedelta(minutes=20), no_callback_at=None)
     page = overview_of(admin_client)
     assert "Behind" in page
-    assert "The oldest of what waits to be settled became due 20" in page
+    assert "The oldest open task became due 20" in page
 
 
 def test_a_start_of_unknown_outcome_waits_to_be_settled(

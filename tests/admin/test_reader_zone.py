@@ -61,7 +61,8 @@ def test_a_choice_is_kept_is_the_persons_own_and_leads_back(
 
     assert answer.headers["Location"] == back
     page = boss.get(back).content.decode()
-    assert 'title="2025-11-06 13:48:59 UTC">6 Nov 2025, 08:48</time>' in page
+    assert ">08:48</time>" in page
+    assert "2025-11-06 13:48:59 UTC" in page
     assert "America/New_York" in page
     other_browser = Client()
     other_browser.force_login(User.objects.get(username="boss"))
@@ -74,7 +75,7 @@ def test_utc_can_be_chosen_although_the_accounts_are_elsewhere(account: Account,
     boss.post(ZONE, {"time_zone": "UTC"})
 
     assert named_on(boss, "/admin/recordings/recording/") == "UTC"
-    assert "6 Nov 2025, 13:48<" in boss.get(RECORDINGS).content.decode()
+    assert ">13:48<" in boss.get(RECORDINGS).content.decode()
     assert named_on(boss, "/admin/") == "UTC"
 
 
@@ -132,7 +133,7 @@ def test_every_page_shows_its_times_in_the_chosen_zone(account: Account, boss: C
         for url in (f"/admin/recordings/{name}/", reverse(f"admin:recordings_{name}_change", args=[row.pk])):
             page = boss.get(url).content.decode()
             if name != "account" or url.endswith("change/"):
-                assert "6 Nov 2025, 22:48" in page, url
+                assert "22:48" in page, url
             assert "19:18" not in page, url
             assert page.count("Time zone: ") == 1, url
 

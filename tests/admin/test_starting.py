@@ -369,8 +369,8 @@ def test_after_a_lost_answer_another_start_is_offered_with_its_consequence(
     live = boss.post(record(call), filled(), follow=True).content.decode()
     form = boss.get(record(call)).content.decode()
 
-    assert "Start another anyway…" in live
-    assert "starting again would make a second recording" in live
+    assert "Record again…" in live
+    assert "may record the call twice" in live
     assert "Starting another would then make a second recording, which Vobiz bills by itself." in form
     assert "Start another anyway" in form
     assert len(sent(world)) == 1

@@ -110,7 +110,8 @@ def _latest(look: DashboardData) -> list[Latest]:
     rows = Recording.objects.visible_to(look.request.user).filter(status=RecordingStatus.COMPLETED)
     newest = rows.select_related("call", "account").only(
         "pk", "status", "happened_at", "duration_ms", "gone_at_provider_at", "archived_at", "audio", "recording_url",
-        "call__from_number", "call__to_number", "call__direction", "account__name", "account__auth_id",
+        "call__from_number", "call__from_digits", "call__to_number", "call__to_digits", "call__direction",
+        "account__name", "account__auth_id",
     ).order_by("-happened_at", "-pk")[:MOST_LATEST]  # fmt: skip
     may_hear = look.may("hear_recording")
     return [

@@ -43,7 +43,7 @@ class CallQuerySet(VisibleQuerySet):
         rows = sorted(
             (Call.from_live(account, call, now=now) for call in calls), key=lambda row: str(row.call_uuid)
         )
-        known = {row.call_uuid: row for row in self._among(account, [row.call_uuid for row in rows])}
+        known = {row.call_uuid: row for row in self._among(account, [str(row.call_uuid) for row in rows])}
         for row in rows:
             before = known.get(row.call_uuid)
             for column in SAID_LIVE:

@@ -101,15 +101,13 @@ class OpenRecordings:
                 by_call[row.call].append(row)
         for call, rows in by_call.items():
             if call.call_uuid is not None and self.context.may_go_on():
-                self._find_in_call_list(call, rows)
+                self._find_in_call_list(call, call.call_uuid, rows)
 
-    def _find_in_call_list(self, call: Call, rows: list[Recording]) -> None:
+    def _find_in_call_list(self, call: Call, call_uuid: str, rows: list[Recording]) -> None:
         asked = self.context.now()
         since = min(row.requested_at or row.happened_at for row in rows) - CLOCK_SKEW
         try:
-            listed = read_call(
-                self.context.account, call.call_uuid, since=since, client=self.client, now=asked
-            )
+            listed = read_call(self.context.account, call_uuid, since=since, client=self.client, now=asked)
         except VobizError as error:
             self.context.note(error)
             for row in rows:

@@ -204,7 +204,7 @@ def _accesses() -> list[AccessEvent]:
 def _term(row: Any) -> str:
     """What a search would have to find it by: its call's UUID, its recording's id."""
     if isinstance(row, Call):
-        return row.call_uuid
+        return str(row.call_uuid)
     if isinstance(row, AccessEvent):
         return str(row.recording_id)
     recording = row.pk if isinstance(row, Recording | SyncRun) else row.recording_id

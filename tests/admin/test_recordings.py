@@ -69,7 +69,7 @@ def test_a_recording_is_found_by_its_id_its_call_and_a_name(account: Account, bo
         wanted.recording_id, wanted.recording_id[:8], wanted.recording_id.upper(), wanted.call.call_uuid, "agent7",
         "front desk", f"  {wanted.recording_id} ",
     ):  # fmt: skip
-        assert found(boss, term) == [wanted], term
+        assert found(boss, str(term)) == [wanted], term
 
 
 @pytest.mark.parametrize(

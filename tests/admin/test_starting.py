@@ -227,7 +227,7 @@ def test_a_start_whose_answer_was_lost_says_that_it_may_be_recording(
 
 
 def test_a_call_that_ended_meanwhile_is_told(call: Call, world: SandboxState, boss: Client) -> None:
-    world.hang_up(call.call_uuid)
+    world.hang_up(str(call.call_uuid))
 
     answer = boss.post(record(call), filled(), follow=True)
 

@@ -240,7 +240,7 @@ def test_stop_all_stops_what_a_call_flow_began(account: Account, world: SandboxS
 
 def test_stop_all_of_a_call_that_is_over_says_so(call: Call, world: SandboxState, boss: Client) -> None:
     shown = boss.get(stop_all_page(call)).context["expected"]
-    world.hang_up(call.call_uuid)
+    world.hang_up(str(call.call_uuid))
 
     answer = boss.post(stop_all_page(call), {"expected": shown}, follow=True)
 

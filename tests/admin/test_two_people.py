@@ -87,7 +87,7 @@ def test_one_starts_while_the_other_sees_the_call_end(
     looks: list[str] = []
 
     def meanwhile(world: SandboxState) -> None:
-        world.hang_up(call.call_uuid)
+        world.hang_up(str(call.call_uuid))
         Account.objects.update(live_tried_at=None)
         looks.append(closing_connection(lambda: looking.get(LIVE).content.decode()))
 
@@ -109,7 +109,7 @@ def test_one_stops_what_the_call_has_just_ended(
     call: Call, world: SandboxState, people: list[Client]
 ) -> None:
     people[0].post(record(call), filled())
-    world.faults.plan(Fault(on="record.stop", first=lambda world: world.hang_up(call.call_uuid)))
+    world.faults.plan(Fault(on="record.stop", first=lambda world: world.hang_up(str(call.call_uuid))))
 
     answer = stop(people[1], Recording.objects.get())
 

@@ -108,7 +108,7 @@ def test_an_account_that_cannot_ask_says_which_page_or_setting_cures_it(
 
 
 def test_a_call_that_ended_before_the_click_is_over(call: Call, start: Start, world: SandboxState) -> None:
-    world.hang_up(call.call_uuid)
+    world.hang_up(str(call.call_uuid))
     row = start()
     assert (row.status, row.error) == (RecordingStatus.FAILED, "The call is over, so nothing was recorded.")
     call.refresh_from_db()
@@ -143,7 +143,7 @@ def test_a_start_that_began_nothing_stays_open_after_a_sync_and_its_words_say_ho
 ) -> None:
     world.faults.plan(Fault(on="record.start", drop="before"))
     row = start()
-    world.hang_up(row.call.call_uuid)
+    world.hang_up(str(row.call.call_uuid))
 
     sync.run(account, SyncRequest(), now=now, sync_run=None)
 

@@ -50,7 +50,7 @@ def test_one_that_fails_does_not_keep_the_others_from_starting(
     account: Account, world: SandboxState, now: datetime
 ) -> None:
     calls = some_calls(account, world, now, 3)
-    world.hang_up(calls[0].call_uuid)
+    world.hang_up(str(calls[0].call_uuid))
     world.faults.plan(Fault(on="record.start", path=f"*{calls[1].call_uuid}*", drop="after"))
 
     rows = control.start_many(requests(calls), by=None, now=now)

@@ -115,7 +115,7 @@ def test_one_that_is_over_is_not_stopped(
 def test_where_the_call_is_over_so_is_the_recording_and_it_is_read_back(
     row: Recording, world: SandboxState, now: datetime
 ) -> None:
-    world.hang_up(row.call.call_uuid)
+    world.hang_up(str(row.call.call_uuid))
     assert stop(row, now) == StopResult(StopOutcome.ALREADY_OVER)
     row.refresh_from_db()
     assert row.read_back_due_at == now

@@ -27,7 +27,7 @@ def test_one_request_without_a_url_stops_all_of_the_call_also_what_was_not_start
     call: Call, start: Start, world: SandboxState, now: datetime
 ) -> None:
     rows = {start(), start()}
-    world.start_recording(call.account.auth_id, call.call_uuid)
+    world.start_recording(call.account.auth_id, str(call.call_uuid))
 
     assert stop_all(call, now, rows) == StopResult(StopOutcome.SENT, stopped=2)
 
@@ -72,7 +72,7 @@ def test_where_others_run_than_the_person_was_shown_nothing_is_sent(
 def test_where_nothing_runs_that_is_known_here_vobiz_is_asked_all_the_same(
     call: Call, world: SandboxState, now: datetime
 ) -> None:
-    world.start_recording(call.account.auth_id, call.call_uuid)
+    world.start_recording(call.account.auth_id, str(call.call_uuid))
     assert stop_all(call, now, set()) == StopResult(StopOutcome.SENT, stopped=0)
     assert world.running() == []
 
@@ -83,7 +83,7 @@ def test_where_the_call_is_over_so_are_its_recordings(
     start()
     world.quirks.async_start = True
     start()
-    world.hang_up(call.call_uuid)
+    world.hang_up(str(call.call_uuid))
 
     assert stop_all(call, now) == StopResult(StopOutcome.ALREADY_OVER)
 

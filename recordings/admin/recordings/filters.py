@@ -270,8 +270,8 @@ class NumberFilter(InputFilter):
     """A number in any spelling, or part of one: the caller's, the callee's, or either."""
 
     title = _("caller or called number")
-    parameters = ("number",)
-    inputs = (Input("number", _("Caller or called number"), example="+91 …"),)
+    parameters: ClassVar[tuple[str, ...]] = ("number",)
+    inputs: ClassVar[tuple[Input, ...]] = (Input("number", _("Caller or called number"), example="+91 …"),)
     SIDES: ClassVar[dict[str, Any]] = {"number": None, "caller": "from", "callee": "to"}
     order: tuple[Any, ...] | None = None
 

@@ -12,7 +12,7 @@ import phonenumbers
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
@@ -165,12 +165,18 @@ def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 @register
 def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """Check where tasks wait, and how often a worker looks by itself (E017)."""
+    """Check where tasks wait, and how often a worker looks by itself (E017, W001)."""
     if settings.TASKS_BACKEND != "database" and not settings.ON_REDIS:
         yield Error(
             "TASKS_BACKEND is neither database nor the address of a Redis.",
             hint="Remove it, or such as redis://127.0.0.1:6379/1",
             id="recordings.E017",
+        )
+    elif settings.ON_REDIS and (lacks := _lacks_of_redis(settings.TASKS_BACKEND)):
+        yield Warning(
+            f"TASKS_BACKEND is a Redis on another machine, reached without {lacks}.",
+            hint="Such as rediss://portal:PASSWORD@redis.example.com:6380/0, unless its network is private.",
+            id="recordings.W001",
         )
     if not 0.1 <= settings.SWEEP_SECONDS <= LONGEST_SWEEP:
         yield Error(
@@ -254,6 +260,19 @@ def _problem_of_endpoint(url: str) -> str | None:
     if parts.scheme == "http" and not is_loopback(host):
         return "must be https, because audio and credentials go there"
     return None
+
+
+def _lacks_of_redis(url: str) -> str:
+    """Return what the connection to a Redis lacks that is not on this machine; empty if nothing."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "an address that can be read"
+    if parts.scheme == "unix" or is_loopback(host):
+        return ""
+    lacks = [] if parts.scheme == "rediss" else ["TLS"]
+    return " and ".join(lacks if parts.password else [*lacks, "a password"])
 
 
 def _as_allowed(host: str) -> str:

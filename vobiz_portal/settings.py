@@ -158,7 +158,13 @@ if ON_REDIS:
     # A callback must be answered within three seconds, also when the queue is away; a task ends when it is done.
     _patience = ("&" if "?" in TASKS_BACKEND else "?") + "socket_connect_timeout=1&socket_timeout=1"
     RQ_QUEUES = {
-        name: {"URL": TASKS_BACKEND + _patience, "DEFAULT_TIMEOUT": -1, "DEFAULT_RESULT_TTL": 3600}
+        name: {
+            "URL": TASKS_BACKEND + _patience,
+            "DEFAULT_TIMEOUT": -1,
+            "DEFAULT_RESULT_TTL": 3600,
+            # RQ's default is pickle: whoever could write to Redis could run code in the worker.
+            "SERIALIZER": "rq.serializers.JSONSerializer",
+        }
         for name in QUEUES
     }
     RQ = {"COMMIT_MODE": "auto"}
@@ -255,6 +261,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 USE_X_FORWARDED_HOST = False

@@ -1,4 +1,8 @@
-"""Tasks that wait in Redis (django-tasks-rq)."""
+"""Tasks that wait in Redis (django-tasks-rq).
+
+Whoever can write to Redis must not be able to run code here: jobs are JSON (RQ's default is pickle), and only the
+tasks of the portal's queues run, with django-tasks-rq's callbacks and without webhooks.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,43 @@ import django_rq
 from django_tasks_rq import Job
 from rq import SimpleWorker
 from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 
 from recordings.worker.queue import FINISHED_RETENTION
 
+logger = logging.getLogger(__name__)
 logging.getLogger("rq").setLevel(logging.WARNING)
 logging.getLogger("django_tasks").setLevel(logging.WARNING)
+
+
+TASKS_MODULE = "recordings.tasks."
+CALLBACKS = {
+    "success_callback_name": b"django_tasks_rq.backend.success_callback",
+    "failure_callback_name": b"django_tasks_rq.backend.failed_callback",
+    "stopped_callback_name": b"",
+}
+
+
+class ForeignJobError(ValueError):
+    """A job in Redis that the portal did not write."""
+
+
+class PortalJob(Job):  # type: ignore[misc]
+    """A job that runs a task of ours and nothing else."""
+
+    def restore(self, raw_data: Any) -> Any:
+        """Read the job; raise ValueError for one that names other code, or is not JSON."""
+        given = {key.decode(errors="replace"): value for key, value in raw_data.items()}
+        for name, allowed in CALLBACKS.items():
+            if given.get(name, b"") not in (b"", allowed):
+                raise ForeignJobError(f"{name} is not the portal's")
+        if given.get("webhooks"):
+            raise ForeignJobError("a webhook")
+        restored = super().restore(raw_data)
+        if not str(self.func_name).startswith(TASKS_MODULE):
+            raise ForeignJobError("not a task of the portal")
+        return restored
 
 
 class NoDeathPenalty(BaseDeathPenalty):
@@ -39,22 +74,28 @@ class RedisQueue:
     """The tasks of one kind. Redis itself forgets a worker that says nothing for some minutes."""
 
     def __init__(self, kind: str, worker: str) -> None:
-        self._queue: Any = django_rq.get_queue(kind, job_class=Job)
+        self._queue: Any = django_rq.get_queue(kind, job_class=PortalJob)
         self._name = f"{worker}/{kind}"
         self._worker: Any = None
 
     def run_one(self) -> bool:
-        """Carry out the task that waits longest; what it raises is kept with it."""
+        """Carry out the task that waits longest; what it raises is kept with it. A foreign job is dropped."""
         connection = self._queue.connection
-        found = type(self._queue).dequeue_any(
-            [self._queue], None, connection, job_class=Job, death_penalty_class=NoDeathPenalty
-        )
+        try:
+            found = type(self._queue).dequeue_any(
+                [self._queue], None, connection, job_class=PortalJob, serializer=JSONSerializer,
+                death_penalty_class=NoDeathPenalty,
+            )  # fmt: skip
+        except ValueError as error:  # pickled by an older version, or not written by the portal
+            logger.warning("A job in Redis was dropped: %s", type(error).__name__)
+            return True
         if found is None:
             return False
         if self._worker is None:
             self._worker = ThreadWorker(
-                [self._queue], name=self._name, connection=connection, job_class=Job, prepare_for_work=False
-            )
+                [self._queue], name=self._name, connection=connection, job_class=PortalJob,
+                serializer=JSONSerializer, prepare_for_work=False,
+            )  # fmt: skip
         self._worker.execute_job(*found)
         return True
 
@@ -64,8 +105,8 @@ class RedisQueue:
         failed = self._queue.failed_job_registry
         for job_id in failed.get_job_ids():
             try:
-                job = Job.fetch(job_id, connection=self._queue.connection)
-            except NoSuchJobError:
+                job = PortalJob.fetch(job_id, connection=self._queue.connection, serializer=JSONSerializer)
+            except (NoSuchJobError, ValueError):
                 failed.remove(job_id)
                 continue
             ended = job.ended_at or job.enqueued_at

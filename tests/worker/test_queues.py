@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +21,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from redis import Redis
 from redis.exceptions import RedisError
+from rq.serializers import JSONSerializer
 
 from recordings import tasks
 from recordings.choices import RecordingStatus
@@ -25,6 +29,7 @@ from recordings.models import Account, Recording, SyncRun, Worker
 from recordings.sync import SyncRequest
 from recordings.worker.database_queue import DatabaseQueue
 from recordings.worker.maintenance import Maintenance
+from recordings.worker.redis_queue import ForeignJobError, PortalJob
 from tests.commands.shell import manage
 from tests.conftest import MAIN
 from tests.ports import free_ports
@@ -216,3 +221,66 @@ def test_sqlite_is_told_to_count_its_indexes_at_the_start_and_not_at_every_look(
     chores()
 
     assert not counted()
+
+
+# What another writer put into Redis
+
+
+class Payload:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+        return open, (self.path, "w")
+
+
+@pytest.mark.parametrize("column", ["data", "meta"])
+def test_what_is_pickled_in_redis_is_never_run(
+    account: Account, begin: Begin, redis_server: str, tmp_path: Path, column: str
+) -> None:
+    nothing_to_sync(account)
+    made = tmp_path / "made"
+    with Redis.from_url(redis_server) as client:
+        client.hset("rq:job:foreign", mapping=a_job() | {column: pickle.dumps(Payload(str(made)))})
+        client.rpush("rq:queue:settle", "foreign")
+        begin(looks=False, TASKS_BACKEND=redis_server)
+        eventually(lambda: client.llen("rq:queue:settle") == 0, within=20)
+    assert not made.exists()
+    assert_the_queue_goes_on(account, redis_server)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": json.dumps(["os.getcwd", None, [], {}])},
+        {"success_callback_name": "os.getcwd"},
+        {"failure_callback_name": "os.getcwd"},
+        {"webhooks": json.dumps([{"url": "http://127.0.0.1:9/", "events": ["finished"]}])},
+    ],
+    ids=lambda changes: str(next(iter(changes))),
+)
+def test_a_job_that_names_other_code_is_dropped(redis_server: str, changes: dict[str, str]) -> None:
+    with Redis.from_url(redis_server) as client:
+        client.hset("rq:job:own", mapping=a_job())
+        assert PortalJob.fetch("own", connection=client, serializer=JSONSerializer).func_name
+        client.hset("rq:job:foreign", mapping=a_job() | changes)
+        with pytest.raises(ForeignJobError):
+            PortalJob.fetch("foreign", connection=client, serializer=JSONSerializer)
+        client.delete("rq:job:own", "rq:job:foreign")
+
+
+def a_job() -> dict[Any, Any]:
+    """The columns of a job in Redis, as the portal writes them."""
+    return {
+        "data": json.dumps(["recordings.tasks.settle_account", None, [0], {}]), "origin": "settle", "status": "queued",
+        "created_at": "2026-01-01T00:00:00.000000Z", "timeout": -1, "meta": json.dumps({"backend_name": "default"}),
+    }  # fmt: skip
+
+
+def assert_the_queue_goes_on(account: Account, queue: str) -> None:
+    """The worker takes a genuine task after a foreign one."""
+    before = Account.objects.get(pk=account.pk).settled_at
+    assert wake(queue, "settle_account", account.pk) == "True"
+    eventually(lambda: Account.objects.get(pk=account.pk).settled_at != before, within=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,8 @@ import phonenumbers
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
@@ -173,7 +175,7 @@ def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
             id="recordings.E017",
         )
     elif settings.ON_REDIS and (lacks := _lacks_of_redis(settings.TASKS_BACKEND)):
-        yield Warning(
+        yield CheckWarning(
             f"TASKS_BACKEND is a Redis on another machine, reached without {lacks}.",
             hint="Such as rediss://portal:PASSWORD@redis.example.com:6380/0, unless its network is private.",
             id="recordings.W001",
@@ -184,6 +186,30 @@ def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
             hint="Remove it: 15 is the default.",
             id="recordings.E017",
         )
+
+
+@register
+def check_modes(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check that other users of this machine cannot read settings, database or audio (W002); POSIX only."""
+    if os.name != "posix":
+        return
+    database = settings.DATABASES["default"]
+    on_sqlite = database["ENGINE"] == DATABASES[0] and Path(database["NAME"]).is_absolute()
+    # A group may read the settings: the service's own, where they belong to root.
+    private: list[tuple[str, Path | None, int]] = [
+        ("The settings file", settings.ENV_FILE, 0o007),
+        ("VAR_DIR", settings.VAR_DIR, 0o077),
+        ("The database", Path(database["NAME"]) if on_sqlite else None, 0o077),
+        ("The archive", settings.VAR_DIR / "archive", 0o077),
+    ]
+    for what, path, others in private:
+        if path is not None and _is_open(path, others):
+            right = "o=" if others == 0o007 else "go="
+            yield CheckWarning(
+                f"{what} can be read or entered by other users of this machine: {path}",
+                hint=f"Run: chmod {right} {path}",
+                id="recordings.W002",
+            )
 
 
 @register
@@ -260,6 +286,14 @@ def _problem_of_endpoint(url: str) -> str | None:
     if parts.scheme == "http" and not is_loopback(host):
         return "must be https, because audio and credentials go there"
     return None
+
+
+def _is_open(path: Path, others: int) -> bool:
+    """Return whether `path` exists, has one of the bits `others`, and lies in a folder that has one too."""
+    try:
+        return bool(path.stat().st_mode & others and path.parent.stat().st_mode & others)
+    except OSError:
+        return False
 
 
 def _lacks_of_redis(url: str) -> str:

@@ -30,7 +30,7 @@ fi
 
 # Two of these at once would write over each other; where there is no flock, that is for the caller to avoid.
 if command -v flock >/dev/null; then
-    mkdir -p var
+    [ -d var ] || mkdir -m 700 var # the database will lie in it
     exec 9>var/install.lock
     if ! flock -n 9; then
         echo "Another install is at work: waiting for it."

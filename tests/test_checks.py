@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +117,72 @@ def test_what_is_unusual_but_right_is_silent(settings: Settings, changes: dict[s
 )
 def test_what_only_local_mode_allows_it_allows(settings: Settings, changes: dict[str, Any]) -> None:
     assert found(settings, {"LOCAL_MODE": True, **changes}) == []
+
+
+# Warnings
+
+
+ON_REDIS = {"ON_REDIS": True}
+
+
+@pytest.mark.parametrize(
+    ("url", "lacks"),
+    [
+        ("redis://redis.example.com:6379/0", "TLS and a password"),
+        ("rediss://redis.example.com:6379/0", "a password"),
+        ("redis://:secret@redis.example.com:6379/0", "TLS"),
+        ("rediss://portal:secret@redis.example.com:6380/0", ""),
+        ("redis://127.0.0.1:6379/1", ""),
+        ("unix:///run/redis/redis.sock", ""),
+    ],
+)
+def test_a_redis_on_another_machine_takes_tls_and_a_password(
+    settings: Settings, url: str, lacks: str
+) -> None:
+    messages = found(settings, {"TASKS_BACKEND": url, **ON_REDIS})
+    assert [message.id for message in messages] == (["recordings.W001"] if lacks else [])
+    assert all(message.msg.endswith(f"without {lacks}.") and message.hint for message in messages)
+    assert "secret" not in str(messages)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX systems")
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+@pytest.mark.parametrize(
+    ("opened", "mode"),
+    [("var", 0o755), ("var", 0o750), ("database", 0o644), ("var/archive", 0o755), (".env", 0o644)],
+)
+def test_what_others_can_read_is_named_with_its_cure(
+    settings: Settings, tmp_path: Path, opened: str, mode: int
+) -> None:
+    places = {"var": tmp_path / "var", "database": tmp_path / "database", ".env": tmp_path / ".env"}
+    tmp_path.chmod(0o755)
+    for folder in (tmp_path / "var", tmp_path / "var/archive"):
+        folder.mkdir(mode=0o700)
+    for name in ("database", ".env"):
+        places[name].touch(mode=0o600)
+    changes = {
+        "VAR_DIR": tmp_path / "var",
+        "ENV_FILE": tmp_path / ".env",
+        "DATABASES": {
+            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "database")}
+        },
+    }
+    assert found(settings, changes) == []
+
+    if opened == "var/archive":
+        (tmp_path / "var").chmod(0o711)
+        assert [message.id for message in found(settings, changes)] == ["recordings.W002"]  # VAR_DIR alone
+    (tmp_path / opened).chmod(mode)
+
+    messages = found(settings, changes)
+    assert {message.id for message in messages} == {"recordings.W002"}
+    assert any(str(message.hint).endswith(f" {tmp_path / opened}") for message in messages)
+    for message in messages:
+        subprocess.run(str(message.hint).removeprefix("Run: ").split(), check=True)
+    assert found(settings, changes) == []
+
+
+def test_the_services_group_may_read_the_settings(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / ".env").touch(mode=0o640)
+    tmp_path.chmod(0o755)
+    assert found(settings, {"ENV_FILE": tmp_path / ".env"}) == []

@@ -188,6 +188,7 @@ CHECKS = """
     recordings.E001 recordings.E002 recordings.E003 recordings.E004 recordings.E005 recordings.E006
     recordings.E007 recordings.E008 recordings.E009 recordings.E010 recordings.E011 recordings.E012
     recordings.E013 recordings.E014 recordings.E016 recordings.E017
+    recordings.W001 recordings.W002
 """
 URLS = {
     "admin:index": "admin/",

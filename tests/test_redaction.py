@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.log import configure_logging
 from hypothesis import given
@@ -90,6 +91,14 @@ def test_a_host_that_is_not_ours_takes_one_line(client: Client, written: StringI
     lines = written.getvalue().splitlines()
     assert len(lines) == 1
     assert "Invalid HTTP_HOST header: 'evil.example'" in lines[0]
+
+
+@pytest.mark.django_db
+def test_a_refused_page_takes_one_line(client: Client, written: StringIO) -> None:
+    client.force_login(User.objects.create_user("nobody", is_staff=True))
+    assert client.get("/admin/recordings/recording/").status_code == 403
+    (line,) = written.getvalue().splitlines()
+    assert "/admin/recordings/recording/" in line
 
 
 @pytest.mark.parametrize(

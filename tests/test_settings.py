@@ -193,3 +193,19 @@ def test_nothing_but_settings_reads_the_environment() -> None:
         if re.search(r"\bos\.(environ|getenv)|\bgetenv\(", path.read_text(encoding="utf-8"))
     }
     assert {path for path in readers if not path.startswith("vobiz_portal/sandbox/")} <= allowed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX systems")
+def test_what_the_first_start_makes_is_for_its_user_alone(tmp_path: Path) -> None:
+    code = (
+        "import os; os.umask(0o022)\n"
+        "from django.core.management import execute_from_command_line as run\n"
+        "os.environ['DJANGO_SETTINGS_MODULE'] = 'vobiz_portal.settings'\n"
+        "run(['manage.py', 'migrate', '--verbosity', '0', 'contenttypes'])"
+    )
+    secrets = {name: PRODUCTION[name] for name in ("SECRET_KEY", "TOKEN_ENCRYPTION_KEYS")}
+    done = process(code, tmp_path, **secrets)
+    assert done.returncode == 0, done.stderr
+    var = tmp_path / "var"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (var, *var.iterdir())}
+    assert modes == {"var": 0o700, "portal.sqlite3": 0o600}

@@ -9,13 +9,15 @@ import logging
 import re
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404
 
 # Everything after the name of an endpoint, and after any other word: a mistyped path may hold a key too.
 CALLBACK = re.compile(
     r"(/callbacks(?:/|%2f)+(?:(?:recording|transcription|account)(?:/|%2f)+)?)[^\s\"'<>?]+", re.IGNORECASE
 )
 QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
+NO_FAULTS = (SuspiciousOperation, PermissionDenied, Http404)
 
 
 def redact(text: str) -> str:
@@ -26,8 +28,8 @@ def redact(text: str) -> str:
 class RedactingFormatter(logging.Formatter):
     """Redacts the whole line: message, traceback and stack alike, for an exception's text may hold a URL too.
 
-    What a stranger got wrong (a host name, say) takes one line: its traceback is of Django's own code, and anybody
-    could fill the log with it.
+    What a stranger got wrong (a host name, say) and a page that is refused take one line: anybody could fill the log
+    with their tracebacks, which tell of no fault.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -35,5 +37,5 @@ class RedactingFormatter(logging.Formatter):
         return redact(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name in logging
-        """Return the traceback, or nothing for a suspicious request, which is no bug of ours."""
-        return "" if isinstance(ei[1], SuspiciousOperation) else super().formatException(ei)
+        """Return the traceback, or nothing for what is no bug of ours: a suspicious request, a refused page."""
+        return "" if isinstance(ei[1], NO_FAULTS) else super().formatException(ei)

@@ -31,6 +31,7 @@ logging.getLogger("environ.environ").setLevel(logging.ERROR)
 _env_file = os.environ.get("ENV_FILE", str(BASE_DIR / ".env"))
 if _env_file and Path(_env_file).is_file():
     environ.Env.read_env(_env_file)
+ENV_FILE = Path(_env_file) if _env_file else None
 
 
 def text(name: str, default: str = "") -> str:
@@ -61,6 +62,12 @@ def host_of(url: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def make_private(file: Path) -> None:
+    """Make an empty file that only its owner can read, where there is none: SQLite would make it readable by all."""
+    if file.parent.is_dir() and not file.exists():
+        file.touch(mode=0o600)
+
+
 # Where the portal is
 PORTAL_URL = text("PORTAL_URL", "http://127.0.0.1:8000")
 PORTAL_HOST = host_of(PORTAL_URL)
@@ -85,6 +92,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    if DATABASES["default"]["NAME"] != ":memory:":
+        make_private(Path(DATABASES["default"]["NAME"]))
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -192,6 +201,7 @@ if LOCAL_MODE:
     INSTALLED_APPS.append("vobiz_portal.sandbox")
 
 MIDDLEWARE = [
+    "vobiz_portal.headers.ResponseHeadersMiddleware",
     "recordings.webhooks.middleware.CallbackHostMiddleware",  # before anything asks for the Host
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -234,6 +244,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]  # no catalogue of ours exists in another: half a page would be English
 TIME_ZONE = "UTC"

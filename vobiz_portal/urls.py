@@ -8,6 +8,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
+from recordings.admin import redirects
 from recordings.admin.shell import choose_account, help_page
 from recordings.admin.users import SetPassword
 from recordings.admin.zones import choose_zone
@@ -21,6 +22,8 @@ urlpatterns = [
     path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
     *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
     path("admin/set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
+    path("admin/login/", redirects.login),
+    path("admin/r/<path:content_type_id>/<path:object_id>/", admin.site.admin_view(redirects.view_on_site)),
     path("admin/", admin.site.urls),
     path("callbacks/", include("recordings.webhooks.urls")),
 ]

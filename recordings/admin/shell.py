@@ -15,13 +15,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import overview
 from recordings.admin import formatting
+from recordings.admin.redirects import next_page
 from recordings.admin.scope import all_accounts, chosen_account
 from recordings.choices import CallState, EventOutcome
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
@@ -300,16 +300,9 @@ def choose_account(request: HttpRequest) -> HttpResponse:
         account = next((one for one in all_accounts(request) if str(one.pk) == value), None)
         user: Any = request.user
         Preference.objects.choose_account(user, account)
-        return HttpResponseRedirect(_way_back(request, request.POST.get("next", "")))
+        return HttpResponseRedirect(next_page(request, request.POST.get("next", "")))
     context = {**site.each_context(request), "title": _("Account"), "next": request.GET.get("next", "")}
     return TemplateResponse(request, "admin/recordings/account_switch.html", context)
-
-
-def _way_back(request: HttpRequest, to: str) -> str:
-    safe = url_has_allowed_host_and_scheme(
-        to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return to if safe else reverse("admin:index")
 
 
 def help_page(request: HttpRequest) -> HttpResponse:

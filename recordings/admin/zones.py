@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
+from recordings.admin.redirects import next_page
 from recordings.models import Preference
 
 AS_ACCOUNTS = "accounts"  # the form's word for choosing none
@@ -98,16 +98,8 @@ def choose_zone(request: HttpRequest) -> HttpResponse:
         Preference.objects.choose(user, "" if chosen == AS_ACCOUNTS else chosen)
         zone = Preference.objects.zone_for(user)
         messages.success(request, _("Times are shown in %s from now on.") % zone_label(zone, now))
-        return HttpResponseRedirect(_way_back(request, form.cleaned_data["next"]))
+        return HttpResponseRedirect(next_page(request, form.cleaned_data["next"]))
     request.current_app = site.name
     context = {**site.each_context(request), "title": _("Your time zone"), "form": form}
     status = 200 if data is None else 422
     return TemplateResponse(request, "admin/recordings/zone.html", context, status=status)
-
-
-def _way_back(request: HttpRequest, to: str) -> str:
-    """Return the page that led here, if it is one of the portal's."""
-    safe = url_has_allowed_host_and_scheme(
-        to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return to if safe else reverse("admin:index")

@@ -10,12 +10,12 @@ import codecs
 import hashlib
 import json
 import re
+from binascii import a2b_qp
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
 from typing import Any
-from urllib.parse import parse_qsl
 
 from django.core.exceptions import SuspiciousOperation
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
@@ -40,6 +40,7 @@ FORM, JSON, MULTIPART, PLAIN = "form", "json", "multipart", "plain"
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
 _FIRST_FIELD = re.compile(rb"\s*[A-Za-z0-9_.-]{1,128}=")  # of a form that is sent as plain text
+_ASCII_RUN = re.compile(r"[\x00-\x7f]+")
 _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # One pass: a text, even one that never ends, is one match, so its brackets are not counted.
 _STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
@@ -136,13 +137,23 @@ def _type(raw: RawBody) -> tuple[str, str]:
 def _form(data: bytes, charset: str) -> list[tuple[str, str]]:
     if any(True for _ in islice(_STRAY.finditer(data), MAX_STRAY, None)):
         raise UnreadableBodyError(_("This is not the form encoding."))  # and undoing it would take seconds
-    text = data.decode(charset, "replace")
-    try:
-        return parse_qsl(
-            text, keep_blank_values=True, encoding=charset, errors="replace", max_num_fields=MAX_FIELDS
-        )
-    except ValueError as error:
-        raise UnreadableBodyError(_("There are more than %s fields.") % MAX_FIELDS) from error
+    if data.count(b"&") >= MAX_FIELDS:
+        raise UnreadableBodyError(_("There are more than %s fields.") % MAX_FIELDS)
+    pairs = (part.partition("=") for part in data.decode(charset, "replace").split("&") if part)
+    return [(_unquote(name, charset), _unquote(value, charset)) for name, _equals, value in pairs]
+
+
+def _unquote(text: str, charset: str) -> str:
+    """Return what `urllib.parse.unquote_plus` returns, which takes a second for four megabytes of `%ff`."""
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    return _ASCII_RUN.sub(lambda run: _unescape(run[0].encode()).decode(charset, "replace"), text)
+
+
+def _unescape(data: bytes) -> bytes:
+    """Undo the percent signs, by the C decoder of quoted-printable, which has the same escapes behind `=`."""
+    return a2b_qp(_STRAY.sub(b"%25", data).replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 def _multipart(raw: RawBody, charset: str) -> list[tuple[str, str]]:

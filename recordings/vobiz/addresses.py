@@ -77,15 +77,25 @@ def plain_address(url: str) -> Address:
 def checked_api_url(url: str, *, local: bool = False) -> str:
     """Return the API's address without a final slash: https, no query and no fragment.
 
-    `local` allows http too, but to this machine only. InvalidAddressError for anything else.
+    `local` allows http too, but to this machine only; elsewhere the token must not go to an address of a private or
+    link-local network. InvalidAddressError for anything else.
     """
     address = plain_address(url)
     if address.scheme != "https" and not (local and is_loopback(address.host)):
         raise InvalidAddressError("The API's address must begin with https://.")
+    if _is_ip(address.host) and not is_public(address.host.strip("[]")) and not local:
+        raise InvalidAddressError("The API's address must not be one of a private or link-local network.")
     path = address.path.rstrip("/")
     if address.query or address.fragment or not _API_PATH.fullmatch(path):
         raise InvalidAddressError("The API's address must be a host and a plain path, without a query.")
     return f"{address.scheme}://{address.authority}{path}"
+
+
+def _is_ip(host: str) -> bool:
+    """Return whether a host is an IP address, in any spelling that some resolver takes for one."""
+    if host.startswith("[") or host.rpartition(".")[2].isdecimal():
+        return True
+    return re.fullmatch(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*", host, re.ASCII) is not None
 
 
 def is_loopback(host: str) -> bool:

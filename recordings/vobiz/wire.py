@@ -64,7 +64,7 @@ def checked_id(value: object) -> str:
 
 def storable(value: str) -> str:
     """Replace NUL and lone surrogates, which no database accepts, with U+FFFD."""
-    return _NOT_STORABLE.sub(_REPLACEMENT, value)
+    return _NOT_STORABLE.sub(_REPLACEMENT, value.replace("\x00", _REPLACEMENT))  # replace() is much faster
 
 
 def one_line(value: str) -> str:

@@ -34,7 +34,7 @@ CALLBACKS = {
 
 
 class ForeignJobError(ValueError):
-    """A job in Redis that the portal did not write."""
+    """A job in Redis that the portal did not write; names the column that says so."""
 
 
 class PortalJob(Job):  # type: ignore[misc]
@@ -45,12 +45,12 @@ class PortalJob(Job):  # type: ignore[misc]
         given = {key.decode(errors="replace"): value for key, value in raw_data.items()}
         for name, allowed in CALLBACKS.items():
             if given.get(name, b"") not in (b"", allowed):
-                raise ForeignJobError(f"{name} is not the portal's")
+                raise ForeignJobError(name)
         if given.get("webhooks"):
-            raise ForeignJobError("a webhook")
+            raise ForeignJobError("webhooks")
         restored = super().restore(raw_data)
         if not str(self.func_name).startswith(TASKS_MODULE):
-            raise ForeignJobError("not a task of the portal")
+            raise ForeignJobError("data")
         return restored
 
 

@@ -77,6 +77,7 @@ def test_an_address_that_could_be_read_in_two_ways_is_none(url: str) -> None:
         ("https://api.vobiz.ai/api/v1/", "https://api.vobiz.ai/api/v1"),
         ("HTTPS://API.vobiz.ai:443/api/v1//", "https://api.vobiz.ai/api/v1"),
         ("https://gateway.example:8443", "https://gateway.example:8443"),
+        ("https://8.8.8.8/api/v1", "https://8.8.8.8/api/v1"),
     ],
 )
 def test_the_apis_address_is_https_and_loses_its_final_slash(url: str, base: str) -> None:
@@ -95,6 +96,15 @@ def test_the_apis_address_is_https_and_loses_its_final_slash(url: str, base: str
         "https://api.vobiz.ai/%61pi",
         "https://user@api.vobiz.ai/api/v1",
         "api.vobiz.ai",
+        "https://169.254.169.254/api/v1",
+        "https://10.0.0.5/api/v1",
+        "https://[fe80::1]/api/v1",
+        "https://[::ffff:169.254.169.254]/api/v1",
+        "https://2852039166/api/v1",
+        "https://0xa9fea9fe/api/v1",
+        "https://0xa9.254.43518/api/v1",
+        "https://169.254.0xa9fe/api/v1",
+        "https://0251.0376.0251.0376/api/v1",
     ],
 )
 def test_any_other_address_for_the_api_is_refused(url: str) -> None:

@@ -68,7 +68,8 @@ def write_settings(folder: Path, ports: Ports) -> dict[str, str]:
     The folder is made where it is missing. The file is replaced in one step, so a reader, or a start that is
     cut short, never sees half of one. OSError where the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o700)
     path = folder / NAME
     kept = read_settings(path) if path.exists() else {}

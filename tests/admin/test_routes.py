@@ -84,7 +84,8 @@ def test_every_route_is_in_the_table() -> None:
 
 
 def test_the_table_names_no_route_that_is_gone_and_none_twice() -> None:
-    known = [path for path, _pattern in routes_of(get_resolver().url_patterns)]
+    # Ours stands before one of Django's admin at the same path, which then nobody reaches.
+    known = dict.fromkeys(path for path, _pattern in routes_of(get_resolver().url_patterns))
 
     assert sorted(known) == sorted(route.path for route in ROUTES)
 

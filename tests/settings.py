@@ -57,9 +57,10 @@ def run_id() -> str:
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file, as in production: threads then have connections of their own, and writers wait for each other.
-    DATABASES["default"]["TEST"] = {  # noqa: F405
-        "NAME": str(Path(tempfile.gettempdir()) / f"vobiz-portal-test-{run_id()}.sqlite3")
-    }
+    # In a folder of its own, as in production: a check asks whether other users of the machine can read it.
+    folder = Path(tempfile.gettempdir()) / f"vobiz-portal-test-{run_id()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    DATABASES["default"]["TEST"] = {"NAME": str(folder / "portal.sqlite3")}  # noqa: F405
     # Lost when the machine fails, which no test waits for; tests/worker and tests/archive kill processes only.
     DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"  # noqa: F405
 

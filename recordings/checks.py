@@ -29,6 +29,9 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 DAYS = {
     "ACCESS_RETENTION_DAYS": (365, 36_500), "CALLBACK_RETENTION_DAYS": (61, 36_500), "AT_RISK_DAYS": (1, 365),
 }  # fmt: skip
+START_LIMITS = (
+    "STARTS_PER_USER_MINUTE", "STARTS_PER_USER_DAY", "STARTS_PER_ACCOUNT_MINUTE", "STARTS_PER_ACCOUNT_DAY",
+)  # fmt: skip
 ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback."
 
 
@@ -162,6 +165,18 @@ def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
                 f"{name} must be {least} to {most} days.",
                 hint="Correct it, or remove it from .env.",
                 id="recordings.E016",
+            )
+
+
+@register
+def check_start_limits(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check how many recordings may be started (E019)."""
+    for name in START_LIMITS:
+        if not 0 <= getattr(settings, name) <= 1_000_000:
+            yield Error(
+                f"{name} must be 0 to 1000000.",
+                hint="Correct it, or remove it from .env.",
+                id="recordings.E019",
             )
 
 

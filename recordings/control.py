@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -40,6 +42,7 @@ from recordings.vobiz.objects import StartAnswer as Answer
 from recordings.vobiz.wire import one_line
 
 PARALLEL_STARTS = 10
+START_PERIODS = {"minute": timedelta(minutes=1), "day": timedelta(days=1)}
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +75,10 @@ class ConcurrentRecordingsError(Exception):
         self.call, self.began = call, began
 
 
+class StartLimitError(Exception):
+    """So many recordings were started that the settings allow no more for now; `str()` says which limit. Not sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartRequest:
     """One start.
@@ -102,25 +109,25 @@ def start(
     and returns the first's row. Not inside a transaction: the row is committed before Vobiz is asked.
 
     `expected` holds the primary keys of the running recordings the person was shown. Raise ConcurrentRecordingsError,
-    and send nothing, where another runs by now.
+    and send nothing, where another runs by now; and StartLimitError where a limit of the settings is reached.
     """
     outcome = start_many([StartRequest(call, options, idempotency_key, expected)], by=by, now=now)[0]
-    if isinstance(outcome, ConcurrentRecordingsError):
+    if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
 def start_many(
     requests: Sequence[StartRequest], *, by: User | None, now: datetime
-) -> list[Recording | ConcurrentRecordingsError]:
+) -> list[Recording | ConcurrentRecordingsError | StartLimitError]:
     """Start several, in their order. All rows are committed first, then the requests are sent in parallel."""
-    outcomes: list[Recording | ConcurrentRecordingsError] = []
+    outcomes: list[Recording | ConcurrentRecordingsError | StartLimitError] = []
     new: list[Recording] = []
     for request in requests:
         try:
             recording = _create_row(request, by=by, now=now)
-        except ConcurrentRecordingsError as others:
-            outcomes.append(others)
+        except (ConcurrentRecordingsError, StartLimitError) as refusal:
+            outcomes.append(refusal)
             continue
         if recording is None:
             known = Recording.objects.select_related("account", "call", "requested_by")
@@ -139,7 +146,7 @@ def _create_row(request: StartRequest, *, by: User | None, now: datetime) -> Rec
     transcribe = request.options.transcribe and reachable
     try:
         with transaction.atomic(durable=True):
-            if key is not None and Recording.objects.filter(intent=key, call=call).exists():
+            if _is_repeat(request, by, now=now):
                 return None
             _check_expected(call, request.expected)
             recording = Recording.objects.create(
@@ -165,6 +172,56 @@ def _create_row(request: StartRequest, *, by: User | None, now: datetime) -> Rec
             return None
         raise
     return recording
+
+
+def _is_repeat(request: StartRequest, by: User | None, *, now: datetime) -> bool:
+    """Return whether this idempotency key has a recording. Raise StartLimitError if one more is too many.
+
+    Every start that was asked for counts, whatever became of it; a command counts for its account only. What is locked
+    stays so until the row is committed, so starts at the same moment cannot all take the last place.
+    """
+    account = request.call.account
+    account.lock_family()
+    whose = {"account": Q(account=account)}
+    if by is not None:
+        list(User.objects.order_by().filter(pk=by.pk).select_for_update(no_key=True).values_list("pk"))
+        whose["user"] = Q(requested_by=by)
+    limits = [(name, period) for name in whose for period in START_PERIODS]
+    counts = {
+        f"{name}_{period}": Count("pk", filter=whose[name] & Q(requested_at__gt=now - START_PERIODS[period]))
+        for name, period in limits
+    }
+    rows = Q(requested_at__gt=now - START_PERIODS["day"])
+    if (key := request.idempotency_key) is not None:
+        rows |= Q(intent=key)
+        counts["repeats"] = Count("pk", filter=Q(intent=key, call=request.call))
+    found = Recording.objects.order_by().filter(rows).aggregate(**counts)
+    if found.get("repeats"):
+        return True
+    for name, period in limits:
+        limit = getattr(settings, f"STARTS_PER_{name}_{period}".upper())
+        if found[f"{name}_{period}"] >= limit:
+            raise StartLimitError(_limit_words(name, period) % limit)
+    return False
+
+
+def _limit_words(name: str, period: str) -> str:
+    """Return which limit is reached, with a place for its number."""
+    return {
+        ("user", "minute"): _(
+            "One person may start %d recordings a minute, and you have. Nothing was sent; try again in a minute."
+        ),
+        ("user", "day"): _(
+            "One person may start %d recordings within 24 hours, and you have. Nothing was sent; ask an administrator."
+        ),
+        ("account", "minute"): _(
+            "%d recordings a minute may be started for one account, and were. Nothing was sent; try again in a minute."
+        ),
+        ("account", "day"): _(
+            "%d recordings within 24 hours may be started for one account, and were. Nothing was sent; ask an"
+            " administrator."
+        ),
+    }[name, period]
 
 
 def _check_expected(call: Call, expected: frozenset[int] | None) -> None:

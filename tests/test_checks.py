@@ -66,6 +66,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("E013", {"INSTALLED_APPS": WITH_SANDBOX}),
     *[("E016", {"ACCESS_RETENTION_DAYS": days}) for days in (-1, 364, 36_501)],
     *[("E016", {"AT_RISK_DAYS": days}) for days in (0, 366)],
+    ("E019", {"STARTS_PER_USER_MINUTE": -1}),
+    ("E019", {"STARTS_PER_ACCOUNT_DAY": 1_000_001}),
     *[("E016", {"CALLBACK_RETENTION_DAYS": days}) for days in (0, 60, 36_501)],
 ]  # fmt: skip
 

@@ -142,6 +142,12 @@ ACCESS_RETENTION_DAYS = read("ACCESS_RETENTION_DAYS", 730, int)
 AT_RISK_DAYS = read("AT_RISK_DAYS", 7, int)
 CALLBACK_RETENTION_DAYS = read("CALLBACK_RETENTION_DAYS", 90, int)
 
+# How many recordings may be started: whoever holds a session, or has a script, must not spend without a limit.
+STARTS_PER_USER_MINUTE = read("STARTS_PER_USER_MINUTE", 40, int)
+STARTS_PER_USER_DAY = read("STARTS_PER_USER_DAY", 1_000, int)
+STARTS_PER_ACCOUNT_MINUTE = read("STARTS_PER_ACCOUNT_MINUTE", 100, int)
+STARTS_PER_ACCOUNT_DAY = read("STARTS_PER_ACCOUNT_DAY", 5_000, int)
+
 # Vobiz
 VOBIZ_API_URL = text("VOBIZ_API_URL", "https://api.vobiz.ai/api/v1")
 VOBIZ_MEDIA_HOSTS = names("VOBIZ_MEDIA_HOSTS", ["media.vobiz.ai", "recordings.vobiz.ai", "storage.vobiz.ai"])

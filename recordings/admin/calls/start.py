@@ -22,7 +22,7 @@ from recordings.admin import formatting
 from recordings.admin.base import BOTH, page
 from recordings.admin.calls.live import LiveCallsMixin, LiveRow, keys, live_row, running_of
 from recordings.choices import CallState, RecordingStatus, StartAnswer
-from recordings.control import ConcurrentRecordingsError, StartOptions, StartRequest
+from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
 from recordings.forms import SelectedForm, StartForm, span
 from recordings.models import Account, Call, Recording
 from recordings.provider import callback_urls_possible
@@ -73,6 +73,9 @@ class StartMixin(LiveCallsMixin):
         except ConcurrentRecordingsError as others:
             began = [began_words(row, now=now) for row in others.began]
             return self._start_page(request, call, form, now, status=409, began=began)
+        except StartLimitError as limit:
+            self.message_user(request, str(limit), messages.ERROR)
+            return self._start_page(request, call, form, now, status=429)
         level, words = start_words(recording, now=now, is_first=recording.requested_at == now)
         if recording.requested_at == now:
             self._note_start(request, recording, words)
@@ -175,7 +178,7 @@ class StartMixin(LiveCallsMixin):
         self,
         request: HttpRequest,
         row: LiveRow,
-        made: Recording | ConcurrentRecordingsError | None,
+        made: Recording | ConcurrentRecordingsError | StartLimitError | None,
         now: datetime,
     ) -> Outcome:
         recording = None
@@ -184,6 +187,8 @@ class StartMixin(LiveCallsMixin):
         elif isinstance(made, ConcurrentRecordingsError):
             began = " ".join(began_words(other, now=now) for other in made.began)
             level, words = messages.INFO, _("Skipped: it is being recorded already. %s") % began
+        elif isinstance(made, StartLimitError):
+            level, words = messages.ERROR, str(made)
         else:
             recording = made
             is_first = made.requested_at == now

@@ -45,7 +45,10 @@ class Command(PortalCommand):
     def act(self, **options: Any) -> None:
         """Start the recording and report its outcome."""
         call = requested_call(options["call_uuid"], options["account"])
-        recording = control.start(call, self._options(call.account, options), by=None, now=timezone.now())
+        try:
+            recording = control.start(call, self._options(call.account, options), by=None, now=timezone.now())
+        except control.StartLimitError as limit:
+            raise CommandError(str(limit)) from limit
         document = {
             "id": recording.pk,
             "status": recording.status,

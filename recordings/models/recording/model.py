@@ -186,6 +186,12 @@ class Recording(ProviderFacts, ArchivedCopy):
                 condition=Q(read_back_due_at__isnull=False),
                 name="recording_read_back_due",
             ),
+            # how many were started within a minute and a day
+            models.Index(
+                fields=["requested_at"],
+                condition=Q(requested_at__isnull=False),
+                name="recording_started_here",
+            ),
             # matching a listed recording to a start whose id is not known yet
             models.Index(
                 fields=["call"], condition=Q(recording_id__isnull=True), name="recording_without_id"

@@ -68,7 +68,7 @@ class CsvExportMixin(PortalAdmin):
             return self._too_many(request)
         table, zone = exports.TABLES[str(self.opts.model_name)], formatting.zone_of()
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
-        self._note(request, table)
+        self._note(request, table, changes.queryset)
         header = [*table.header(zone), *self.csv_more(request)]
         body = slot.of(exports.csv_file(header, lines))
         response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
@@ -103,14 +103,16 @@ class CsvExportMixin(PortalAdmin):
         )
         return rows.select_related(*self.csv_related) if self.csv_related else rows
 
-    def _note(self, request: HttpRequest, table: exports.Table) -> None:
-        """One line for each account whose rows may be in it."""
+    def _note(self, request: HttpRequest, table: exports.Table, rows: Any) -> None:
+        """Write one line for each account whose rows are in it, or one without an account where there is none.
+
+        The rows say whose they are, not the filter's parameter: `01` means account 1 to one who reads it as a number.
+        """
         query = request.GET.urlencode()[:LONGEST_QUERY]
         words = _("%(what)s as CSV, filtered by %(query)s") % {"what": table.name, "query": query or "–"}
-        chosen = request.GET.get("account", "")
-        for account in accounts_seen(request):
-            if not chosen or chosen == str(account.pk):
-                note_access(request, AccessAction.EXPORT, None, account=account, detail=words)
+        found = rows.auth_ids()
+        for account in [one for one in accounts_seen(request) if one.auth_id in found] or [None]:
+            note_access(request, AccessAction.EXPORT, None, account=account, detail=words)
 
 
 class TranscriptionCsvMixin(CsvExportMixin):

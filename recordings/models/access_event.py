@@ -38,6 +38,10 @@ class AccessEventQuerySet(VisibleQuerySet):
         mine = Account.objects.visible_to(user).values("auth_id")
         return self.filter(account_auth_id__in=mine)
 
+    def auth_ids(self) -> set[str | None]:
+        """Return the auth ids of the accounts these events are about; None among them where one is about no account."""
+        return set(self.order_by().values_list("account_auth_id", flat=True).distinct())
+
     def about(self, recording_pk: int, recording_id: str | None) -> Self:
         """Return the events about one recording, and about a row merged into it since, which had the same id."""
         of_row = Q(recording_pk=recording_pk)

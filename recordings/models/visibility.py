@@ -28,6 +28,10 @@ class VisibleQuerySet(models.QuerySet[Any]):
             return rows
         return rows.filter(**{f"{self.account_path}__in": _memberships(user)})
 
+    def auth_ids(self) -> set[str | None]:
+        """Return the auth ids of the accounts that have rows among these."""
+        return set(self.order_by().values_list(f"{self.account_path}__auth_id", flat=True).distinct())
+
     def whole_table(self) -> Self:
         """Return a queryset over every row, without the filters, annotations and order of this one."""
         return type(self)(model=self.model, using=self.db)

@@ -43,7 +43,7 @@ LONG = "W" * 200
 HOSTILE = (SCRIPT + TURNED + LONG, f"javascript:alert('ran')//{LONG}", TURNED + SCRIPT + LONG, LONG + TURNED)
 # Texts that are not from outside: ours, or checked for their shape before they are kept
 OURS = (
-    "auth_id", "recording_id", "call_uuid", "callback_key", "callback_base", "encrypted_token",
+    "auth_id", "recording_id", "call_uuid", "call_uuid_text", "callback_key", "callback_base", "encrypted_token",
     "former_encrypted_token", "time_zone", "door", "key_digest", "content_digest", "from_digits", "to_digits",
     "password", "username",
 )  # fmt: skip

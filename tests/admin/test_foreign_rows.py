@@ -55,7 +55,10 @@ def wrongs(found: Many, door: Door, person: Person, target: Target) -> list[str]
     answer = door.open(person.client, person, target)
     wrong = []
     expected = door.expected(person, visible)
-    if expected is not None and status_of(answer) != expected:
+    running = (
+        visible and expected == 502 and status_of(answer) == 409
+    )  # Vobiz is not asked for what still runs
+    if expected is not None and status_of(answer) != expected and not running:
         wrong.append(f"{status_of(answer)} instead of {expected}")
     foreign = accounts_shown(answer, target, found) - person.accounts
     if foreign:

@@ -30,6 +30,7 @@ from tests.conftest import NOW, OTHER
 
 def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], models.Model]:
     """One good row of everything."""
+    Call.objects.create(account=account, call_uuid=None, call_uuid_text="sent@10.0.0.1")
     call = Call.objects.create(account=account, call_uuid="call-1")
     recording = Recording.objects.create(
         account=account, call=call, recording_id="rec-1", origin=Origin.PORTAL, status=RecordingStatus.ACTIVE,
@@ -60,6 +61,8 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
     "account_default_channels": (Account, [{"default_channels": "5.1"}]),
     "account_retention_days": (Account, [{"retention_days": 0}]),
     "account_not_its_own_parent": (Account, [{"parent": models.F("pk")}]),
+    "call_uuid_or_text": (Call, [{"call_uuid_text": "sent"}]),
+    "call_text_unknown_is_null": (Call, [{"call_uuid": None, "call_uuid_text": ""}]),
     "call_state": (Call, [{"state": "busy"}, {"state": ""}]),
     "call_direction": (Call, [{"direction": "sideways"}, {"direction": ""}]),
     "call_unknown_is_null": (Call, [{"call_uuid": ""}, {"from_number": ""}, {"to_number": ""}]),
@@ -121,6 +124,7 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
 }
 COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "call_once_an_account": (Call, {}),
+    "call_once_each_text": (Call, {"call_uuid": None, "call_uuid_text": "sent@10.0.0.1"}),
     "callbackevent_once_each_content": (CallbackEvent, {}),
     "spentnonce_once": (SpentNonce, {}),
     "syncrun_one_running_an_account": (SyncRun, {}),

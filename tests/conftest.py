@@ -10,15 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.test import override_settings
 from pytest_django import Settings
 
 from recordings import connect
 from recordings.models import Account
 from recordings.models.access_event import NO_DELETE
+from recordings.roles import make_roles
 from tests import object_storage as s3
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.state import SandboxState
@@ -70,6 +73,15 @@ def depends_on_the_engine(item: pytest.Item) -> bool:
         getattr(item, "fixturenames", ())
     )
     return bool(uses or item.get_closest_marker("django_db") or item.get_closest_marker("engine"))
+
+
+def _create_roles(*, using: str, **_kwargs: object) -> None:
+    """Create the roles anew: a flush empties their tables too, and tests may run after it in any order."""
+    make_roles(apps, using)
+
+
+# After a flush Django sends this again, and creates the permissions first.
+post_migrate.connect(_create_roles, sender=apps.get_app_config("recordings"))
 
 
 @pytest.fixture(autouse=True)

@@ -82,7 +82,7 @@ def test_a_selection_is_processed_again_and_each_outcome_counted(account: Accoun
     assert good.outcome == EventOutcome.APPLIED
     assert "2 events were processed again:" in said(answer)
     assert "1 applied" in said(answer)
-    assert "1 could not be applied" in said(answer)
+    assert "1 not readable" in said(answer)
     assert LogEntry.objects.filter(change_message="Processed it again.").count() == 2
 
 
@@ -343,7 +343,7 @@ def test_what_was_seen_and_fails_anew_is_news_again(account: Account, staff: Per
     client.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]))
 
     event.refresh_from_db()
-    assert (event.outcome, event.seen_at, event.seen_by) == ("failed", None, None)
+    assert (event.outcome, event.seen_at, event.seen_by) == ("unparsed", None, None)
 
 
 def test_the_list_finds_events_by_the_recordings_number(account: Account, boss: Client) -> None:

@@ -156,7 +156,7 @@ def test_it_says_when_vobiz_is_said_to_delete_it_or_that_it_is_gone(account: Acc
     at = timezone.now() - timedelta(days=20, hours=1)
     recording = a_recording(account, added_at=at)
     assert (
-        "in 9 days; Vobiz is said to delete audio for good after 30 days"
+        "in 9 days; Vobiz deletes audio after 30 days (account setting)"
         in boss.get(page_of(recording)).content.decode()
     )
 

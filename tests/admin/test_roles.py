@@ -48,7 +48,7 @@ def test_transcripts_are_read_by_listeners_and_superusers_alone_and_by_a_click(
         for name, row in doors.items()
     ]
 
-    reads = kind in ("Listener", "superuser")
+    reads = kind in ("Listener", "Supervisor", "superuser")
     assert not any(SPOKEN in text for text in shown)
     assert [SPOKEN in text for text in opened] == [reads, reads, kind == "superuser"]
     results = AccessEvent.objects.filter(action="transcript").order_by("pk").values_list("result", flat=True)
@@ -61,7 +61,8 @@ def test_buttons_are_offered_to_those_who_may_press_them(kind: str, scene: Scene
     client, running = scene.people[kind], scene.mine["running"]
     call, recording = page(client, "call_change", running.call), page(client, "recording_change", running)
     account = page(client, "account_change", running.account)
-    operates, administers = kind in ("Operator", "superuser"), kind in ("Account admin", "superuser")
+    operates = kind in ("Operator", "Supervisor", "superuser")
+    administers = kind in ("Account admin", "superuser")
 
     assert ("/record/" in call) == ("/stop-all/" in call) == ("/stop/" in recording) == operates
     assert (
@@ -215,7 +216,8 @@ def test_a_superuser_gives_roles_by_the_names_people_read(scene: Scene) -> None:
         "date_joined_0": "2025-11-07", "date_joined_1": "09:00:00",
     })  # fmt: skip
 
-    assert set(offered.values()) == {"Viewer", "Listener", "Operator", "Auditor", "Account admin", "Another"}
+    preset = {"Viewer", "Listener", "Operator", "Supervisor", "Auditor", "Account admin"}
+    assert set(offered.values()) == {*preset, "Another"}
     assert answer.status_code == 302
     assert list(another.groups.all()) == [viewer]
     listed = client.get(f"/admin/auth/user/?groups__id__exact={viewer.pk}").context["cl"].result_list

@@ -88,7 +88,7 @@ class Ground:
     def _check_target(self, event: CallbackEvent | None) -> None:
         row = columns_of(Recording.objects.get(pk=self.target.pk), but=set())
         changed = {name for name, value in row.items() if value != self.before[name]}
-        if event is None or event.outcome in (EventOutcome.REFUSED, EventOutcome.UNPARSED):
+        if event is None or event.outcome == EventOutcome.REFUSED or event.raw_body is not None:
             assert not changed
         elif event.trust == Trust.UNSIGNED:
             assert changed <= OPENED_BY_ANYONE

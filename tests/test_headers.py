@@ -31,7 +31,7 @@ def over_wsgi(client: Client, method: str, path: str) -> tuple[dict[str, str], b
     environ = RequestFactory().generic(method, path, headers={"cookie": cookies}).environ
     headers: dict[str, str] = {}
 
-    def start_response(_status: str, given: list[tuple[str, str]], *_more: Any) -> None:
+    def start_response(_status: str, given: list[tuple[str, str]], *_more: Any) -> Any:
         headers.update(given)
 
     response: Any = WSGIHandler()({**environ, "wsgi.file_wrapper": FileWrapper}, start_response)

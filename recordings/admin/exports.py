@@ -111,7 +111,8 @@ class CsvExportMixin(PortalAdmin):
         query = request.GET.urlencode()[:LONGEST_QUERY]
         words = _("%(what)s as CSV, filtered by %(query)s") % {"what": table.name, "query": query or "–"}
         found = rows.auth_ids()
-        for account in [one for one in accounts_seen(request) if one.auth_id in found] or [None]:
+        accounts: list[Account | None] = [one for one in accounts_seen(request) if one.auth_id in found]
+        for account in accounts or [None]:
             note_access(request, AccessAction.EXPORT, None, account=account, detail=words)
 
 

@@ -37,7 +37,7 @@ class ForeignJobError(ValueError):
     """A job in Redis that the portal did not write; names the column that says so."""
 
 
-class PortalJob(Job):  # type: ignore[misc]
+class PortalJob(Job):
     """A job that runs a task of ours and nothing else."""
 
     def restore(self, raw_data: Any) -> Any:

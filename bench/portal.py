@@ -30,6 +30,7 @@ def make(folder: str) -> None:
     from recordings import connect
 
     call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
     connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Bench")
 
 

@@ -74,6 +74,8 @@ def narrow(hands: Hands, page: Page, name: str, value: str) -> None:
     """Choose a filter in the panel."""
     hands.press(page.locator(".vp-addfilter > summary"))
     field = page.locator(f"#changelist-filter select[name='{name}']")
+    if not field.is_visible():
+        hands.press(page.get_by_text("More filters"))
     hands.choose(field, field.locator(f"option[value='{value}']").inner_text())
     hands.press(page.get_by_role("button", name="Show"))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -61,7 +59,7 @@ def test_a_next_in_the_logins_address_counts_too(client: Client) -> None:
     assert client.post("/admin/login/?next=foo", fields).headers["Location"] == OVERVIEW
 
 
-@pytest.mark.parametrize("key", ["x", "1", "0", "-1", str(uuid4()), "9" * 40])
+@pytest.mark.parametrize("key", ["x", "1", "0", "-1", "4f484ebf-2647-427a-b025-f7158bc22bda", "9" * 40])
 def test_no_object_has_a_page_outside_the_admin_whatever_its_type(boss: Client, key: str) -> None:
     for pk in [*ContentType.objects.values_list("pk", flat=True), 0, "x"]:
         assert boss.get(f"/admin/r/{pk}/{key}/").status_code == 404

@@ -146,7 +146,8 @@ def _actions(label: str) -> list[Door]:
             chosen = {"action": name, "_selected_action": [target.pk], "select_across": across, "index": "0"}
             return client.post(f"/{_path(label)}/", {**chosen, "post": "yes"}, follow=True)
 
-        return Door(f"action {label}.{name} {across}", label, go, _any, acts=True)
+        # Across all pages it acts on the list, whichever row is named, and leaves less to do for the next.
+        return Door(f"action {label}.{name} {across}", label, go, _any, acts=True, alike=across == "0")
 
     names = [action.rpartition(".")[2] for action in ACTIONS if action.startswith(f"{label}.")]
     return [choosing(name, across) for name in names for across in ("0", "1")]

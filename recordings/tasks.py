@@ -40,7 +40,7 @@ WAKE_INTERVAL = 1.0  # seconds between two tasks of one kind for one row: a burs
 ARCHIVE_THREADS = 2  # recordings side by side, by one worker
 VERIFY_NIGHTS, VERIFY_MINIMUM = 30, 100  # nights for the whole archive; files a night
 VERIFY_TIMEOUT = timedelta(hours=4)
-ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have been switched off
+ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have become inactive
 
 _lease_numbers = itertools.count(1)
 _woken: dict[tuple[str, object], float] = {}

@@ -134,7 +134,7 @@ def _kept(recording: Recording, now: datetime) -> SafeString:
 
 
 def time_left(until: datetime, now: datetime) -> str:
-    """Return `12 days left`, `5 hours left`: of the days that Vobiz is said to keep audio."""
+    """Return `12 days left`, `5 hours left`: of the account's retention."""
     hours = (until - now).total_seconds() / 3_600
     if hours < 0:
         return _("may be gone by now")

@@ -85,7 +85,7 @@ def serve(load: Load, rounds: int) -> tuple[str, list[str]]:
 
 
 def get_ready(folder: str, api_url: str) -> None:
-    """A portal that knows of every recording and has archived none; from here on its memory counts."""
+    """Prepare a portal that knows every recording and has archived none; memory is counted from here on."""
     settle_in(folder, VOBIZ_API_URL=api_url, VOBIZ_MEDIA_HOSTS="127.0.0.1")
     from django.utils import timezone
 
@@ -160,7 +160,7 @@ def forget(pieces: Iterator[memoryview], _folder: Path) -> int:
 
 
 def keep(pieces: Iterator[memoryview], folder: Path) -> int:
-    """What the archive promises of a copy, and nothing else."""
+    """Write a file as safely as the archive does, and do nothing else."""
     part, copy = folder / "copy.part", folder / "copy"
     written, found = hashlib.sha256(), hashlib.sha256()
     with part.open("wb", buffering=0) as file:
@@ -193,7 +193,7 @@ def rate(urls: Sequence[str], take: Callable[[Iterator[memoryview], Path], int],
 
 
 def measure(load: Load, rounds: int, folder: Path) -> str:
-    """A line of the table; each has processes of its own, so that its memory begins anew."""
+    """Return one line of the table; each runs in processes of its own, so that memory is counted anew."""
     with ExitStack() as stack:
         vobiz, portal = (stack.enter_context(ProcessPoolExecutor(1, mp_context=SPAWN)) for _each in range(2))
         api_url, urls = vobiz.submit(serve, load, rounds).result()

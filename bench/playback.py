@@ -41,7 +41,7 @@ LISTEN = """() => {
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """The portal and the stock view behind waitress, with the README's eight threads; where."""
+    """Serve the portal and the stock view with waitress and the README's eight threads; yield the URL."""
     import waitress
     from django.core.wsgi import get_wsgi_application
     from django.urls import path
@@ -148,7 +148,7 @@ def _signed_in() -> str:
 
 
 def _recordings(megabytes: float, hours: float) -> tuple[Recording, Recording]:
-    """A large one, and a long one that can be heard."""
+    """Return a large recording, and a long one with audible sound."""
     from recordings.models import Account
     from tests.archived import an_archived, speech
 

@@ -1,0 +1,1 @@
+"""The portal's application: calls, recordings, transcripts, and the pages that show them."""

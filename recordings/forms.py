@@ -158,7 +158,7 @@ class AccountForm(_AccountForm):
         self._word_signed()
 
     def _offer_parents(self) -> None:
-        """Main accounts that the person sees, and the one it has."""
+        """Offer the main accounts that the person sees, and the present one."""
         if "parent" not in self.fields:
             return
         seen = Account.objects.visible_to(self.viewer).filter(parent=None).exclude(pk=self.instance.pk)

@@ -53,7 +53,7 @@ def e164_number(number: str | None, digits: str | None = None) -> str | None:
 
 
 def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
-    """The number that the stored digits are; none for a SIP address, whatever digits are in it."""
+    """Return the number of the stored digits; None for a SIP address, whatever digits it holds."""
     if not number or _LETTER.search(_written(number)):
         return None
     digits = digits or normalize_number(number)
@@ -61,7 +61,7 @@ def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
 
 
 def _written(number: str) -> str:
-    """The number's own part: no scheme, host, service prefix or extension, and ASCII digits."""
+    """Return the number without scheme, host, service prefix or extension, in ASCII digits."""
     user_part = _SCHEME.sub("", number).split("@", 1)[0]
     ascii_digits = "".join(
         str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
@@ -71,7 +71,7 @@ def _written(number: str) -> str:
 
 @lru_cache(maxsize=8_192)
 def _parse(written: str, region: str) -> PhoneNumber | None:
-    """Parsing takes a hundred times as long as a look into this cache, and a sync sees the same numbers again."""
+    """Parse a number, cached: a sync sees the same numbers again, and parsing is a hundred times slower."""
     if written.startswith("+"):
         return _valid(written, None)
     return _valid(written, region) or _valid("+" + re.sub(r"\D", "", written), None)

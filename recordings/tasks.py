@@ -226,7 +226,7 @@ def _run_sync(
 
 @task(queue_name="settle")
 def settle_account(account_pk: int) -> None:
-    """Reconcile this account, because a callback came. (The name is a contract with queued tasks.)"""
+    """Reconcile this account after a callback. Queued tasks hold the function's name, so it stays."""
     account = Account.objects.filter(pk=account_pk).first()
     if account is not None:
         reconcile_account(account)

@@ -38,5 +38,5 @@ def _as_kept(character: str) -> str:
 
 
 def _has_letter(token: str) -> bool:
-    """A mark alone is not a word."""
+    """Return whether the token holds a letter or digit: a mark alone is not a word."""
     return any(unicodedata.category(character)[0] != "M" for character in token)

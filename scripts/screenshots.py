@@ -96,7 +96,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[dict[str, Any]]:
-    """The demo, synced; what it says of itself. Ended afterwards, however that goes."""
+    """Run the demo, synced; yield its own description. It is ended afterwards in any case."""
     say("Starting the demo and its first sync …")
     portal, sandbox = free_ports()
     words = folder / "words"
@@ -151,7 +151,7 @@ class Scene:
         self.page = signed_in(browser, at, Picture("scene", "scene"))
 
     def make(self) -> dict[str, str]:
-        """The addresses of the pages to be shown, by their short names, relative to the admin."""
+        """Return the addresses of the pages, relative to the admin, by short name."""
         say("Placing calls and recording them …")
         answered = {"auth_id": "MA_DEMO00000001", "lasts": 3_600}
         for ago, direction, caller, callee in (
@@ -176,7 +176,7 @@ class Scene:
         }  # fmt: skip
 
     def row(self) -> Locator:
-        """The call's row among the live calls."""
+        """Return the call's row among the live calls."""
         return self.page.locator("#live-rows tr").filter(has_text=SHOWN).first
 
     def record(self, *, limit: str = "", transcribe: bool = False, mono: bool = False) -> str:
@@ -196,7 +196,7 @@ class Scene:
         return form
 
     def transcribed(self) -> str:
-        """The page of the recording that got a transcript: by the list of them, newest first."""
+        """Return the page of the newest recording with a transcript."""
         say("Waiting for a recording to end and for its transcript …")
 
         def has_come() -> bool:
@@ -214,7 +214,7 @@ class Scene:
 
 
 def signed_in(browser: Browser, at: dict[str, Any], picture: Picture) -> Page:
-    """A page of that size and colour, whose reader is the demo's."""
+    """Open a page of that size and colour scheme, signed in as the demo's user."""
     size: Any = {"width": picture.width, "height": picture.height}
     scheme: Any = picture.scheme
     page = browser.new_context(viewport=size, color_scheme=scheme, locale="en-GB").new_page()
@@ -227,7 +227,7 @@ def signed_in(browser: Browser, at: dict[str, Any], picture: Picture) -> Page:
 
 
 def take(browser: Browser, at: dict[str, Any], picture: Picture, address: str) -> bytes:
-    """The picture, as WebP."""
+    """Take the picture, as WebP."""
     page = signed_in(browser, at, picture)
     page.goto(at["address"] + address)
     page.wait_for_load_state("networkidle" if picture.of != "live" else "load")

@@ -18,14 +18,14 @@ HOST, PORT = "127.0.0.1", 5432
 
 
 def connect(user: str) -> psycopg.Connection:
-    """A connection to the maintenance database, outside transactions: databases are made and dropped so."""
+    """Connect to the maintenance database in autocommit, which creating and dropping databases needs."""
     return psycopg.connect(
         host=HOST, port=PORT, user=user, dbname="postgres", password="", connect_timeout=5, autocommit=True
     )
 
 
 def create() -> str:
-    """The URL of a new, empty database; psycopg.Error if no user we know of may make one."""
+    """Create an empty database and return its URL; psycopg.Error if no known user may create one."""
     refused: psycopg.Error | None = None
     for user in dict.fromkeys(("postgres", getpass.getuser())):
         name = f"vobiz_portal_{secrets.token_hex(6)}"

@@ -526,14 +526,14 @@ BATCH = 500  # rows written at once
 
 
 def in_batches(rows: QuerySet[Any], *, without: tuple[str, ...]) -> Iterator[list[Any]]:
-    """Lists of BATCH rows, `without` their heaviest columns. Which they are is read first: writing changes it."""
+    """Yield lists of BATCH rows, `without` their heaviest columns. The keys are read first: writing changes them."""
     keys = list(rows.values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH):
         yield list(rows.model._default_manager.filter(pk__in=keys[start : start + BATCH]).defer(*without))
 
 
 def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:
-    """Lists of rows as `loaded` has them, in the order of the first `most` of `rows`; those deleted since are left out.
+    """Yield lists of rows from `loaded`, in the order of the first `most` of `rows`, without rows deleted since.
 
     Between two lists nothing is being read: SQLite refuses to write (`database is locked`) on a connection that still
     reads what another has changed.

@@ -28,9 +28,9 @@ from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, PortalAdmin, in_order, may, page
 from recordings.admin.scope import accounts_seen
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
-from recordings.exports import CannotOpen, ExportSlot, Opened, Plan, TooMany
+from recordings.exports import AudioOpenError, ExportSlot, Opened, Plan, TooManyExportsError
 from recordings.models import Account, Recording, Transcription
-from recordings.playback import AudioRequest, Busy, NoAudio
+from recordings.playback import AudioRequest, AudioUnavailableError, TooManyStreamsError
 from recordings.vobiz.errors import VobizError
 
 MOST_FILES = 1_000  # recordings in one ZIP
@@ -64,7 +64,7 @@ class CsvExportMixin(PortalAdmin):
             changes, slot = self.get_changelist_instance(request), ExportSlot()
         except IncorrectLookupParameters:
             return HttpResponseRedirect(self.to_page("changelist"))
-        except TooMany:
+        except TooManyExportsError:
             return self._too_many(request)
         table, zone = exports.TABLES[str(self.opts.model_name)], formatting.zone_of()
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
@@ -192,7 +192,7 @@ class ZipExportMixin(CsvExportMixin):
             return HttpResponseRedirect(self.to_page("changelist"))
         try:
             slot = ExportSlot()
-        except TooMany:
+        except TooManyExportsError:
             return self._too_many(request)
         zone = formatting.zone_of()
         _note_whole(request, held)
@@ -274,7 +274,7 @@ class _Fetched:
         try:
             yield from self._body
         except (VobizError, OSError) as trouble:
-            raise CannotOpen(str(trouble)) from trouble
+            raise AudioOpenError(str(trouble)) from trouble
 
     def close(self) -> None:
         """Ask for no more of it."""
@@ -284,10 +284,10 @@ class _Fetched:
 def _open(recording: Recording) -> Opened:
     try:
         return _Fetched(playback.open_audio(recording, AudioRequest()).body)
-    except NoAudio as none:
-        raise CannotOpen(str(none)) from none
-    except Busy as busy:
-        raise CannotOpen(_("too many people were listening at that moment")) from busy
+    except AudioUnavailableError as none:
+        raise AudioOpenError(str(none)) from none
+    except TooManyStreamsError as busy:
+        raise AudioOpenError(_("too many people were listening at that moment")) from busy
 
 
 def _download(response: StreamingHttpResponse, name: str) -> StreamingHttpResponse:

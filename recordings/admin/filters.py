@@ -354,7 +354,7 @@ PERIODS = {
 
 
 def days_of(period: str, today: date) -> tuple[date, date]:
-    """The first and the last day of a period; the last 7 days are today and the six before. KeyError: no period."""
+    """Return the first and last day of a period; the last 7 days are today and the six before. KeyError: no period."""
     match period:
         case "today":
             return today, today
@@ -447,7 +447,7 @@ class DateFilter(admin.ListFilter):
         return self.within(queryset, first, last)
 
     def days(self, now: datetime) -> tuple[date | None, date | None]:
-        """The first and the last day asked for; None where there is no bound. KeyError, ValueError: not readable."""
+        """Return the first and last day asked for; None means no bound. KeyError, ValueError: not readable."""
         first, last = _day(self.date_from), _day(self.date_to)
         if period := self.used_parameters.get(PARAMETER):
             return days_of(str(period), now.astimezone(self.zone).date())

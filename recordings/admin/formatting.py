@@ -122,7 +122,7 @@ def day(on: date) -> str:
 
 
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
-    """Return `18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences: *cuts at* …"""
+    """Return `18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences such as *cuts at* …."""
     zone = zone_of(zone)
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     days = (local.date() - today).days

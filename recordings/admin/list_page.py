@@ -221,7 +221,7 @@ def rows(cl: Any) -> Rows:
 
 
 def _day_column(cl: Any) -> str | None:
-    """The column whose days are headings, as long as the list is in its order."""
+    """Return the column whose days are headings, while the list is sorted by it."""
     column: str | None = getattr(cl.model_admin, "list_day", None)
     return None if "list_order" in cl.queryset.query.annotations else column
 
@@ -239,7 +239,7 @@ def day_name(at: datetime, now: datetime) -> str:
 
 
 def actions(context: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The names and labels of what can be done to ticked rows."""
+    """Yield the name and label of each action for ticked rows."""
     form = context.get("action_form")
     if form is not None:
         yield from ((name, label) for name, label in form.fields["action"].choices if name)

@@ -14,13 +14,13 @@ from recordings import storage
 from recordings.archive.fetching import Fetched, check_space, fetch, look
 from recordings.archive.inspection import keep_waveform
 from recordings.archive.outcomes import (
-    Failed,
-    Gone,
-    NotReady,
+    AccountPausedError,
+    AudioGoneError,
+    CopyFailedError,
+    LeaseLostError,
+    NotReadyError,
     Outcome,
-    Paused,
     Result,
-    Taken,
     after_failing,
     when_ready,
 )
@@ -76,7 +76,7 @@ def archive_leased(
 def _unless_lost(lease: Lease, may_go_on: Callable[[], None]) -> Callable[[], None]:
     def check() -> None:
         if lease.lost:
-            raise Taken
+            raise LeaseLostError
         may_go_on()
 
     return check
@@ -99,26 +99,26 @@ class _Copying:
         recording, by, now = self.recording, self.by, self.clock.now
         try:
             return self._archive(client)
-        except Taken:
+        except LeaseLostError:
             return Outcome(Result.TAKEN)
-        except Gone as gone:
+        except AudioGoneError as gone:
             known = recording.mark_deleted_at_vobiz(by, now=now(), error=str(gone), is_listed=gone.is_listed)
             return Outcome(Result.GONE if known else Result.TAKEN, str(gone))
-        except NotReady as early:
+        except NotReadyError as early:
             ended_at = recording.ended_at or recording.happened_at
             recording.reschedule_archive(by, until=when_ready(now=now(), ended_at=ended_at), error=str(early))
             return Outcome(Result.NOT_READY, str(early))
-        except Failed as failed:
+        except CopyFailedError as failed:
             return self._failed(failed)
         except storage.StorageError as error:
-            return self._paused(Paused(str(error), may_be_its_own=not error.no_space))
-        except Paused as paused:
+            return self._paused(AccountPausedError(str(error), may_be_its_own=not error.no_space))
+        except AccountPausedError as paused:
             return self._paused(paused)
         except Exception as error:  # it must not stand in the way of all others
             logger.exception("Recording %s could not be archived", recording.pk)
-            return self._failed(Failed(_("Unexpected: %s.") % type(error).__name__))
+            return self._failed(CopyFailedError(_("Unexpected: %s.") % type(error).__name__))
 
-    def _failed(self, failed: Failed) -> Outcome:
+    def _failed(self, failed: CopyFailedError) -> Outcome:
         recording, now = self.recording, self.clock.now()
         until = after_failing(recording.archive_tries + 1, now=now, leaves_at=recording.retention_ends_at)
         recording.record_archive_failure(
@@ -126,12 +126,12 @@ class _Copying:
         )
         return Outcome(Result.FAILED, str(failed))
 
-    def _paused(self, paused: Paused) -> Outcome:
+    def _paused(self, paused: AccountPausedError) -> Outcome:
         """No try is counted. But where archiving went on meanwhile, and only this one meets it again, it is its own."""
         recording, now, words = self.recording, self.clock.now(), str(paused)
         if paused.may_be_its_own:
             if recording.archive_error == words and not self.was_paused:
-                return self._failed(Failed(words))
+                return self._failed(CopyFailedError(words))
             # the first time it may be anything; a probe that fails gives way to another recording
             until = now + ASIDE if self.is_probe else now
             recording.reschedule_archive(self.by, until=until, error=words)
@@ -150,7 +150,7 @@ class _Copying:
             copy = _copy_of(storage.new_name(formats.extension_of(found.audio.container)), found)
             self.may_go_on()
             if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
-                raise Taken
+                raise LeaseLostError
             with self._nobodys_where_refused(copy.name):
                 storage.keep(part, copy.name)
                 _verify(copy)
@@ -172,7 +172,7 @@ class _Copying:
                 self._keep(_copy_of(name, found))
                 self._draw(found)
                 return found.size
-        except storage.AudioMissing:
+        except storage.AudioMissingError:
             return None
 
     @contextmanager
@@ -183,7 +183,7 @@ class _Copying:
         """
         try:
             yield
-        except (Taken, storage.StorageError):
+        except (LeaseLostError, storage.StorageError):
             try:
                 self._delete(name)
             except storage.StorageError as error:  # verify_archive lists it as orphaned
@@ -204,7 +204,7 @@ class _Copying:
 
     def _keep(self, copy: ArchivedFile) -> None:
         if not self.recording.mark_archived(self.by, copy, now=self.clock.now()):
-            raise Taken
+            raise LeaseLostError
         if self.was_paused:  # what began before a pause says nothing of it
             self.recording.account.close_archive_circuit()
 
@@ -213,37 +213,37 @@ class _Copying:
         try:
             opened = nullcontext(client) if client is not None else client_for(self.recording.account)
         except NotConnectedError as error:
-            raise Paused(explain(error, self.recording.account)) from error
+            raise AccountPausedError(explain(error, self.recording.account)) from error
         with opened as asking:
             yield asking
 
     def _read_back(self, client: VobizClient) -> RecordingObject:
-        """A fresh address, and what the API says by now, into the row."""
+        """Fetch the recording again and store its new URL and facts in the row."""
         recording = self.recording
         account = recording.account
         if recording.recording_id is None:
-            raise NotReady(_("Vobiz has not told its id yet."))
+            raise NotReadyError(_("Vobiz has not told its id yet."))
         try:
             result = fetch_recording(
                 account, recording.recording_id, client=client, now=self.clock.now(), known=recording
             )
         except ACCOUNT_ERRORS as error:
             its_own = not isinstance(error, RateLimitError)  # such as a 500 for this one, again and again
-            raise Paused(explain(error, account), may_be_its_own=its_own) from error
+            raise AccountPausedError(explain(error, account), may_be_its_own=its_own) from error
         except VobizError as error:
-            raise Failed(explain(error, account)) from error
+            raise CopyFailedError(explain(error, account)) from error
         if result.status == FetchStatus.NOT_YET:
-            raise NotReady(_("A callback named it, and Vobiz's API does not know it yet."))
+            raise NotReadyError(_("A callback named it, and Vobiz's API does not know it yet."))
         if result.seen is None:
-            raise Gone(_("Vobiz has it no more."), is_listed=False)
+            raise AudioGoneError(_("Vobiz has it no more."), is_listed=False)
         if result.failure is not None:
-            raise Failed(result.failure)
+            raise CopyFailedError(result.failure)
         try:
             recording.refresh_from_db()
         except Recording.DoesNotExist:
-            raise Taken from None
+            raise LeaseLostError from None
         if recording.status != RecordingStatus.COMPLETED:
-            raise NotReady(_("It has not ended yet, by what Vobiz's API says."))
+            raise NotReadyError(_("It has not ended yet, by what Vobiz's API says."))
         return result.seen
 
 

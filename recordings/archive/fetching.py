@@ -15,7 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recordings import storage
-from recordings.archive.outcomes import READY_WITHIN, Failed, Gone, NotReady, Paused
+from recordings.archive.outcomes import (
+    READY_WITHIN,
+    AccountPausedError,
+    AudioGoneError,
+    CopyFailedError,
+    NotReadyError,
+)
 from recordings.audio import GZIP, Audio, Finding, Reason, Verdict, formats, inspect
 from recordings.choices import ArchiveFlag
 from recordings.models import Account, Recording
@@ -98,7 +104,7 @@ def fetch(
 ) -> Fetched:
     """Download and look; `seen` is what the API has just said of it. Raises what `outcomes` has, and StorageError."""
     if not seen.recording_url:
-        raise NotReady(_("Vobiz names no address for its audio yet."))
+        raise NotReadyError(_("Vobiz names no address for its audio yet."))
     broken, ended = "", True
     try:
         done = client.download(seen.recording_url, Sink(into, may_go_on))
@@ -117,7 +123,7 @@ def fetch(
     if audio is None or (
         finding.verdict == Verdict.NOT_AUDIO and (said_ms is None or said_ms > TOLERANCE_MS)
     ):
-        raise Failed(broken or _no_audio(finding))
+        raise CopyFailedError(broken or _no_audio(finding))
     flag = flag_of(audio, said_ms)
     if missing := broken or _missing(audio, said_ms, ended=ended):
         _only_if_it_is_all(recording, sha256, size, missing, now)
@@ -126,7 +132,7 @@ def fetch(
 
 
 def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
-    """Replace a gzip file by what is in it, and return whether it was one. StorageError; Failed where it is too large.
+    """Replace a gzip file by its content; return whether it was one. StorageError; CopyFailedError if too large.
 
     One that breaks off stays as it is: the next try may bring the rest.
     """
@@ -141,7 +147,7 @@ def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
                 while block := packed.read(BLOCK):
                     size += len(block)
                     if size > AUDIO_CAP:
-                        raise Failed(_("Unpacked, what Vobiz gave is too large."))
+                        raise CopyFailedError(_("Unpacked, what Vobiz gave is too large."))
                     sink.write(block)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return False
@@ -185,7 +191,7 @@ def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
 
 
 def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: str, now: datetime) -> None:
-    """Failed, unless the same incomplete file has come so often, and for so long, that it must be all there is."""
+    """Raise CopyFailedError unless the same incomplete file has come so often that it must be all there is."""
     same = recording.archive_same_bodies + 1 if recording.archive_body_sha256 == sha256 else 1
     is_young = now - (recording.ended_at or recording.happened_at) < READY_WITHIN  # Vobiz may still be at it
     if same >= SAME_BODIES and not is_young:
@@ -193,7 +199,7 @@ def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: st
     times = ngettext(
         "%(size)d bytes came, %(same)d time.", "%(size)d bytes came, %(same)d times the same.", same
     )
-    raise Failed(f"{missing} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
+    raise CopyFailedError(f"{missing} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
 
 
 def _broke_off(error: VobizError) -> bool:
@@ -210,17 +216,17 @@ def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
         ended_at = recording.ended_at or recording.happened_at
         if now >= recording.retention_ends_at:
             words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")
-            return Gone(words, is_listed=True)
+            return AudioGoneError(words, is_listed=True)
         if now - ended_at < READY_WITHIN:
-            return NotReady(_("Vobiz does not have its file ready yet."))
-        return Failed(_("Vobiz lists it and does not have its file (404)."))
+            return NotReadyError(_("Vobiz does not have its file ready yet."))
+        return CopyFailedError(_("Vobiz lists it and does not have its file (404)."))
     if isinstance(error, RateLimitError):
-        return Paused(explain(error, account))
+        return AccountPausedError(explain(error, account))
     if isinstance(error, AuthenticationError):
-        return Paused(explain(error, account), may_be_its_own=True)
+        return AccountPausedError(explain(error, account), may_be_its_own=True)
     if isinstance(error, UnreachableError) and error.status in (None, *AWAY):
-        return Paused(explain(error, account), may_be_its_own=True)
-    return Failed(explain(error, account))
+        return AccountPausedError(explain(error, account), may_be_its_own=True)
+    return CopyFailedError(explain(error, account))
 
 
 def _length_flag(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:

@@ -73,7 +73,7 @@ def _inspect(recording: Recording, by: str, now: datetime) -> None:
     try:
         with storage.local_file(recording.audio or "") as file:
             finding = inspect(file)
-    except storage.AudioMissing:  # verify_archive says so; what is fetched anew is drawn anew
+    except storage.AudioMissingError:  # verify_archive says so; what is fetched anew is drawn anew
         keep_waveform(recording, Audio(formats.UNKNOWN))
         Recording.objects.filter(pk=recording.pk).update(reader_version=READER_VERSION)
         return

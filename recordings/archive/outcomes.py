@@ -38,7 +38,7 @@ class Outcome:
     size: int = 0
 
 
-class Gone(Exception):
+class AudioGoneError(Exception):
     """Vobiz says that it has the audio no more. `is_listed`: its API knows the recording all the same."""
 
     def __init__(self, message: str, *, is_listed: bool) -> None:
@@ -46,11 +46,11 @@ class Gone(Exception):
         self.is_listed = is_listed
 
 
-class NotReady(Exception):
+class NotReadyError(Exception):
     """Vobiz has the recording, and its file is not there yet."""
 
 
-class Failed(Exception):
+class CopyFailedError(Exception):
     """A try failed for a cause of the recording's own. `body`: the SHA-256 of what came, if that was audio."""
 
     def __init__(self, message: str, *, body: str | None = None, same_bodies: int = 0) -> None:
@@ -59,7 +59,7 @@ class Failed(Exception):
         self.same_bodies = same_bodies
 
 
-class Paused(Exception):
+class AccountPausedError(Exception):
     """Nothing of this account can be archived now. `may_be_its_own`: though another recording might."""
 
     def __init__(self, message: str, *, may_be_its_own: bool = False) -> None:
@@ -67,7 +67,7 @@ class Paused(Exception):
         self.may_be_its_own = may_be_its_own
 
 
-class Taken(Exception):
+class LeaseLostError(Exception):
     """The lease is lost, or the row is gone: whatever was done is for nobody."""
 
 

@@ -16,7 +16,7 @@ from recordings import storage
 from recordings.archive.copying import archive_leased
 from recordings.archive.fetching import check_space
 from recordings.archive.inspection import inspect_again
-from recordings.archive.outcomes import Outcome, Result, Taken
+from recordings.archive.outcomes import LeaseLostError, Outcome, Result
 from recordings.audio import READER_VERSION
 from recordings.clock import Clock
 from recordings.models import Account, Recording
@@ -207,7 +207,7 @@ class _Run:
 
     def _may_go_on(self) -> None:
         if self.broken.is_set():
-            raise Taken
+            raise LeaseLostError
 
     def _take(self, by: str) -> int | None:
         """Lease the next recording; None where nothing more is due, or as many were taken as may be."""
@@ -256,7 +256,7 @@ class _Run:
         return taken[0] if taken else None
 
     def _client_of(self, account: Account) -> VobizClient | None:
-        """The account's client, shared by all threads; None where there can be none, which then is said."""
+        """Return the account's client, shared by all threads; None, after reporting why, if there cannot be one."""
         with self._lock:
             if account.pk not in self._clients:
                 try:
@@ -278,7 +278,7 @@ class _Run:
                 self.progress(self.report)
 
     def _pause_all(self, error: storage.StorageError) -> None:
-        """What is wrong with the storage is wrong for all of them."""
+        """Pause every account: a storage error concerns them all."""
         for account in self.accounts:
             account.open_archive_circuit(str(error), now=self.clock.now())
             self.report.accounts[account.auth_id].stopped = str(error)

@@ -105,12 +105,12 @@ def unknown_files(*, now: datetime) -> Iterator[str]:
 def _is_old(name: str, now: datetime) -> bool:
     try:
         return storage.written_at(name) < now - UNKNOWN_AFTER
-    except storage.AudioMissing:  # deleted meanwhile
+    except storage.AudioMissingError:  # deleted meanwhile
         return False
 
 
 def _turned(pks: list[int], by: int) -> list[int]:
-    """The same ones, beginning so many later; after the last comes the first."""
+    """Return `pks` rotated by `by` places."""
     at = by % len(pks) if pks else 0
     return pks[at:] + pks[:at]
 
@@ -159,7 +159,7 @@ class _Verifying:
                 self._spoilt(found[0], Attention.AUDIO_MISSING)
 
     def _due(self, limit: int | None) -> Iterator[int]:
-        """A few of those known to be spoilt, for they may be back; the others, longest unlooked-at first; the rest.
+        """Yield a few copies known to be damaged (they may be back), the others by oldest check, then the rest.
 
         Which few it is changes from day to day, so that each has its turn.
         """
@@ -215,7 +215,7 @@ class _Verifying:
 
     @contextmanager
     def _leased(self, pk: int) -> Iterator[tuple[Recording, Lease] | None]:
-        """The row for as long as it is ours; None where another has it, or it has no copy any more."""
+        """Yield the row and its lease; None if another worker has it, or if it has no copy any more."""
         copied = Recording.objects.filter(pk=pk, audio__isnull=False)
         if not copied.lease(self.by, limit=1):
             yield None
@@ -231,7 +231,7 @@ class _Verifying:
             recording.release(self.by)
 
     def _state(self, recording: Recording, lease: Lease) -> Attention | None:
-        """What is wrong with its copy. StorageError where that cannot be told."""
+        """Return what is wrong with the copy. StorageError if that cannot be told."""
         name, size = str(recording.audio), recording.audio_bytes or 0
         digest = hashlib.sha256()
         try:
@@ -242,6 +242,6 @@ class _Verifying:
                 self.report.bytes += len(block)
                 if lease.lost:
                     break
-        except storage.AudioMissing:
+        except storage.AudioMissingError:
             return Attention.AUDIO_MISSING
         return None if digest.hexdigest() == recording.audio_sha256 else Attention.AUDIO_ALTERED

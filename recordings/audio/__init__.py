@@ -106,14 +106,14 @@ def _inspect(descriptor: int, task: Task) -> Finding:
 
 
 def _unproven(reason: Reason, began: Audio | None) -> Finding:
-    """The reader gave up: that proves nothing. What it had heard before makes it audio, without a waveform."""
+    """Return the finding of a reader that gave up; samples before that make it audio without a waveform."""
     if began is not None:
         return Finding(Verdict.AUDIO, replace(began, reason=reason), reason)
     return Finding(Verdict.UNKNOWN, Audio(formats.UNKNOWN, reason=reason), reason)
 
 
 def _of_nothing(descriptor: int) -> Audio | None:
-    """A WAV file that is a header in order and no sample: what a recording of 0 s is."""
+    """Return the facts of a WAV file with a valid header and no sample, as a recording of 0 s has; else None."""
     layout = wave_layout(Source(descriptor))
     if layout is None or layout.there:
         return None

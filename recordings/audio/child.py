@@ -98,7 +98,7 @@ def _handlers(channel: socket.socket) -> dict[Task, Handler]:
 
 
 def _limit_for_good() -> None:
-    """What holds for every file: memory, no core dumps, no other process."""
+    """Set the limits for every file: memory, no core dumps, no other process."""
     for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_NPROC, 0)):
         resource.setrlimit(kind, (most, most))
     if sys.platform == "linux":

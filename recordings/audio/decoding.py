@@ -274,7 +274,7 @@ def _begins_a_frame(first: Audio, packet: bytes) -> bool:
 
 
 def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packets) -> float | None:
-    """The length by the header, where the demuxer does not make it up from the size of the file."""
+    """Return the length that the header gives, unless the demuxer guessed it from the file size."""
     names = set(container.format.name.split(","))
     if "caf" in names and stream.frames:  # its frames are samples
         return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
@@ -288,7 +288,7 @@ def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packe
 
 
 def _before_second_frame(source: Source) -> bytes:
-    """The beginning of an MP3 after its tag: a Xing header is in its first frame."""
+    """Return the beginning of an MP3 after its tag: a Xing header is in its first frame."""
     head = source.read_at(0, 10)
     start = 0
     if head[:3] == b"ID3" and len(head) == 10 and max(head[6:10]) < 0x80:

@@ -108,7 +108,7 @@ class Meter:
 
 
 def _scaled(block: Any) -> Any:
-    """Samples of any type as float32, full scale is 1; what is no number is silence."""
+    """Return samples of any type as float32 with full scale 1; NaN becomes silence."""
     if block.dtype.kind == "f":
         return np.nan_to_num(np.clip(block, -4, 4), nan=0.0).astype(np.float32)
     zero, full = _FULL_SCALE[block.dtype.str[1:]]
@@ -116,7 +116,7 @@ def _scaled(block: Any) -> Any:
 
 
 def _widened(part: Any, channels: int) -> Any:
-    """A part with fewer channels than another: the last is the sound of those that are missing, as it is heard."""
+    """Return a part with as many channels as the others: the last one is repeated, as a player would do."""
     missing = channels - part.shape[1]
     return np.hstack([part, np.repeat(part[:, -1:], missing, axis=1)]) if missing else part
 

@@ -87,7 +87,7 @@ def _used(event: CallbackEvent, endpoint: CallbackEndpoint, tokens: tuple[str, .
 
 
 def _candidates(event: CallbackEvent, endpoint: CallbackEndpoint) -> Iterator[str]:
-    """The endpoint's address as others may have written it: scheme, host, port, slashes."""
+    """Yield the endpoint's address in the spellings others may use: scheme, host, port, slashes."""
     expected = urlsplit(endpoint.signed_bases[0])
     hosts, ports = (
         [expected.hostname or ""],

@@ -96,7 +96,7 @@ class CallbackPayload:
 
 
 def _id(value: str) -> str | None:
-    """Return an id that may enter a path, None for an empty field. Raises BadId for any other text."""
+    """Return an id that may enter a path, None for an empty field. Raises InvalidIdError for any other text."""
     return None if wire.text(value) is None else wire.checked_id(value.strip())
 
 
@@ -139,7 +139,7 @@ def parse_payload(fields: Mapping[str, str], door: str = "") -> CallbackPayload:
             continue
         try:
             values[name] = convert(value)
-        except wire.BadId as problem:
+        except wire.InvalidIdError as problem:
             problems.append(str(problem))
     if problems:
         return CallbackPayload(kind=kind, problem=" ".join(problems))

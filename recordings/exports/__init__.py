@@ -5,20 +5,20 @@ from __future__ import annotations
 from recordings.exports.csv_file import cell, csv_file, moment
 from recordings.exports.manifest import Words
 from recordings.exports.plan import Item, Plan, plan
-from recordings.exports.slots import ExportSlot, TooMany
+from recordings.exports.slots import ExportSlot, TooManyExportsError
 from recordings.exports.tables import TABLES, Column, Table
-from recordings.exports.zip_file import CannotOpen, Opened, ZipExport
+from recordings.exports.zip_file import AudioOpenError, Opened, ZipExport
 
 __all__ = [
     "TABLES",
-    "CannotOpen",
+    "AudioOpenError",
     "Column",
     "ExportSlot",
     "Item",
     "Opened",
     "Plan",
     "Table",
-    "TooMany",
+    "TooManyExportsError",
     "Words",
     "ZipExport",
     "cell",

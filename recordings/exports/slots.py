@@ -12,16 +12,16 @@ AT_ONCE = 2
 _slots = threading.BoundedSemaphore(AT_ONCE)
 
 
-class TooMany(Exception):
+class TooManyExportsError(Exception):
     """All export slots are taken."""
 
 
 class ExportSlot:
-    """One of the concurrent exports: acquired without waiting (else TooMany), released when its body is closed."""
+    """A slot for one export: acquired without waiting (else TooManyExportsError), released when its body is closed."""
 
     def __init__(self) -> None:
         if not _slots.acquire(blocking=False):
-            raise TooMany
+            raise TooManyExportsError
         self._is_held = True
         self._pieces: Iterator[bytes] = iter(())
 

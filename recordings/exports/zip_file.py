@@ -30,12 +30,12 @@ BLOCK = 256 * 1024  # bytes
 MANIFEST_NAME, SUMS_NAME = "manifest.csv", "SHA256SUMS"
 
 
-class CannotOpen(Exception):
+class AudioOpenError(Exception):
     """There is no audio to be had, or it broke off; says in words why."""
 
 
 class Opened(Protocol):
-    """Audio that is read once, in blocks, and closed. Reading raises CannotOpen where it breaks off."""
+    """Audio that is read once, in blocks, and closed. Reading raises AudioOpenError where it breaks off."""
 
     def __iter__(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
@@ -43,7 +43,7 @@ class Opened(Protocol):
 
 @dataclass(slots=True)
 class ZipExport:
-    """One download of a plan. `open_audio` returns a recording's audio, or raises CannotOpen.
+    """One download of a plan. `open_audio` returns a recording's audio, or raises AudioOpenError.
 
     `note` logs a recording before its first byte leaves, or with the reason why none does. `words` is None where the
     reader may not read transcripts.
@@ -98,14 +98,14 @@ class ZipExport:
         yield zipped.finish()
 
     def _whole(self, item: Item) -> Iterator[bytes]:
-        """Yield its bytes; raise CannotOpen, which ends the download, where they are not those that were stored."""
+        """Yield its bytes; raise AudioOpenError, which ends the download, where they are not those that were stored."""
         self.note(item.recording, "")
         digest = hashlib.sha256()
         for block in _ArchivedAudio(item):
             digest.update(block)
             yield block
         if digest.hexdigest() != item.recording.audio_sha256:
-            raise CannotOpen(_("The archive's file is not the one that was stored."))
+            raise AudioOpenError(_("The archive's file is not the one that was stored."))
 
     # Some of it has to be fetched: what it comes to is only known afterwards
 
@@ -134,7 +134,7 @@ class ZipExport:
             audio = (
                 _ArchivedAudio(sent.item) if sent.item.is_archived else self.open_audio(sent.item.recording)
             )
-        except CannotOpen as trouble:
+        except AudioOpenError as trouble:
             sent.reason = str(trouble)
             return None
         sent.is_there = True
@@ -184,7 +184,7 @@ class _Body:
 
 
 class _ArchivedAudio:
-    """The archive's copy, whose storage errors become CannotOpen."""
+    """The archive's copy, whose storage errors become AudioOpenError."""
 
     def __init__(self, item: Item) -> None:
         self._pieces = storage.read_range(str(item.recording.audio), 0, item.size or 0)
@@ -193,7 +193,7 @@ class _ArchivedAudio:
         try:
             yield from self._pieces
         except (StorageError, OSError) as trouble:
-            raise CannotOpen(str(trouble)) from trouble
+            raise AudioOpenError(str(trouble)) from trouble
 
     def close(self) -> None:
         """Stop reading."""
@@ -208,7 +208,7 @@ def _counted(audio: Opened, sent: Sent) -> Iterator[bytes]:
             digest.update(block)
             sent.size += len(block)
             yield block
-    except CannotOpen as trouble:
+    except AudioOpenError as trouble:
         sent.reason = str(trouble)
         return
     expected = sent.item.recording.audio_sha256 if sent.item.is_archived else None

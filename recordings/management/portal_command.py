@@ -14,7 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from recordings.management.documented_command import FAILED, USAGE, DocumentedCommand
 from recordings.models import Account, Call
-from recordings.vobiz.wire import BadId, checked_id
+from recordings.vobiz.wire import InvalidIdError, checked_id
 
 INTERRUPTED = 130
 
@@ -101,7 +101,7 @@ def require_id(value: str, name: str) -> str:
     """Return `value` if it has the shape of a Vobiz ID; raise CommandError (exit 2) with its `name` otherwise."""
     try:
         return checked_id(value)
-    except BadId:
+    except InvalidIdError:
         raise CommandError(f"{name} {value!r} is not a Vobiz ID.", returncode=USAGE) from None
 
 

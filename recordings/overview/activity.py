@@ -52,7 +52,7 @@ class Day:
 
 
 def accounts(user: Viewer, now: datetime) -> list[Any]:
-    """The accounts, each with `whole_at`, `is_syncing`, `heard_at` (last callback) and `signed_since`."""
+    """Return the accounts, each with `whole_at`, `is_syncing`, `heard_at` (last callback) and `signed_since`."""
     of_account = SyncRun.objects.filter(account=OuterRef("pk"))
     events = CallbackEvent.objects.filter(account=OuterRef("pk"))
     rows = Account.objects.visible_to(user).annotate(
@@ -67,12 +67,12 @@ def accounts(user: Viewer, now: datetime) -> list[Any]:
 
 
 def live_calls(user: Viewer) -> Counted:
-    """Calls that were live when they were last looked at."""
+    """Count the calls that were live when last checked."""
     return counted(Call.objects.visible_to(user).filter(state=CallState.LIVE).order_by().values_list("pk"))
 
 
 def running(user: Viewer) -> dict[str, Counted]:
-    """Recordings that run (`active`) or may run (`requested`)."""
+    """Count the recordings that run (`active`) or may run (`requested`), by state."""
     rows = Recording.objects.visible_to(user).filter(status__in=OPEN_STATUSES).order_by()
     return _by_group(rows.values_list("status", flat=True)[: MOST + 1])
 
@@ -114,7 +114,7 @@ def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
-    """The last two weeks, oldest day first; what still runs is in none of the numbers."""
+    """Return the last two weeks, oldest day first; running recordings are not counted."""
     shown = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     bounds = [day_bounds(day, zone) for day in shown]
     # ranges rather than TruncDate, which on SQLite is a Python function called for each row

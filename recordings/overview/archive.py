@@ -53,8 +53,10 @@ class Archiving:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """How many recordings, hours and bytes. The size of `guessed` of them is an estimate from their length; that of
-    those `without_length` is left out."""
+    """How many recordings, hours and bytes.
+
+    The size of `guessed` of them is an estimate from their length; that of those `without_length` is left out.
+    """
 
     recordings: int
     hours: int
@@ -69,7 +71,7 @@ def soon() -> timedelta:
 
 
 def at_risk(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> tuple[Counted, datetime | None]:
-    """Recordings that are not archived and leave Vobiz soon, and when the first of them does."""
+    """Count recordings that are not archived and leave Vobiz soon; return that and when the first one leaves."""
     if not kept_days:
         return Counted(), None
     rows = Recording.objects.visible_to(user).at_risk(now, soon(), kept_days=kept_days)
@@ -125,7 +127,7 @@ def archiving(user: Viewer, now: datetime, seen: Collection[Any]) -> Archiving:
 
 
 def space() -> tuple[Space | None, str]:
-    """The archive's room, where it can tell; or why it cannot be asked."""
+    """Return the archive's free space if known, and why it cannot be asked if so."""
     try:
         return storage.free_space(), ""
     except (StorageError, OSError) as error:

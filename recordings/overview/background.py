@@ -68,7 +68,7 @@ def background(user: Viewer, now: datetime) -> Background:
 
 
 def gaps(user: Viewer, accounts: Iterable[Any]) -> dict[int, Gap]:
-    """What came to light of each account since somebody last said *seen*."""
+    """Return, by account, the gap found since someone last marked it as seen."""
     rows = (
         Recording.objects.visible_to(user).without_callback().filter(account__in=[one.pk for one in accounts])
     )

@@ -46,7 +46,7 @@ def counted(rows: Any) -> Counted:
 
 
 def counted_as(n: int) -> Counted:
-    """What was found by looking at MOST and one more."""
+    """Return the count for `n` rows found by reading at most MOST + 1."""
     return Counted(min(n, MOST), n > MOST)
 
 

@@ -17,14 +17,14 @@ UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing
 
 
 def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
-    """Recordings that ask for somebody, by account and reason; `words` is the state of the call."""
+    """Return recordings that need attention, by account and reason; `words` is the state of the call."""
     rows = Recording.objects.visible_to(user).filter(needs_attention__isnull=False).order_by()
     found = rows.values_list("account_id", "needs_attention", "happened_at", "pk", "call__state")
     return troubles(((a, why), at, pk, state) for a, why, at, pk, state in found[: MOST + 1])
 
 
 def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
-    """Syncs that broke since the last whole one, by account. `seen`: what `accounts` gave; those switched on count."""
+    """Return failed syncs since the last complete one, by enabled account. `seen`: the result of `accounts`."""
     since = Q(pk=None)
     for account in seen:
         if account.is_active:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from recordings.playback.converted import browser_type, delete_old_copies, plays_as_it_is
 from recordings.playback.play_tokens import mint, play_of
 from recordings.playback.ranges import ByteRange
-from recordings.playback.sources import Audio, AudioRequest, NoAudio, OutOfRange, open_audio
-from recordings.playback.streaming import Busy, FileSlice
+from recordings.playback.sources import (
+    Audio,
+    AudioRequest,
+    AudioUnavailableError,
+    RangeNotSatisfiableError,
+    open_audio,
+)
+from recordings.playback.streaming import FileSlice, TooManyStreamsError
 
 __all__ = [
     "Audio",
     "AudioRequest",
-    "Busy",
+    "AudioUnavailableError",
     "ByteRange",
     "FileSlice",
-    "NoAudio",
-    "OutOfRange",
+    "RangeNotSatisfiableError",
+    "TooManyStreamsError",
     "browser_type",
     "delete_old_copies",
     "mint",

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from recordings import storage
 from recordings.audio import NotConvertedError, Reason, convert, formats
 from recordings.models import Recording
-from recordings.playback.streaming import Busy
+from recordings.playback.streaming import TooManyStreamsError
 
 MAX_AGE = timedelta(days=7)  # since somebody last listened to it
 MAX_BYTES = 2 * 1000**3  # of all copies on this machine
@@ -51,7 +51,7 @@ def browser_type(recording: Recording) -> str:
 def converted_copy(recording: Recording, kind: str) -> Path:
     """Return the copy of an archived recording as `mp3` or `opus`, made now if need be.
 
-    Raises ConversionError, Busy, or StorageError.
+    Raises ConversionError, TooManyStreamsError, or StorageError.
     """
     path = _folder() / f"{recording.audio_sha256}.{kind}"
     if not _touched(path):
@@ -99,7 +99,7 @@ def _touched(path: Path) -> bool:
 @contextmanager
 def _one_place() -> Iterator[None]:
     if not _places.acquire(blocking=False):
-        raise Busy
+        raise TooManyStreamsError
     try:
         yield
     finally:

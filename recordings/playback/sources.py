@@ -18,7 +18,7 @@ from recordings.playback.converted import ConversionError, converted_copy
 from recordings.playback.ranges import ByteRange
 from recordings.playback.streaming import FileSlice, Stream
 from recordings.provider import client_for, explain
-from recordings.storage import AudioMissing, StorageError
+from recordings.storage import AudioMissingError, StorageError
 from recordings.storage.folder import ArchiveFolder
 from recordings.vobiz.client import INTERACTIVE
 from recordings.vobiz.errors import VobizError
@@ -44,7 +44,7 @@ UNAVAILABLE = {
 logger = logging.getLogger(__name__)
 
 
-class NoAudio(Exception):
+class AudioUnavailableError(Exception):
     """There is none to be had now; says in words why. `status` is the HTTP status that says the same."""
 
     def __init__(self, words: str, status: int) -> None:
@@ -52,11 +52,11 @@ class NoAudio(Exception):
         self.status = status
 
 
-class NotAsStored(StorageError):
+class StaleCopyError(StorageError):
     """The archive gave a file that is not the one that was put there."""
 
 
-class OutOfRange(Exception):
+class RangeNotSatisfiableError(Exception):
     """Not one byte of the range is in the file, which has `size` bytes where that is known."""
 
     def __init__(self, size: int | None) -> None:
@@ -111,11 +111,14 @@ class AudioRequest:
 
 
 def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
-    """Open the archived copy, else the audio at Vobiz. Raises NoAudio, OutOfRange or Busy."""
+    """Open the archived copy, else the audio at Vobiz.
+
+    Raises AudioUnavailableError, RangeNotSatisfiableError or TooManyStreamsError.
+    """
     state = recording.audio_state
     if not state.can_be_heard:
         words, status = UNAVAILABLE[state]
-        raise NoAudio(str(words), status)
+        raise AudioUnavailableError(str(words), status)
     if state == AudioState.ARCHIVED:
         try:
             if wanted.converted is not None:
@@ -124,7 +127,7 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
         except StorageError as trouble:
             logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
             if not recording.is_at_vobiz:
-                raise NoAudio(*_unread(trouble)) from trouble
+                raise AudioUnavailableError(*_unread(trouble)) from trouble
     return _at_vobiz(recording, wanted)
 
 
@@ -138,7 +141,7 @@ def etag_of(recording: Recording) -> str:
 
 def _unread(trouble: StorageError) -> tuple[str, int]:
     """Return the reason and HTTP status for a copy that only we have: lost, or the storage is unreachable."""
-    if isinstance(trouble, AudioMissing | NotAsStored):
+    if isinstance(trouble, AudioMissingError | StaleCopyError):
         return _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble, 410
     words = _(
         "The archive's storage could not be reached, so this audio cannot be given now. Nothing is lost: its copy "
@@ -148,18 +151,18 @@ def _unread(trouble: StorageError) -> tuple[str, int]:
 
 
 def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
-    """Open the archived copy. Raises AudioMissing, NotAsStored, or another StorageError if the archive is away."""
+    """Open the archived copy. Raises AudioMissingError, StaleCopyError or, if the archive is away, StorageError."""
     name, etag = str(recording.audio), etag_of(recording)
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
     if wanted.to_play and container == formats.UNKNOWN:
-        raise NoAudio(str(UNREADABLE), 415)
+        raise AudioUnavailableError(str(UNREADABLE), 415)
     size = storage.size(name)
     if size != recording.audio_bytes:
-        raise NotAsStored(_("Its file is not as long as the one that was stored."))
+        raise StaleCopyError(_("Its file is not as long as the one that was stored."))
     asked = wanted.of(etag)
     found = (0, size) if asked is None else asked.within(size)
     if found is None:
-        raise OutOfRange(size)
+        raise RangeNotSatisfiableError(size)
     start, stop = found
     if isinstance(storage.archive(), ArchiveFolder):
         return Audio(
@@ -191,19 +194,22 @@ def _begin(body: Stream, name: str, start: int, stop: int) -> None:
 
 
 def _converted(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
-    """Open the converted copy. Raises NoAudio, OutOfRange, or StorageError if the archived file is unreadable."""
+    """Open the converted copy.
+
+    Raises AudioUnavailableError, RangeNotSatisfiableError, or StorageError if the archived file is unreadable.
+    """
     if recording.container in (None, formats.UNKNOWN):
-        raise NoAudio(str(UNREADABLE), 415)
+        raise AudioUnavailableError(str(UNREADABLE), 415)
     try:
         file = converted_copy(recording, kind).open("rb")
     except ConversionError as error:
-        raise NoAudio(str(error), 415) from error
+        raise AudioUnavailableError(str(error), 415) from error
     size, etag = os.fstat(file.fileno()).st_size, f'"{recording.audio_sha256}-{kind}"'
     asked = wanted.of(etag)
     found = (0, size) if asked is None else asked.within(size)
     if found is None:
         file.close()
-        raise OutOfRange(size)
+        raise RangeNotSatisfiableError(size)
     return Audio(kind, *found, size, FileSlice(file, *found), asked is not None, etag)
 
 
@@ -217,7 +223,7 @@ def _at_vobiz(recording: Recording, wanted: AudioRequest) -> Audio:
         return _proxied(recording, wanted, body)
     except VobizError as error:
         body.close()
-        raise NoAudio(explain(error, recording.account), 502) from error
+        raise AudioUnavailableError(explain(error, recording.account), 502) from error
     except BaseException:
         body.close()
         raise
@@ -239,7 +245,7 @@ def _proxied(recording: Recording, wanted: AudioRequest, body: Stream) -> Audio:
         stream = client.open_audio(url, header)
         body.begin(stream.pieces, stream.close)
         if stream.unsatisfiable:
-            raise OutOfRange(stream.size)
+            raise RangeNotSatisfiableError(stream.size)
         if head is None:
             head = body.peek(SNIFFED)
     container = _container_of(head, stream.size, to_play=wanted.to_play)
@@ -256,7 +262,7 @@ def _beginning_of(stream: AudioStream) -> bytes:
 
 
 def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
-    """Return the container by the first bytes; Vobiz's name and type are not trusted. Raises NoAudio."""
+    """Return the container by the first bytes; Vobiz's name and type are not trusted. Raises AudioUnavailableError."""
     found = probe(head)
     if found.verdict == Verdict.AUDIO and found.audio is not None:
         container, codec = found.audio.container, found.audio.codec
@@ -264,15 +270,17 @@ def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
             formats.plays_everywhere(container, codec) or formats.browser_type(container, codec)
         ):
             words = _("Browsers cannot play %s. It can be heard here as soon as it is archived.")
-            raise NoAudio(words % formats.CONTAINERS[container].label, 415)
+            raise AudioUnavailableError(words % formats.CONTAINERS[container].label, 415)
         return container
     is_incomplete = len(head) < SNIFFED if size is None else len(head) < min(SNIFFED, size)
     if is_incomplete and found.reason not in (Reason.DOCUMENT, Reason.TEXT):
-        raise NoAudio(_("The audio broke off on its way from Vobiz and is incomplete: try again."), 502)
+        raise AudioUnavailableError(
+            _("The audio broke off on its way from Vobiz and is incomplete: try again."), 502
+        )
     if found.verdict == Verdict.NOT_AUDIO:
-        raise NoAudio(_("What Vobiz gave is no audio, so it is not played."), 502)
+        raise AudioUnavailableError(_("What Vobiz gave is no audio, so it is not played."), 502)
     if to_play:
-        raise NoAudio(str(UNREADABLE), 415)
+        raise AudioUnavailableError(str(UNREADABLE), 415)
     return formats.UNKNOWN
 
 
@@ -280,11 +288,13 @@ def _cut(stream: AudioStream, asked: ByteRange, size: int, body: Stream, contain
     """Cut the requested range out of the answer: Vobiz may send that range or the whole file."""
     found = asked.within(size)
     if found is None:
-        raise OutOfRange(size)
+        raise RangeNotSatisfiableError(size)
     start = found[0]
     last = size if stream.stop is None else stream.stop
     stop = min(found[1], start + MOST_OF_A_STREAM, last)
     if not stream.start <= start < stop:
-        raise NoAudio(_("Vobiz sent another part of the audio than the one that was asked for."), 502)
+        raise AudioUnavailableError(
+            _("Vobiz sent another part of the audio than the one that was asked for."), 502
+        )
     body.cut(skip=start - stream.start, take=stop - start)
     return Audio(container, start, stop, size, body, is_part=True)

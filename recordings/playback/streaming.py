@@ -18,7 +18,7 @@ STREAMS_AT_ONCE = 4
 _streams = threading.BoundedSemaphore(STREAMS_AT_ONCE)
 
 
-class Busy(Exception):
+class TooManyStreamsError(Exception):
     """As many streams as may run at once are running."""
 
 
@@ -80,7 +80,7 @@ class Stream:
 
     def __init__(self) -> None:
         if not _streams.acquire(blocking=False):
-            raise Busy
+            raise TooManyStreamsError
         self._held = True
         self._closers: list[Callable[[], object]] = []
         self._pieces: Iterator[bytes] = iter(())

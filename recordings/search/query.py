@@ -79,7 +79,7 @@ def parse_query(typed: str) -> Query:
 
 
 def _digits(text: str) -> tuple[str, ...]:
-    """The digits to look for: as a whole number, and as typed, for they may be a part or another country's.
+    """Return the digits to look for: as a whole number, and as typed (they may be a part, or foreign).
 
     A national number's leading zeros are not among those stored.
     """

@@ -53,7 +53,7 @@ def _matches(text: str, query: Query) -> Iterator[tuple[int, int]]:
 
 
 def _word_start(text: str, at: int) -> int:
-    """The next beginning of a word at or after `at`, so that the snippet does not begin inside one."""
+    """Return the next start of a word at or after `at`, so that the snippet does not begin inside one."""
     if at == 0:
         return 0
     space = text.find(" ", at)

@@ -2,7 +2,7 @@
 
 `recordings.storage.archive()` is Django's `STORAGES["archive"]`. A file in it has a name of ours, appears whole or
 not at all, is never overwritten, and has no public address: playing and downloading go through the portal.
-Everything here raises StorageError (AudioMissing where the archive answers and has no such file).
+Everything here raises StorageError (AudioMissingError where the archive answers and has no such file).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, cast
 
 from django.core.files.storage import storages
 
-from recordings.storage.errors import AudioMissing, StorageError, from_os_error
+from recordings.storage.errors import AudioMissingError, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space
 from recordings.storage.staging import StagingFile, sweep
@@ -23,7 +23,7 @@ from recordings.storage.staging import staging_file as _staging_file
 
 __all__ = [
     "Archive",
-    "AudioMissing",
+    "AudioMissingError",
     "Space",
     "StagingFile",
     "StorageError",

@@ -19,7 +19,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
-from recordings.storage.errors import AudioMissing, StorageError, from_os_error
+from recordings.storage.errors import AudioMissingError, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 
@@ -104,7 +104,7 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
         """Return whether there is such an object."""
         try:
             self.size(name)
-        except AudioMissing:
+        except AudioMissingError:
             return False
         return True
 
@@ -221,7 +221,7 @@ def _from_client_error(error: ClientError) -> StorageError:
     """Return what the storage's error code means for the archive."""
     code = str(error.response.get("Error", {}).get("Code", "?"))
     if code in _MISSING:
-        return AudioMissing(_("The object storage has no such file."))
+        return AudioMissingError(_("The object storage has no such file."))
     if code == "NoSuchBucket":
         return StorageError(_("The object storage has no bucket of the name in ARCHIVE_STORAGE."))
     if code in _REFUSED:

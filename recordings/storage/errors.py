@@ -18,7 +18,7 @@ class StorageError(Exception):
         self.no_space = no_space
 
 
-class AudioMissing(StorageError):
+class AudioMissingError(StorageError):
     """The archive answered that it has no file of this name."""
 
 
@@ -28,5 +28,5 @@ def from_os_error(error: OSError) -> StorageError:
     if error.errno in NO_SPACE:
         return StorageError(_("The archive's disk is full (%s).") % words, no_space=True)
     if isinstance(error, FileNotFoundError):
-        return AudioMissing(_("The archive has no such file."))
+        return AudioMissingError(_("The archive has no such file."))
     return StorageError(_("The archive's folder could not be used: %s.") % words)

@@ -1,0 +1,1 @@
+"""The client of Vobiz's API and media host."""

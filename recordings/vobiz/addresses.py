@@ -1,6 +1,6 @@
-"""Which URLs may be asked at all, told from their text in a way that no two readers can read differently.
+r"""Which URLs may be asked at all, told from their text in a way that no two readers can read differently.
 
-`https://evil.test\\@media.vobiz.ai/` is media.vobiz.ai to one parser and evil.test to another. So only plain
+`https://evil.test\@media.vobiz.ai/` is media.vobiz.ai to one parser and evil.test to another. So only plain
 URLs pass: printable ASCII, no backslash, no userinfo, no percent sign in the host.
 """
 

@@ -1,6 +1,6 @@
 """Vobiz's API, one method for each thing the portal asks of it.
 
-Every method takes and gives typed values, raises only VobizError (see errors.py), and BadId or ValueError
+Every method takes and gives typed values, raises only VobizError (see errors.py), and InvalidIdError or ValueError
 where the caller passes what cannot be sent. Nothing is sent in that case.
 """
 

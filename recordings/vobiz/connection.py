@@ -49,11 +49,11 @@ class ExchangeError(Exception):
         self.retryable = retryable
 
 
-class AddressRefused(ExchangeError):
+class AddressRefusedError(ExchangeError):
     """The host's name points to an address that is not on the public internet. Nothing was sent."""
 
 
-class AnswerTooLarge(ExchangeError):
+class AnswerTooLargeError(ExchangeError):
     """The answer was cut off at the byte cap."""
 
 
@@ -250,7 +250,7 @@ def _dial(host: str, port: int, options: Any) -> socket.socket:
     exchange = _current.get()
     found = _look_up(host, port, exchange.left())
     if exchange.public_only and not all(is_public(str(entry[4][0])) for entry in found):
-        raise AddressRefused(f"{host} is not on the public internet", sent=False, retryable=False)
+        raise AddressRefusedError(f"{host} is not on the public internet", sent=False, retryable=False)
     trouble: OSError = socket.gaierror(f"no address for {host}")
     for family, kind, protocol, _, address in found:
         sock = _PlainSocket(family, kind, protocol)
@@ -302,7 +302,7 @@ def _failure(exchange: Exchange, trouble: BaseException, host: str) -> ExchangeE
         return trouble
     cause = trouble if sent else (exchange.trouble or trouble)
     if isinstance(cause, _TooLargeError):
-        return AnswerTooLarge("the answer was larger than allowed", sent=sent, retryable=False)
+        return AnswerTooLargeError("the answer was larger than allowed", sent=sent, retryable=False)
     if isinstance(cause, DeadlineExceededError):
         return ExchangeError(
             "the answer was not complete within the time allowed", sent=sent, retryable=False

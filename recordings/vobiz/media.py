@@ -21,8 +21,8 @@ import requests
 
 from recordings.vobiz.addresses import Address, InvalidAddressError, is_loopback, plain_address
 from recordings.vobiz.connection import (
-    AddressRefused,
-    AnswerTooLarge,
+    AddressRefusedError,
+    AnswerTooLargeError,
     Exchange,
     ExchangeError,
     GuardedAdapter,
@@ -248,7 +248,7 @@ class Media:
         where: Where = {"method": "GET", "path": address.path}
         try:
             answer = adapter.exchange(request, exchange)
-        except AddressRefused as refused:
+        except AddressRefusedError as refused:
             raise MediaRefusedError(
                 f"The audio's address must not be asked: {refused.why}.", **where
             ) from None
@@ -347,7 +347,7 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
             for chunk in _unpacked(body, hop, max_bytes) if hop.is_packed else body:
                 size += len(chunk)
                 yield chunk
-    except AnswerTooLarge:
+    except AnswerTooLargeError:
         raise UnexpectedReplyError(f"The audio is larger than {max_bytes} bytes.", **hop.where()) from None
     except ExchangeError as failure:
         raise UnreachableError(
@@ -356,7 +356,7 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
 
 
 def _unpacked(body: Iterable[bytes], hop: _Hop, max_bytes: int) -> Iterator[bytes]:
-    """The bytes of a gzip encoding that nobody asked for, in blocks that stay small whatever they unpack to."""
+    """Yield the content of an unrequested gzip encoding, in blocks that stay small whatever they unpack to."""
     decoder, size = zlib.decompressobj(zlib.MAX_WBITS | 16), 0
     try:
         for chunk in body:

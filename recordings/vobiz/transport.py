@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from recordings.vobiz.addresses import InvalidAddressError, checked_api_url
-from recordings.vobiz.connection import AnswerTooLarge, Exchange, ExchangeError, GuardedAdapter, body_of
+from recordings.vobiz.connection import AnswerTooLargeError, Exchange, ExchangeError, GuardedAdapter, body_of
 from recordings.vobiz.errors import (
     NotConnectedError,
     OutcomeUnknownError,
@@ -31,7 +31,7 @@ from recordings.vobiz.errors import (
     Where,
 )
 from recordings.vobiz.replies import Reply, holds_error, named, refusal, retry_after
-from recordings.vobiz.wire import BadId, InvalidShapeError, checked_id, one_line
+from recordings.vobiz.wire import InvalidIdError, InvalidShapeError, checked_id, one_line
 
 USER_AGENT = "vobiz-portal"
 API_BODY_CAP = 5 * 1024 * 1024
@@ -102,7 +102,7 @@ class Route(Enum):
         self.doing = doing
 
     def path(self, ids: Mapping[str, str]) -> str:
-        """Return the path with its ids; raise BadId unless each is shaped like an id, so none changes the path."""
+        """Return the path with its ids; raise InvalidIdError unless each is shaped like an id."""
         return self.template.format_map({name: quote(checked_id(id_), safe="") for name, id_ in ids.items()})
 
 
@@ -125,7 +125,7 @@ class Transport:
             checked_id(credentials.auth_id)
         except InvalidAddressError as problem:
             raise NotConnectedError(f"There is no usable API address. {problem}") from None
-        except BadId as problem:
+        except InvalidIdError as problem:
             raise NotConnectedError(f"There is no usable Auth ID. {problem}") from None
         if not _HEADER_VALUE.fullmatch(credentials.auth_token):
             raise NotConnectedError(
@@ -255,7 +255,7 @@ class Transport:
             try:
                 body = b"".join(body_of(answer, exchange))
             except ExchangeError as failure:
-                if 200 <= answer.status_code < 300 and not isinstance(failure, AnswerTooLarge):
+                if 200 <= answer.status_code < 300 and not isinstance(failure, AnswerTooLargeError):
                     raise
                 trouble = failure.why
         return Reply(answer.status_code, headers, body, trouble, asked.secrets)
@@ -285,7 +285,7 @@ class _Asked:
 
 def _unanswered(asked: _Asked, failure: ExchangeError, *, in_doubt: bool) -> VobizError:
     """Return the error for a missing answer. For a write it matters whether any byte left."""
-    if isinstance(failure, AnswerTooLarge) and not asked.writes:
+    if isinstance(failure, AnswerTooLargeError) and not asked.writes:
         return _not_understood(asked, None, f"{failure.why[0].upper()}{failure.why[1:]}.")
     if not asked.writes:
         return UnreachableError(

@@ -48,18 +48,18 @@ class InvalidShapeError(ValueError):
     """A value or an answer that is not what Vobiz documents. `str()` is a sentence for people."""
 
 
-class BadId(InvalidShapeError):
+class InvalidIdError(InvalidShapeError):
     """Not an id that Vobiz could have given, so it may not enter a path or a query."""
 
 
 def checked_id(value: object) -> str:
-    """Return `value` if it is shaped like an id (4 to 64 of A-Z, a-z, 0-9, _ and -); else raise BadId."""
+    """Return `value` if it is shaped like an id (4 to 64 of A-Z, a-z, 0-9, _ and -); else raise InvalidIdError."""
     if isinstance(value, str) and ID_SHAPE.fullmatch(value) and value.lower() not in _FORBIDDEN_IDS:
         return value
     shown = text(value, 80)
     if shown is None:
-        raise BadId("There is no id.")
-    raise BadId(f"“{one_line(shown)}” is not an id as Vobiz gives them.")
+        raise InvalidIdError("There is no id.")
+    raise InvalidIdError(f"“{one_line(shown)}” is not an id as Vobiz gives them.")
 
 
 def storable(value: str) -> str:

@@ -47,7 +47,7 @@ def _limited(cursor: Any) -> list[tuple[str, str, list[int]]]:
 
 
 def _corrected(cursor: Any, table: str, index: str, averages: list[int]) -> list[int]:
-    """The rows of the index, then for each column the rows that share it and those before it."""
+    """Return the index's row count, then for each column the average rows per value of it and those before it."""
     cursor.execute("SELECT name FROM pragma_index_xinfo(%s) WHERE key = 1 ORDER BY seqno", [index])
     columns = [name for (name,) in cursor.fetchall()]
     if not columns or columns[0] is None:  # an index on an expression: its values are many
@@ -58,7 +58,7 @@ def _corrected(cursor: Any, table: str, index: str, averages: list[int]) -> list
 
 
 def _distinct(cursor: Any, table: str, column: str) -> int:
-    """The number of distinct values, NULL not counted, up to MOST_VALUES: each is one step down the index."""
+    """Return the number of distinct values without NULL, up to MOST_VALUES: each costs one index seek."""
     cursor.execute(
         f"""WITH RECURSIVE walk(value, steps) AS (
             SELECT min("{column}"), 1 FROM "{table}"

@@ -19,7 +19,7 @@ from django.urls import reverse
 from recordings import storage, sync
 from recordings.admin import exports
 from recordings.choices import Attention
-from recordings.exports import CannotOpen
+from recordings.exports import AudioOpenError
 from recordings.models import AccessEvent, Account, Preference, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript, an_access, an_event
@@ -301,7 +301,7 @@ def test_a_copy_that_was_altered_breaks_the_download_off(
 
     answer = client.post(ZIP, {"recordings": str(kept.pk)})
 
-    with pytest.raises(CannotOpen):
+    with pytest.raises(AudioOpenError):
         body(answer)
 
 

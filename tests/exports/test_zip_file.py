@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from recordings.exports import CannotOpen, Opened, ZipExport, plan
+from recordings.exports import AudioOpenError, Opened, ZipExport, plan
 from recordings.models import Account, Recording
 from tests.admin.rows import a_recording
 from tests.archived import an_archived, speech
@@ -35,7 +35,7 @@ def fetch(_recording: Recording) -> Opened:
 
 
 def refuse(_recording: Recording) -> Opened:
-    raise CannotOpen
+    raise AudioOpenError
 
 
 @pytest.mark.parametrize("sized", [True, False])

@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from recordings import playback
 from recordings.models import Account, Recording
-from recordings.playback import AudioRequest, Busy, converted
+from recordings.playback import AudioRequest, TooManyStreamsError, converted
 from recordings.playback.converted import ConversionError, converted_copy, delete_old_copies
 from tests.archived import an_archived
 from tests.audio.making import CASES, KINDS, encoded, look, pcm, wav
@@ -114,7 +114,7 @@ def test_no_more_are_made_at_once_than_leave_the_machine_usable(
     for _ in range(converted.AT_ONCE):
         converted._places.acquire()
     try:
-        with pytest.raises(Busy):
+        with pytest.raises(TooManyStreamsError):
             converted_copy(recording, "mp3")
     finally:
         for _ in range(converted.AT_ONCE):
@@ -140,7 +140,7 @@ def test_what_cannot_be_converted_says_why(
     account: Account, archive_folder: Path, folder: Path, container: str
 ) -> None:
     recording = an_archived(account, bytes(20_000), container=container)
-    with pytest.raises(playback.NoAudio) as none:
+    with pytest.raises(playback.AudioUnavailableError) as none:
         body_of(recording, "mp3")
     assert none.value.status == 415
     assert not folder.exists() or list(folder.iterdir()) == []

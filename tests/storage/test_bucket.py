@@ -84,7 +84,7 @@ def test_it_says_what_is_there_and_forgets_what_is_deleted(s3_archive: ObjectSto
 def test_a_file_that_is_not_there_is_told_apart_from_a_storage_that_is_not(
     s3_archive: ObjectStorage, use: Callable[[str], object]
 ) -> None:
-    with pytest.raises(storage.AudioMissing):
+    with pytest.raises(storage.AudioMissingError):
         use(MISSING)
 
 
@@ -154,7 +154,7 @@ def test_what_is_wrong_with_the_settings_is_said_and_no_secret_is(
     for use in uses:
         with pytest.raises(storage.StorageError, match=words) as failed:
             use()
-        assert not isinstance(failed.value, storage.AudioMissing)
+        assert not isinstance(failed.value, storage.AudioMissingError)
         assert SECRET_KEY not in str(failed.value)
         assert not failed.value.no_space
     assert s3_archive.names() == [name]

@@ -76,7 +76,7 @@ def test_it_says_what_is_there_and_forgets_what_is_deleted(archive_folder: Path)
     storage.delete(gone)
     assert set(storage.names()) == kept
     for look in (storage.size, storage.open_audio, lambda name: b"".join(storage.read_range(name, 0, 1))):
-        with pytest.raises(storage.AudioMissing):
+        with pytest.raises(storage.AudioMissingError):
             look(gone)
 
 

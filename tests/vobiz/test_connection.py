@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from recordings.vobiz.connection import (
-    AddressRefused,
-    AnswerTooLarge,
+    AddressRefusedError,
+    AnswerTooLargeError,
     Exchange,
     ExchangeError,
     GuardedAdapter,
@@ -120,7 +120,7 @@ def test_an_answer_larger_than_the_cap_is_cut_off(
 ) -> None:
     server.answers(answer)  # type: ignore[arg-type]
     failed = failure(adapter, server.url, limits(30))
-    assert isinstance(failed, AnswerTooLarge)
+    assert isinstance(failed, AnswerTooLargeError)
     assert not failed.retryable
 
 
@@ -180,7 +180,7 @@ def test_a_name_that_leads_off_the_public_internet_is_not_dialled(
     server: WireServer, adapter: GuardedAdapter, host: str
 ) -> None:
     failed = failure(adapter, f"http://{host}:{server.port}/", limits(public_only=True))
-    assert isinstance(failed, AddressRefused)
+    assert isinstance(failed, AddressRefusedError)
     assert not failed.sent
     assert server.asked == []
 
@@ -214,7 +214,7 @@ def test_an_encrypted_answer_keeps_the_same_limits(
     url = f"https://localhost:{tls_server.port}/"
     tls_server.answers(says(b"hello"), says(b"x" * 5000), drips(HEAD + b"\r\n"), hangs)
     assert fetch(adapter, url, limits()) == b"hello"
-    assert isinstance(failure(adapter, url, limits()), AnswerTooLarge)
+    assert isinstance(failure(adapter, url, limits()), AnswerTooLargeError)
     assert "within the time allowed" in failure(adapter, url, limits(0.4, read=0.3)).why
     assert "did not answer within" in failure(adapter, url, limits(60, read=0.2)).why
 

@@ -22,7 +22,7 @@ from recordings.vobiz.objects import (
     RecordingPage,
     StartAnswer,
 )
-from recordings.vobiz.wire import BadId, Instant, InvalidShapeError
+from recordings.vobiz.wire import Instant, InvalidIdError, InvalidShapeError
 from tests.vobiz.payloads import payload
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -151,7 +151,7 @@ def test_overlong_texts_are_cut_and_an_overlong_url_is_none() -> None:
 
 @pytest.mark.parametrize("changes", [{"recording_id": ".."}, {"recording_id": None}])
 def test_a_recording_with_an_unusable_id_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(BadId):
+    with pytest.raises(InvalidIdError):
         parsed(**changes)
 
 

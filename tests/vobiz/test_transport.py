@@ -22,7 +22,7 @@ from recordings.vobiz.errors import (
     VobizError,
 )
 from recordings.vobiz.transport import Credentials, RetryPolicy, Route
-from recordings.vobiz.wire import BadId
+from recordings.vobiz.wire import InvalidIdError
 from tests.ports import free_ports
 from tests.vobiz.conftest import QUICK, TOKEN, client_of
 from tests.vobiz.payloads import payload
@@ -74,7 +74,7 @@ def test_what_is_no_id_never_reaches_the_network(server: WireServer, client: Vob
             id_, time_limit=60, file_format="mp3", channels="mono", callback_url=None, transcription_url=None
         ),
     ):
-        with pytest.raises(BadId):
+        with pytest.raises(InvalidIdError):
             attempt()
     assert server.asked == []
 

@@ -259,7 +259,7 @@ def test_an_id_of_the_right_shape_passes_unchanged(value: str) -> None:
     ids=kind,
 )
 def test_what_is_not_shaped_like_an_id_is_refused_with_a_sentence(value: object) -> None:
-    with pytest.raises(wire.BadId) as refusal:
+    with pytest.raises(wire.InvalidIdError) as refusal:
         wire.checked_id(value)
     assert str(refusal.value).endswith(".")
     assert len(str(refusal.value)) < 140
@@ -307,7 +307,7 @@ def test_no_text_upsets_a_reader_and_what_is_kept_can_be_stored(value: str) -> N
     wire.one_line(value).encode("utf-8")
     try:
         assert wire.ID_SHAPE.fullmatch(wire.checked_id(value))
-    except wire.BadId as refusal:
+    except wire.InvalidIdError as refusal:
         str(refusal).encode("utf-8")
 
 

@@ -1,0 +1,1 @@
+"""A Vobiz API of our own for the demo and the tests."""

@@ -181,7 +181,7 @@ class Quirks:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the ledger. `what`: call.placed, recording.ended, request, callback.tried, fault, …"""
+    """One line of the ledger. `what`: call.placed, recording.ended, request, callback.tried, fault and others."""
 
     what: str
     at: float

@@ -114,17 +114,17 @@ class Sandbox:
 
     @property
     def api_url(self) -> str:
-        """`http://127.0.0.1:PORT/api/v1`"""
+        """Return `http://127.0.0.1:PORT/api/v1`."""
         return f"{self._origin(0)}/api/v1"
 
     @property
     def control_url(self) -> str:
-        """`http://127.0.0.1:PORT/_sandbox`"""
+        """Return `http://127.0.0.1:PORT/_sandbox`."""
         return f"{self._origin(0)}{ROOT}"
 
     @property
     def media_url(self) -> str:
-        """`http://127.0.0.1:PORT` of the media host"""
+        """Return `http://127.0.0.1:PORT` of the media host."""
         return self._origin(1)
 
     def _origin(self, which: int) -> str:

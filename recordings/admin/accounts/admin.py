@@ -30,7 +30,7 @@ from recordings.forms import AccountForm, TokenTrial
 from recordings.models import Account, Call, CallbackEvent, SyncRun
 from recordings.provider import explain
 from recordings.vobiz.errors import RateLimitError, UnreachableError, VobizError
-from recordings.vobiz.wire import BadId
+from recordings.vobiz.wire import InvalidIdError
 
 NAME_LENGTH = 200
 PATIENCE = 10.0  # seconds that a person waits for a reconcile
@@ -369,7 +369,7 @@ def check_token(auth_id: str, token: str) -> TokenTrial:
     tried = Account(auth_id=auth_id, encrypted_token=encrypt(token))
     try:
         answer = connect.check(auth_id, token)
-    except BadId:
+    except InvalidIdError:
         return TokenTrial(refused=_("Vobiz was not asked, because that is no Auth ID."))
     except (UnreachableError, RateLimitError) as error:
         return TokenTrial(unreached=explain(error, tried))

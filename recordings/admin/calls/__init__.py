@@ -1,0 +1,1 @@
+"""Admin pages of calls: list, call, live calls, start and stop."""

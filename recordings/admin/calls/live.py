@@ -37,7 +37,7 @@ class LiveCallsMixin(PortalAdmin):
 
     @page("live/", name="live", permission="recordings.view_live_calls")
     def live(self, request: HttpRequest) -> HttpResponse:
-        """The live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
+        """Show the live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
 
         With the header HX-Request only what changes: counts, warnings, rows. `q` and `recording` narrow the rows;
         `shown` holds the calls that a page shows already, and the answer says which of them are over.

@@ -291,7 +291,7 @@ def began_words(recording: Recording, *, now: datetime) -> str:
 
 
 def _refused_words(recording: Recording) -> str:
-    """This start began nothing, and why; and how many others of its call go on, which it says nothing about."""
+    """Say that this start began nothing and why, and how many other recordings of its call go on."""
     words = [_("No recording was started. %s") % formatting.words(recording.error)]
     others = Recording.objects.open().filter(call=recording.call_id).exclude(call__state=CallState.ENDED)
     statuses = list(others.values_list("status", flat=True))

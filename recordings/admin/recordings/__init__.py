@@ -1,0 +1,1 @@
+"""Admin pages of recordings: list, recording, player, archive."""

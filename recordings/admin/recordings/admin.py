@@ -120,7 +120,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Any) -> str | SafeString:
-        """Started, else added, else asked for; with the bar that recordings of one call share."""
+        """Return when it started, was added or was asked for, with the bar that recordings of one call share."""
         under_day = getattr(recording, "under_day", False)
         at = columns.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
         return format_html("{}{}", at, columns.bar(recording.shared))
@@ -147,7 +147,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     @admin.display(description=gettext_lazy("audio"))
     def kept(self, recording: Recording) -> SafeString:
-        """Archived, or how long Vobiz keeps it; how it stands until then; what asks for a person."""
+        """Return whether it is archived, or how long Vobiz keeps it, its state until then and what needs attention."""
         return columns.kept(recording, timezone.now())
 
     @admin.display(description=gettext_lazy("transcript"))

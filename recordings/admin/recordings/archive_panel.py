@@ -41,7 +41,7 @@ class ArchiveMixin(ReadOnlyAdmin):
         methods=WRITE,
     )
     def archive(self, request: HttpRequest, recording: Recording) -> HttpResponse:
-        """This one, ahead of its turn; the page says what came of it when it is looked at again."""
+        """Archive this recording ahead of its turn; its page shows the result later."""
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
         if not recording.audio_state.can_be_archived:
             words = _("There is nothing to fetch: it is archived, or Vobiz does not have it.")
@@ -161,7 +161,7 @@ def _inside(recording: Recording) -> str:
 
 
 def _sound(recording: Recording) -> list[Fact]:
-    """What was measured in the samples of our copy."""
+    """Return what was measured in the samples of the archived copy."""
     if recording.longest_silence_ms is None:
         return []
     if recording.is_silent:

@@ -107,7 +107,7 @@ class AtRiskMixin(ReadOnlyAdmin):
 
     @page("<path:object_id>/seen/", name="seen", permission="recordings.mark_seen", methods=WRITE)
     def seen(self, request: HttpRequest, recording: Recording) -> HttpResponse:
-        """This one; then back to its page, or to the overview where the button stood there."""
+        """Mark this recording as seen; return to its page, or to the overview if the button was there."""
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
         return self._mark(request, Recording.objects.filter(pk=recording.pk), to=to)
 

@@ -32,7 +32,15 @@ from recordings.admin.recordings.detail import opened
 from recordings.audio import formats
 from recordings.choices import AccessAction, AccessResult, AudioState, TranscriptionStatus
 from recordings.models import Recording, Transcription, Waveform
-from recordings.playback import Audio, AudioRequest, Busy, ByteRange, FileSlice, NoAudio, OutOfRange
+from recordings.playback import (
+    Audio,
+    AudioRequest,
+    AudioUnavailableError,
+    ByteRange,
+    FileSlice,
+    RangeNotSatisfiableError,
+    TooManyStreamsError,
+)
 
 PLAY = "play"  # the parameter that carries a play id
 CONVERTED = "as"  # the parameter that asks for a converted copy, by its kind
@@ -96,14 +104,14 @@ class AudioMixin(ReadOnlyAdmin):
         )
         try:
             audio = playback.open_audio(recording, wanted)
-        except NoAudio as none:
+        except AudioUnavailableError as none:
             note(
                 result=AccessResult.FAILED, detail=str(none), play_id=f"{play_id}.failed" if play_id else None
             )
             return _words(str(none), none.status)
-        except OutOfRange as trouble:
+        except RangeNotSatisfiableError as trouble:
             return _out_of_range(trouble)
-        except Busy:
+        except TooManyStreamsError:
             return _busy()
         with _closed_if_broken(audio):
             note(play_id=play_id)  # before the first byte leaves
@@ -164,10 +172,10 @@ class AudioMixin(ReadOnlyAdmin):
         is_head = request.method == "HEAD"
         try:
             audio = playback.open_audio(recording, AudioRequest(only_head=is_head))
-        except NoAudio as none:
+        except AudioUnavailableError as none:
             note(result=AccessResult.FAILED, detail=str(none))
             return _words(str(none), none.status)
-        except Busy:
+        except TooManyStreamsError:
             return _busy()
         with _closed_if_broken(audio):
             note()
@@ -268,7 +276,7 @@ def _words(words: str, status: int) -> HttpResponse:
     return HttpResponse(words, content_type="text/plain; charset=utf-8", status=status, headers=HEADERS)
 
 
-def _out_of_range(trouble: OutOfRange) -> HttpResponse:
+def _out_of_range(trouble: RangeNotSatisfiableError) -> HttpResponse:
     response = _words(_("The audio ends before that."), 416)
     if trouble.size is not None:
         response["Content-Range"] = f"bytes */{trouble.size}"

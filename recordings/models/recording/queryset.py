@@ -238,7 +238,7 @@ class RecordingQuerySet(LeasedQuerySet):
         return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
 
     def to_inspect_again(self, version: int) -> Self:
-        """Copies that an older version of the reader judged, and nobody works on."""
+        """Return archived copies that an older reader version inspected and no worker has leased."""
         return (
             self.free()
             .filter(archived_at__isnull=False, reader_version__lt=version)
@@ -251,7 +251,7 @@ class RecordingQuerySet(LeasedQuerySet):
         return rows.filter(waveform=None).order_by("-archived_at")
 
     def make_refused_due(self, version: int) -> int:
-        """What failed under an older version of the reader is due again at once; how many."""
+        """Make recordings due at once that failed under an older reader version; return how many."""
         rows = self.available_to_archive().filter(archive_tries__gt=0, reader_version__lt=version)
         return rows.update(archive_next_at=None, reader_version=version)
 

@@ -25,8 +25,8 @@ from django_tasks import task
 
 from recordings import archive, reconcile, sync
 from recordings.archive import verifying
+from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Account, Recording, SyncRun, Worker
-from recordings.models.lease_renewal import LEASE_RENEWER
 from recordings.reconcile import ReconcileResult
 from recordings.vobiz.client import BACKGROUND, INTERACTIVE
 

@@ -22,7 +22,7 @@ ABOVE = (
 )  # fmt: skip
 BELOW = (
     ("recordings.mirror",),
-    ("recordings.provider", "recordings.storage"),
+    ("recordings.provider", "recordings.storage", "recordings.lease_renewal"),
     ("recordings.models",),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock"),

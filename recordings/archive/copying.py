@@ -27,9 +27,9 @@ from recordings.archive.outcomes import (
 from recordings.audio import formats
 from recordings.choices import RecordingStatus
 from recordings.clock import Clock
+from recordings.lease_renewal import LEASE_RENEWER, Lease
 from recordings.mirror import ACCOUNT_ERRORS, FetchStatus, fetch_recording
 from recordings.models import Recording
-from recordings.models.lease_renewal import LEASE_RENEWER, Lease
 from recordings.models.recording.transitions import ArchivedFile
 from recordings.provider import client_for, explain
 from recordings.vobiz.client import VobizClient

@@ -19,8 +19,8 @@ from recordings import storage
 from recordings.archive.fetching import flag_of
 from recordings.audio import READER_VERSION, Audio, Peaks, formats, inspect
 from recordings.choices import ArchiveFlag
+from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Recording, Waveform
-from recordings.models.lease_renewal import LEASE_RENEWER
 
 logger = logging.getLogger(__name__)
 

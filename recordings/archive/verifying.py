@@ -22,8 +22,8 @@ from django.utils.translation import gettext_lazy
 from recordings import storage
 from recordings.choices import CORRUPT_COPY_REASONS, Attention
 from recordings.clock import Clock
+from recordings.lease_renewal import LEASE_RENEWER, Lease
 from recordings.models import Account, Recording
-from recordings.models.lease_renewal import LEASE_RENEWER, Lease
 
 logger = logging.getLogger(__name__)
 

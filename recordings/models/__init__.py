@@ -1,4 +1,4 @@
-"""FACTS: what we know and what may happen to it. No network in here."""
+"""The models: what the portal knows, and the transitions of it. Nothing here uses the network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recordings.models.recording import (
     LockedRecording,
     Recording,
     UpsertReport,
+    Waveform,
     change_locked,
     claim_recording_id,
     merge_facts,
@@ -20,7 +21,6 @@ from recordings.models.recording import (
 )
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
-from recordings.models.waveform import Waveform
 from recordings.models.worker import Worker
 
 __all__ = [

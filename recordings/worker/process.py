@@ -13,8 +13,8 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.utils import timezone
 
 from recordings import tasks
+from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Worker
-from recordings.models.lease_renewal import LEASE_RENEWER
 from recordings.worker.jobs import ReconcileJob, run_due_archiving, run_due_syncs
 from recordings.worker.maintenance import Maintenance, nightly_maintenance
 from recordings.worker.queue import open_queue

@@ -10,13 +10,14 @@ from recordings.models.recording.locked import (
     merge_facts,
     record_start_accepted,
 )
-from recordings.models.recording.model import Recording
+from recordings.models.recording.model import Recording, Waveform
 
 __all__ = [
     "FailedRow",
     "LockedRecording",
     "Recording",
     "UpsertReport",
+    "Waveform",
     "change_locked",
     "claim_recording_id",
     "merge_facts",

@@ -422,3 +422,20 @@ class Recording(ProviderFacts, ArchivedCopy):
 
 def _safe(text: str) -> str:
     return _OTHER.sub("-", text).strip("-")[:LONGEST_PART] or "unknown"
+
+
+class Waveform(models.Model):
+    """The waveform of a recording, computed once from the archived copy, so that a four-hour call opens at once.
+
+    `points`: one byte (0 to 255) for the loudest moment of each equal part of the audio, channel after channel.
+    """
+
+    recording = models.OneToOneField(Recording, on_delete=models.CASCADE, related_name="waveform")
+    channels = models.PositiveSmallIntegerField()
+    points = models.BinaryField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.recording_id}: {self.channels} × {len(self.points) // self.channels}"

@@ -32,7 +32,7 @@ FOLDER = ROOT / "docs" / "pictures"
 MOST_BYTES = 150_000
 QUALITY = 82  # of WebP
 SPOKEN = 40  # seconds that the recording with the transcript lasts
-PATIENCE = 120  # seconds, for the demo's first sync and for a transcript
+TIMEOUT = 120  # seconds, for the demo's first sync and for a transcript
 CALLER, CALLEE = "+919624705678", "+918071387423"
 SHOWN = "+91 96247 05678"  # the caller, as pages write it
 
@@ -111,7 +111,7 @@ def demo(folder: Path) -> Iterator[dict[str, Any]]:
             said = process.stdout.readline()
             if not said:
                 raise CannotError(words.read_text())
-            within(PATIENCE, "the first sync", lambda: "The first sync is done" in words.read_text())
+            within(TIMEOUT, "the first sync", lambda: "The first sync is done" in words.read_text())
             yield json.loads(said)
         finally:
             process.terminate()
@@ -203,7 +203,7 @@ class Scene:
             self.page.goto(self.at["address"] + "recordings/transcription/?status__exact=completed")
             return self.page.locator("#result_list tbody tr").count() > 0
 
-        within(PATIENCE, "a transcript", has_come)
+        within(TIMEOUT, "a transcript", has_come)
         self.page.locator("#result_list tbody th a").first.click()
         links = self.page.locator('#content a[href*="/recordings/recording/"]')
         return self.address(links.filter(has_not_text="Recordings").first)

@@ -171,10 +171,10 @@ if ON_REDIS:
     TASKS["default"]["BACKEND"] = "django_tasks_rq.RQBackend"
     WORKER_QUEUE = "recordings.worker.redis_queue.RedisQueue"
     # A callback must be answered within three seconds, also when the queue is away; a task ends when it is done.
-    _patience = ("&" if "?" in TASKS_BACKEND else "?") + "socket_connect_timeout=1&socket_timeout=1"
+    _timeouts = ("&" if "?" in TASKS_BACKEND else "?") + "socket_connect_timeout=1&socket_timeout=1"
     RQ_QUEUES = {
         name: {
-            "URL": TASKS_BACKEND + _patience,
+            "URL": TASKS_BACKEND + _timeouts,
             "DEFAULT_TIMEOUT": -1,
             "DEFAULT_RESULT_TTL": 3600,
             # RQ's default is pickle: whoever could write to Redis could run code in the worker.

@@ -1,4 +1,4 @@
-"""Taking things out: any list as CSV, as it is filtered; and selected recordings as a ZIP with their audio.
+"""Exports: any list as CSV, as it is filtered; and selected recordings as a ZIP with their audio.
 
 Every export is written into the access log before its first byte leaves: one line an account for the whole of it; and
 one for each recording whose audio or words are in it, before those leave.
@@ -43,7 +43,7 @@ PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosn
 
 
 class CsvExportMixin(PortalAdmin):
-    """A list that can be taken out as CSV by those who may export and see it."""
+    """A mixin for lists: CSV export for those who may see and export the rows."""
 
     has_csv = True
     csv_related: tuple[str, ...] = ()  # what the table's columns follow
@@ -117,7 +117,7 @@ class CsvExportMixin(PortalAdmin):
 
 
 class TranscriptionCsvMixin(CsvExportMixin):
-    """Transcriptions with their words, for those who may read them; each is then a line in the access log."""
+    """A mixin for the transcriptions' list: CSV export with the text, for those who may read it; each row is logged."""
 
     csv_related = ("recording__account", "recording__call")
 
@@ -143,7 +143,7 @@ class TranscriptionCsvMixin(CsvExportMixin):
 
 
 class ZipExportMixin(CsvExportMixin):
-    """Selected recordings as a ZIP: a page says what it will hold, and a button begins it."""
+    """A mixin for recordings: export of the selected ones as a ZIP, after a page that shows what it will hold."""
 
     csv_related = ("account", "call", "requested_by", "transcription")
 

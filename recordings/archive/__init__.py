@@ -10,6 +10,6 @@ from __future__ import annotations
 from recordings.archive.copying import archive_one
 from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result
-from recordings.archive.runs import Progress, Report, Tally, run
+from recordings.archive.runs import AccountCounts, Progress, Report, run
 
-__all__ = ["Outcome", "Progress", "Report", "Result", "Tally", "archive_one", "inspect_again", "run"]
+__all__ = ["AccountCounts", "Outcome", "Progress", "Report", "Result", "archive_one", "inspect_again", "run"]

@@ -28,7 +28,7 @@ INSPECTED_AT_ONCE = 500  # copies that a crash left without a waveform, or an ol
 
 
 @dataclass(slots=True)
-class Tally:
+class AccountCounts:
     """What a run did for one account. `failed`: tries that failed for a cause of the recording's own.
 
     `bytes`: of what was archived. `stopped`: why archiving of the account pauses. `last_failure`: in words.
@@ -64,34 +64,35 @@ class Tally:
 class Report:
     """What a run did, by Auth ID; read while it grows, for progress."""
 
-    accounts: dict[str, Tally]
+    accounts: dict[str, AccountCounts]
 
     @property
     def archived(self) -> int:
         """Recordings of which there is a copy now."""
-        return sum(tally.archived for tally in self.accounts.values())
+        return sum(counts.archived for counts in self.accounts.values())
 
     @property
     def failed(self) -> int:
         """Tries that failed for a cause of the recording's own."""
-        return sum(tally.failed for tally in self.accounts.values())
+        return sum(counts.failed for counts in self.accounts.values())
 
     @property
     def bytes(self) -> int:
         """Of what was archived."""
-        return sum(tally.bytes for tally in self.accounts.values())
+        return sum(counts.bytes for counts in self.accounts.values())
 
     @property
     def tried(self) -> int:
         """Recordings that this run had in hand, but for those it stopped at."""
         return sum(
-            tally.archived + tally.failed + tally.gone + tally.not_ready for tally in self.accounts.values()
+            counts.archived + counts.failed + counts.gone + counts.not_ready
+            for counts in self.accounts.values()
         )
 
     @property
     def stopped(self) -> dict[str, str]:
         """Why archiving pauses, by Auth ID, for those accounts where it does."""
-        return {auth_id: tally.stopped for auth_id, tally in self.accounts.items() if tally.stopped}
+        return {auth_id: counts.stopped for auth_id, counts in self.accounts.items() if counts.stopped}
 
 
 Progress = Callable[[Report], None]
@@ -153,7 +154,7 @@ class _Run:
         self.only = set(only) if only is not None else None
         self.stop = stop
         self.broken = threading.Event()  # this run is interrupted: what is in hand is dropped
-        self.report = Report({account.auth_id: Tally() for account in accounts})
+        self.report = Report({account.auth_id: AccountCounts() for account in accounts})
         self._lock = threading.Lock()
         self._clients: dict[int, VobizClient] = {}
         self._open = ExitStack()
@@ -273,7 +274,7 @@ class _Run:
                     now=self.clock.now()
                 )  # this one could not tell; the next one may
             # a recording may have turned out to be a sub-account's, which the run was not asked for
-            self.report.accounts.setdefault(account.auth_id, Tally()).note(outcome)
+            self.report.accounts.setdefault(account.auth_id, AccountCounts()).note(outcome)
             if self.progress is not None:
                 self.progress(self.report)
 

@@ -1,4 +1,4 @@
-"""Storing deliveries, one row for each content, so that nothing that was answered with 200 is lost.
+"""Store deliveries, deduplicated by content, so that nothing that was answered with 200 is lost.
 
 The functions here change an event in memory or lock it; `processing` decides in which transaction and saves it.
 """
@@ -95,7 +95,7 @@ def spend_nonces(key_digest: str, nonces: tuple[str, ...], content_digest: str) 
     """Spend every nonce on this content. False: one of them was spent on another. Only inside a transaction.
 
     The INSERT waits for a transaction that spends the same nonce at this moment, and only then the SELECT looks: of
-    two contents that race for one nonce, exactly one gets it.
+    two deliveries that race for one nonce, exactly one gets it.
     """
     SpentNonce.objects.bulk_create(_nonce_rows(key_digest, nonces, content_digest), ignore_conflicts=True)
     return not is_replay(key_digest, nonces, content_digest)

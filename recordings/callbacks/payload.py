@@ -122,16 +122,16 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def parse_payload(fields: Mapping[str, str], door: str = "") -> CallbackPayload:
+def parse_payload(fields: Mapping[str, str], endpoint: str = "") -> CallbackPayload:
     """Return what a delivery's fields say; which fields are there decides what kind it is.
 
-    `door`: the address it was delivered to, which decides what a name such as `text` means.
+    `endpoint`: the name of the address it was delivered to, which decides what a name such as `text` means.
     """
     flat = flatten(fields)
     present = canonical_fields(flat)
     event = wire.lower(present.get("event")) or ""
-    is_answer = _take_names_by_place(present, flat, event=event, door=door)
-    kind = _kind(present, event, door, is_answer=is_answer)
+    is_answer = _take_names_by_place(present, flat, event=event, endpoint=endpoint)
+    kind = _kind(present, event, endpoint, is_answer=is_answer)
     values: dict[str, Any] = {}
     problems = []
     for name, value in present.items():
@@ -162,7 +162,7 @@ def parse_payload(fields: Mapping[str, str], door: str = "") -> CallbackPayload:
         id_from_url=id_from_url,
         brings_transcript=brings_transcript,
         misses_subject=not brings_transcript
-        and (_expects_transcript(event, door) or (RECORD in event and _says_nothing(present))),
+        and (_expects_transcript(event, endpoint) or (RECORD in event and _says_nothing(present))),
         **values,
     )
 
@@ -172,14 +172,16 @@ RECORD, TRANSCRI = "record", "transcri"
 _URL_ID = re.compile(r"/([A-Za-z0-9_-]{16,64})(?:\.[A-Za-z0-9]{1,5})?/?(?:[?#].*)?\Z", re.ASCII)
 
 
-def _take_names_by_place(present: dict[str, str], flat: Mapping[str, str], *, event: str, door: str) -> bool:
+def _take_names_by_place(
+    present: dict[str, str], flat: Mapping[str, str], *, event: str, endpoint: str
+) -> bool:
     """Add to `present` the fields whose names mean them only here; return whether it is the answer to a start."""
     by_name = {name.lower(): value for name, value in flat.items() if name.lower() in (TEXT, URL)}
-    expected = door in ("recording", "transcription") or TRANSCRI in event or present.get("recording_id")
+    expected = endpoint in ("recording", "transcription") or TRANSCRI in event or present.get("recording_id")
     if expected and TEXT in by_name and not present.get("transcription"):
         present["transcription"] = by_name[TEXT]
     others = RECORDING_FIELDS | TRANSCRIPTION_FIELDS
-    if door != "recording" or not present.get("api_id") or others & present.keys():
+    if endpoint != "recording" or not present.get("api_id") or others & present.keys():
         return False
     if present.get("recording_id"):
         if by_name.get(URL):
@@ -188,11 +190,11 @@ def _take_names_by_place(present: dict[str, str], flat: Mapping[str, str], *, ev
     return bool(present.get("error"))
 
 
-def _kind(present: Mapping[str, str], event: str, door: str, *, is_answer: bool) -> EventKind:
+def _kind(present: Mapping[str, str], event: str, endpoint: str, *, is_answer: bool) -> EventKind:
     """Return the kind; of a delivery that is both, the transcription, because a transcript comes no other way."""
     if is_answer:
         return EventKind.RECORDING
-    failed = "error" in present and _expects_transcript(event, door)
+    failed = "error" in present and _expects_transcript(event, endpoint)
     if failed or TRANSCRIPTION_FIELDS & present.keys():
         return EventKind.TRANSCRIPTION
     if RECORDING_FIELDS & present.keys():
@@ -202,9 +204,9 @@ def _kind(present: Mapping[str, str], event: str, door: str, *, is_answer: bool)
     return EventKind.TRANSCRIPTION if "error" in present else EventKind.RECORDING
 
 
-def _expects_transcript(event: str, door: str) -> bool:
+def _expects_transcript(event: str, endpoint: str) -> bool:
     """Return whether its address or its event's name says that it brings a transcript."""
-    return door == "transcription" or TRANSCRI in event
+    return endpoint == "transcription" or TRANSCRI in event
 
 
 def _says_nothing(present: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Leases of rows: who works on a row, and until when, by the database's clock, so that machines need not agree.
+"""Leases of rows: which worker has a row, and until when, by the database's clock, against races between workers.
 
 A lease is taken in a short transaction that commits before Vobiz or storage is asked. No row lock is held and no
 transaction is open while the work goes on: a worker that dies leaves a lease that runs out by itself.

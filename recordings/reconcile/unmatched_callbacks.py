@@ -42,17 +42,17 @@ class UnmatchedCallbacks:
 
     def _find_unmatched(self) -> None:
         """Ask Vobiz about each recording without a row; its answer makes the row."""
-        announced: dict[str, list[CallbackEvent]] = defaultdict(list)
+        unmatched: dict[str, list[CallbackEvent]] = defaultdict(list)
         waiting = CallbackEvent.objects.unmatched().filter(
             _due(self.context.began), account=self.context.account
         )
         for event in waiting[:BATCH_SIZE]:
             recording_id = processing.named_recording(event)
             if recording_id is not None:
-                announced[recording_id].append(event)
+                unmatched[recording_id].append(event)
             else:  # looked for by its call, in vain; the last try fails it
                 event.reschedule(event.error or "")
-        for recording_id, events in announced.items():
+        for recording_id, events in unmatched.items():
             if self.context.may_go_on() and self._fetch(recording_id, events):
                 for event in events:
                     outcome = processing.apply(event, now=self.context.began, read_back=True)

@@ -1,4 +1,4 @@
-r"""Which URLs may be asked at all, told from their text in a way that no two readers can read differently.
+r"""Parse and check URLs before any request, against SSRF: only URLs that all parsers read alike pass.
 
 `https://evil.test\@media.vobiz.ai/` is media.vobiz.ai to one parser and evil.test to another. So only plain
 URLs pass: printable ASCII, no backslash, no userinfo, no percent sign in the host.

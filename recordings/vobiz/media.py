@@ -1,8 +1,8 @@
-"""Fetching audio, from listed hosts only, without ever handing the credentials to anybody else.
+"""Download audio from listed hosts only, safe against SSRF, without passing the credentials to any other host.
 
 Vobiz docs, "Download a recording": the URL is to be used as given, needs both secret headers, and may
 redirect to a signed address elsewhere. `requests` would take the headers along. So every address, the
-redirected ones too, is looked at on its own, and its request is built from nothing.
+redirected ones too, is checked on its own, and its request is built from nothing.
 """
 
 from __future__ import annotations

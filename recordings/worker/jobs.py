@@ -1,4 +1,4 @@
-"""The jobs of the worker threads: each finds what is due and does it."""
+"""The jobs that the scheduler runs in the worker threads: each finds what is due and does it."""
 
 from __future__ import annotations
 

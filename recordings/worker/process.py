@@ -97,7 +97,7 @@ class WorkerProcess:
             for kind, count in WORKER_THREADS.items()
             for number in range(1, count + 1)
         ]
-        for name, job in (("chores", Maintenance()), ("night", nightly_maintenance)):
+        for name, job in (("maintenance", Maintenance()), ("night", nightly_maintenance)):
             self._threads.append(WorkerThread(name, name, job, has_queue=False))
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Which sync of an account is due by itself: the newest pages every five minutes, everything once a night."""
+"""The scheduler of syncs: the newest pages every five minutes, everything once a night. No cron job is needed."""
 
 from __future__ import annotations
 

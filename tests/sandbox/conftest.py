@@ -66,7 +66,7 @@ def world() -> SandboxState:
 @pytest.fixture
 def sandbox(world: SandboxState) -> Iterator[Sandbox]:
     """Served, with callbacks that go out only when a test sends them."""
-    with Sandbox(world, deliver=False, patience=1.0) as sandbox:
+    with Sandbox(world, deliver=False, timeout=1.0) as sandbox:
         yield sandbox
 
 

@@ -189,7 +189,7 @@ def test_patience_ends_and_the_callback_is_tried_again(
     world: SandboxState, client: Client, call: Call, receiver: Receiver
 ) -> None:
     sandbox = client.sandbox
-    sandbox.outbox.patience = 0.2
+    sandbox.outbox.timeout = 0.2
     receiver.go_on.clear()
     record_and_report(client, call, receiver, transcription_type="")
     world.advance(20)
@@ -239,7 +239,7 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(
 
 
 def test_settle_says_so_when_it_does_not_come_true(world: SandboxState, receiver: Receiver) -> None:
-    with Sandbox(world, patience=5) as sandbox:
+    with Sandbox(world, timeout=5) as sandbox:
         receiver.go_on.clear()
         record_and_report(Client(sandbox, MAIN), world.place_call(MAIN), receiver, transcription_type="")
         world.advance(20)

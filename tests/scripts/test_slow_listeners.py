@@ -26,7 +26,7 @@ from vobiz_portal.sandbox.state import SandboxState
 AUTH_ID, TOKEN = "MA_SLOW00001", "a-token-for-slow-listeners"
 LISTENERS = 24  # of each kind; the server has 8 threads
 LISTENER = "203.0.113.9"  # as the proxy in front says
-PATIENCE = 3.0  # seconds that Vobiz waits for an answer
+CALLBACK_TIMEOUT = 3.0  # seconds that Vobiz waits for an answer
 # Everything there must be before somebody listens; prints what a listener and Vobiz need to know.
 PREPARE = """
 import hashlib, json, sys
@@ -139,12 +139,12 @@ def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, tmp_path:
                 "call_uuid": "a-call-of-slow-listeners",
                 "recording_duration": "5",
             },
-            timeout=PATIENCE,
+            timeout=CALLBACK_TIMEOUT,
         )
         waited = time.monotonic() - asked_at
 
     assert answer.status_code == 200
-    assert waited < PATIENCE
+    assert waited < CALLBACK_TIMEOUT
     assert answers[:LISTENERS] == ["HTTP/1.1 200 OK"] * LISTENERS
     assert set(answers[LISTENERS:]) == {"HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"}
     with closing(sqlite3.connect(tmp_path / "portal.sqlite3")) as rows:

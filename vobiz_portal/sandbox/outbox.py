@@ -27,7 +27,7 @@ from vobiz_portal.sandbox.state import SandboxState
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 3.0  # seconds for one delivery
+DELIVERY_TIMEOUT = 3.0  # seconds for one delivery
 RETRIES = 3
 MAX_CONCURRENT = 8  # deliveries under way at once
 POLL_INTERVAL = 0.05  # seconds between looks at what has fallen due
@@ -36,13 +36,15 @@ POLL_INTERVAL = 0.05  # seconds between looks at what has fallen due
 class Outbox:
     """Deliver the pending callbacks from threads of its own (`start`) or in the caller's (`deliver_now`).
 
-    `retry_base`: seconds of simulated time before the first retry; it doubles. `patience`: seconds of real time.
+    `retry_base`: seconds of simulated time before the first retry; it doubles. `timeout`: seconds of real time.
     """
 
-    def __init__(self, state: SandboxState, *, retry_base: float = 1.0, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, state: SandboxState, *, retry_base: float = 1.0, timeout: float = DELIVERY_TIMEOUT
+    ) -> None:
         self.state = state
         self.retry_base = retry_base
-        self.patience = patience
+        self.timeout = timeout
         self._under_way = 0
         self._draining = 0  # how many are in `drain`, where retries do not wait
         self._running = False
@@ -263,10 +265,10 @@ class Outbox:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=self.patience)
+        connection = kind(parts.hostname or "", parts.port, timeout=self.timeout)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         method = "GET" if body is None else "POST"
-        timer = threading.Timer(self.patience, _abandon, [connection])
+        timer = threading.Timer(self.timeout, _abandon, [connection])
         timer.daemon = True
         timer.start()
         try:

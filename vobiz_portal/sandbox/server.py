@@ -21,7 +21,7 @@ from vobiz_portal.sandbox.entities import Entry, Quirks
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.media import MediaHost
-from vobiz_portal.sandbox.outbox import PATIENCE, Outbox
+from vobiz_portal.sandbox.outbox import DELIVERY_TIMEOUT, Outbox
 from vobiz_portal.sandbox.state import SandboxState
 
 logger = logging.getLogger(__name__)
@@ -62,11 +62,11 @@ class Sandbox:
         media_port: int = 0,
         deliver: bool = True,
         retry_base: float = 1.0,
-        patience: float = PATIENCE,
+        timeout: float = DELIVERY_TIMEOUT,
     ) -> None:
         self.state = state
         self.host = host
-        self.outbox = Outbox(state, retry_base=retry_base, patience=patience)
+        self.outbox = Outbox(state, retry_base=retry_base, timeout=timeout)
         self.control = Control(state, self.outbox)
         self.every_tick: list[Callable[[], object]] = []
         self.stopping = threading.Event()

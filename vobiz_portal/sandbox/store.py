@@ -70,5 +70,5 @@ class RecordingStore:
 
 
 def _row(recording: Recording) -> Row:
-    """Return the sort key: time of listing, then order of arrival."""
+    """Return the sort key: time of listing, then order of insertion."""
     return (recording.added_at or 0.0, recording.order, recording.recording_id)

@@ -33,7 +33,7 @@ from recordings.vobiz.errors import RateLimitError, UnreachableError, VobizError
 from recordings.vobiz.wire import InvalidIdError
 
 NAME_LENGTH = 200
-PATIENCE = 10.0  # seconds that a person waits for a reconcile
+RECONCILE_SECONDS = 10.0  # seconds that a person waits for a reconcile
 NEVER_DELETED = gettext_lazy(
     "Accounts are never deleted, because their recordings and callbacks belong to them. Switch one off instead."
 )
@@ -336,7 +336,7 @@ class AccountAdmin(PortalAdmin):
     def reconcile(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Settle what is open now, as far as it goes in some seconds."""
         here = self.to_object(account, anchor="#sync")
-        settled = tasks.reconcile_account(account, within=PATIENCE)
+        settled = tasks.reconcile_account(account, within=RECONCILE_SECONDS)
         log = _("Had what is open settled.")
         if settled is None:
             words = _("It is being settled at this moment. Reload this page to see how it stands.")

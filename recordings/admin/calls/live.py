@@ -33,13 +33,13 @@ KEYS = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class LiveCallsMixin(PortalAdmin):
-    """The custom pages of Call that ask Vobiz for something."""
+    """A mixin of the call's admin: the live calls page, which the browser refreshes by polling, and the stop pages."""
 
     @page("live/", name="live", permission="recordings.view_live_calls")
     def live(self, request: HttpRequest) -> HttpResponse:
         """Show the live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
 
-        With the header HX-Request only what changes: counts, warnings, rows. `q` and `recording` narrow the rows;
+        A polling request (header HX-Request) gets only what changes: counts, warnings, rows. Polling stops while hidden. `q` and `recording` narrow the rows;
         `shown` holds the calls that a page shows already, and the answer says which of them are over.
         """
         accounts = list(Account.objects.visible_to(request.user).active().select_related("parent"))

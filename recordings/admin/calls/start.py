@@ -48,7 +48,7 @@ class Outcome:
 
 
 class StartMixin(LiveCallsMixin):
-    """Ask what to record; start it, once for each form that was shown."""
+    """A mixin of the call's admin: the start forms. Each form that was shown starts once."""
 
     @page("<path:object_id>/record/", name="record", permission="recordings.start_recording", methods=BOTH)
     def record(self, request: HttpRequest, call: Call) -> HttpResponse:

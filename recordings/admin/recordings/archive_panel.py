@@ -28,7 +28,7 @@ AT_ONCE = 500  # rows that one press has archived ahead of their turn
 
 
 class ArchiveMixin(ReadOnlyAdmin):
-    """What a Recording's admin has for those who may have recordings archived now."""
+    """A mixin of the recording's admin: archive status and the *Archive now* action."""
 
     def has_archive_permission(self, request: HttpRequest) -> bool:
         """Return what the action asks for."""

@@ -45,14 +45,14 @@ class Row:
 class Progress:
     """What became of `asked` recordings since somebody asked for their archiving, `since` then.
 
-    `put_off`: those that failed or could not be tried, and are tried again later. `left`: all others, which are
+    `delayed`: those that failed or could not be tried, and are tried again later. `left`: all others, which are
     neither archived nor waiting. The four are `asked` together.
     """
 
     asked: int
     archived: int
     waiting: int
-    put_off: int
+    delayed: int
     left: int
     since: str
 
@@ -63,7 +63,7 @@ class Progress:
 
 
 class AtRiskMixin(ReadOnlyAdmin):
-    """The page of recordings at risk and lost, its buttons, and *Seen* wherever it stands."""
+    """A mixin of the recording's admin: the page of recordings at risk and lost, its buttons, and *Seen*."""
 
     def has_seen_permission(self, request: HttpRequest) -> bool:
         """Return what the action asks for."""
@@ -208,10 +208,10 @@ def _progress(request: HttpRequest, visible: Any, now: datetime) -> Progress | N
     at = EPOCH + timedelta(seconds=int(since))
     awaited = visible.filter(archived_at=None, gone_at_provider_at=None, archive_asked_at__gte=at)
     waiting = min(int(asked), awaited.due(now).count())
-    put_off = min(int(asked) - waiting, awaited.filter(archive_next_at__gt=now).count())
-    over = int(asked) - waiting - put_off
+    delayed = min(int(asked) - waiting, awaited.filter(archive_next_at__gt=now).count())
+    over = int(asked) - waiting - delayed
     archived = min(over, visible.filter(archived_at__gte=at).count())
-    return Progress(int(asked), archived, waiting, put_off, over - archived, formatting.clock(at, now=now))
+    return Progress(int(asked), archived, waiting, delayed, over - archived, formatting.clock(at, now=now))
 
 
 def _asked_words(asked: int, *, has_worker: bool) -> tuple[int, str]:

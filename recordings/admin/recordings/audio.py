@@ -56,7 +56,7 @@ HEADERS = {
 
 
 class AudioMixin(ReadOnlyAdmin):
-    """What was said in a recording, for those who may hear or read it."""
+    """A mixin of the recording's admin: audio and transcript, for those who may hear or read it."""
 
     class Media:
         js = (Script("recordings/play.js", defer=True),)

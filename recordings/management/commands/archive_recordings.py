@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from recordings import archive
-from recordings.archive import Report, Tally
+from recordings.archive import AccountCounts, Report
 from recordings.forms import span
 from recordings.management.documented_command import USAGE
 from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
@@ -84,7 +84,8 @@ class Command(PortalCommand):
         """Print the last line or the JSON document; exit 1 where something failed."""
         now = timezone.now()
         entries = [
-            _entry(account, report.accounts.get(account.auth_id, Tally()), now) for account in accounts
+            _entry(account, report.accounts.get(account.auth_id, AccountCounts()), now)
+            for account in accounts
         ]
         names = ("archived", "failed", "bytes", "due", "at_risk", "lost")
         document: dict[str, Any] = {name: sum(entry[name] for entry in entries) for name in names}
@@ -102,29 +103,29 @@ class Command(PortalCommand):
             if entry["stopped"]
         ]
         problems += [
-            f"{account}: {tally.failed} not archived. Last reason: {tally.last_failure} "
+            f"{account}: {counts.failed} not archived. Last reason: {counts.last_failure} "
             "The page of each recording shows its reason and the next attempt."
-            for account, tally in report.accounts.items()
-            if tally.failed
+            for account, counts in report.accounts.items()
+            if counts.failed
         ]
         if (newly := document["lost"] - lost_before) > 0:
             problems.append(f"{newly} newly lost: Vobiz deleted the audio before it was archived.")
         self.report(document, sentence, failed=" ".join(problems) or None)
 
 
-def _entry(account: Account, tally: Tally, now: datetime) -> dict[str, Any]:
+def _entry(account: Account, counts: AccountCounts, now: datetime) -> dict[str, Any]:
     """Return one account's part of the JSON document."""
     mine = Recording.objects.filter(account=account).order_by()
     within = timedelta(days=settings.AT_RISK_DAYS)
     return {
         "account": account.auth_id,
-        "archived": tally.archived,
-        "failed": tally.failed,
-        "bytes": tally.bytes,
+        "archived": counts.archived,
+        "failed": counts.failed,
+        "bytes": counts.bytes,
         "due": mine.available_to_archive().count(),
         "at_risk": mine.at_risk(now, within, kept_days=[account.retention_days]).count(),
         "lost": _lost([account], now),
-        "stopped": tally.stopped,
+        "stopped": counts.stopped,
     }
 
 

@@ -1,4 +1,4 @@
-"""Sync recordings from Vobiz, then check the unfinished ones."""
+"""Sync recordings from Vobiz, then check the unfinished ones. Safe to run by hand or from cron beside the worker."""
 
 from __future__ import annotations
 

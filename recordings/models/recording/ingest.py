@@ -1,4 +1,4 @@
-"""How the pages of Vobiz's list become rows. One recording, one row."""
+"""Store the pages of Vobiz's list as rows, deduplicated: one recording is one row, whichever source came first."""
 
 from __future__ import annotations
 
@@ -340,6 +340,7 @@ class _Upsert:
         if missing:
             new = {key: _new_call(key, at[key], said[key]) for key in missing}
             named = [call for (_pk, name), call in new.items() if not name.recording_id]
+            # A race: a callback or another sync may create the same call now. The row that came first stays.
             Call.objects.bulk_create(named, ignore_conflicts=True)
             # No constraint finds these again, so they are made under the family lock, and their keys come back.
             own = {key: call for key, call in new.items() if key[1].recording_id}

@@ -439,3 +439,14 @@ class Waveform(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recording_id}: {self.channels} × {len(self.points) // self.channels}"
+
+    @property
+    def lanes(self) -> list[bytes]:
+        """The points of each channel."""
+        points = bytes(self.points)
+        size = len(points) // self.channels
+        return [points[at * size : (at + 1) * size] for at in range(self.channels)]
+
+    def reassign(self, recording: Recording) -> None:
+        """Move to the row that its recording was merged into."""
+        Waveform.objects.filter(pk=self.pk).update(recording=recording)

@@ -39,8 +39,9 @@ class LiveCallsMixin(PortalAdmin):
     def live(self, request: HttpRequest) -> HttpResponse:
         """Show the live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
 
-        A polling request (header HX-Request) gets only what changes: counts, warnings, rows. Polling stops while hidden. `q` and `recording` narrow the rows;
-        `shown` holds the calls that a page shows already, and the answer says which of them are over.
+        A polling request (header HX-Request) gets only what changes: counts, warnings, rows. Polling stops while the
+        page is hidden. `q` and `recording` narrow the rows; `shown` holds the calls that a page shows already, and the
+        answer says which of them are over.
         """
         accounts = list(Account.objects.visible_to(request.user).active().select_related("parent"))
         live.refresh_all(accounts, now=timezone.now())

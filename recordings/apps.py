@@ -18,7 +18,9 @@ class RecordingsConfig(AppConfig):
         from recordings import checks  # noqa: F401 - registers the system checks
         from recordings.models.access_event import after_migrate
         from recordings.search import index, lookups
+        from recordings.signin import log
 
         lookups.register()
+        log.connect()
         post_migrate.connect(after_migrate, sender=self)
         post_migrate.connect(index.after_migrate, sender=self)

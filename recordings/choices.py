@@ -188,12 +188,15 @@ class ArchiveFlag(models.TextChoices):
 
 
 class AccessAction(models.TextChoices):
-    """A user action on a recording or transcript, for the access log."""
+    """What somebody did, for the access log: with a recording or transcript, or with sign-in and people."""
 
     PLAY = "play", _("played")
     DOWNLOAD = "download", _("downloaded")
     TRANSCRIPT = "transcript", _("read the transcript")
     EXPORT = "export", _("exported")
+    SIGN_IN = "sign_in", _("signed in")
+    FACTOR = "factor", _("changed a second factor or password")
+    PERSON = "person", _("changed a person's roles or accounts")
 
 
 class AccessResult(models.TextChoices):

@@ -167,6 +167,7 @@ COMMANDS = {
     "live_calls": "--account --json",
     "prune_history": "--json",
     "reconcile_recordings": "--account --json",
+    "reset_second_factor": "--json user",
     "runsandbox": "--calls-per-minute --host --media-port --port --recordings --seed --state",
     "start_recording": """
         --account --channels --file-format --json --no-transcribe --time-limit --transcribe call_uuid
@@ -179,7 +180,7 @@ COMMANDS = {
 }
 SETTINGS = """
     ACCESS_RETENTION_DAYS ALLOWED_HOSTS ARCHIVE_STORAGE AT_RISK_DAYS CALLBACK_RETENTION_DAYS
-    CSRF_TRUSTED_ORIGINS DATABASE_URL DEBUG DEFAULT_REGION PORTAL_URL S3_ACCESS_KEY_ID S3_ENDPOINT_URL
+    CSRF_TRUSTED_ORIGINS DATABASE_URL DEBUG DEFAULT_REGION MFA_REQUIRED PORTAL_URL S3_ACCESS_KEY_ID S3_ENDPOINT_URL
     S3_REGION S3_SECRET_ACCESS_KEY SECRET_KEY STARTS_PER_ACCOUNT_DAY
     STARTS_PER_ACCOUNT_MINUTE STARTS_PER_USER_DAY STARTS_PER_USER_MINUTE SWEEP_SECONDS
     TASKS_BACKEND TOKEN_ENCRYPTION_KEYS VAR_DIR
@@ -368,7 +369,7 @@ def command_options() -> dict[str, set[str]]:
 def settings_names() -> set[str]:
     """Return the environment variables that the settings read."""
     source = (ROOT / "vobiz_portal/settings.py").read_text(encoding="utf-8")
-    return set(re.findall(r"\b(?:text|names|read)\(\s*\"([A-Z][A-Z0-9_]+)\"", source))
+    return set(re.findall(r"\b(?:text|names|read|switch)\(\s*\"([A-Z][A-Z0-9_]+)\"", source))
 
 
 def check_ids() -> set[str]:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 ABOVE = (
     ("vobiz_portal",),
     ("recordings.admin", "recordings.management", "recordings.forms", "recordings.templatetags",
-     "recordings.apps", "recordings.migrations", "recordings.webhooks"),
+     "recordings.apps", "recordings.migrations", "recordings.webhooks", "recordings.signin"),
     ("recordings.worker",),
     ("recordings.tasks",),
     ("recordings.reconcile",),
@@ -23,7 +23,7 @@ ABOVE = (
 BELOW = (
     ("recordings.mirror",),
     ("recordings.provider", "recordings.storage", "recordings.lease_renewal"),
-    ("recordings.models",),
+    ("recordings.models", "recordings.shared_cache"),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock"),
     ("recordings.vobiz",),

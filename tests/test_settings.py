@@ -165,7 +165,7 @@ def test_the_connection_to_postgresql_has_these_times(db: None) -> None:
 def settings_read() -> set[str]:
     """Every name settings.py takes from the environment."""
     source = (ROOT / "vobiz_portal/settings.py").read_text(encoding="utf-8")
-    return set(re.findall(r"\b(?:text|names|read|os\.environ\.get)\(\s*\"([A-Z][A-Z0-9_]+)\"", source))
+    return set(re.findall(r"\b(?:text|names|read|switch|os\.environ\.get)\(\s*\"([A-Z][A-Z0-9_]+)\"", source))
 
 
 def test_settings_example_file_and_readme_name_the_same_settings() -> None:

@@ -53,6 +53,11 @@ def read(name: str, default: Value, kind: Callable[[str], Value]) -> Value:
         return default
 
 
+def switch(name: str, *, default: bool) -> bool:
+    """Return a setting that is on or off."""
+    return text(name, "on" if default else "off").lower() in {"1", "on", "true", "yes"}
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL in the form of ALLOWED_HOSTS; empty where it has none, which a check reports."""
     try:
@@ -76,7 +81,7 @@ LOCAL_MODE = is_loopback(PORTAL_HOST) and all(is_loopback(host) for host in ALLO
 CSRF_TRUSTED_ORIGINS = names(
     "CSRF_TRUSTED_ORIGINS", [PORTAL_URL] if PORTAL_URL.startswith("https://") else []
 )
-DEBUG = text("DEBUG").lower() in {"1", "on", "true", "yes"}
+DEBUG = switch("DEBUG", default=False)
 SECRET_KEY = text("SECRET_KEY")
 
 # Where things are kept
@@ -186,6 +191,19 @@ if ON_REDIS:
     RQ_SHOW_ADMIN_LINK = False
     MIGRATION_MODULES = {"django_rq": None}  # it has no tables, so changing the queue needs no migrate
 
+# The default one is shared by all processes: it counts guesses and remembers used codes. The other saves a query.
+CACHES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": "recordings.shared_cache.DatabaseCache"},
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
+if ON_REDIS:
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": TASKS_BACKEND + _timeouts,
+        "KEY_PREFIX": "vobiz-portal",
+        "OPTIONS": {"serializer": "recordings.shared_cache.JSONSerializer"},
+    }
+
 # Django
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -197,6 +215,12 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "rest_framework",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_tasks",
     "django_tasks_db",  # with either queue, so that changing it is changing a setting
     "recordings",
@@ -217,6 +241,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "recordings.signin.middleware.SecondFactorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "recordings.admin.zones.ReaderZone",
     "recordings.admin.shell.NarrowedAccounts",
@@ -240,17 +266,38 @@ TEMPLATES = [
         },
     },
 ]
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+_VALIDATORS = "django.contrib.auth.password_validation."
+AUTH_PASSWORD_VALIDATORS: list[dict[str, object]] = [
+    {"NAME": f"{_VALIDATORS}MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATORS}CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATORS}UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATORS}NumericPasswordValidator"},
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# Sign-in. django-allauth's defaults would let anybody sign up, and ask nobody for a second factor.
+MFA_REQUIRED = switch("MFA_REQUIRED", default=not LOCAL_MODE)
+ACCOUNT_ADAPTER = "recordings.signin.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_ENABLED = False
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+ACCOUNT_RATE_LIMITS = False  # the portal's own count before a password is hashed
+SOCIALACCOUNT_ADAPTER = "recordings.signin.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_ONLY = False
+MFA_ADAPTER = "recordings.signin.adapters.MFAAdapter"
+MFA_RATE_LIMITS = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = False
+MFA_TOTP_TOLERANCE = 1  # the code before and the one after, for a clock that is 30 s wrong
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # the forms below check that it is that of PORTAL_URL
+MFA_FORMS = {
+    "add_webauthn": "recordings.signin.forms.AddPasskeyForm",
+    "authenticate_webauthn": "recordings.signin.forms.PasskeyForm",
+    "login_webauthn": "recordings.signin.forms.PasskeySignInForm",
+}
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]  # no catalogue of ours exists in another: half a page would be English
 TIME_ZONE = "UTC"

@@ -8,10 +8,10 @@ from django.urls import include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
-from recordings.admin import redirects
 from recordings.admin.shell import choose_account, help_page
 from recordings.admin.users import SetPassword
 from recordings.admin.zones import choose_zone
+from recordings.signin import redirects
 
 to_overview = require_safe(RedirectView.as_view(pattern_name="admin:index"))  # there is no index of an app
 
@@ -22,7 +22,7 @@ urlpatterns = [
     path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
     *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
     path("admin/set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),
-    path("admin/login/", redirects.login),
+    path("admin/", include("recordings.signin.urls")),
     path("admin/r/<path:content_type_id>/<path:object_id>/", admin.site.admin_view(redirects.view_on_site)),
     path("admin/", admin.site.urls),
     path("callbacks/", include("recordings.webhooks.urls")),

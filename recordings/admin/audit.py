@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Recording
+from recordings.signin.log import address_of
 
 
 def note_access(request: HttpRequest, action: AccessAction, recording: Recording | None, **said: Any) -> None:
@@ -16,8 +17,3 @@ def note_access(request: HttpRequest, action: AccessAction, recording: Recording
         AccessEvent.objects.record(
             request.user, action, recording=recording, address=address_of(request), **said
         )
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """Return the client's address; the server decides which proxy to trust (README)."""
-    return request.META.get("REMOTE_ADDR") or None

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.admin import site
 from django.contrib.auth.models import User
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models import Exists, IntegerField, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,11 +21,11 @@ from django.utils.translation import gettext_lazy
 
 from recordings import overview
 from recordings.admin import formatting
-from recordings.admin.redirects import next_page
 from recordings.admin.scope import all_accounts, chosen_account
 from recordings.choices import CallState, EventOutcome
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
 from recordings.models.visibility import remember_accounts
+from recordings.signin.redirects import next_page
 
 COUNTS_HOLD = 30  # seconds
 MOST_COUNTED = 999
@@ -214,6 +214,7 @@ def _counts(request: HttpRequest) -> dict[str, Any]:
     user: Any = request.user
     chosen = chosen_account(request)
     key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}"
+    cache = caches["process"]
     held: dict[str, Any] | None = cache.get(key)
     if held is not None:
         return held

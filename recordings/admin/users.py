@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -31,9 +32,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from recordings.admin import columns, formatting
 from recordings.admin.base import without_empty_filters
+from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
 from recordings.provider import public_url
 from recordings.roles import label_of
+from recordings.signin import log
+from recordings.signin.factors import reset_factors
 from recordings.user_forms import PersonForm
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ else:
 
 # One box for each: Django's two lists side by side need a script, and name their buttons to nobody who cannot see.
 BOXES = forms.CheckboxSelectMultiple
+CODES = Authenticator.Type.RECOVERY_CODES
 
 
 HISTORY_WORDS = gettext_lazy(
@@ -174,6 +179,10 @@ class PortalUserAdmin(_UserAdmin):
         context["lacks"] = lacks(person) if person else []
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         context["advanced"] = request.user.is_superuser
+        may_reset = bool(person) and request.user.is_superuser
+        context["factors"] = (
+            Authenticator.objects.filter(user=person).exclude(type=CODES) if may_reset else []
+        )
         context["set_up_url"] = reverse("admin:auth_user_set_up_link", args=[person.pk]) if person else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -201,9 +210,14 @@ class PortalUserAdmin(_UserAdmin):
     # The link by which a person sets a password
 
     def get_urls(self) -> list[Any]:
-        """Add the page that makes the link."""
+        """Add the pages that make the link and reset the second factor."""
         view = self.admin_site.admin_view(self.set_up_link)
-        return [path("<id>/set-up-link/", view, name="auth_user_set_up_link"), *super().get_urls()]
+        reset = self.admin_site.admin_view(self.reset_second_factor)
+        return [
+            path("<id>/set-up-link/", view, name="auth_user_set_up_link"),
+            path("<id>/reset-second-factor/", reset, name="auth_user_reset_second_factor"),
+            *super().get_urls(),
+        ]
 
     @method_decorator(sensitive_variables())
     def set_up_link(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - Django's name
@@ -230,6 +244,29 @@ class PortalUserAdmin(_UserAdmin):
         answer = TemplateResponse(request, "admin/recordings/user/link.html", context)
         answer["Cache-Control"] = "no-store"
         return answer
+
+    def reset_second_factor(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - Django's name
+        """Ask, then delete a person's second factors and end their sessions: for somebody who lost every device."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        person = self.get_object(request, unquote(id))
+        if person is None:
+            raise Http404
+        if request.method == "POST":
+            reset_factors(person)
+            self.log_change(request, person, gettext("Reset the second factor."))
+            log.note(request.user, AccessAction.FACTOR, f"reset of user {person.pk}", request=request)
+            told = gettext("Second factor of %s reset. They set up a new one when they next log in.")
+            self.message_user(request, told % person.get_username(), messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Reset the second factor of %s?") % person.get_username(),
+            "person": person,
+            "opts": self.opts,
+            "original": person,
+        }
+        return TemplateResponse(request, "admin/recordings/user/reset_factor.html", context)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -313,6 +350,8 @@ class RoleAdmin(GroupAdmin):
         return label_of(group.name)
 
 
-admin.site.unregister([User, Group])
+# What the library registers holds secrets and sessions of people: their own pages and the page of a user show them.
+THEIRS = [model for model in admin.site._registry if model.__module__.startswith("allauth.")]  # noqa: SLF001
+admin.site.unregister([User, Group, *THEIRS])
 admin.site.register(User, PortalUserAdmin)
 admin.site.register(Group, RoleAdmin)

@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.redirects import next_page
 from recordings.models import Preference
+from recordings.signin.redirects import next_page
 
 AS_ACCOUNTS = "accounts"  # the form's word for choosing none
 

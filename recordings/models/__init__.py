@@ -22,10 +22,12 @@ from recordings.models.recording import (
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
 from recordings.models.worker import Worker
+from recordings.shared_cache import CacheEntry
 
 __all__ = [
     "AccessEvent",
     "Account",
+    "CacheEntry",
     "Call",
     "CallbackEvent",
     "FailedRow",

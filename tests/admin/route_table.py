@@ -28,6 +28,7 @@ STAFF = SEE | {"staff"}
 ANONYMOUS, OUTSIDER = frozenset({"anonymous"}), frozenset({"outsider"})
 OUTSIDE = ANONYMOUS | OUTSIDER
 ANYONE = OUTSIDE | STAFF
+SIGNED_IN = OUTSIDER | STAFF
 NOBODY: frozenset[str] = frozenset()
 
 Answers = Mapping[Any, int]  # by one of the above
@@ -82,6 +83,8 @@ ROUTES = (
     # Doors that are open to everybody
     Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
     Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
+    Route("admin/login/second-factor/", get={SIGNED_IN: 302}, post={SIGNED_IN: 302}),
+    Route("admin/login/passkey/", get={ANYONE: 404}, post={ANYONE: 404}),  # at an IP address there are none
     Route("admin/set-password/<uidb64>/<token>/", get={ANYONE: 200}, post={ANYONE: 200}, at="/admin/set-password/x/y/"),
     Route("callbacks/recording/<callback_key:key>/", get=EMPTY, post=EMPTY),
     Route("callbacks/transcription/<callback_key:key>/", get=EMPTY, post=EMPTY),
@@ -101,6 +104,17 @@ ROUTES = (
     Route("admin/help/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/account/", get={STAFF: 200}, post={STAFF: 302}),
     Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
+    # One's own account: for everybody signed in
+    Route("admin/your-account/", get={SIGNED_IN: 200}, post={SIGNED_IN: 405}),
+    Route("admin/your-account/app/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
+    Route("admin/your-account/app/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
+    Route("admin/your-account/passkeys/add/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
+    Route(
+        "admin/your-account/passkeys/<int:pk>/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404},
+        at="/admin/your-account/passkeys/1/remove/",
+    ),
+    Route("admin/your-account/recovery-codes/", get={SIGNED_IN: 404}, post={SIGNED_IN: 405}),
+    Route("admin/your-account/recovery-codes/new/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
     # Accounts
     Route("admin/recordings/account/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/account/add/", get={SUPER: 200}, post={SUPER: 200}),
@@ -200,6 +214,7 @@ ROUTES = (
     Route("admin/auth/user/<path:object_id>/delete/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/user/<id>/password/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/user/<id>/set-up-link/", get={SUPER: 405}, post={SUPER: 200}),
+    Route("admin/auth/user/<id>/reset-second-factor/", get={SUPER: 200}, post={SUPER: 302}),
     Route("admin/auth/group/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/group/add/", get={SUPER: 200}, post={SUPER: 200}),
     Route("admin/auth/group/<path:object_id>/", get={STAFF: 302}, post={STAFF: 302}, blind=True),

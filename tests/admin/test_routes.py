@@ -25,9 +25,13 @@ from tests.admin.scene import KINDS, Scene, a_scene, in_paths
 TABLE = {route.path: route for route in ROUTES}
 METHODS = ("GET", "POST")
 GROUP = re.compile(r"\(\?P<(\w+)>[^)]*\)")  # in a route that is a pattern; what it matches is in any order
-OPEN = {"", "admin/login/", "admin/set-password/<uidb64>/<token>/"} | {
-    route.path for route in ROUTES if route.path.startswith("callbacks/")
-}
+OPEN = {
+    "",
+    "admin/login/",
+    "admin/login/second-factor/",
+    "admin/login/passkey/",
+    "admin/set-password/<uidb64>/<token>/",
+} | {route.path for route in ROUTES if route.path.startswith("callbacks/")}
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +20,7 @@ from tests.admin.rows import a_call, a_live_call, a_recording, a_run
 
 SWITCH = "/admin/account/"
 RECORDINGS = "/admin/recordings/recording/"
-MEMORY = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "test-shell"}}
+MEMORY = {"process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "test-shell"}}
 
 
 def count_beside(page: str, url: str) -> str:
@@ -141,7 +141,7 @@ def test_the_counts_cost_one_statement_and_are_held_for_a_moment(
     account: Account, boss: Client, settings: Settings
 ) -> None:
     settings.CACHES = MEMORY
-    cache.clear()
+    caches["process"].clear()
 
     def statements() -> int:
         with CaptureQueriesContext(connection) as captured:
@@ -149,7 +149,7 @@ def test_the_counts_cost_one_statement_and_are_held_for_a_moment(
         return len([query for query in captured if "COUNT(*) FROM (SELECT" in query["sql"]])
 
     assert (statements(), statements()) == (1, 0)
-    cache.clear()
+    caches["process"].clear()
 
 
 def test_the_foot_says_whether_the_portal_is_in_sync_and_at_work(account: Account, boss: Client) -> None:

@@ -72,13 +72,14 @@ def test_somebody_signs_in_syncs_from_the_overview_and_changes_the_password(
         hands.write(page.get_by_label("Password"), password)
         hands.press(page.get_by_role("button", name="Log in"))
         if password != PASSWORD:
-            expect(page.locator(".errornote")).to_contain_text("Please enter the correct username")
+            expect(page.locator(".errornote")).to_contain_text("is wrong")
 
     hands.press(page.locator(".portal-needs").get_by_role("button", name="Sync now").first)
     page.wait_for_url("**/syncrun/*/change/")
     eventually(lambda: SyncRun.objects.filter(complete=True, requested_by__username="admin").exists())
 
     hands.press(page.locator("#user-tools summary"))
+    hands.press(page.get_by_role("link", name="Your account"))
     hands.press(page.get_by_role("link", name="Change password"))
     hands.write(page.get_by_label("Old password"), PASSWORD)
     hands.write(page.locator("#id_new_password1"), NEW_PASSWORD)

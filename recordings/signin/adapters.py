@@ -1,0 +1,116 @@
+"""What the portal decides otherwise than django-allauth does by default."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from recordings import encryption
+from recordings.signin.log import address_of
+from recordings.signin.redirects import is_page
+
+PORTAL = "Vobiz Portal"
+NO_ACCESS = gettext_lazy("You have no access to this portal. Ask your administrator to add you as a user.")
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Nobody signs up; addresses come from PORTAL_URL; the library's messages are the portal's to say."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "incorrect_code": gettext_lazy("The code is wrong or was used already. Enter a new one."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Return False: people are added by a superuser."""
+        return False
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Return whether a `next` leads to a page of the portal."""
+        return bool(url) and is_page(self.request, str(url))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the client's address as the server tells it; a local socket has none."""
+        return address_of(request) or "127.0.0.1"
+
+    def add_message(
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        message_context: dict[str, Any] | None = None,
+        extra_tags: str = "",
+        message: str | None = None,
+    ) -> None:
+        """Show errors; what was done is said by the portal, in its own words."""
+        if message:
+            messages.add_message(request, level, message, extra_tags=extra_tags)
+
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
+        """Refuse who is not on the staff, whichever way they came."""
+        if user.is_active and not user.is_staff:
+            clear_login(request)
+            return self.respond_user_inactive(request, user)
+        answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
+        return answer
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Lead back to the sign-in, which says whom to ask."""
+        messages.error(request, str(NO_ACCESS))
+        return HttpResponseRedirect(reverse("admin:login"))
+
+    def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
+        """Return False: `recordings/signin/confirmation.py` asks again, for pages of the library and for ours alike."""
+        return False
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """Nobody signs up through an identity provider either."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Return False: people are added by a superuser."""
+        return False
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Secrets are encrypted in the database; names and hosts are those of PORTAL_URL, whatever Host says."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": gettext_lazy("The code is wrong or was used already. Enter a new one."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        """Return a secret encrypted as tokens are."""
+        return encryption.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return a stored secret."""
+        return encryption.decrypt(encrypted_text)
+
+    def get_totp_issuer(self) -> str:
+        """Return what an authenticator app shows beside the user name."""
+        return f"{PORTAL} ({urlsplit(settings.PORTAL_URL).hostname})"
+
+    def get_totp_label(self, user: Any) -> str:
+        """Return the user name."""
+        return str(user.get_username())
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the party that passkeys are made for: the host of PORTAL_URL."""
+        return {"id": urlsplit(settings.PORTAL_URL).hostname or "", "name": PORTAL}
+
+    def generate_authenticator_name(self, user: Any, type: Any) -> str:  # noqa: A002 - the library's name
+        """Return a name for a new passkey."""
+        count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
+        return str(_("Passkey %d") % (count + 1))

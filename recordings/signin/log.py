@@ -1,0 +1,91 @@
+"""What is written of sign-ins, second factors and people: an event in the access log, a line in the portal's log."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from allauth.account.internal.flows.login import get_authentication_records, record_authentication
+from allauth.account.signals import user_logged_in
+from allauth.mfa import signals
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.internal.flows.sessions import end_other_sessions
+from django.contrib import messages
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from recordings.choices import AccessAction, AccessResult
+from recordings.models import AccessEvent
+from recordings.signin.factors import forget_used, has_factor
+
+logger = logging.getLogger("recordings.signin")
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """Return the client's address; the server decides which proxy to trust (README)."""
+    return request.META.get("REMOTE_ADDR") or None
+
+
+def note(
+    user: Any,
+    action: AccessAction,
+    detail: str,
+    *,
+    request: HttpRequest | None,
+    result: AccessResult = AccessResult.OK,
+    **also: Any,
+) -> None:
+    """Write one event of `user` into both logs. `detail` holds no number, address or token."""
+    address = address_of(request) if request is not None else None
+    AccessEvent.objects.record(user, action, result=result, detail=detail, address=address, **also)
+    logger.info("%s %s: user %s, from %s: %s", action, result, user.pk, address or "-", detail)
+
+
+def _methods(request: HttpRequest, user: Any) -> str:
+    """Return how the user signed in, such as `password, totp`."""
+    records = get_authentication_records(request, user)
+    return ", ".join(dict.fromkeys(str(one.get("type") or one["method"]) for one in records))
+
+
+def signed_in(request: HttpRequest, user: Any, **_kwargs: Any) -> None:
+    """Note a sign-in that went all the way."""
+    note(user, AccessAction.SIGN_IN, _methods(request, user), request=request)
+
+
+def factor_added(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Note a new factor, count it as used in this session, and end the others."""
+    note(user, AccessAction.FACTOR, f"added {authenticator.type}", request=request)
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        record_authentication(request, user, "mfa", type=str(authenticator.type), id=authenticator.pk)
+        end_other_sessions(request, user)
+        messages.success(request, _("Second factor added. Your other sessions were ended."))
+
+
+def factor_removed(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Note a factor that its owner removed, and end their other sessions."""
+    note(user, AccessAction.FACTOR, f"removed {authenticator.type}", request=request)
+    if not has_factor(user):
+        forget_used(request)
+    if authenticator.type != Authenticator.Type.RECOVERY_CODES:
+        end_other_sessions(request, user)
+        messages.success(request, _("Second factor removed. Your other sessions were ended."))
+
+
+def codes_made(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Note new recovery codes; the old ones no longer work."""
+    note(user, AccessAction.FACTOR, f"new {authenticator.type}", request=request)
+    end_other_sessions(request, user)
+
+
+def factor_failed(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
+    """Note a wrong code."""
+    note(user, AccessAction.SIGN_IN, str(authenticator.type), request=request, result=AccessResult.REFUSED)
+
+
+def connect() -> None:
+    """Register the receivers; called when the apps are ready."""
+    user_logged_in.connect(signed_in)
+    signals.authenticator_added.connect(factor_added)
+    signals.authenticator_removed.connect(factor_removed)
+    signals.authenticator_reset.connect(codes_made)
+    signals.authentication_failed.connect(factor_failed)

@@ -1,0 +1,174 @@
+"""The pages of sign-in, and those where people look after their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.models import Login
+from allauth.mfa.base.views import AuthenticateView, IndexView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, LoginWebAuthnView, RemoveWebAuthnView
+from django.conf import settings
+from django.contrib.admin import site
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.generic.base import ContextMixin
+from django.views.generic.edit import FormView
+
+from recordings.signin.factors import has_factor, passkey_host
+from recordings.signin.forms import SignInForm
+from recordings.signin.redirects import next_page
+
+ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
+
+
+def _next(request: HttpRequest) -> str:
+    return next_page(request, request.POST.get("next", request.GET.get("next", "")))
+
+
+def must_enrol(request: HttpRequest) -> bool:
+    """Return whether this person has to set up a second factor before anything else."""
+    user: Any = request.user
+    return bool(settings.MFA_REQUIRED and user.is_authenticated and not has_factor(user))
+
+
+class PortalPage(ContextMixin):
+    """A page in the portal's own frame; without navigation for somebody who may open nothing else yet."""
+
+    title: Any = ""
+    request: HttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add what the frame shows."""
+        enrols = must_enrol(self.request)
+        return {
+            **site.each_context(self.request),
+            "title": self.title,
+            "frame": ENTRANCE if enrols else FRAME,
+            "must_enrol": enrols,
+            "passkey_host": passkey_host(),
+            **super().get_context_data(**kwargs),
+        }
+
+
+class PasskeyPage(PortalPage):
+    """A page that does not exist where passkeys are not offered."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer 404 where the portal has no name that a passkey could be made for."""
+        if not passkey_host():
+            raise Http404
+        view: Any = super()
+        answer: HttpResponseBase = view.dispatch(request, *args, **kwargs)
+        return answer
+
+
+@method_decorator(
+    [sensitive_variables(), sensitive_post_parameters(), login_not_required, never_cache], name="dispatch"
+)
+class SignIn(PortalPage, FormView[SignInForm]):
+    """The door: user name and password, or a passkey. The library then asks for the second factor."""
+
+    title = _("Log in")
+    template_name = "admin/login.html"
+    form_class = SignInForm
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form; lead on who is signed in already."""
+        if request.user.is_active and request.user.is_staff:
+            return HttpResponseRedirect(_next(request))
+        return super().get(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Give the form the request."""
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add where the sign-in leads."""
+        user: Any = self.request.user
+        return {
+            **super().get_context_data(**kwargs),
+            "next": _next(self.request),
+            "app_path": self.request.get_full_path(),
+            "username": user.get_username(),
+        }
+
+    def form_valid(self, form: SignInForm) -> HttpResponse:
+        """Go on to the second factor, or to the page asked for."""
+        user: Any = form.get_user()
+        login = Login(user=user, redirect_url=_next(self.request))
+        answer: HttpResponse = perform_password_login(self.request, {"username": user.get_username()}, login)
+        return answer
+
+
+@method_decorator([login_not_required, never_cache], name="dispatch")
+class PasskeySignIn(PasskeyPage, LoginWebAuthnView):
+    """A passkey instead of user name, password and second factor."""
+
+
+class SecondFactor(PortalPage, AuthenticateView):
+    """The second factor after a password: a code, a recovery code or a passkey."""
+
+    title = _("Second factor")
+    template_name = "signin/second_factor.html"
+
+
+class YourAccount(PortalPage, IndexView):
+    """Everything of one's own sign-in: password, second factor, recovery codes."""
+
+    title = _("Your account")
+
+    def get_template_names(self) -> list[str]:
+        """Show somebody who must enrol a choice of factors, and nothing else."""
+        return ["signin/enrol.html" if must_enrol(self.request) else "signin/account.html"]
+
+
+class AddApp(PortalPage, ActivateTOTPView):
+    """Set up an authenticator app by its QR code."""
+
+    title = _("Set up an authenticator app")
+    template_name = "signin/add_app.html"
+
+
+class RemoveApp(PortalPage, DeactivateTOTPView):
+    """Ask before the authenticator app is removed."""
+
+    title = _("Remove the authenticator app?")
+    template_name = "signin/remove_factor.html"
+
+
+class AddPasskey(PasskeyPage, AddWebAuthnView):
+    """Make a passkey in this browser, or on a security key."""
+
+    title = _("Add a passkey")
+    template_name = "signin/add_passkey.html"
+
+
+class RemovePasskey(PortalPage, RemoveWebAuthnView):
+    """Ask before a passkey is removed."""
+
+    title = _("Remove this passkey?")
+    template_name = "signin/remove_factor.html"
+    success_url = reverse_lazy("mfa_index")
+
+
+class RecoveryCodes(PortalPage, ViewRecoveryCodesView):
+    """Show recovery codes, once."""
+
+    title = _("Recovery codes")
+    template_name = "signin/recovery_codes.html"
+
+
+class NewRecoveryCodes(PortalPage, GenerateRecoveryCodesView):
+    """Ask before the recovery codes are replaced."""
+
+    title = _("Replace your recovery codes?")
+    template_name = "signin/new_recovery_codes.html"

@@ -1,0 +1,260 @@
+"""No page before the second factor, whichever door somebody came by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from pytest_django import Settings
+
+from recordings.models import AccessEvent
+from tests.signin.people import (
+    CODE,
+    LOGIN,
+    OVERVIEW,
+    PASSWORD,
+    a_person,
+    code_of,
+    give_password,
+    recovery_code_of,
+    secret_of,
+    signed_in,
+    with_app,
+)  # fmt: skip
+
+pytestmark = pytest.mark.django_db
+ACCOUNT = "/admin/your-account/"
+PAGES = (
+    "/admin/",
+    "/admin/recordings/recording/",
+    "/admin/auth/user/",
+    "/admin/password_change/",
+    "/admin/zone/",
+)
+
+
+@pytest.fixture(autouse=True)
+def _required(settings: Settings) -> None:
+    settings.MFA_REQUIRED = True
+
+
+@pytest.fixture
+def priya() -> User:
+    return a_person()
+
+
+def opened(client: Client) -> list[str]:
+    """Which of the pages this browser may open."""
+    return [page for page in PAGES if client.get(page).status_code == 200]
+
+
+def test_a_password_alone_opens_nothing_where_a_factor_is_set_up(priya: User) -> None:
+    with_app(priya)
+    client = Client()
+
+    assert give_password(client)["Location"] == CODE
+    assert opened(client) == []
+    assert client.get(OVERVIEW)["Location"].startswith(LOGIN)
+
+
+def test_a_password_alone_opens_only_the_enrolment_where_none_is(priya: User) -> None:
+    client = Client()
+
+    assert give_password(client)["Location"] == OVERVIEW
+    assert opened(client) == []
+    assert client.get(OVERVIEW)["Location"] == ACCOUNT
+    page = client.get(ACCOUNT).content.decode()
+    assert reverse("mfa_activate_totp") in page
+    assert "admin/recordings/recording" not in page
+
+
+def test_a_session_that_got_past_the_sign_in_opens_nothing_either(priya: User) -> None:
+    client = Client()
+    client.force_login(priya)
+    assert opened(client) == []
+
+    with_app(priya)
+    client.force_login(priya)
+    assert client.get(OVERVIEW)["Location"] == f"{LOGIN}?next=%2Fadmin%2F"
+    assert not client.session.keys()
+
+
+def test_the_link_to_set_a_password_signs_nobody_in(priya: User) -> None:
+    client = Client()
+    path = reverse(
+        "set_password",
+        args=[urlsafe_base64_encode(force_bytes(priya.pk)), default_token_generator.make_token(priya)],
+    )
+    form = client.get(path, follow=True).redirect_chain[-1][0]
+    new = {"new_password1": "another-long-password", "new_password2": "another-long-password"}
+    assert client.post(form, new)["Location"] == LOGIN
+
+    assert opened(client) == []
+
+
+def test_a_code_of_the_app_opens_the_portal_and_leads_to_the_page_asked_for(priya: User) -> None:
+    secret, client, to = with_app(priya), Client(), "/admin/recordings/recording/"
+    give_password(client, to=to)
+
+    wrong = client.post(CODE, {"code": "000000"})
+    assert wrong.status_code == 200
+    assert opened(client) == []
+    assert client.post(CODE, {"code": code_of(secret)})["Location"] == to
+    assert opened(client) == list(PAGES)
+
+
+def test_a_code_works_once(priya: User) -> None:
+    secret = with_app(priya)
+    code, first, second = code_of(secret), Client(), Client()
+    for client in (first, second):
+        give_password(client)
+        client.post(CODE, {"code": code})
+
+    assert opened(first) == list(PAGES)
+    assert opened(second) == []
+
+
+def test_a_recovery_code_opens_the_portal_once(priya: User) -> None:
+    with_app(priya)
+    code, clients = recovery_code_of(priya), (Client(), Client())
+    for client in clients:
+        give_password(client)
+        client.post(CODE, {"code": code})
+
+    assert [opened(client) for client in clients] == [list(PAGES), []]
+
+
+def test_one_persons_factor_is_no_other_persons(priya: User) -> None:
+    with_app(priya)
+    theirs = with_app(a_person("asha"))
+    client = Client()
+    give_password(client, "asha")
+    client.post(CODE, {"code": code_of(theirs)})
+    assert opened(client) == list(PAGES)
+
+    client.post(reverse("admin:logout"))
+    give_password(client, "priya")
+    client.post(CODE, {"code": code_of(theirs, later=1)})
+    assert opened(client) == []
+
+
+def test_a_factor_used_half_way_counts_for_nobody_else(priya: User) -> None:
+    """The session of a browser that was asked for a code is not yet anybody's."""
+    with_app(priya)
+    client, asha = Client(), a_person("asha")
+    client.force_login(asha)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": 0, "type": "totp"}]
+    session["account_authentication_methods_user"] = str(priya.pk)
+    session.save()
+
+    assert opened(client) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_app_is_enrolled_at_the_first_sign_in_and_its_secret_is_encrypted(priya: User) -> None:
+    client = Client()
+    give_password(client)
+    secret = client.get(reverse("mfa_activate_totp")).context["form"].secret
+    answer = client.post(reverse("mfa_activate_totp"), {"code": code_of(secret)})
+
+    assert answer["Location"] == reverse("mfa_view_recovery_codes")
+    codes = client.get(answer["Location"]).context["unused_codes"]
+    assert len(set(codes)) == 10
+    assert client.get(answer["Location"]).context["can_view_codes"] is False
+    assert opened(client) == list(PAGES)
+    assert secret not in str(Authenticator.objects.values_list("data", flat=True))
+    assert secret_of(priya) == secret
+    events = AccessEvent.objects.filter(user_pk=priya.pk).values_list("action", "detail")
+    assert set(events) == {
+        ("sign_in", "password"), ("factor", "added totp"), ("factor", "added recovery_codes"),
+    }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_removes_the_last_factor_sets_up_another_first(priya: User) -> None:
+    client = signed_in(priya, with_app(priya))
+
+    assert client.post(reverse("mfa_deactivate_totp")).status_code == 302
+
+    assert opened(client) == []
+    assert client.get(OVERVIEW)["Location"] == ACCOUNT
+    assert not Authenticator.objects.exists()
+
+
+def test_nothing_is_asked_for_where_it_is_not_required(priya: User, settings: Settings) -> None:
+    settings.MFA_REQUIRED = False
+    client = Client()
+
+    assert give_password(client)["Location"] == OVERVIEW
+    assert opened(client) == list(PAGES)
+
+
+def test_somebody_who_is_not_on_the_staff_is_not_let_in() -> None:
+    User.objects.create_user("guest", password=PASSWORD)
+    client = Client()
+
+    page = give_password(client, "guest")
+    assert page.status_code == 200
+    assert (
+        page.context["form"].non_field_errors()
+        == give_password(Client(), "nobody").context["form"].non_field_errors()
+    )
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.parametrize("password", ["short-one-1", "123456789012", "password1234", "priyapriya12"])
+def test_a_weak_password_is_refused(password: str) -> None:
+    user = User(username="priyapriya")
+    with pytest.raises(ValidationError):
+        validate_password(password, user)
+
+
+# A lost device
+
+
+def test_a_superuser_resets_a_lost_factor_and_it_is_logged(priya: User) -> None:
+    asha, client = a_person("asha"), signed_in(priya, with_app(priya))
+    theirs = signed_in(asha, with_app(asha))
+    page = f"/admin/auth/user/{asha.pk}/reset-second-factor/"
+
+    assert client.get(page).status_code == 200
+    assert Authenticator.objects.filter(user=asha).exists()
+    assert client.post(page)["Location"] == f"/admin/auth/user/{asha.pk}/change/"
+
+    assert not Authenticator.objects.filter(user=asha).exists()
+    assert opened(theirs) == []
+    event = AccessEvent.objects.get(action="factor", detail__startswith="reset")
+    assert (event.username, event.detail) == ("priya", f"reset of user {asha.pk}")
+
+
+def test_the_last_superuser_comes_back_by_the_command(priya: User, capsys: Any) -> None:
+    with_app(priya)
+    call_command("reset_second_factor", "priya")
+
+    assert not Authenticator.objects.exists()
+    assert AccessEvent.objects.get(action="factor").detail == "reset at the command line"
+
+
+def test_a_log_line_of_a_sign_in_names_no_secret(priya: User, caplog: Any) -> None:
+    caplog.set_level("INFO")
+    secret = with_app(priya)
+    code = code_of(secret)
+    client = Client()
+    give_password(client)
+    client.post(CODE, {"code": "999999"})
+    client.post(CODE, {"code": code})
+
+    lines = [one.getMessage() for one in caplog.records if one.name == "recordings.signin"]
+    assert len(lines) == 2
+    assert all(text not in caplog.text for text in (secret, code, "999999", PASSWORD))

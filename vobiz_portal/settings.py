@@ -244,6 +244,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "recordings.signin.middleware.SecondFactorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "recordings.admin.shell.BackgroundRefreshes",
     "recordings.admin.zones.ReaderZone",
     "recordings.admin.shell.NarrowedAccounts",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -23,6 +23,7 @@ from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
 from recordings.sync import SyncRequest
 
+REFRESH = 3  # seconds between two looks at a sync that runs
 ASKED_FOR = {
     "full": gettext_lazy("also settle what is deleted at Vobiz"),
     "since": gettext_lazy("since"),
@@ -41,7 +42,7 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=request.user)  # type: ignore[arg-type]
     if is_new:
-        words = _("The sync has begun and goes on by itself. Reload this page to see how far it is.")
+        words = _("The sync has begun and goes on by itself.")
         log = _("Began a sync.")
     else:
         words = _("A sync of this account is already running: this is it. No second one was begun.")
@@ -120,11 +121,13 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return the sections: pages, rows, failures."""
         now = timezone.now()
         running = obj.state == SyncState.RUNNING
+        is_silent = running and obj.lease_until < now
         return {
             "title": _("Sync of %s") % formatting.plain(obj.account),
             "run": obj,
             "is_running": running,
-            "is_silent": running and obj.lease_until < now,
+            "is_silent": is_silent,
+            "every": REFRESH if running and not is_silent else None,
             "state_badge": self.state_shown(obj),
             "may_sync": may(request, "sync_now") and obj.account.is_active,
             "failures": [

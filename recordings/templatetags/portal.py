@@ -84,6 +84,22 @@ def icon(name: str, tone: str = "") -> dict[str, str]:
     return {"name": name, "tone": tone}
 
 
+@register.inclusion_tag("admin/recordings/includes/refresh.html", takes_context=True)
+def refresh(context: dict[str, Any], every: int | None) -> dict[str, Any]:
+    """Say when the page was read, and have it read again `every` so many seconds; None where it changes no more.
+
+    What a POST answered is not to be had by asking again.
+    """
+    request = context["request"]
+    every = every if request.method in {"GET", "HEAD"} else None
+    return {
+        "every": every,
+        "said_at": timezone.now(),
+        "here": request.get_full_path(),
+        "is_scripted": every is not None and not shell.is_background(request),
+    }
+
+
 @register.inclusion_tag("admin/recordings/includes/first_steps.html", takes_context=True)
 def first_steps(context: dict[str, Any]) -> dict[str, Any]:
     """Return what the reader can do first: connect an account, ask somebody for one, or open the live calls."""

@@ -1,123 +1,28 @@
-/* The live calls while somebody looks: asked for again every few seconds, without moving what is being used. */
+/* The live calls while somebody looks: rows that refresh.js asks for again, without moving what is being used. */
 (() => {
     "use strict";
 
     const live = document.getElementById("live");
-    if (!live || typeof htmx === "undefined") {
+    if (!live) {
         return;
     }
     const byId = (id) => document.getElementById(id);
     const rows = () => Array.from(byId("live-rows").rows);
-    let timer = null;
-    let asking = false;
-    let heardAt = new Date();
-
     document.querySelectorAll(".portal-unscripted").forEach((element) => { element.hidden = true; });
     document.querySelectorAll(".portal-scripted").forEach((element) => { element.hidden = false; });
 
-    /* Looking again */
-    const isSeen = () => document.visibilityState === "visible";
-
-    function later() {
-        clearTimeout(timer);
-        timer = setTimeout(look, Number(live.dataset.every) * 1000);
-    }
-
-    function look() {
-        clearTimeout(timer);
-        if (isSeen() && !asking) {
-            asking = true;
-            htmx.trigger(live, "live:look");
-        }
-    }
-
-    document.addEventListener("visibilitychange", () => {
-        if (isSeen()) {
-            look();
-        } else {
-            clearTimeout(timer);
-        }
-    });
-
-    live.addEventListener("htmx:configRequest", (event) => {
+    /* Looking again, as refresh.js does for every page */
+    document.addEventListener("refresh:ask", (event) => {
         const shown = rows().filter((row) => !row.classList.contains("portal-over"));
-        event.detail.parameters.shown = shown.map((row) => row.dataset.call).join(",");
+        event.detail.url.searchParams.set("shown", shown.map((row) => row.dataset.call).join(","));
     });
 
-    live.addEventListener("htmx:afterRequest", (event) => {
-        asking = false;
-        if (!event.detail.successful) {
-            lost();
-        }
-        if (isSeen()) {
-            later();
-        }
+    document.addEventListener("refresh:answer", (event) => {
+        take(event.detail.page, event.detail.morph);
     });
-
-    function lost() {
-        const note = byId("live-lost");
-        const format = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: live.dataset.zone };
-        const at = new Intl.DateTimeFormat("en-GB", format).format(heardAt);
-        note.querySelector("p").textContent = note.dataset.words.replace("%s", at);
-        note.hidden = false;
-    }
-
-    /* What came is put into what is there: an element that stays keeps its focus, its tick and its place. */
-    function morph(old, fresh) {
-        if (old.isEqualNode(fresh)) {
-            return;
-        }
-        if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
-            old.replaceWith(fresh);
-        } else if (old.nodeType !== Node.ELEMENT_NODE) {
-            old.nodeValue = fresh.nodeValue;
-        } else {
-            takeAttributes(old, fresh);
-            takeChildren(old, fresh);
-        }
-    }
-
-    function takeAttributes(old, fresh) {
-        for (const name of old.getAttributeNames().filter((one) => one !== "hidden" && !fresh.hasAttribute(one))) {
-            old.removeAttribute(name);
-        }
-        for (const name of fresh.getAttributeNames().filter((one) => one !== "hidden")) {
-            if (old.getAttribute(name) !== fresh.getAttribute(name)) {
-                old.setAttribute(name, fresh.getAttribute(name));
-            }
-        }
-    }
-
-    function takeChildren(old, fresh) {
-        const kept = new Set(Array.from(fresh.children, (child) => child.id));
-        Array.from(old.children).filter((child) => child.id && !kept.has(child.id)).forEach((child) => child.remove());
-        let at = old.firstChild;
-        for (const child of Array.from(fresh.childNodes)) {
-            const known = child.id ? Array.from(old.children).find((one) => one.id === child.id) : null;
-            while (known && at && at !== known) {
-                at = dropped(at);
-            }
-            if (at && (known || !at.id)) {
-                const next = at.nextSibling;
-                morph(at, child);
-                at = next;
-            } else {
-                old.insertBefore(child, at);
-            }
-        }
-        while (at) {
-            at = dropped(at);
-        }
-    }
-
-    function dropped(node) {
-        const next = node.nextSibling;
-        node.remove();
-        return next;
-    }
 
     /* Rows stay where they are, new ones come last, and one that ended says so until the page is loaded anew. */
-    function takeRows(fragment) {
+    function takeRows(fragment, morph) {
         const body = byId("live-rows");
         for (const fresh of Array.from(fragment.querySelector("#live-rows").rows)) {
             const old = byId(fresh.id);
@@ -146,7 +51,7 @@
         row.querySelector(".portal-recorded").textContent = "";
     }
 
-    function take(fragment) {
+    function take(fragment, morph) {
         const active = document.activeElement;
         const row = active && active.closest("#live-rows tr");
         const used = document.querySelector("#live-rows tr:hover") || row;
@@ -154,7 +59,7 @@
         for (const id of ["live-lead", "live-notices", "live-selected", "live-none"]) {
             morph(byId(id), fragment.querySelector(`#${id}`));
         }
-        takeRows(fragment);
+        takeRows(fragment, morph);
         const isEmpty = rows().length === 0;
         byId("live-table").hidden = isEmpty;
         byId("live-selected").hidden = isEmpty;
@@ -167,23 +72,6 @@
             window.scrollBy(0, used.getBoundingClientRect().top - top);
         }
     }
-
-    htmx.defineExtension("live-rows", {
-        isInlineSwap: (style) => style === "live-rows",
-        handleSwap: (style, _target, fragment) => {
-            if (style !== "live-rows") {
-                return false;
-            }
-            if (fragment.querySelector("#live-rows")) {
-                heardAt = new Date();
-                byId("live-lost").hidden = true;
-                take(fragment);
-            } else {
-                lost(); // signed out meanwhile: what came is the login
-            }
-            return true;
-        },
-    });
 
     /* Narrowing by digits in any spelling, or by a part of a name */
     const box = byId("live-narrow");
@@ -250,7 +138,4 @@
     });
 
     narrow();
-    if (isSeen()) {
-        later();
-    }
 })();

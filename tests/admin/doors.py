@@ -191,7 +191,7 @@ def _live_fragment() -> Door:
 
     def go(client: Client, person: Person, target: Target) -> Any:
         asked = {"shown": f"{target.pk}", "q": target.term}
-        return client.get("/admin/recordings/call/live/", asked, headers={"HX-Request": "true"})
+        return client.get("/admin/recordings/call/live/", asked, headers={"X-Background-Refresh": "1"})
 
     return Door("live calls refreshed", "recordings.call", go, _any)
 

@@ -212,7 +212,7 @@ def test_a_running_lane_moves_and_can_be_stopped_alone(account: Account, boss: C
     page = page_of(boss, call)
 
     assert "portal-lane-running" in page
-    assert ">Reload</a>" in page
+    assert 'data-every="5"' in page
     assert reverse("admin:recordings_recording_stop", args=[running.pk]) in page
     assert reverse("admin:recordings_call_stop_all", args=[call.pk]) in page
     assert reverse("admin:recordings_call_record", args=[call.pk]) in page

@@ -18,7 +18,7 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
 LIVE = "/admin/recordings/call/live/"
-AGAIN = {"HX-Request": "true"}
+AGAIN = {"X-Background-Refresh": "1"}
 
 
 def numbers(page: Any) -> list[str]:
@@ -39,7 +39,7 @@ def test_a_page_that_asks_again_is_sent_the_rows_and_not_the_frame(
     assert "<html" not in text
     assert "<script" not in text
     assert len(part.content) < len(whole.content) / 2
-    assert "HX-Request" in whole["Vary"]
+    assert "X-Background-Refresh" in whole["Vary"]
     assert "no-store" in part["Cache-Control"]
 
 

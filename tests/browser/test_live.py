@@ -98,7 +98,7 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     expect(record).to_be_focused()
     assert abs(top_of(second) - before) < 1
     expect(operator.locator("#live-count")).to_contain_text("2 live calls")
-    operator.get_by_role("link", name="Refresh").click()
+    operator.reload()
     expect(first).to_have_count(0)
 
 

@@ -25,6 +25,8 @@ from recordings.choices import CallState
 from recordings.models import Call, Recording
 from recordings.search import find_calls
 
+REFRESH = 5  # seconds between two looks at a call that is live or recorded
+
 
 @admin.register(Call)
 class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
@@ -105,17 +107,19 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         sections = [self._facts(request, obj)]
         if obj.provider_data is not None:
             sections.append(Section(_("As Vobiz said it"), text=as_said(obj.provider_data), folded=True))
+        attempts = detail.context(request, obj, now)
+        is_open = any(row.recording.is_open for row in attempts["attempts"])
         return {
             "title": formatting.plain(obj),
             "call": obj,
             "now": now,
-            "as_of": formatting.moment(now),
             "is_live": is_live,
             "state": self.state_shown(obj),
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),
             "sections": sections,
-            **detail.context(request, obj, now),
+            "every": REFRESH if is_live or is_open else None,
+            **attempts,
         }
 
     def _facts(self, request: HttpRequest, call: Call) -> Section:

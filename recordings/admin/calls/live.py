@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 from recordings import control, live
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
+from recordings.admin.shell import BACKGROUND, is_background
 from recordings.choices import Attention, CallState, RecordingStatus
 from recordings.control import StopOutcome, StopResult
 from recordings.forms import StopAllForm
@@ -39,19 +40,19 @@ class LiveCallsMixin(PortalAdmin):
     def live(self, request: HttpRequest) -> HttpResponse:
         """Show the live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
 
-        A polling request (header HX-Request) gets only what changes: counts, warnings, rows. Polling stops while the
-        page is hidden. `q` and `recording` narrow the rows; `shown` holds the calls that a page shows already, and the
-        answer says which of them are over.
+        A background refresh gets only what changes: counts, warnings, rows. `q` and `recording` narrow the rows;
+        `shown` holds the calls that a page shows already, and the answer says which of them are over.
         """
         accounts = list(Account.objects.visible_to(request.user).active().select_related("parent"))
         live.refresh_all(accounts, now=timezone.now())
-        is_fragment = request.headers.get("HX-Request") == "true"
+        is_fragment = is_background(request)
         context = self._live_context(request, accounts, timezone.now())
+        context["is_fragment"] = is_fragment
         if is_fragment:
             context["over"] = _over(request, accounts, {row.call.pk for row in context["rows"]})
         name = "includes/live_now.html" if is_fragment else "call/live.html"
         answer = self.render(request, f"admin/recordings/{name}", context, title=_("Live calls"))
-        patch_vary_headers(answer, ["HX-Request"])
+        patch_vary_headers(answer, [BACKGROUND])
         return answer
 
     def _live_context(self, request: HttpRequest, accounts: list[Account], now: datetime) -> dict[str, Any]:
@@ -75,7 +76,6 @@ class LiveCallsMixin(PortalAdmin):
             "read_ago": formatting.ago(read_at, now) if read_at else "",
             "read_moment": formatting.moment(read_at),
             "every": EVERY,
-            "zone": timezone.get_current_timezone_name(),
             "may_start": may(request, "start_recording"),
             "may_stop": may(request, "stop_recording"),
         }

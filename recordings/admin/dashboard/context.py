@@ -95,6 +95,7 @@ def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
 class Latest:
     """One of the newest recordings."""
 
+    pk: int
     url: str
     numbers: SafeString
     at: SafeString
@@ -116,6 +117,7 @@ def _latest(look: DashboardData) -> list[Latest]:
     may_hear = look.may("hear_recording")
     return [
         Latest(
+            row.pk,
             reverse("admin:recordings_recording_change", args=[row.pk]),
             columns.from_to(row.call),
             columns.day_and_time(row.happened_at, look.now),

@@ -37,7 +37,7 @@ from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.archive_panel import ArchiveMixin
 from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
-from recordings.admin.recordings.detail import asked_for, identity, transcript
+from recordings.admin.recordings.detail import asked_for, identity, refresh_every, transcript
 from recordings.admin.recordings.filters import (
     DaysLeftFilter,
     ExactLengthFilter,
@@ -211,6 +211,8 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "title": _("Recording of %s") % formatting.plain(obj.call),
             "recording": obj,
             "now": now,
+            "every": refresh_every(obj, held),
+            "kind": f"{obj.status} {obj.archived_at is not None} {held.status if held else None}",
             **seen_context(request, obj, now),
             "attention": formatting.attention_words(obj),
             "error": formatting.plain(obj.error) if obj.error else "",

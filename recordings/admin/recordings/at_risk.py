@@ -23,7 +23,7 @@ from recordings.models import Account, Recording, Worker
 
 MOST_ROWS = 100  # of each table; the lists have all
 LONGEST_NOTE = 2_000
-REFRESH = 5  # seconds between two looks while something is being archived
+REFRESH, REFRESH_ELSE = 5, 30  # seconds between two looks, while something is being archived and else
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 10**11  # seconds since the epoch; later than that is no moment
 
@@ -71,12 +71,11 @@ class AtRiskMixin(ReadOnlyAdmin):
 
     @page("at-risk/", name="at_risk", permission="recordings.view_recording")
     def at_risk_page(self, request: HttpRequest) -> HttpResponse:
-        """Both tables; to htmx only what changes."""
-        now = timezone.now()
-        is_part = request.headers.get("HX-Request") == "true"
-        name = "includes/at_risk_now.html" if is_part else "recording/at_risk.html"
-        context = _context(request, now)
-        return self.render(request, f"admin/recordings/{name}", context, title=_("At risk and lost"))
+        """Show both tables."""
+        context = _context(request, timezone.now())
+        return self.render(
+            request, "admin/recordings/recording/at_risk.html", context, title=_("At risk and lost")
+        )
 
     @page(
         "archive-at-risk/",
@@ -157,6 +156,7 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     visible = Recording.objects.visible_to(request.user).order_by()
     at_risk = _at_risk(request, now)
     lost = visible.lost(now, accounts)
+    progress = _progress(request, visible, now)
     off = [account for account in accounts if not (account.is_active and account.archive_automatically)]
     return {
         "at_risk": overview.counted(at_risk.order_by().values_list("pk")),
@@ -167,15 +167,14 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "before": overview.lost_before(request.user, now, accounts),
         "may_archive": may(request, "archive_recording"),
         "may_mark": may(request, "mark_seen"),
-        "progress": _progress(request, visible, now),
-        "every": REFRESH,
+        "progress": progress,
+        "every": REFRESH if progress is not None and not progress.is_over else REFRESH_ELSE,
         "no_worker": not Worker.objects.alive().exists(),
         "off": [formatting.plain(account) for account in off],
         "paused": [
             (formatting.plain(one), formatting.plain(one.archive_pause)) for one in accounts if one.archive_pause
         ],
         "list_at_risk": "?kept=at_risk",
-        "query": request.GET.urlencode(),
     }  # fmt: skip
 
 

@@ -27,6 +27,14 @@ class Transcript:
     opened_by: str = ""
 
 
+def refresh_every(recording: Recording, held: Transcription | None) -> int | None:
+    """Return the seconds between two looks at its page while it changes; None once it is completed and archived."""
+    if recording.is_open:
+        return 5
+    is_awaited = held is not None and held.status == TranscriptionStatus.EXPECTED
+    return 10 if is_awaited or recording.audio_state.can_be_archived else None
+
+
 def identity(request: HttpRequest, recording: Recording) -> Section:
     """Return which recording of which call."""
     call = recording.call

@@ -1,0 +1,110 @@
+"""Pages that refresh themselves, looked at: what was typed stays, and who is signed out is told."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, Request, expect
+from pytest_django.live_server_helper import LiveServer
+
+from recordings.choices import Attention, RecordingStatus
+from recordings.models import Account, Recording
+from tests.admin.rows import a_call, a_recording, a_running
+from tests.browser.conftest import sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def recording(admin_login: User) -> Recording:
+    """A recording that is not archived and needs a person, so that its page has a note to type."""
+    account = Account.objects.create(auth_id="MA_REFRESH01", name="Refresh Ltd")
+    return a_recording(account, needs_attention=Attention.LENGTH_DIFFERS)
+
+
+def address(row: Recording) -> str:
+    return reverse("admin:recordings_recording_change", args=[row.pk])
+
+
+def test_what_was_typed_stays_while_the_page_changes_and_while_signed_out(
+    page: Page, portal: LiveServer, recording: Recording
+) -> None:
+    sign_in(page, portal)
+    page.clock.install()
+    page.goto(address(recording))
+    state = page.locator("#refresh")
+    expect(state).to_contain_text("Updated ")
+    note = page.get_by_label("Note")
+    note.fill("half a sentence")
+    Session.objects.all().delete()
+
+    page.clock.run_for(10_000)
+    expect(state.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(note).to_have_value("half a sentence")
+    sign_in(page, portal)
+    Recording.objects.update(error="Vobiz said something new.")
+    page.clock.run_for(10_000)
+
+    expect(page.locator("#recording-now")).to_contain_text("Vobiz said something new.")
+    expect(state.get_by_role("link", name="Sign in")).to_be_hidden()
+    expect(note).to_have_value("half a sentence")
+
+
+def test_updates_pause_and_go_on(page: Page, portal: LiveServer, recording: Recording) -> None:
+    sign_in(page, portal)
+    page.clock.install()
+    page.goto(address(recording))
+    sent: list[str | None] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith(address(recording)):
+            sent.append(request.headers.get("x-background-refresh"))
+
+    page.on("request", note)
+    page.get_by_role("button", name="Pause updates").click()
+    page.clock.run_for(60_000)
+    assert sent == []
+    with page.expect_response(f"**{address(recording)}"):
+        page.get_by_role("button", name="Resume updates").click()
+    assert sent == ["1"]
+
+
+def test_a_recording_that_completes_gets_its_player(
+    page: Page, portal: LiveServer, admin_login: User
+) -> None:
+    account = Account.objects.create(auth_id="MA_REFRESH01", name="Refresh Ltd")
+    running = a_running(account, call=a_call(account))
+    sign_in(page, portal)
+    page.clock.install()
+    page.goto(address(running))
+    expect(page.locator("#audio")).to_have_count(0)
+
+    now = timezone.now()
+    Recording.objects.update(
+        status=RecordingStatus.COMPLETED,
+        ended_at=now,
+        duration_ms=10_000,
+        recording_url="https://media.vobiz.ai/a.mp3",
+    )
+    page.clock.run_for(5_000)
+
+    expect(page.locator("#audio")).to_have_count(1)
+
+
+def test_where_the_portal_does_not_answer_the_page_says_so_and_goes_on(
+    page: Page, portal: LiveServer, recording: Recording
+) -> None:
+    sign_in(page, portal)
+    page.clock.install()
+    page.goto(address(recording))
+    page.route(f"**{address(recording)}", lambda route: route.abort())
+    page.clock.run_for(10_000)
+    expect(page.locator("#refresh")).to_contain_text("The portal does not answer")
+    page.unroute(f"**{address(recording)}")
+
+    page.clock.run_for(20_000)
+
+    expect(page.get_by_text("The portal does not answer")).to_be_hidden()

@@ -41,7 +41,7 @@ COLUMNS = {
     """,
     "recordings_account": """
         archive_automatically archive_pause archive_paused_at archive_probe_at auth_id callback_key
-        created_at default_channels default_file_format default_time_limit default_transcribe
+        created_at default_channels default_file_format default_time_limit default_transcribe dropped_at
         encrypted_token first_synced_at former_encrypted_token former_token_until gap_seen_at id is_active
         leased_by leased_until live_error live_refresh_started_at live_refreshed_at live_tried_at name
         parent_id recorded_by_flow refused_uncounted require_signed retention_days settled_at time_zone
@@ -52,7 +52,7 @@ COLUMNS = {
         provider_data seen_live_at started_at state to_digits to_number vobiz_status
     """,
     "recordings_callbackevent": """
-        account_id attempts content_digest deliveries door error expected_base hosts id key_digest kind
+        account_id attempts body_bytes content_digest deliveries door error expected_base hosts id key_digest kind
         nonces outcome payload processed_at raw_body raw_form reader_version received_at recording_id scheme seen_at
         seen_by_id signature_headers trust
     """,

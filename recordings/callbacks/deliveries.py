@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext as _
 
 from recordings.callbacks.body import DecodedBody, RawBody
@@ -23,17 +23,35 @@ from recordings.models import Account, CallbackEvent, Recording, SpentNonce
 from recordings.vobiz.signature import SIGNATURE_HEADERS, Verdict
 from recordings.vobiz.wire import storable
 
-# Stored of what nobody vouches for; the rest is counted. A recording has two callbacks, an account has many recordings.
-MAX_UNTRUSTED_PER_RECORDING, MAX_UNTRUSTED_PER_ACCOUNT = 20, 5_000
+MIB = 1024 * 1024
+
+
+class Budget(NamedTuple):
+    """How much is stored of what nobody vouches for; the rest is counted."""
+
+    events: int
+    body_bytes: int
+
+
+# A recording has two callbacks, an account has many recordings.
+PER_RECORDING = Budget(20, 4 * MIB)
+PER_ACCOUNT_KEY = Budget(
+    5_000, 32 * MIB
+)  # of the account's own address: in 24 hours, and without effect at all
+PER_ACCOUNT = Budget(20_000, 128 * MIB)  # all its addresses together: likewise
+BUDGET_PERIOD = timedelta(days=1)
 MAX_HEADER_SETS = 8  # one delivery is tried four times
 MAX_NONCES = 32
 HEADER_LENGTH = 1_024
 UNTRUSTED_BODY = 64 * 1024  # bytes stored of such a body that could not be decoded
 
-UNTRUSTED = (EventOutcome.REFUSED, EventOutcome.CONFLICT)
 # The same content again changes nothing on these. (A conflict is opened again by a nonce of its own.)
 FINAL = (EventOutcome.APPLIED, EventOutcome.CONFLICT, EventOutcome.REFUSED, EventOutcome.UNPARSED)
 _REOPENED = (EventOutcome.CONFLICT, EventOutcome.REFUSED)
+
+
+class BudgetSpentError(Exception):
+    """As much is stored already of what nobody vouches for as will be."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +90,8 @@ def store_refused(delivery: Delivery) -> CallbackEvent | None:
         event = find_event(delivery)
         if event is not None:
             record_repeat(event, delivery, reopen=False)
-        elif is_full(delivery.endpoint):
-            count_only(delivery.endpoint)
+        elif is_full(delivery, delivery.endpoint.recording):
+            count_only(delivery.endpoint, now=delivery.received_at)
             return None
         else:
             event = new_event(delivery, EventOutcome.REFUSED)
@@ -151,6 +169,7 @@ def new_event(delivery: Delivery, outcome: EventOutcome) -> CallbackEvent:
         nonces=list(delivery.verdict.nonces),
         scheme=delivery.verdict.scheme,
         trust=delivery.trust,
+        body_bytes=len(raw.content),
         received_at=delivery.received_at,
     )
     if outcome == EventOutcome.CONFLICT:
@@ -160,6 +179,7 @@ def new_event(delivery: Delivery, outcome: EventOutcome) -> CallbackEvent:
     if problem is not None:
         event.error = event.error or str(problem)
         event.raw_body = raw.content if outcome == EventOutcome.UNPARSED else raw.content[:UNTRUSTED_BODY]
+        event.body_bytes = len(event.raw_body)
         event.raw_form = {
             "method": raw.method, "content_type": raw.content_type,
             "content_encoding": raw.content_encoding, "bytes": max(len(raw.content), raw.declared or 0),
@@ -208,27 +228,50 @@ def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
 # The bound on what nobody vouches for
 
 
-def is_full(endpoint: CallbackEndpoint) -> bool:
-    """Return whether as many untrusted deliveries are stored for this key as will be.
+def is_full(delivery: Delivery, recording: Recording | None) -> bool:
+    """Return whether as much is stored of what nobody vouches for as will be; `recording` is the one it is about.
 
-    Locks the row of the key, so that two deliveries cannot both take the last place.
+    Every outcome counts, so that no later change of it makes room. Locks the row of the key, so that two deliveries
+    cannot both take the last place.
     """
-    if endpoint.recording is None:
-        list(_account_row(endpoint).select_for_update(no_key=True).values_list("pk"))
-        limit = MAX_UNTRUSTED_PER_ACCOUNT
-    else:
-        list(_recording_row(endpoint).select_for_update(no_key=True).values_list("pk"))
-        limit = MAX_UNTRUSTED_PER_RECORDING
-    stored = CallbackEvent.objects.filter(
-        account=endpoint.account, key_digest=endpoint.key_digest, outcome__in=UNTRUSTED
-    )
-    return stored.count() >= limit
-
-
-def count_only(endpoint: CallbackEndpoint) -> None:
-    """Count a delivery that is not stored."""
+    endpoint, size = delivery.endpoint, len(delivery.raw.content)
     row = _account_row(endpoint) if endpoint.recording is None else _recording_row(endpoint)
-    row.update(refused_uncounted=F("refused_uncounted") + 1)
+    list(row.select_for_update(no_key=True).values_list("pk"))
+    of_account = CallbackEvent.objects.filter(account=endpoint.account)
+    of_key = Q(key_digest=endpoint.key_digest)
+    if recording is not None and _is_spent(
+        of_account.filter(of_key, recording=recording), PER_RECORDING, size
+    ):
+        return True
+    lately = of_account.filter(received_at__gt=delivery.received_at - BUDGET_PERIOD)
+    for events in (of_account.exclude(outcome=EventOutcome.APPLIED), lately):
+        if recording is None and _is_spent(events.filter(of_key), PER_ACCOUNT_KEY, size):
+            return True
+        if _is_spent(events, PER_ACCOUNT, size):
+            return True
+    return False
+
+
+def is_recording_full(event: CallbackEvent, recording: Recording) -> bool:
+    """Return whether the recording that a stored, unsigned event turns out to be about has as many as it may have."""
+    others = CallbackEvent.objects.filter(key_digest=event.key_digest, recording=recording).exclude(
+        pk=event.pk
+    )
+    return _is_spent(others, PER_RECORDING, event.body_bytes)
+
+
+def _is_spent(events: Any, budget: Budget, size: int) -> bool:
+    """Return whether `size` more bytes exceed the budget; of a budget's events and one more, none is read twice."""
+    rows = events.untrusted().order_by().values("pk", "body_bytes")[: budget.events]
+    found = rows.aggregate(events=Count("pk"), total=Sum("body_bytes"))
+    return found["events"] >= budget.events or (found["total"] or 0) + size > budget.body_bytes
+
+
+def count_only(endpoint: CallbackEndpoint, *, now: datetime) -> None:
+    """Count a delivery that is not stored, on its recording and on its account, which says so."""
+    if endpoint.recording is not None:
+        _recording_row(endpoint).update(refused_uncounted=F("refused_uncounted") + 1)
+    _account_row(endpoint).update(refused_uncounted=F("refused_uncounted") + 1, dropped_at=now)
 
 
 def _account_row(endpoint: CallbackEndpoint) -> Any:

@@ -20,11 +20,13 @@ from django.utils.translation import gettext as _
 from recordings.callbacks.body import RawBody, decode_body
 from recordings.callbacks.deliveries import (
     FINAL,
+    BudgetSpentError,
     Delivery,
     count_only,
     find_event,
     first_outcome,
     is_full,
+    is_recording_full,
     is_replay,
     new_event,
     record_repeat,
@@ -68,16 +70,20 @@ def receive(delivery: Delivery) -> CallbackEvent | None:
     content object. If one does, or applying fails, it is rolled back, and the second looks for what is there already:
     a retry, a replay, a recording id that another transaction has just stored, the row lock that a deadlock took from
     it. What cannot be applied then either is rolled back too, and stored with the reason by the third, to be applied
-    later. An error of the database while storing is raised: the sender is to try again.
+    later. An error of the database while storing is raised: the sender is to try again. Raises BudgetSpentError for
+    an unsigned delivery beyond what is stored of those; it is counted.
     """
     try:
         with transaction.atomic():
             return _store_new(delivery)
-    except (IntegrityError, ApplyError):
+    except (IntegrityError, ApplyError, BudgetSpentError):
         pass
     try:
         with transaction.atomic():
             return _store(delivery)
+    except BudgetSpentError:
+        count_only(delivery.endpoint, now=delivery.received_at)
+        raise
     except ApplyError as error:
         failure = error.__cause__ or error
     with transaction.atomic():
@@ -164,6 +170,8 @@ def _store_new(delivery: Delivery) -> CallbackEvent | None:
     locked = _lock_recording(event, payload)
     if delivery.trust == Trust.SIGNED:
         spend_new_nonces(delivery)
+    elif is_full(delivery, _row_of(locked)):
+        raise BudgetSpentError
     if event.outcome not in FINAL:
         _apply(event, payload, locked, now=delivery.received_at)
     event.save(force_insert=True)
@@ -186,9 +194,11 @@ def _store(delivery: Delivery, *, failure: BaseException | None = None) -> Callb
     if found is not None:
         event = found
         record_repeat(event, delivery, reopen=not replay)
-    elif replay and is_full(endpoint):
-        count_only(endpoint)
+    elif replay and is_full(delivery, endpoint.recording):
+        count_only(endpoint, now=delivery.received_at)
         return None
+    elif delivery.trust != Trust.SIGNED and is_full(delivery, _row_of(locked)):
+        raise BudgetSpentError
     else:
         event = new_event(delivery, first_outcome(delivery, replay=replay))
     is_due = not replay and event.outcome not in FINAL
@@ -219,6 +229,10 @@ def _lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRec
     # Of several recordings of one call, nothing tells whose transcript it is.
     found = list(rows[:2])
     return LockedRecording(found[0]) if len(found) == 1 else None
+
+
+def _row_of(locked: LockedRecording | None) -> Recording | None:
+    return None if locked is None else locked.row
 
 
 def _apply(
@@ -328,9 +342,13 @@ def _match_recording(
     """Set the recording that a delivery to an account's endpoint names; return the outcome where there is none."""
     if payload.problem is not None:
         return EventOutcome.FAILED, payload.problem
-    event.recording = None if locked is None else locked.row
     if locked is not None:
+        is_stored_unsigned = event.pk is not None and event.trust != Trust.SIGNED
+        if is_stored_unsigned and event.recording_id is None and is_recording_full(event, locked.row):
+            return EventOutcome.FAILED, _("Too many unsigned callbacks about this recording are stored.")
+        event.recording = locked.row
         return None
+    event.recording = None
     if payload.recording_id is not None:
         return EventOutcome.UNMATCHED, None
     if payload.kind == EventKind.OTHER and not payload.misses_subject:

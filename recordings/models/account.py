@@ -104,8 +104,9 @@ class Account(Leased):
     former_token_until = models.DateTimeField(_("former token accepted until"), null=True, blank=True)
     callback_key = models.CharField(max_length=64, unique=True, default=new_callback_key, editable=False)
     refused_uncounted = models.PositiveIntegerField(
-        _("refused callbacks only counted"), default=0, editable=False
+        _("callbacks counted and not stored"), default=0, editable=False
     )
+    dropped_at = models.DateTimeField(_("a callback was last not stored"), null=True, editable=False)
 
     default_time_limit = models.PositiveIntegerField(
         _("time limit of new recordings"),

@@ -34,6 +34,13 @@ class CallbackEventQuerySet(VisibleQuerySet):
         """Return the events whose signature did not verify; they can be processed once a setting is corrected."""
         return self.filter(outcome=EventOutcome.REFUSED)
 
+    def untrusted(self) -> CallbackEventQuerySet:
+        """Return the events that nobody vouches for: unsigned, refused, or under a nonce spent on other content.
+
+        Whatever becomes of an unsigned one later, it stays among them.
+        """
+        return self.filter(~Q(trust=Trust.SIGNED) | Q(outcome=EventOutcome.CONFLICT))
+
     def not_applied(self) -> CallbackEventQuerySet:
         """Return the events that can still have an effect."""
         return self.filter(outcome__in=NOT_APPLIED)
@@ -119,6 +126,9 @@ class CallbackEvent(models.Model):
     raw_body = models.BinaryField(null=True, editable=False)
     raw_form = models.JSONField(null=True, editable=False)
     reader_version = models.PositiveSmallIntegerField(default=READER_VERSION, db_default=0, editable=False)
+    body_bytes = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False
+    )  # received, about what is stored
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
     error = models.TextField(_("error"), null=True, blank=True)

@@ -13,8 +13,16 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from recordings.callbacks.body import UnreadableBodyError, UnsupportedBodyError
+from recordings.callbacks.deliveries import BudgetSpentError
 
 logger = logging.getLogger(__name__)
+
+
+class TooManyUnsignedError(APIException):
+    """As many unsigned deliveries are stored as will be; this one is counted."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "too_many"
 
 
 class NotStoredError(APIException):
@@ -30,6 +38,8 @@ def callback_exception_handler(exc: Exception, context: dict[str, Any]) -> Respo
         # The error's text may quote the row, and with it the transcript.
         logger.error("a callback could not be stored: %s", type(exc).__name__)
         exc = NotStoredError(_("Try again."))
+    elif isinstance(exc, BudgetSpentError):
+        exc = TooManyUnsignedError(_("Too many unsigned callbacks are stored."))
     elif isinstance(exc, UnsupportedBodyError):
         exc = UnsupportedMediaType(context["request"].content_type, detail=str(exc))
     elif isinstance(exc, UnreadableBodyError):

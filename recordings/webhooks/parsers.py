@@ -21,8 +21,11 @@ from rest_framework.request import Request
 
 from recordings.callbacks.body import RawBody
 from recordings.vobiz.wire import storable
+from recordings.webhooks.authentication import signature_check
 
 BODY_LIMIT = 4 * 1024 * 1024  # bytes: four hours of fast English, percent-encoded, three times over
+# Of what is not signed, or refused: anyone may send it. Four hours of fast English, percent-encoded, still fit.
+UNTRUSTED_LIMIT = 1024 * 1024
 CHUNK = 64 * 1024
 
 
@@ -30,7 +33,7 @@ class BodyTooLargeError(APIException):
     """The body is larger than any callback."""
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = _("The body is larger than 4 MiB.")
+    default_detail = _("The body is too large.")
     default_code = "too_large"
 
 
@@ -49,7 +52,7 @@ class Readable(Protocol):
 
 
 class BoundedParser(BaseParser):
-    """Any content type, as bytes; never more than BODY_LIMIT of them, whatever Content-Length says."""
+    """Any content type, as bytes; never more than the limit of its trust, whatever Content-Length says."""
 
     media_type = "*/*"
 
@@ -57,11 +60,14 @@ class BoundedParser(BaseParser):
         self, stream: Readable, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> RawBody:
         """Return the bytes with what the headers say of them. Raises BodyTooLargeError and BrokenBodyError."""
-        meta: Mapping[str, Any] = parser_context["request"].META if parser_context else {}
+        request = parser_context["request"] if parser_context else None
+        meta: Mapping[str, Any] = request.META if request else {}
+        signed = request is None or signature_check(request).verdict.trust == "signed"
+        limit = BODY_LIMIT if signed else UNTRUSTED_LIMIT
         declared = _content_length(meta.get("CONTENT_LENGTH"))
-        if declared is not None and declared > BODY_LIMIT:
+        if declared is not None and declared > limit:
             raise BodyTooLargeError
-        return RawBody("POST", *_content_headers(meta), declared, _read(stream))
+        return RawBody("POST", *_content_headers(meta), declared, _read(stream, limit))
 
 
 class FixedNegotiation(BaseContentNegotiation):
@@ -99,14 +105,14 @@ def _content_length(text: object) -> int | None:
     return int(str(text)) if re.fullmatch(r"[0-9]{1,15}", str(text), re.ASCII) else None
 
 
-def _read(stream: Readable) -> bytes:
+def _read(stream: Readable, limit: int) -> bytes:
     chunks, size = [], 0
     try:
-        while size <= BODY_LIMIT and (chunk := stream.read(CHUNK)):
+        while size <= limit and (chunk := stream.read(CHUNK)):
             chunks.append(chunk)
             size += len(chunk)
     except UnreadablePostError as error:
         raise BrokenBodyError from error
-    if size > BODY_LIMIT:
+    if size > limit:
         raise BodyTooLargeError
     return b"".join(chunks)

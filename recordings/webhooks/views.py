@@ -17,12 +17,12 @@ from rest_framework.views import APIView
 from recordings import tasks
 from recordings.callbacks import processing
 from recordings.callbacks.body import decode_body
-from recordings.callbacks.deliveries import Delivery, store_refused
+from recordings.callbacks.deliveries import Delivery, count_only, store_refused
 from recordings.callbacks.endpoints import EndpointName
 from recordings.choices import Trust
 from recordings.webhooks.authentication import SignatureAuthentication, signature_check
 from recordings.webhooks.exceptions import callback_exception_handler
-from recordings.webhooks.parsers import BoundedParser, FixedNegotiation, raw_body
+from recordings.webhooks.parsers import BodyTooLargeError, BoundedParser, FixedNegotiation, raw_body
 from recordings.webhooks.permissions import IsSignedOrAllowedUnsigned
 
 logger = logging.getLogger(__name__)
@@ -77,9 +77,14 @@ class CallbackView(APIView):
 
 def _delivery(request: Request) -> Delivery:
     check = signature_check(request)
+    try:
+        raw = raw_body(request)
+    except BodyTooLargeError:
+        count_only(check.endpoint, now=check.received_at)
+        raise
     return Delivery(
         endpoint=check.endpoint,
-        raw=(raw := raw_body(request)),
+        raw=raw,
         content=decode_body(raw),
         headers=request.headers,
         verdict=check.verdict,

@@ -128,8 +128,8 @@ def test_after_the_first_complete_sync_the_page_says_what_there_is_and_how_archi
 def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
     account: Account, staff: Person
 ) -> None:
-    Account.objects.filter(pk=account.pk).update(refused_uncounted=4)
-    recording = a_recording(account, refused_uncounted=3)
+    Account.objects.filter(pk=account.pk).update(refused_uncounted=7)
+    recording = a_recording(account)
     for _each in range(2):
         an_event(account, recording, outcome="refused", trust="refused", door="recording")
     client = staff("view_account", "view_callbackevent", "process_callbackevent", accounts=[account])

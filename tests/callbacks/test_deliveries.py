@@ -228,7 +228,7 @@ def test_of_refused_deliveries_five_thousand_are_kept_for_an_account(
             account=account, door="account", key_digest=first.key_digest, content_digest=str(number),
             outcome=EventOutcome.REFUSED, trust="refused", received_at=first.received_at,
         )
-        for number in range(1, deliveries.MAX_UNTRUSTED_PER_ACCOUNT)
+        for number in range(1, deliveries.PER_ACCOUNT_KEY.events)
     )  # fmt: skip
     for number in (-1, -2):
         answer = deliver(

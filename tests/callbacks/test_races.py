@@ -99,11 +99,11 @@ def test_four_contents_at_once_under_one_nonce_have_one_effect(recording: Record
 
 
 def test_of_refused_deliveries_at_once_no_more_than_the_bound_are_kept(recording: Recording) -> None:
-    for number in range(deliveries.MAX_UNTRUSTED_PER_RECORDING - 2):
+    for number in range(deliveries.PER_RECORDING.events - 2):
         posting({"number": number}, token="wrong")()
     answers = at_once(*(posting({"late": number}, token="wrong") for number in range(6)))
     assert answers == [403] * 6
-    assert CallbackEvent.objects.refused().count() == deliveries.MAX_UNTRUSTED_PER_RECORDING
+    assert CallbackEvent.objects.refused().count() == deliveries.PER_RECORDING.events
     assert Recording.objects.get().refused_uncounted == 4
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -42,7 +42,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         known |= _address(account)
     if may(request, "view_callbackevent") or known["may_process"]:
         known |= {"refused_kept": CallbackEvent.objects.filter(account=account).refused().count()}
-        known |= {"refused_counted": _counted_only(account)}
+        known |= {"refused_counted": account.refused_uncounted}
     return known
 
 
@@ -84,15 +84,6 @@ def _address(account: Account) -> dict[str, Any]:
         "callback_xml": f'<Record callbackUrl="{url}" transcriptionUrl="{url}" />',
         "last_callback_here": here.values_list("received_at", flat=True).first(),
     }
-
-
-def _counted_only(account: Account) -> int:
-    """Refused callbacks beyond those kept, on the account's key and on its recordings'."""
-    full = (
-        CallbackEvent.objects.filter(account=account, recording__isnull=False).refused().values("recording")
-    )
-    on_recordings = Recording.objects.filter(pk__in=full).aggregate(total=Sum("refused_uncounted"))
-    return account.refused_uncounted + (on_recordings["total"] or 0)
 
 
 def trial_words(tried: Trial) -> str:

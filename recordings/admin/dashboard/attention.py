@@ -20,6 +20,7 @@ from recordings.overview import Counted, Trouble
 
 STALE_SYNC = timedelta(hours=24)
 LEAVES_TODAY = timedelta(hours=24)
+DROPPED_SHOWN = timedelta(hours=24)
 # The lower, the sooner something is lost or goes on unseen.
 (
     SILENCE, MAY_RUN, LEAVES_NOW, NO_WORKER, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER,
@@ -101,7 +102,7 @@ def listed(model: str, **query: str | int) -> str:
 
 def lines(look: DashboardData) -> list[Line]:
     """Return every line, in order."""
-    parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned)
+    parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned, _dropped)
     found = [line for part in parts for line in part(look)]
     return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
 
@@ -289,6 +290,22 @@ def _unsigned(look: DashboardData) -> Iterator[Line]:
             words,
             verb=Verb(OPEN, url),
         )
+
+
+def _dropped(look: DashboardData) -> Iterator[Line]:
+    """Report callbacks that were only counted, for a day after the last one."""
+    for account in look.accounts if look.may("view_callbackevent") else []:
+        if account.dropped_at is None or look.now - account.dropped_at > DROPPED_SHOWN:
+            continue
+        n = account.refused_uncounted
+        words = ngettext(
+            "%(n)d callback was not stored: too many unsigned or rejected ones, or too large; the last %(ago)s",
+            "%(n)d callbacks were not stored: too many unsigned or rejected ones, or too large; the last %(ago)s",
+            n,
+        ) % {"n": n, "ago": formatting.ago(account.dropped_at, look.now)}
+        url = listed("callbackevent", account=account.pk)
+        name = look.account_name(account.pk)
+        yield Line(REFUSED, account.dropped_at, "bad", name, "", "", words, verb=Verb(OPEN, url))
 
 
 def _counted(trouble: Trouble, noun: str) -> str:

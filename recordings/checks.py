@@ -32,6 +32,9 @@ DAYS = {
 START_LIMITS = (
     "STARTS_PER_USER_MINUTE", "STARTS_PER_USER_DAY", "STARTS_PER_ACCOUNT_MINUTE", "STARTS_PER_ACCOUNT_DAY",
 )  # fmt: skip
+SESSION_LIMITS = {
+    "SESSION_IDLE_HOURS": (0.1, 720), "SESSION_MAX_DAYS": (0.1, 90), "REAUTHENTICATION_MINUTES": (0, 1_440),
+}  # fmt: skip
 ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback."
 
 
@@ -177,6 +180,18 @@ def check_start_limits(**_kwargs: Any) -> Iterable[CheckMessage]:
                 f"{name} must be 0 to 1000000.",
                 hint="Correct it, or remove it from .env.",
                 id="recordings.E019",
+            )
+
+
+@register
+def check_sessions(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check how long sessions last, and when people are asked again (E020)."""
+    for name, (least, most) in SESSION_LIMITS.items():
+        if not least <= getattr(settings, name) <= most:
+            yield Error(
+                f"{name} must be {least:g} to {most:g}.",
+                hint="Correct it, or remove it from .env.",
+                id="recordings.E020",
             )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
 from recordings.choices import EventOutcome
@@ -36,6 +37,9 @@ def prune(now: datetime) -> Pruned:
         events += _delete(applied.filter(received_at__lt=applied_before).order_by("received_at"))
     before = now - timedelta(days=settings.ACCESS_RETENTION_DAYS)
     accesses = _delete(AccessEvent.objects.filter(at__lt=before).order_by("at", "pk"))
+    Session.objects.filter(
+        expire_date__lt=now
+    ).delete()  # of people who closed the browser, and of no use to anybody
     return Pruned(events, accesses)
 
 

@@ -68,6 +68,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     *[("E016", {"AT_RISK_DAYS": days}) for days in (0, 366)],
     ("E019", {"STARTS_PER_USER_MINUTE": -1}),
     ("E019", {"STARTS_PER_ACCOUNT_DAY": 1_000_001}),
+    *[("E020", {"SESSION_IDLE_HOURS": hours}) for hours in (0, -1, 721)],
+    ("E020", {"SESSION_MAX_DAYS": 91}),
+    ("E020", {"REAUTHENTICATION_MINUTES": -1}),
     *[("E016", {"CALLBACK_RETENTION_DAYS": days}) for days in (0, 60, 36_501)],
 ]  # fmt: skip
 

@@ -242,6 +242,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "recordings.signin.sessions.SessionLimitsMiddleware",
     "recordings.signin.middleware.SecondFactorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "recordings.admin.shell.BackgroundRefreshes",
@@ -249,6 +250,7 @@ MIDDLEWARE = [
     "recordings.admin.shell.NarrowedAccounts",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "recordings.signin.confirmation.ConfirmationMiddleware",  # it may show a page, so after what pages need
 ]
 ROOT_URLCONF = "vobiz_portal.urls"
 WSGI_APPLICATION = "vobiz_portal.wsgi.application"
@@ -279,6 +281,10 @@ LOGIN_REDIRECT_URL = "admin:index"
 
 # Sign-in. django-allauth's defaults would let anybody sign up, and ask nobody for a second factor.
 MFA_REQUIRED = switch("MFA_REQUIRED", default=not LOCAL_MODE)
+SESSION_IDLE_HOURS = read("SESSION_IDLE_HOURS", 12.0, float)
+SESSION_MAX_DAYS = read("SESSION_MAX_DAYS", 7.0, float)
+SESSION_COOKIE_AGE = int(SESSION_MAX_DAYS * 86_400)
+REAUTHENTICATION_MINUTES = read("REAUTHENTICATION_MINUTES", 0 if LOCAL_MODE else 15, int)
 ACCOUNT_ADAPTER = "recordings.signin.adapters.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_ENABLED = False

@@ -11,11 +11,12 @@ from allauth.account.internal.flows.login import (
     get_authentication_records,
 )
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
+
+from recordings.signin.sessions import end_sessions
 
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
@@ -54,6 +55,5 @@ def reset_factors(user: User) -> int:
     held = Authenticator.objects.filter(user_id=user.pk)
     count = int(held.filter(type__in=FACTORS).count())
     held.delete()
-    for session in UserSession.objects.filter(user_id=user.pk):
-        session.end()
+    end_sessions(user)
     return count

@@ -9,13 +9,14 @@ from allauth.account.internal.flows.login import get_authentication_records, rec
 from allauth.account.signals import user_logged_in
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from django.contrib import messages
+from django.contrib.auth.signals import user_logged_in as django_user_logged_in
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent
+from recordings.signin import sessions
 from recordings.signin.factors import forget_used, has_factor
 
 logger = logging.getLogger("recordings.signin")
@@ -57,7 +58,7 @@ def factor_added(request: HttpRequest, user: Any, authenticator: Authenticator, 
     note(user, AccessAction.FACTOR, f"added {authenticator.type}", request=request)
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
         record_authentication(request, user, "mfa", type=str(authenticator.type), id=authenticator.pk)
-        end_other_sessions(request, user)
+        sessions.end_sessions(user, but=request.session.session_key)
         messages.success(request, _("Second factor added. Your other sessions were ended."))
 
 
@@ -67,14 +68,14 @@ def factor_removed(request: HttpRequest, user: Any, authenticator: Authenticator
     if not has_factor(user):
         forget_used(request)
     if authenticator.type != Authenticator.Type.RECOVERY_CODES:
-        end_other_sessions(request, user)
+        sessions.end_sessions(user, but=request.session.session_key)
         messages.success(request, _("Second factor removed. Your other sessions were ended."))
 
 
 def codes_made(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
     """Note new recovery codes; the old ones no longer work."""
     note(user, AccessAction.FACTOR, f"new {authenticator.type}", request=request)
-    end_other_sessions(request, user)
+    sessions.end_sessions(user, but=request.session.session_key)
 
 
 def factor_failed(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:
@@ -85,6 +86,7 @@ def factor_failed(request: HttpRequest, user: Any, authenticator: Authenticator,
 def connect() -> None:
     """Register the receivers; called when the apps are ready."""
     user_logged_in.connect(signed_in)
+    django_user_logged_in.connect(sessions.begin)
     signals.authenticator_added.connect(factor_added)
     signals.authenticator_removed.connect(factor_removed)
     signals.authenticator_reset.connect(codes_made)

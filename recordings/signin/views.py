@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.internal.flows.login import perform_password_login
+from allauth.account.internal.flows.login import perform_password_login, record_authentication
 from allauth.account.models import Login
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, LoginWebAuthnView, RemoveWebAuthnView
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.admin import site
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_POST
 from django.views.generic.base import ContextMixin
 from django.views.generic.edit import FormView
 
+from recordings.choices import AccessAction
+from recordings.signin import log, sessions
 from recordings.signin.factors import has_factor, passkey_host
 from recordings.signin.forms import SignInForm
 from recordings.signin.redirects import next_page
@@ -129,6 +137,41 @@ class YourAccount(PortalPage, IndexView):
     def get_template_names(self) -> list[str]:
         """Show somebody who must enrol a choice of factors, and nothing else."""
         return ["signin/enrol.html" if must_enrol(self.request) else "signin/account.html"]
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the person's sessions."""
+        return {**super().get_context_data(**kwargs), "sessions": sessions.sessions_of(self.request)}
+
+
+@require_POST
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """End one of the person's other sessions, or all of them."""
+    chosen = request.POST.get("session", "")
+    only = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else None
+    if chosen and only is None:
+        raise Http404
+    ended = sessions.end_sessions(request.user, but=request.session.session_key, only=only)
+    if ended:
+        log.note(request.user, AccessAction.SIGN_IN, f"ended {ended} other sessions", request=request)
+    messages.success(request, ngettext("%d session ended.", "%d sessions ended.", ended) % ended)
+    return redirect("mfa_index")
+
+
+class ChangePassword(PortalPage, PasswordChangeView):
+    """The person's own password; a new one ends their other sessions."""
+
+    title = _("Change your password")
+    template_name = "registration/password_change_form.html"
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Set it, stay signed in here, and note it."""
+        answer = super().form_valid(form)
+        sessions.end_sessions(self.request.user, but=self.request.session.session_key)
+        UserSession.objects.create_from_request(self.request)
+        record_authentication(self.request, self.request.user, "password", reauthenticated=True)
+        log.note(self.request.user, AccessAction.FACTOR, "changed the password", request=self.request)
+        return answer
 
 
 class AddApp(PortalPage, ActivateTOTPView):

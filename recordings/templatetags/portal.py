@@ -9,6 +9,7 @@ from django import template
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from recordings.admin import formatting, shell
 from recordings.admin.zones import reader_zone, zone_label
@@ -44,6 +45,22 @@ def figures(number: int | Counted) -> str:
 def moment(at: Any) -> str:
     """Return an instant in the reader's zone, in UTC on hover."""
     return formatting.moment(at)
+
+
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
+SYSTEMS = {
+    "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS", "Linux": "Linux",
+}  # fmt: skip
+
+
+@register.filter
+def browser_name(user_agent: str) -> str:
+    """Return `Firefox, Windows` of what a browser says it is; `Unknown browser` where it says nothing known."""
+    found = [
+        next((name for mark, name in marks.items() if mark in user_agent), "")
+        for marks in (BROWSERS, SYSTEMS)
+    ]
+    return ", ".join(filter(None, found)) or _("Unknown browser")
 
 
 @register.simple_tag(takes_context=True)

@@ -92,7 +92,7 @@ ROUTES = (
     # What everybody on the staff has
     Route("admin/", get={STAFF: 200}, post={STAFF: 200}),
     Route("admin/logout/", get={OUTSIDER: 302, STAFF: 405}, post={OUTSIDER: 302, STAFF: 200}),
-    Route("admin/password_change/", get={STAFF: 200}, post={STAFF: 200}),
+    Route("admin/password_change/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
     Route("admin/password_change/done/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/jsi18n/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/autocomplete/", post={STAFF: 405}),
@@ -106,6 +106,7 @@ ROUTES = (
     Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
     # One's own account: for everybody signed in
     Route("admin/your-account/", get={SIGNED_IN: 200}, post={SIGNED_IN: 405}),
+    Route("admin/your-account/sessions/", get={SIGNED_IN: 405}, post={SIGNED_IN: 302}),
     Route("admin/your-account/app/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
     Route("admin/your-account/app/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
     Route("admin/your-account/passkeys/add/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),

@@ -7,14 +7,18 @@ writes, so two processes lose counts. Here each operation is one statement, or r
 from __future__ import annotations
 
 import json
+import logging
 import random
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.core.cache import cache
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+
+logger = logging.getLogger(__name__)
 
 SWEEP = 100  # one write in so many also deletes what has expired
 
@@ -105,6 +109,22 @@ class DatabaseCache(BaseCache):
     def clear(self) -> None:
         """Delete everything."""
         CacheEntry.objects.all().delete()
+
+
+def count_up(key: str, *, seconds: int) -> int:
+    """Count one more under `key` in the cache that all processes share; return the count since `seconds` ago at most.
+
+    A cache that is away must not stop the work that is counted: then it is the first.
+    """
+    try:
+        if cache.add(key, 1, timeout=seconds):
+            return 1
+        return int(cache.incr(key))
+    except ValueError:  # it expired between the two
+        return 1
+    except Exception as error:  # noqa: BLE001 - whatever the cache's library raises
+        logger.warning("The shared cache cannot count: %s", type(error).__name__)
+        return 1
 
 
 class JSONSerializer:

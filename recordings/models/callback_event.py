@@ -57,8 +57,8 @@ class CallbackEventQuerySet(VisibleQuerySet):
         """
         untried = Q(outcome=EventOutcome.RECEIVED, processed_at=None)
         rows = self.filter(untried | Q(outcome=EventOutcome.UNMATCHED), account=account)
-        # those received go first: the unmatched may be many, and stay so while Vobiz is away
-        return rows.select_related("account__parent").order_by("outcome", "received_at", "pk")
+        # those received go first: the unmatched may be many, and stay so while Vobiz is away; then those signed
+        return rows.select_related("account__parent").order_by("outcome", "trust", "received_at", "pk")
 
     def due_to_reread(self) -> CallbackEventQuerySet:
         """Return the events that an older version has stored, oldest first."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from recordings import live
-from recordings.choices import CallState, TranscriptionStatus
-from recordings.models import Call, Recording, Transcription, claim_recording_id
+from recordings.choices import OPEN_STATUSES, CallState, TranscriptionStatus, Trust
+from recordings.models import Call, CallbackEvent, Recording, Transcription, claim_recording_id
 from recordings.reconcile.context import BATCH_SIZE, ReconcileContext
 from recordings.sync import LATER, SOON, read_back, read_call
 from recordings.vobiz.client import VobizClient
@@ -76,19 +77,27 @@ class OpenRecordings:
     def _read_back(self) -> None:
         """Read back what the rows say is due."""
         rows = Recording.objects.due_for_read_back(self.context.now()).filter(account=self.context.account)
-        for recording in rows.select_related("account", "call")[:BATCH_SIZE]:
+        rows = rows.select_related("account", "call")
+        for recording in rows.exclude(_asked_for_by_anyone(self.context.began))[:BATCH_SIZE]:
             if not self.context.may_go_on():
                 return
-            asked = self.context.now()
-            try:
-                answered = read_back(recording, now=asked, client=self.client)
-            except VobizError as error:
-                self.context.note(error)
-                recording.reschedule_read_back(asked, until=asked + LATER)
-                continue
-            self.context.settled += answered
-            if not answered and recording.is_open and self._is_overdue(recording):
-                self._not_found.append(recording)
+            self._read_back_one(recording)
+        for recording in rows.filter(_asked_for_by_anyone(self.context.began))[:BATCH_SIZE]:
+            if not self.context.may_ask_for_unsigned():
+                return
+            self._read_back_one(recording)
+
+    def _read_back_one(self, recording: Recording) -> None:
+        asked = self.context.now()
+        try:
+            answered = read_back(recording, now=asked, client=self.client)
+        except VobizError as error:
+            self.context.note(error)
+            recording.reschedule_read_back(asked, until=asked + LATER)
+            return
+        self.context.settled += answered
+        if not answered and recording.is_open and self._is_overdue(recording):
+            self._not_found.append(recording)
 
     # By the list of their call
 
@@ -136,6 +145,13 @@ class OpenRecordings:
                 status=TranscriptionStatus.MISSING
             )
             self.context.settled += 1
+
+
+def _asked_for_by_anyone(now: datetime) -> Q:
+    """Return the condition: it has ended, and only unsigned callbacks ask for it to be read back."""
+    events = CallbackEvent.objects.filter(recording=OuterRef("pk")).order_by()
+    signed = events.filter(trust=Trust.SIGNED, received_at__gt=now - LATER)
+    return ~Q(status__in=OPEN_STATUSES) & Exists(events.awaiting_read_back()) & ~Exists(signed)
 
 
 def _next_lookup(row: Recording, now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from recordings.callbacks import processing
-from recordings.choices import EventOutcome, Origin
+from recordings.choices import EventOutcome, Origin, Trust
 from recordings.mirror import FetchStatus, fetch_recording
 from recordings.models import CallbackEvent, Recording, claim_recording_id
 from recordings.models.callback_event import MAX_ATTEMPTS
@@ -46,14 +46,16 @@ class UnmatchedCallbacks:
         waiting = CallbackEvent.objects.unmatched().filter(
             _due(self.context.began), account=self.context.account
         )
-        for event in waiting[:BATCH_SIZE]:
+        # those tried least often first, so that many in vain leave the others their turn
+        unsigned = waiting.exclude(trust=Trust.SIGNED).order_by("attempts", "received_at", "pk")
+        for event in [*waiting.filter(trust=Trust.SIGNED)[:BATCH_SIZE], *unsigned[:BATCH_SIZE]]:
             recording_id = processing.named_recording(event)
             if recording_id is not None:
                 unmatched[recording_id].append(event)
             else:  # looked for by its call, in vain; the last try fails it
                 event.reschedule(event.error or "")
         for recording_id, events in unmatched.items():
-            if self.context.may_go_on() and self._fetch(recording_id, events):
+            if self._may_ask(events) and self._fetch(recording_id, events):
                 for event in events:
                     outcome = processing.apply(event, now=self.context.began, read_back=True)
                     self.context.settled += outcome == EventOutcome.APPLIED
@@ -66,8 +68,13 @@ class UnmatchedCallbacks:
         rows = waiting.filter(recording__recording_id=None).order_by("received_at", "pk")
         for event in rows.select_related("recording__call", "recording__account")[:BATCH_SIZE]:
             recording_id = processing.named_recording(event)
-            if recording_id is not None and self.context.may_go_on():
+            if recording_id is not None and self._may_ask([event]):
                 self._fetch(recording_id, [event], claimed_by=event.recording)
+
+    def _may_ask(self, events: list[CallbackEvent]) -> bool:
+        if any(event.trust == Trust.SIGNED for event in events):
+            return self.context.may_go_on()
+        return self.context.may_ask_for_unsigned()
 
     def _fetch(
         self, recording_id: str, events: list[CallbackEvent], *, claimed_by: Recording | None = None

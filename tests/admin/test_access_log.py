@@ -9,11 +9,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
+from freezegun import freeze_time
 
+from recordings.admin import audit
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent, Account
 from tests.admin.conftest import Person
-from tests.admin.rows import a_recording, an_access
+from tests.admin.rows import a_recording, a_transcript, an_access
 
 URL = "/admin/recordings/accessevent/"
 
@@ -145,3 +147,37 @@ def test_every_action_and_result_has_its_word_and_shape(account: Account, boss: 
     for shaped in ("✓ given", "× refused", "! not available"):
         assert shaped in said
     assert AccessEvent.objects.count() == len(AccessAction) * len(AccessResult)
+
+
+def test_refusals_of_one_person_are_logged_up_to_a_number_an_hour_and_the_others_counted(
+    account: Account, subaccount: Account, staff: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "REFUSALS_AN_HOUR", 3)
+    hour = timezone.now().replace(minute=0, second=0) + timedelta(hours=1)
+    recording = a_recording(account)
+    refused = staff("view_recording", accounts=[account])
+    other = staff("view_recording", accounts=[account])
+    play = f"/admin/recordings/recording/{recording.pk}/play/"
+    with freeze_time(hour - timedelta(minutes=30)):
+        for _again in range(5):
+            assert refused.get(play).status_code == 403
+        assert other.get(play).status_code == 403  # has a budget of their own
+    said = list(AccessEvent.objects.order_by("pk").values_list("detail", flat=True))
+    assert len(said) == 4
+    assert ["not logged" in (words or "") for words in said] == [False, False, True, False]
+    with freeze_time(hour + timedelta(seconds=1)):
+        assert refused.get(play).status_code == 403
+    assert "2 more" in str(AccessEvent.objects.latest("pk").detail)
+
+
+def test_what_was_heard_is_logged_however_often_something_was_refused(
+    account: Account, boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "REFUSALS_AN_HOUR", 1)
+    gone = a_recording(account, gone_at_provider_at=timezone.now())
+    for _again in range(3):
+        boss.get(f"/admin/recordings/recording/{gone.pk}/download/")
+    assert AccessEvent.objects.filter(result=AccessResult.FAILED).count() == 1
+    a_transcript(gone)
+    boss.post(f"/admin/recordings/recording/{gone.pk}/transcript/")
+    assert AccessEvent.objects.filter(result=AccessResult.OK).count() == 1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -182,7 +181,8 @@ class Scene:
     def record(self, *, limit: str = "", transcribe: bool = False, mono: bool = False) -> str:
         """Start a recording of the call by its form; the form's address."""
         self.page.goto(self.at["address"] + "recordings/call/live/")
-        self.row().get_by_role("link", name=re.compile("Record with options…|Record again…")).click()
+        self.row().locator("summary").click()
+        self.row().get_by_role("link", name="Record with options…").click()
         form = self.page.url.removeprefix(self.at["address"])
         if limit:
             self.page.get_by_label("other", exact=False).first.check()

@@ -8,12 +8,16 @@
     }
     const byId = (id) => document.getElementById(id);
     const rows = () => Array.from(byId("live-rows").rows);
-    document.querySelectorAll(".portal-unscripted").forEach((element) => { element.hidden = true; });
-    document.querySelectorAll(".portal-scripted").forEach((element) => { element.hidden = false; });
+
+    function reveal() {
+        live.querySelectorAll("[data-unscripted]").forEach((element) => { element.hidden = true; });
+        live.querySelectorAll("[data-scripted]").forEach((element) => { element.hidden = false; });
+    }
+
 
     /* Looking again, as refresh.js does for every page */
     document.addEventListener("refresh:ask", (event) => {
-        const shown = rows().filter((row) => !row.classList.contains("portal-over"));
+        const shown = rows().filter((row) => !row.classList.contains("ended"));
         event.detail.url.searchParams.set("shown", shown.map((row) => row.dataset.call).join(","));
     });
 
@@ -28,7 +32,7 @@
             const old = byId(fresh.id);
             if (!old) {
                 body.append(fresh);
-            } else if (old.classList.contains("portal-over")) {
+            } else if (old.classList.contains("ended")) {
                 old.replaceWith(fresh);
             } else {
                 morph(old, fresh);
@@ -44,11 +48,10 @@
             return;
         }
         row.style.height = `${row.getBoundingClientRect().height}px`; // so that those beneath it stay where they are
-        row.classList.add("portal-over");
+        row.classList.add("ended");
         row.removeAttribute("data-running");
-        row.querySelectorAll("form, .portal-buttons > *, .portal-tick > *").forEach((element) => element.remove());
-        row.querySelector(".portal-elapsed").textContent = words;
-        row.querySelector(".portal-recorded").textContent = "";
+        row.querySelectorAll("form, .portal-buttons > *, .tick > *").forEach((element) => element.remove());
+        row.querySelector(".portal-recorded").textContent = words;
     }
 
     function take(fragment, morph) {
@@ -56,7 +59,7 @@
         const row = active && active.closest("#live-rows tr");
         const used = document.querySelector("#live-rows tr:hover") || row;
         const top = used ? used.getBoundingClientRect().top : 0;
-        for (const id of ["live-lead", "live-notices", "live-selected", "live-none"]) {
+        for (const id of ["live-lead", "live-notices", "live-narrow", "live-selected", "live-none"]) {
             morph(byId(id), fragment.querySelector(`#${id}`));
         }
         takeRows(fragment, morph);
@@ -64,7 +67,9 @@
         byId("live-table").hidden = isEmpty;
         byId("live-selected").hidden = isEmpty;
         byId("live-none").hidden = !isEmpty;
+        reveal();
         narrow();
+        document.dispatchEvent(new Event("rows:change"));
         if (row && !active.isConnected && row.isConnected) {
             row.focus({ preventScroll: true });
         }
@@ -75,6 +80,7 @@
 
     /* Narrowing by digits in any spelling, or by a part of a name */
     const box = byId("live-narrow");
+    const isPart = ["q", "recording"].some((name) => new URLSearchParams(location.search).get(name)); // of all rows
 
     function narrow() {
         const term = box.elements.q.value.trim().toLowerCase();
@@ -85,7 +91,8 @@
             const isLike = isNumber
                 ? row.dataset.digits.split(" ").some((number) => number.includes(digits))
                 : row.querySelector(".portal-who").textContent.toLowerCase().includes(term);
-            row.hidden = !isLike || (box.elements.recording.checked && !row.hasAttribute("data-running"));
+            const wanted = box.elements.recording.value;
+            row.hidden = !isLike || (wanted !== "" && (wanted === "on") !== row.hasAttribute("data-running"));
             shown += row.hidden ? 0 : 1;
         }
         const words = byId("live-shown");
@@ -95,14 +102,21 @@
     }
 
     box.addEventListener("input", narrow);
+    box.addEventListener("change", () => {
+        if (isPart) {
+            box.submit();
+        }
+    });
     box.addEventListener("submit", (event) => {
-        event.preventDefault();
-        narrow();
+        if (!isPart) {
+            event.preventDefault();
+            narrow();
+        }
     });
 
     /* Keys: j and k move, r records, s stops */
     const isTyping = (element) =>
-        element.isContentEditable || (element.matches("input, textarea, select") && element.type !== "checkbox");
+        element.isContentEditable || (element.matches("input, textarea, select") && !["checkbox", "radio"].includes(element.type));
 
     function move(by) {
         const seen = rows().filter((row) => !row.hidden);
@@ -113,23 +127,45 @@
         }
     }
 
-    function press(selector, isAsking) {
+    const inRow = (selector) => {
         const row = document.activeElement.closest("#live-rows tr");
-        const found = row ? row.querySelectorAll(selector) : [];
-        if (found.length === 1 && !isAsking) {
-            found[0].click();
-        } else if (found.length) {
-            found[0].focus();
+        return row ? row.querySelectorAll(selector) : [];
+    };
+
+    function record() {
+        const [button] = inRow(".portal-record");
+        if (button) {
+            button.click();
         }
+    }
+
+    /* A key is pressed by mistake more easily than a button, and a stopped recording cannot be continued. */
+    const asking = byId("ask-stop");
+
+    function stop() {
+        const found = inRow(".portal-stop");
+        if (found.length !== 1) {
+            found[0]?.focus();
+            return;
+        }
+        const { form } = found[0];
+        asking.querySelector("[data-what]").textContent = found[0].closest("tr").querySelector(".portal-who").textContent;
+        asking.returnValue = "";
+        asking.onclose = () => {
+            if (asking.returnValue === "stop" && form.isConnected) {
+                form.submit();
+            }
+        };
+        asking.showModal();
     }
 
     document.addEventListener("keydown", (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && "rs".includes(event.key)
-            || isTyping(event.target)) {
+            || isTyping(event.target) || asking.open) {
             return;
         }
         const act = {
-            j: () => move(1), k: () => move(-1), r: () => press(".portal-record"), s: () => press(".portal-stop"),
+            j: () => move(1), k: () => move(-1), r: record, s: stop,
         }[event.key];
         if (act) {
             event.preventDefault();
@@ -137,5 +173,6 @@
         }
     });
 
+    reveal();
     narrow();
 })();

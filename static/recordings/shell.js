@@ -28,38 +28,45 @@ document.addEventListener("click", (event) => {
     }
 });
 
-/* A list: the box in its head ticks every row, and the bar above says how many are ticked. */
-const all = document.getElementById("action-toggle");
-const boxes = [...document.querySelectorAll("input.action-select")];
+/* A list: the box in its head ticks every row that is shown, and the bar above says how many are ticked. */
+const boxes = () => [...document.querySelectorAll("input.action-select")].filter((box) => !box.closest("tr").hidden);
 
 const count = () => {
-    const ticked = boxes.filter((box) => box.checked).length;
+    const all = document.getElementById("action-toggle");
+    const shown = boxes();
+    const ticked = shown.filter((box) => box.checked).length;
     for (const place of document.querySelectorAll("[data-ticked]")) {
         place.textContent = place.dataset.ticked.replace("%s", ticked);
     }
     if (all) {
-        all.checked = ticked > 0 && ticked === boxes.length;
-        all.indeterminate = ticked > 0 && ticked < boxes.length;
+        all.checked = ticked > 0 && ticked === shown.length;
+        all.indeterminate = ticked > 0 && ticked < shown.length;
     }
 };
 
 let last = null;
-for (const box of boxes) {
-    box.addEventListener("click", (event) => {
-        if (event.shiftKey && last) {
-            const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)].sort((a, b) => a - b);
-            for (const between of boxes.slice(from, to + 1)) {
-                between.checked = box.checked;
-            }
-        }
-        last = box;
-        count();
-    });
-}
-all?.addEventListener("change", () => {
-    for (const box of boxes) {
-        box.checked = all.checked;
+document.addEventListener("click", (event) => {
+    if (!event.target.matches("input.action-select")) {
+        return;
     }
+    const shown = boxes();
+    if (event.shiftKey && shown.includes(last)) {
+        const [from, to] = [shown.indexOf(last), shown.indexOf(event.target)].sort((a, b) => a - b);
+        for (const between of shown.slice(from, to + 1)) {
+            between.checked = event.target.checked;
+        }
+    }
+    last = event.target;
     count();
 });
+document.addEventListener("change", (event) => {
+    if (event.target.id === "action-toggle") {
+        for (const box of boxes()) {
+            box.checked = event.target.checked;
+        }
+        count();
+    }
+});
+document.addEventListener("reset", () => setTimeout(count));
+document.addEventListener("rows:change", count);
 count();

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from recordings.admin.calls.live import live_row
 from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_live_call, a_recording, a_running
@@ -17,6 +20,8 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
 LIVE = "/admin/recordings/call/live/"
+NOT_RECORDED = '<span class="q">Not recorded</span>'
+NO_CALLS = "A call appears here within 5 seconds of being answered."
 
 
 def asked(world: SandboxState) -> int:
@@ -38,10 +43,10 @@ def test_every_live_call_of_ones_accounts_is_shown(
     assert [row.call.account for row in page.context["rows"]] == [account]
     assert "+91 8071 387 423" in text
     assert "+91 96247 05678" in text
-    assert "↙\u00a0inbound" in text
+    assert '<i class="in" role="img" aria-label="inbound">' in text
     assert page.context["rows"][0].elapsed.startswith("4:1")
-    assert "Not recorded" in text
-    assert "1 live call" in text
+    assert NOT_RECORDED in text
+    assert "<b>1</b> live call" in text
 
 
 def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
@@ -51,7 +56,7 @@ def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
     boss.get(LIVE)
     call = Call.objects.get()
     a_recording(account, call=call)  # a call flow's
-    assert "Not recorded" in boss.get(LIVE).content.decode()
+    assert NOT_RECORDED in boss.get(LIVE).content.decode()
     a_running(account, call=call, status="failed")
     assert "1 start here, which failed" in boss.get(LIVE).content.decode()
     for _each in range(2):
@@ -61,9 +66,9 @@ def test_a_call_whose_recordings_ended_says_how_many_were_started_here(
 
     said = "2 recorded here, none running now"
     assert f'<a href="/admin/recordings/call/{call.pk}/change/">{said}</a>' in text
-    assert "Not recorded" not in text
+    assert NOT_RECORDED not in text
     plain = staff("view_live_calls", accounts=[account]).get(LIVE).content.decode()
-    assert f'<span class="quiet">{said}</span>' in plain
+    assert f'<span class="q">{said}</span>' in plain
 
 
 def test_two_looks_within_seconds_cost_one_refresh(
@@ -89,7 +94,7 @@ def test_a_call_that_is_over_is_gone_from_the_page(
     page = boss.get(LIVE)
 
     assert page.context["rows"] == []
-    assert "No live calls. Calls appear here within 5 seconds of being answered." in page.content.decode()
+    assert NO_CALLS in page.content.decode()
 
 
 def test_where_vobiz_is_away_the_last_known_calls_are_shown_with_their_age(
@@ -119,7 +124,7 @@ def test_an_account_that_vobiz_never_answered_for_says_so(
     text = boss.get(LIVE).content.decode()
 
     assert "Its calls have never been read." in text
-    assert "No live calls." not in text
+    assert NO_CALLS not in text
 
 
 def test_an_account_that_is_switched_off_is_not_asked_about(
@@ -149,7 +154,9 @@ def test_running_recordings_show_their_time_left_and_a_stop_of_their_own(
     text = page.content.decode()
     lines = page.context["rows"][0].running
     assert [line.recording for line in lines] == [first, second]
-    assert lines[0].left.startswith(("stops in 59:", "stops in 1:00:00"))
+    assert lines[0].words.startswith(("59:", "1 h left"))
+    assert (lines[0].state, lines[0].used < 60) == ("running", True)
+    assert '<progress max="3600" value="' in text
     assert f'action="/admin/recordings/recording/{first.pk}/stop/"' in text
     assert f'action="/admin/recordings/recording/{second.pk}/stop/"' in text
     assert "Stop all 2…" in text
@@ -190,7 +197,8 @@ def test_a_reader_without_further_rights_sees_no_button_that_would_be_refused(
     text = client.get(LIVE).content.decode()
 
     assert "Record with options…" not in text
-    assert "Stop" not in text.replace("stops in", "")
+    assert "portal-stop" not in text
+    assert "/stop" not in text
     assert "/admin/recordings/recording/" not in text
 
 
@@ -239,3 +247,26 @@ def test_where_a_call_flow_records_too_there_is_only_the_form_that_asks(
 
     assert record_form(page) == {}
     assert "Record with options…" in page
+
+
+@pytest.mark.parametrize(
+    ("columns", "state", "words"),
+    [
+        ({"status": "requested", "start_answer": None}, "starting", "Starting"),
+        ({"status": "requested", "needs_attention": "may_be_recording"}, "unconfirmed", "Not confirmed"),
+        ({"stop_requested_at": timedelta(seconds=-3)}, "stopping", "Stopping"),
+        ({"requested_at": timedelta(hours=-2)}, "ending", "Ending"),
+        ({"time_limit": 14_400, "requested_at": timedelta(minutes=-12)}, "running", "3 h 47 min left"),
+        ({"time_limit": 900, "requested_at": timedelta(minutes=-2)}, "running", "12:59 left"),
+    ],
+)
+def test_a_recording_has_one_state(
+    account: Account, now: datetime, columns: dict[str, Any], state: str, words: str
+) -> None:
+    moments = {name: now + value for name, value in columns.items() if isinstance(value, timedelta)}
+    recording = a_running(account, **{"requested_at": now, **columns, **moments})
+
+    (line,) = live_row(recording.call, now + timedelta(seconds=1), running=[recording]).running
+
+    assert (line.state, line.words) == (state, words)
+    assert bool(line.used) == (state in {"running", "ending"})

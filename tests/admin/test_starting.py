@@ -94,7 +94,7 @@ def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(
     assert world.running(MAIN)[0].time_limit == 3_600
     assert answer.redirect_chain == [(f"{LIVE}#call-{call.pk}", 302)]
     assert "It is being recorded, and will be cut at" in said(answer)
-    assert "stops in" in answer.content.decode()
+    assert " left</b>" in answer.content.decode()
 
 
 def test_a_start_leaves_its_trace_in_both_histories(call: Call, boss: Client) -> None:
@@ -369,7 +369,8 @@ def test_after_a_lost_answer_another_start_is_offered_with_its_consequence(
     live = boss.post(record(call), filled(), follow=True).content.decode()
     form = boss.get(record(call)).content.decode()
 
-    assert "Record again…" in live
+    assert "Not confirmed" in live
+    assert "Record…" in live
     assert "may record the call twice" in live
     assert "Starting another would then make a second recording, which Vobiz bills by itself." in form
     assert "Start another anyway" in form
@@ -399,3 +400,13 @@ def test_an_operator_who_may_only_start_is_led_to_what_he_may_see(call: Call, st
     client = staff("start_recording", accounts=[call.account])
 
     assert client.post(record(call), filled()).headers["Location"] == "/admin/"
+
+
+def test_a_start_from_the_calls_page_leads_back_there(call: Call, world: SandboxState, boss: Client) -> None:
+    page = reverse("admin:recordings_call_change", args=[call.pk])
+    form = record(call) + "?back=call"
+    assert form in boss.get(page).content.decode()
+
+    assert f'<a class="button portal-quiet-button" href="{page}">' in boss.get(form).content.decode()
+    assert boss.post(record(call), filled(back="call"))["Location"] == page
+    assert boss.post(record(call), filled(back="https://elsewhere.example/"))["Location"].startswith(LIVE)

@@ -95,7 +95,7 @@ def test_one_starts_while_the_other_sees_the_call_end(
 
     answer = starting.post(record(call), filled(), follow=True)
 
-    assert "No live calls." in looks[0]
+    assert "No live calls" in looks[0]
     assert "No recording was started. The call is over, so nothing was recorded." in said(answer)
     assert Recording.objects.get().status == RecordingStatus.FAILED
     assert world.running() == []

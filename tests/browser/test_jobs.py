@@ -138,6 +138,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
 ) -> None:
     page.goto(LIVE)
     row = page.locator(f"#call-{call.pk}")
+    hands.press(row.locator("summary"))
     hands.press(row.get_by_role("link", name="Record with options…"))
     hands.pick(page.get_by_label("15 min"))
     hands.pick(page.get_by_label("WAV"))
@@ -150,6 +151,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
     (sent,) = asked(lively_world, "record.start")
     wanted = {"time_limit": 900, "file_format": "wav", "record_channel_type": "mono"}
     assert sent.detail["body"].items() >= (wanted | {"transcription_type": "auto"}).items()
+    hands.press(row.locator("summary"))
     hands.press(row.get_by_role("link", name="Record with options…"))
     expect(page.locator("#content")).to_contain_text("1 recording of this call already runs")
     hands.press(page.get_by_role("link", name="Cancel"))
@@ -169,7 +171,7 @@ def test_of_a_calls_recordings_one_is_stopped_and_then_all(
     assert stopped(lively_world) == [second.recording_url]
     eventually(lambda: Recording.objects.filter(pk=second.pk, status=RecordingStatus.COMPLETED).exists())
     hands.press(page.get_by_role("link", name="Stop all…"))
-    expect(page.locator(".portal-running-line")).to_have_count(2)
+    expect(page.locator(".vp-run")).to_have_count(2)
     hands.press(page.get_by_role("button", name="Stop all 2 recordings"))
 
     expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop 2 recordings started here")

@@ -81,7 +81,7 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     second = operator.locator("#live-rows tr").filter(has_text=SECOND)
     first = operator.locator("#live-rows tr").filter(has_text=FIRST)
     second.get_by_role("checkbox").check()
-    record = second.get_by_role("link", name="Record with options…")
+    record = second.get_by_role("button", name="Record")
     record.focus()
     before = top_of(second)
 
@@ -90,10 +90,10 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     expect(operator.locator("#live-count")).to_contain_text("3 live calls")
     lively_world.hang_up(call_of(lively_world, FIRST).call_uuid)
     look_again(operator)
-    expect(first).to_contain_text("ended ")
+    expect(first).to_contain_text("Call ended ")
 
     expect(operator.locator("#live-rows tr").nth(2)).to_contain_text("+91 44 2345 6789")
-    expect(first.get_by_role("link", name="Record with options…")).to_have_count(0)
+    expect(first.get_by_role("button", name="Record")).to_have_count(0)
     expect(second.get_by_role("checkbox")).to_be_checked()
     expect(record).to_be_focused()
     assert abs(top_of(second) - before) < 1
@@ -130,7 +130,7 @@ def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_wo
             document.dispatchEvent(new Event('visibilitychange'));
         }"""
     )
-    expect(operator.locator("#live-rows tr").filter(has_text=FIRST)).to_contain_text("ended ")
+    expect(operator.locator("#live-rows tr").filter(has_text=FIRST)).to_contain_text("Call ended ")
 
 
 def test_where_vobiz_is_away_the_last_rows_stay_with_their_age(
@@ -155,11 +155,13 @@ def test_the_box_narrows_by_a_number_in_any_spelling_and_the_tick_to_what_is_rec
         expect(operator.locator("#live-shown")).to_have_text("1 of 2 shown")
     box.fill("")
     expect(operator.locator("#live-rows tr:visible")).to_have_count(2)
-    operator.get_by_label("Recorded").check()
+    operator.get_by_role("radio", name="Recorded 0", exact=True).check()
     expect(operator.locator("#live-rows tr:visible")).to_have_count(0)
 
 
-def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(operator: Page) -> None:
+def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(
+    operator: Page, lively_world: SandboxState
+) -> None:
     keys = operator.keyboard
     keys.press("j")
     keys.press("j")
@@ -167,9 +169,6 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(op
     keys.press("k")
     keys.press("j")
     keys.press("r")
-    expect(operator.get_by_role("button", name="Start recording")).to_be_visible()
-    operator.get_by_role("button", name="Start recording").focus()
-    keys.press("Enter")
     expect(operator.locator(".messagelist")).to_contain_text("It is being recorded")
     recording = Recording.objects.get()
     assert recording.call == Call.objects.order_by("started_at", "pk")[1]
@@ -181,13 +180,25 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(op
     keys.press("j")
     keys.press("j")
     keys.press("s")
+    asking = operator.get_by_role("dialog", name="Stop this recording?")
+    expect(asking.get_by_role("button", name="Keep recording")).to_be_focused()
+    keys.press("Enter")
+    expect(asking).to_be_hidden()
+    assert lively_world.running()
+    keys.press("s")
+    asking.get_by_role("button", name="Stop recording").focus()
+    keys.press("Enter")
     expect(operator.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
     eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=20)
 
 
 def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: SandboxState) -> None:
-    for box in operator.locator("#live-rows input[type=checkbox]").all():
-        box.check()
+    expect(operator.locator(".vp-bulk")).to_be_hidden()
+    operator.get_by_role("checkbox", name="Select all calls").check()
+    expect(operator.locator(".vp-bulk strong")).to_have_text("2 selected")
+    operator.get_by_role("button", name="Clear").click()
+    expect(operator.locator(".vp-bulk")).to_be_hidden()
+    operator.get_by_role("checkbox", name="Select all calls").check()
     operator.get_by_role("button", name="Record selected…").click()
     expect(operator.locator(".portal-chosen li")).to_have_count(2)
     operator.get_by_label("WAV").check()
@@ -201,6 +212,7 @@ def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: S
 
 
 def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
+    operator.locator("#live-rows summary").first.click()
     operator.get_by_role("link", name="Record with options…").first.click()
     told = operator.locator("#start-sum")
     expect(told).to_contain_text("Cuts at ")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from django.contrib import messages
@@ -22,9 +23,9 @@ from recordings import control, live
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
 from recordings.admin.shell import BACKGROUND, is_background
-from recordings.choices import Attention, CallState, RecordingStatus
-from recordings.control import StopOutcome, StopResult
-from recordings.forms import StopAllForm
+from recordings.choices import Attention, CallState, Channels, RecordingStatus
+from recordings.control import StartOptions, StopOutcome, StopResult
+from recordings.forms import StopAllForm, span
 from recordings.models import Account, Call, Recording
 from recordings.search import Reading, find_calls, parse_query
 
@@ -56,25 +57,26 @@ class LiveCallsMixin(PortalAdmin):
         return answer
 
     def _live_context(self, request: HttpRequest, accounts: list[Account], now: datetime) -> dict[str, Any]:
-        term, only_recorded = request.GET.get("q", "").strip()[:LONGEST_TERM], "recording" in request.GET
-        calls = _live_calls(accounts, term=term, only_recorded=only_recorded)
+        term, recorded = request.GET.get("q", "").strip()[:LONGEST_TERM], request.GET.get("recording", "")
+        calls = _live_calls(accounts, term=term, recorded=recorded)
         rows = [live_row(call, now) for call in calls[: MOST_CALLS + 1]]
-        count = len(rows)
-        if term or only_recorded:
-            count = Call.objects.live().filter(account__in=accounts).count()
-        read_at = min((a.live_refreshed_at for a in accounts if a.live_refreshed_at), default=None)
+        count, recorded_count = len(rows), sum(bool(row.running) for row in rows)
+        if term or recorded or count > MOST_CALLS:
+            whole = Call.objects.live().filter(account__in=accounts)
+            count, recorded_count = whole.count(), whole.filter(_is_recorded()).count()
+        defaults = {defaults_words(account) for account in accounts}
         return {
             "rows": rows[:MOST_CALLS],
             "is_cut": len(rows) > MOST_CALLS,
             "call_count": count,
+            "recorded_count": recorded_count,
+            "bare_count": count - recorded_count,
             "recording_count": sum(len(row.running) for row in rows),
             "term": term,
-            "only_recorded": only_recorded,
+            "recorded": recorded,
+            "defaults": defaults.pop() if len(defaults) == 1 else "",
             "accounts": accounts,
             "silent": [_silence(account, now) for account in accounts if live.is_stale(account, now)],
-            "read_at": read_at,
-            "read_ago": formatting.ago(read_at, now) if read_at else "",
-            "read_moment": formatting.moment(read_at),
             "every": EVERY,
             "may_start": may(request, "start_recording"),
             "may_stop": may(request, "stop_recording"),
@@ -104,6 +106,7 @@ class LiveCallsMixin(PortalAdmin):
             "expected": keys(row.running),
             "is_over": row.is_over,
             "back": self.back(request, call),
+            "came_from": came_from(request),
             "original": call,
         }
         status = 409 if has_changed else 200
@@ -113,7 +116,13 @@ class LiveCallsMixin(PortalAdmin):
         )
 
     def back(self, request: HttpRequest, call: Call | None, *, level: int = messages.SUCCESS) -> str:
-        """To the live calls, or to what else this person may open. `level`: of the words that go along."""
+        """Return where the button was pressed: the call's page, the live calls, or what else this person may open.
+
+        `level`: of the words that go along.
+        """
+        given = request.POST if request.method == "POST" else request.GET
+        if call is not None and given.get("back") == "call" and self.has_view_permission(request):
+            return self.to_object(call)
         if may(request, "view_live_calls"):
             return self.to_page("live") if call is None else at_row(call, level=level)
         if call is not None and self.has_view_permission(request):
@@ -121,8 +130,12 @@ class LiveCallsMixin(PortalAdmin):
         return self.to_index()
 
 
-def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> Any:
-    """Return the longest first, each with its open recordings."""
+def _is_recorded() -> Exists:
+    return Exists(Recording.objects.open().filter(call=OuterRef("pk")))
+
+
+def _live_calls(accounts: list[Account], *, term: str, recorded: str) -> Any:
+    """Return the longest first, each with its open recordings. `recorded`: `off` for those that are not."""
     running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
     running = running.defer("provider_data").order_by("requested_at", "pk")
     calls = (
@@ -141,8 +154,8 @@ def _live_calls(accounts: list[Account], *, term: str, only_recorded: bool) -> A
         query = parse_query(term)
         offered = query.offered((Reading.NUMBER, Reading.ID, Reading.NAME))
         calls = find_calls(calls, query, offered[0] if offered else None).rows
-    if only_recorded:
-        calls = calls.filter(Exists(Recording.objects.open().filter(call=OuterRef("pk"))))
+    if recorded:
+        calls = calls.exclude(_is_recorded()) if recorded == "off" else calls.filter(_is_recorded())
     return calls
 
 
@@ -151,10 +164,10 @@ def _over(request: HttpRequest, accounts: list[Account], still: Collection[int])
     asked = {int(key) for key in KEYS.findall(request.GET.get("shown", ""))[: 2 * MOST_CALLS]} - set(still)
     if not asked:
         return {}
-    now, words = timezone.now(), dict.fromkeys(asked, _("no longer shown here"))
+    now, words = timezone.now(), dict.fromkeys(asked, _("No longer shown here"))
     ended = Call.objects.filter(pk__in=asked, account__in=accounts, state=CallState.ENDED)
     for pk, at in ended.values_list("pk", "ended_at"):
-        words[pk] = _("ended %s") % formatting.clock(at, now=now) if at else _("ended")
+        words[pk] = _("Call ended %s") % formatting.clock(at, now=now) if at else _("Call ended")
     return words
 
 
@@ -169,17 +182,39 @@ def _silence(account: Account, now: datetime) -> dict[str, Any]:
     }
 
 
+class Progress(StrEnum):
+    """The one state of an open recording that is shown."""
+
+    STARTING = "starting"
+    UNCONFIRMED = "unconfirmed"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDING = "ending"
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """One recording that runs, or may run, as a line of words."""
 
     recording: Recording
-    status: SafeString
+    state: Progress
+    words: str
     what: str
-    left: str
+    used: int  # seconds of its time limit; 0 where nothing is known to run
     asked: str
     why_no_stop: str
     may_stop: bool
+
+    @property
+    def is_running(self) -> bool:
+        """It records, as far as is known, and nobody has asked it to stop."""
+        return self.state == Progress.RUNNING
+
+    @property
+    def stops_at(self) -> str:
+        """When its time limit ends it."""
+        at = self.recording.time_limit_ends_at
+        return _("Stops at %s") % formatting.clock(at, now=timezone.now()) if at is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +242,21 @@ class LiveRow:
     def is_uncertain(self) -> bool:
         """A start of its was not answered, so it may be recorded."""
         return any(line.recording.needs_attention == Attention.MAY_BE_RECORDING for line in self.running)
+
+    @property
+    def direction_words(self) -> str:
+        """Inbound or outbound, for those who hear the page."""
+        return self.call.get_direction_display() if self.call.direction else _("Direction not known")
+
+    @property
+    def defaults(self) -> str:
+        """What one press records."""
+        return defaults_words(self.call.account)
+
+    @property
+    def asks_first(self) -> bool:
+        """Recording it may make a second recording, so a form asks before."""
+        return bool(self.running) or self.call.account.recorded_by_flow
 
     @property
     def digits(self) -> str:
@@ -248,6 +298,12 @@ def _before(call: Call) -> str:
     return ""
 
 
+def came_from(request: HttpRequest) -> str:
+    """Return what the forms of a start and a stop carry along, so that they lead back to the call's page."""
+    given = request.POST if request.method == "POST" else request.GET
+    return "call" if given.get("back") == "call" else ""
+
+
 def at_row(call: Call, *, level: int = messages.SUCCESS) -> str:
     """Return the live calls, with the focus on this one's row, or on the words that came along."""
     return reverse("admin:recordings_call_live") + focus_on(f"call-{call.pk}", level=level)
@@ -270,12 +326,18 @@ def keys(running: Collection[Running]) -> str:
 
 def _line(recording: Recording, call: Call, now: datetime) -> Running:
     recording.account, recording.call = call.account, call  # the same rows, not to be fetched for every line
+    state = _progress(recording, now)
     asked = asked_before(recording, now) if recording.stop_requested_at is not None else ""
+    ends_at, limit = recording.time_limit_ends_at, recording.time_limit or 0
+    used = 0
+    if ends_at is not None and state in (Progress.RUNNING, Progress.ENDING):
+        used = min(limit, max(0, limit - int((ends_at - now).total_seconds())))
     return Running(
         recording=recording,
-        status=formatting.status(recording),
-        what=formatting.layout(recording),
-        left=_left(recording, now),
+        state=state,
+        words=_progress_words(recording, state, now),
+        what=layout_words(recording.channels, recording.file_format),
+        used=used,
         asked=asked,
         why_no_stop="" if recording.recording_url or formatting.may_have_been(recording) else no_url_words(),
         may_stop=not formatting.may_have_been(recording)
@@ -284,17 +346,47 @@ def _line(recording: Recording, call: Call, now: datetime) -> Running:
     )
 
 
-def _left(recording: Recording, now: datetime) -> str:
-    """Return `stops in 55:48`; nothing of what stopped with its call, if it ever began."""
-    if formatting.may_have_been(recording):
-        return ""
+def _progress(recording: Recording, now: datetime) -> Progress:
+    if recording.needs_attention == Attention.MAY_BE_RECORDING or formatting.may_have_been(recording):
+        return Progress.UNCONFIRMED
+    if recording.stop_requested_at is not None and not recording.may_ask_stop(now):
+        return Progress.STOPPING
+    if recording.status == RecordingStatus.REQUESTED:
+        return Progress.STARTING
+    ends_at = recording.time_limit_ends_at
+    return Progress.ENDING if ends_at is not None and ends_at <= now else Progress.RUNNING
+
+
+def _progress_words(recording: Recording, state: Progress, now: datetime) -> str:
+    """Return `3 h 47 min left`, or what it is if it does not record."""
+    if state == Progress.UNCONFIRMED:
+        return _("May have been recorded") if formatting.may_have_been(recording) else _("Not confirmed")
+    if state == Progress.STOPPING:
+        return _("Stopping")
+    if state == Progress.STARTING:
+        return _("Starting")
+    if state == Progress.ENDING:
+        return _("Ending")
     if recording.time_limit_ends_at is None:
-        return _("stops with the call")
-    seconds = (recording.time_limit_ends_at - now).total_seconds()
-    if seconds <= 0:
-        return _("past its time limit")
-    word = _("would stop in %s") if recording.status == RecordingStatus.REQUESTED else _("stops in %s")
-    return word % formatting.length(seconds)
+        return _("Recording until the call ends")
+    seconds = int((recording.time_limit_ends_at - now).total_seconds())
+    return _("%s left") % (span(seconds - seconds % 60) if seconds >= 3_600 else formatting.length(seconds))
+
+
+def layout_words(channels: str | None, file_format: str | None) -> str:
+    """Return `Stereo MP3`, as far as it is known."""
+    kinds = {Channels.STEREO.value: _("Stereo"), Channels.MONO.value: _("Mono")}
+    kind = kinds.get(channels or "", channels)
+    return formatting.plain(" ".join(filter(None, [kind, (file_format or "").upper()])))
+
+
+def defaults_words(account: Account) -> str:
+    """Return what one press records: `Stereo MP3, 4 h limit, transcript`."""
+    defaults = StartOptions.of(account)
+    words = _("%(layout)s, %(limit)s limit") % {
+        "layout": layout_words(defaults.channels, defaults.file_format), "limit": span(defaults.time_limit),
+    }  # fmt: skip
+    return _("%s, transcript") % words if defaults.transcribe else words
 
 
 def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tuple[int, str]:

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 from recordings import control
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, page
-from recordings.admin.calls.live import LiveCallsMixin, LiveRow, keys, live_row, running_of
+from recordings.admin.calls.live import LiveCallsMixin, LiveRow, came_from, keys, live_row, running_of
 from recordings.choices import CallState, RecordingStatus, StartAnswer
 from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
 from recordings.forms import SelectedForm, StartForm, span
@@ -104,6 +104,7 @@ class StartMixin(LiveCallsMixin):
             "began": began,
             "is_over": call.state == CallState.ENDED,
             "back": self.back(request, call),
+            "came_from": came_from(request),
             "original": call,
             **form_context(form, call.account),
         }

@@ -20,6 +20,7 @@ from django.http.request import validate_host
 
 from recordings.encryption import MINIMUM_SECRET
 from recordings.vobiz.addresses import InvalidAddressError, checked_api_url, is_loopback
+from recordings.vobiz.transport import CONNECTIONS
 
 DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 SMALLEST_PAGE, LARGEST_PAGE = 10, 100
@@ -105,6 +106,12 @@ def check_vobiz(**_kwargs: Any) -> Iterable[CheckMessage]:
         yield Error(
             f"VOBIZ_PAGE_SIZE must be {SMALLEST_PAGE} to {LARGEST_PAGE}, the most that Vobiz gives.",
             hint="Remove it: 100 is the default, and smaller pages are handled whatever Vobiz gives.",
+            id="recordings.E008",
+        )
+    if not 0 <= settings.VOBIZ_PREFETCH <= CONNECTIONS:
+        yield Error(
+            f"VOBIZ_PREFETCH must be 0 to {CONNECTIONS}.",
+            hint="Remove it: 8 is the default, and fewer pages are fetched at once when Vobiz answers 429.",
             id="recordings.E008",
         )
     if settings.DEFAULT_REGION not in phonenumbers.SUPPORTED_REGIONS:

@@ -49,6 +49,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
         for seconds in (0, -1, 3601, float("nan"), float("inf"))
     ],
     *[("E008", {"VOBIZ_PAGE_SIZE": size}) for size in (0, 9, 101)],
+    *[("E008", {"VOBIZ_PREFETCH": pages}) for pages in (-1, 33)],
     *[
         ("E009", {"VOBIZ_MEDIA_HOSTS": ["media.vobiz.ai", host]})
         for host in ("https://x.vobiz.ai", "*.vobiz.ai", "media.vobiz.ai:8443", "a/b", "a..b", "médiα.ai", "a b")

@@ -9,6 +9,7 @@ from typing import Any
 
 from recordings.choices import SyncState
 from recordings.models import UpsertReport
+from recordings.sync.seen_ids import SeenIds
 from recordings.vobiz.objects import RecordingObject
 
 MAX_STORED_FAILURES = 100  # failed rows written out on the run; beyond these they are counted only
@@ -107,7 +108,7 @@ class SyncResult:
     failures: list[dict[str, str | None]] = field(default_factory=list)
     error: str | None = None
     state: SyncState = SyncState.RUNNING
-    ids: set[str] = field(default_factory=set)
+    ids: SeenIds = field(default_factory=SeenIds)
     failed_ids: set[str] = field(default_factory=set)
     """Ids of rows that failed: shown again on the next page, they have not failed twice."""
     limit_reached: bool = False
@@ -146,7 +147,7 @@ class SyncResult:
         self.created += report.created
         self.updated += report.updated
         self.unchanged += report.unchanged
-        self.ids |= report.seen
+        self.ids.update(report.seen)
         for row in report.failed:
             self.fail(row.recording_id, row.reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -122,20 +123,19 @@ class _Run:
 
     def _read_pages(self) -> str | None:
         """Read every page; return in words why the reading is incomplete, or None."""
-        pages = Pagination(self.client, self.request, self._note_failed_page)
-        asked = self.clock.now()
-        for page in pages.all():
-            self.result.pages, self.result.total_count = pages.read, pages.total_count
-            wanted = self._select(page)
-            room = self.request.limit - self.result.seen if self.request.limit else len(wanted)
-            before = self.result.changed
-            self._apply(wanted[:room], asked)
-            if self.request.limit and self.result.seen >= self.request.limit:
-                self.result.limit_reached = len(wanted) > room or page.has_next
-                break
-            if self._is_last(page, changed=self.result.changed - before):
-                break
-            asked = self.clock.now()  # the next page's answer cannot know what comes after this
+        pages = Pagination(self.client, self.request, self._note_failed_page, self.clock.now)
+        with closing(pages.all()) as listed:
+            for page in listed:
+                self.result.pages, self.result.total_count = pages.read, pages.total_count
+                wanted = self._select(page)
+                room = self.request.limit - self.result.seen if self.request.limit else len(wanted)
+                before = self.result.changed
+                self._apply(wanted[:room], pages.asked_at)
+                if self.request.limit and self.result.seen >= self.request.limit:
+                    self.result.limit_reached = len(wanted) > room or page.has_next
+                    break
+                if self._is_last(page, changed=self.result.changed - before):
+                    break
         if self.result.limit_reached:
             return pages.incomplete_reason or _("It was cut at --limit %s.") % self.request.limit
         return pages.incomplete_reason

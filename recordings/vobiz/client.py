@@ -79,6 +79,11 @@ class VobizClient:
         """Close the connections that are kept open. The client can still be used after it."""
         self._transport.close()
 
+    @property
+    def rate_limited(self) -> int:
+        """How many answers so far had status 429."""
+        return self._transport.rate_limited
+
     def check(self) -> AccountObject:
         """Return the account of these credentials; raise AuthenticationError if they are not valid."""
         return self._transport.read(Route.ACCOUNT, AccountObject.parse)

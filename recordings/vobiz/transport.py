@@ -36,9 +36,11 @@ from recordings.vobiz.wire import InvalidIdError, InvalidShapeError, checked_id,
 USER_AGENT = "vobiz-portal"
 API_BODY_CAP = 5 * 1024 * 1024
 LONGEST_RETRY_AFTER = 30.0
+CONNECTIONS = 32  # kept open at most for the next requests
+TOO_MANY_REQUESTS = 429
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
-_TRIED_AGAIN = frozenset({408, 429})
+_TRIED_AGAIN = frozenset({408, TOO_MANY_REQUESTS})
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +137,9 @@ class Transport:
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self.retry_policy = retry_policy
-        self._adapter = GuardedAdapter()
+        self.rate_limited = 0
+        """Answers with status 429 so far."""
+        self._adapter = GuardedAdapter(pool_maxsize=CONNECTIONS)
 
     def close(self) -> None:
         """Close the connections that are kept for the next request."""
@@ -231,6 +235,7 @@ class Transport:
                 if reply.succeeded:
                     return reply
                 error, retryable = _declined(asked, reply, in_doubt=doubt), worth_repeating(reply.status)
+                self.rate_limited += reply.status == TOO_MANY_REQUESTS
                 asked_for = retry_after(reply) if retryable else None
             doubt = doubt or isinstance(error, OutcomeUnknownError)
             if not retryable or tried >= tries or not self.retry_policy.wait(tried, deadline, asked_for):

@@ -29,8 +29,9 @@ def impatient(settings: Settings) -> None:
     "fault", [{"status": 500, "times": 2}, {"reply": "garbage"}, {"reply": "cut_json"}, {"status": 200, "body": []}]
 )  # fmt: skip
 def test_the_good_pages_are_kept_when_one_fails_and_the_run_is_partial(
-    world: SandboxState, past: Past, sync_now: Sync, fault: dict[str, Any]
+    world: SandboxState, past: Past, sync_now: Sync, settings: Settings, fault: dict[str, Any]
 ) -> None:
+    settings.VOBIZ_PREFETCH = 0  # so that both tries of one page fail
     world.quirks.max_limit = 20
     ids = past(100)
     world.faults.plan(Fault(on="recording.list", skip=2, **fault))

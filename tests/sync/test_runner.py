@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import connections
 from django.utils import timezone
+from pytest_django import Settings
 
 from recordings import sync, tasks
 from recordings.choices import SyncState
@@ -86,8 +87,9 @@ def test_after_a_run_that_died_the_next_one_begins(account: Account, past: Past)
 
 
 def test_a_run_that_was_taken_over_stops_at_its_next_page(
-    account: Account, world: SandboxState, past: Past
+    account: Account, world: SandboxState, past: Past, settings: Settings
 ) -> None:
+    settings.VOBIZ_PREFETCH = 0
     world.quirks.max_limit = 20
     past(100)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -103,7 +103,7 @@ class RecordingQuerySet(LeasedQuerySet):
         """Return those that ended with their call or at a stop."""
         return self.filter(~WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
-    def missing(self, account: Account, listed: Collection[str], *, now: datetime) -> Missing:
+    def missing(self, account: Account, listed: Container[str], *, now: datetime) -> Missing:
         """Return the account's completed rows, known to the API before `now`, that are not among the ids `listed`."""
         rows = self.filter(
             account=account,

@@ -149,6 +149,8 @@ def transcript(held: Transcription | None) -> SafeString:
     """Return a tick for one that came, with its word where there is no heading; else how it stands."""
     if held is None:
         return NOTHING
+    if held.is_unverified:
+        return formatting.not_verified()
     if held.status != TranscriptionStatus.COMPLETED:
         return format_html("{}", formatting.badge(held.status, held.get_status_display()))
     return format_html('<span class="portal-badge portal-good">✓ <small>{}</small></span>', _("transcript"))

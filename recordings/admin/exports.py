@@ -139,7 +139,10 @@ class TranscriptionCsvMixin(CsvExportMixin):
         for batch in in_order(rows, loaded=loaded, at_once=WORDY_CHUNK, most=MOST_LINES + 1):
             _note_words(request, batch)
             for row in batch:
-                yield table.row(row, zone) + table.cells(row.text)
+                text = (
+                    row.text if row.status == TranscriptionStatus.COMPLETED else None
+                )  # the others are not verified
+                yield table.row(row, zone) + table.cells(text)
 
 
 class ZipExportMixin(CsvExportMixin):

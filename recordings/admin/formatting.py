@@ -214,6 +214,13 @@ def badge(value: str | None, label: object, *, role: str | None = None) -> str |
     return format_html('<span class="portal-badge portal-{}">{} {}</span>', role, shape, plain(label))
 
 
+def not_verified() -> SafeString:
+    """Return the badge of a transcript that anyone may have sent."""
+    return format_html(
+        '<span class="portal-badge portal-attention">{} {}</span>', SHAPES["attention"], _("Not verified")
+    )
+
+
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
     """Return a mark beside a value; `title`: more of it on hover."""
     if title:

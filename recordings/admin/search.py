@@ -78,9 +78,14 @@ def snippets_of(
     """Return the matching part of each shown recording's transcript, by primary key, and log that they were shown."""
     if search.reading != Reading.WORDS or not rows:
         return {}
-    texts = Transcription.objects.filter(recording__in=rows).values_list("recording_id", "text")
-    parts = {pk: snippet(text or "", search.query) for pk, text in texts}
-    shown = {pk: found for pk, found in parts.items() if found}
+    held = Transcription.objects.filter(recording__in=rows).only("recording_id", "text", "status", "trust")
+    parts = {one: snippet(one.text or "", search.query) for one in held}
+    warning = Part(_("Not verified: "), matches=False)
+    shown = {
+        one.recording_id: [warning, *found] if one.is_unverified else found
+        for one, found in parts.items()
+        if found
+    }
     if shown:
         accounts = {row.account for row in rows if row.pk in shown}
         note_access(

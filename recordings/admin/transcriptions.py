@@ -20,7 +20,7 @@ from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import OfRecordingDateFilter, RecordingAccountFilter
 from recordings.admin.recordings.detail import opened, transcript
 from recordings.admin.search import EVERY_READING, ListSearch
-from recordings.choices import AccessAction, TranscriptionStatus
+from recordings.choices import AccessAction
 from recordings.models import Transcription
 from recordings.search import find_of_recordings
 
@@ -65,6 +65,8 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("trust"))
     def trust_shown(self, held: Transcription) -> str | SafeString:
         """Return what its callback's signature proves."""
+        if held.is_unverified:
+            return formatting.not_verified()
         return formatting.badge(held.trust, held.get_trust_display())
 
     @admin.display(description=gettext_lazy("received"))
@@ -93,7 +95,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     )
     def read(self, request: HttpRequest, held: Transcription) -> HttpResponse:
         """Its page with the text."""
-        if held.status != TranscriptionStatus.COMPLETED:
+        if not held.is_readable:
             return HttpResponseRedirect(self.to_object(held))
         note_access(request, AccessAction.TRANSCRIPT, held.recording)
         return self.show(request, held, {"transcript": opened(held)})

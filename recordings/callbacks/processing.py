@@ -43,19 +43,17 @@ from recordings.choices import (
     RecordingStatus,
     Source,
     StartAnswer,
-    TranscriptionStatus,
     Trust,
 )
 from recordings.models import Account, CallbackEvent, LockedRecording, Recording, SpentNonce
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
-from recordings.models.transcription import store_transcript
+from recordings.models.transcription import AWAITED, store_transcript
 from recordings.vobiz.signature import Verdict, verify
 from recordings.vobiz.wire import one_line
 
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 500
-AWAITED = (TranscriptionStatus.EXPECTED, TranscriptionStatus.MISSING)
 REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
@@ -382,6 +380,7 @@ def _store_transcript(recording: Recording, payload: CallbackPayload, event: Cal
         duration=payload.duration,
         trust=Trust(event.trust),
         at=event.received_at,
+        verified=event.trust == Trust.SIGNED or not event.account.usually_signed(event.received_at),
     )
 
 

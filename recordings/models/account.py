@@ -15,13 +15,14 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
 
-from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
+from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import NotConnectedError
 
 logger = logging.getLogger(__name__)
 
+USUALLY_SIGNED_IN = timedelta(days=30)
 FORMER_TOKEN_LIFE = timedelta(hours=24)
 ARCHIVE_PROBED_EVERY = timedelta(seconds=60)
 TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
@@ -296,6 +297,11 @@ class Account(Leased):
                 except UndecipherableError:
                     continue  # the account's page says so; nothing verifies under it
         return tuple(found)
+
+    def usually_signed(self, now: datetime) -> bool:
+        """Return whether signed callbacks came lately, so that an unsigned one is unusual."""
+        signed = self.callbackevent_set.filter(trust=Trust.SIGNED, received_at__gt=now - USUALLY_SIGNED_IN)
+        return bool(signed.exists())
 
     def open_archive_circuit(self, reason: str, *, now: datetime) -> None:
         """Open the circuit breaker: archive no recording but one probe a minute, until one succeeds.

@@ -16,6 +16,7 @@ from recordings.models.visibility import VisibleQuerySet
 from recordings.tokens import tokens_text
 
 ARRIVED = (TranscriptionStatus.COMPLETED, TranscriptionStatus.FAILED)
+AWAITED = (TranscriptionStatus.EXPECTED, TranscriptionStatus.MISSING)
 
 
 class TokensField(models.TextField[Any, Any]):
@@ -102,6 +103,18 @@ class Transcription(models.Model):
     def __str__(self) -> str:
         return str(self.recording)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is a text to read, verified or not."""
+        return (
+            self.status == TranscriptionStatus.COMPLETED or self.is_unverified
+        )  # lists do not load the text
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether its text came by an unsigned callback, which anyone may have sent."""
+        return self.trust == Trust.UNSIGNED and self.status != TranscriptionStatus.FAILED
+
     def reassign(self, recording: Recording) -> bool:
         """Move to the row that its recording turned out to be. False: a different text stands there already.
 
@@ -118,6 +131,15 @@ class Transcription(models.Model):
         return True
 
 
+def _store_unverified(awaited: Transcription, values: dict[str, Any]) -> bool:
+    """Keep the text of an unsigned callback on a transcript that stays expected. Its words are not searched."""
+    if awaited.text is not None or values["text"] is None:
+        return values["text"] in (None, awaited.text)
+    kept = {name: values[name] for name in ("text", "trust", "received_at")}
+    Transcription.objects.filter(pk=awaited.pk).update(**kept, tokens="")
+    return True
+
+
 def store_transcript(
     recording: Recording,
     *,
@@ -128,9 +150,11 @@ def store_transcript(
     duration: int | None,
     trust: Trust,
     at: datetime,
+    verified: bool = True,
 ) -> bool:
     """Store what a transcription callback brought. False: a different text stands already; the caller flags that.
 
+    Without `verified`, one that is expected stays expected: the text is kept beside that, to be shown as not verified.
     A signed delivery replaces an unsigned one; otherwise the first stands. The caller holds the lock of the
     recording's row, so two deliveries about one recording come here one after the other.
     """
@@ -141,6 +165,8 @@ def store_transcript(
     }  # fmt: skip
     values["tokens"] = tokens_text(values["text"])
     rows = Transcription.objects.order_by().filter(recording=recording)
+    if not verified and (awaited := rows.select_for_update().filter(status__in=AWAITED).first()) is not None:
+        return _store_unverified(awaited, values)
     # A start that asks for a transcript makes the row, so one statement is enough in the ordinary case.
     if recording.transcribe and rows.exclude(status__in=ARRIVED).update(**values):
         return True

@@ -30,7 +30,7 @@ from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.detail import opened
 from recordings.audio import formats
-from recordings.choices import AccessAction, AccessResult, AudioState, TranscriptionStatus
+from recordings.choices import AccessAction, AccessResult, AudioState
 from recordings.models import Recording, Transcription, Waveform
 from recordings.playback import (
     Audio,
@@ -154,7 +154,7 @@ class AudioMixin(ReadOnlyAdmin):
     def open_transcript(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Return the recording's page with its transcript."""
         held = Transcription.objects.filter(recording=recording).first()
-        if held is None or held.status != TranscriptionStatus.COMPLETED:
+        if held is None or not held.is_readable:
             return HttpResponseRedirect(self.to_object(recording, anchor="#transcript"))
         note_access(request, AccessAction.TRANSCRIPT, recording)
         return self.show(request, recording, {"transcript": opened(held)})

@@ -114,8 +114,8 @@ def transcript(
     """
     if held is None:
         return Transcript(None, _none_words(recording), [], "")
-    badge = formatting.badge(held.status, held.get_status_display())
-    if held.status != TranscriptionStatus.COMPLETED:
+    badge = _badge(held)
+    if not held.is_readable:
         return Transcript(None, why_none(held), [], badge)
     if not may(request, "read_transcription"):
         return Transcript(None, _("You do not have the permission to read transcripts."), [], badge)
@@ -124,8 +124,15 @@ def transcript(
 
 def opened(held: Transcription) -> Transcript:
     """Return the text. Only for a view that has written into the access log who reads it."""
-    badge = formatting.badge(held.status, held.get_status_display())
-    return Transcript(formatting.plain(held.text or ""), trust_words(held), charges(held), badge)
+    return Transcript(formatting.plain(held.text or ""), trust_words(held), charges(held), _badge(held))
+
+
+def _badge(held: Transcription) -> str | SafeString:
+    return (
+        formatting.not_verified()
+        if held.is_unverified
+        else formatting.badge(held.status, held.get_status_display())
+    )
 
 
 def charges(held: Transcription) -> list[Fact]:
@@ -146,6 +153,11 @@ def trust_words(held: Transcription) -> str:
     """Return the trust of a transcript, which is that of the callback that brought it."""
     if held.trust == "signed":
         return _("From a signed callback. Vobiz's API does not hold transcripts, so this is the only copy.")
+    if held.status != TranscriptionStatus.COMPLETED:
+        return _(
+            "From an unsigned callback, so anyone who knew its address could have sent it. Vobiz signs this account's "
+            "callbacks: the signed transcript is still expected."
+        )
     return _(
         "From an unsigned callback, so anyone who knew its address could have sent it. It is the only copy."
     )

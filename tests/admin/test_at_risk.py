@@ -286,7 +286,7 @@ def test_archiving_that_pauses_is_a_cross_with_its_reason(synced: Account, boss:
 
     said = text_of(boss, "/admin/")
 
-    assert "× stopped" in said
+    assert "Stopped · " in said
     assert "The storage refused the key." in said
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from recordings.admin.dashboard.context import _days, _scale
 from recordings.models import Account, Recording, Worker
-from recordings.overview import day_bounds
+from recordings.overview import Day, day_bounds
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript, an_event
 from tests.admin.test_overview_lists import SEE, a_busy_account
@@ -169,7 +171,7 @@ def test_a_missing_worker_needs_attention_while_an_account_is_switched_on(
         "No worker is running: nothing is synced, settled or archived by itself",
     )
     assert line.verb.url == "#worker"
-    assert '<h3 id="worker">' in text_of(boss)
+    assert '<li id="worker">' in text_of(boss)
     assert lines_of(staff("view_recording", accounts=[account])) == []
     Account.objects.update(is_active=False)
     assert lines_of(boss) == []
@@ -350,3 +352,23 @@ def test_days_are_written_as_everywhere_else(account: Account, boss: Client) -> 
     assert f"{day:%b}. " not in overview
     assert words in chosen
     assert f"{day:%b}. " not in chosen
+
+
+@pytest.mark.parametrize(
+    ("most", "scale"),
+    [(0, (2, 1, 0)), (2, (2, 1, 0)), (3, (4, 2, 0)), (11, (20, 10, 0)), (1_001, (2_000, 1_000, 0))],
+)
+def test_the_bars_have_a_scale_of_round_numbers_that_no_day_exceeds(
+    account: Account, boss: Client, most: int, scale: tuple[int, int, int]
+) -> None:
+    day = Day(timezone.now().date(), most, 0, 0)
+
+    assert _scale([day]) == scale
+    assert all(bar.y >= 0 for shown in _days([day]) for bar in shown.bars)
+
+
+def test_health_is_four_lines(account: Account, boss: Client) -> None:
+    page = text_of(boss).partition('class="vp-lines vp-health"')[2].partition("</section>")[0]
+
+    assert re.findall(r"<summary><b>(\w+)</b>", page) == ["Callbacks", "Sync", "Archive", "Worker"]
+    assert "0 of 1 account" in page

@@ -17,7 +17,7 @@ from recordings import overview
 from recordings.admin import columns, formatting
 from recordings.admin.dashboard.attention import STALE_SYNC, Verb, lines, listed
 from recordings.admin.dashboard.data import DashboardData
-from recordings.choices import EventOutcome, RecordingStatus
+from recordings.choices import Direction, EventOutcome, RecordingStatus
 from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
 from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Trouble
@@ -25,6 +25,7 @@ from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Tro
 MOST_LINES = 10
 MOST_SYNCS = 5
 MOST_LATEST = 5
+WAYS = {Direction.INBOUND.value: "in", Direction.OUTBOUND.value: "out"}  # classes of the arrows
 
 
 class Ended(TextChoices):
@@ -80,10 +81,13 @@ def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "worker": worker_line(look),
         "callbacks": _callbacks(look) if look.may("view_callbackevent") else None,
         "syncs": _syncs(look)[:MOST_SYNCS] if look.sees_syncs else None,
+        "sync_state": _sync_summary(look) if look.sees_syncs else None,
         "syncs_left_out": max(0, len(_active(look)) - MOST_SYNCS),
         "lines": found[:MOST_LINES],
         "more_lines": found[MOST_LINES:],
+        "line_count": len(found),
         "days": _days(look.days),
+        "scale": _scale(look.days),
         "days_words": _days_words(look.days),
         "recorded_today": look.days[-1].total if look.days else 0,
         "recorded_yesterday": look.days[-2].total if len(look.days) > 1 else 0,
@@ -97,6 +101,7 @@ class Latest:
 
     pk: int
     url: str
+    way: str
     numbers: SafeString
     at: SafeString
     length: str
@@ -119,6 +124,7 @@ def _latest(look: DashboardData) -> list[Latest]:
         Latest(
             row.pk,
             reverse("admin:recordings_recording_change", args=[row.pk]),
+            WAYS.get(row.call.direction, ""),
             columns.from_to(row.call),
             columns.day_and_time(row.happened_at, look.now),
             formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
@@ -203,6 +209,8 @@ def _callbacks(look: DashboardData) -> dict[str, Any]:
         "heard_at": formatting.moment(heard, look.zone) if heard else "",
         "heard_ago": formatting.ago(heard, look.now) if heard else "",
         "is_good": not look.is_silent and not any(sums.values()) and not look.unsigned,
+        "role": "bad" if look.is_silent else "attention" if any(sums.values()) or look.unsigned else "good",
+        "troubles": [number for number in numbers if number.count],
         "numbers": numbers,
         "silent": _silent(look),
     }
@@ -267,6 +275,21 @@ def _syncs(look: DashboardData) -> list[SyncLine]:
     return [line for _key, line in sorted(found, key=lambda pair: pair[0])]
 
 
+def _sync_summary(look: DashboardData) -> dict[str, str]:
+    """Return how all mirrors stand: `3 of 3 accounts up to date`, and since when the oldest is."""
+    active = _active(look)
+    old = [one for one in active if one.whole_at is None or look.now - one.whole_at > STALE_SYNC]
+    troubled = {one.pk for one in old} | {
+        one.pk for one in active if one.pk in look.broken_syncs or one.encrypted_token is None
+    }
+    oldest = min((one.whole_at for one in active if one.whole_at is not None), default=None)
+    words = ngettext("%(good)d of %(all)d account", "%(good)d of %(all)d accounts", len(active)) % {
+        "good": len(active) - len(troubled), "all": len(active),
+    }  # fmt: skip
+    role = "good" if active and not troubled else "attention"
+    return {"role": role, "words": words, "age": formatting.ago(oldest, look.now) if oldest else ""}
+
+
 def _sync_state(account: Any, trouble: Trouble | None, *, is_old: bool) -> tuple[int, str, str]:
     if account.encrypted_token is None:
         return 0, "bad", _("no token")
@@ -278,8 +301,15 @@ def _sync_state(account: Any, trouble: Trouble | None, *, is_old: bool) -> tuple
 
 
 def _days(days: list[Day]) -> list[DayShown]:
-    most = max((day.total for day in days), default=0) or 1
-    return [_day(day, most) for day in days]
+    scale = _scale(days)
+    return [_day(day, scale[0]) for day in days]
+
+
+def _scale(days: list[Day]) -> tuple[int, int, int]:
+    """Return the numbers at the top, the middle and the foot of the bars: round ones, which no day exceeds."""
+    most = max((day.total for day in days), default=0)
+    top = next(n * 10**power for power in range(12) for n in (2, 4, 10) if n * 10**power >= most)
+    return top, top // 2, 0
 
 
 def _day(day: Day, most: int) -> DayShown:
@@ -359,6 +389,8 @@ def archive_card(look: DashboardData) -> dict[str, Any] | None:
     words = {"bad": _("stopped"), "attention": _("behind"), "good": _("up to date")}[role]
     return {
         "badge": formatting.badge(role, words, role=role),
+        "role": role,
+        "words": words,
         "why": [*stopped, *behind],
         "last_at": formatting.moment(archiving.last_at, look.zone) if archiving.last_at else "",
         "last_ago": formatting.ago(archiving.last_at, look.now) if archiving.last_at else "",
@@ -436,6 +468,8 @@ def worker_line(look: DashboardData) -> dict[str, Any] | None:
         ) % n  # fmt: skip
     return {
         "badge": formatting.badge(role, word, role=role),
+        "role": role,
+        "words": word,
         "swept": formatting.ago(found.swept_at, look.now) if found.swept_at is not None else "",
         "due": formatting.ago(found.oldest_due_at, look.now) if found.oldest_due_at is not None else "",
         "unconfirmed": unconfirmed,

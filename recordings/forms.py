@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
+from recordings.clock import zone_names
 from recordings.control import StartOptions
 from recordings.models import Account
 from recordings.vobiz.wire import one_line
@@ -187,7 +187,7 @@ class AccountForm(_AccountForm):
     def _offer_zones(self) -> None:
         """Offer the time zones and countries as choices."""
         if "time_zone" in self.fields:
-            names = sorted(available_timezones())
+            names = sorted(zone_names())
             self.fields["time_zone"].widget = forms.Select(choices=[(name, name) for name in names])
         if "region" in self.fields:
             default = _("%s (the portal's)") % settings.DEFAULT_REGION

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from django import forms
 from django.contrib import messages
@@ -19,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
+from recordings.clock import zone_names
 from recordings.models import Preference
 from recordings.signin.redirects import next_page
 
@@ -63,7 +63,7 @@ def zone_label(zone: tzinfo, now: datetime) -> str:
 def zone_choices() -> tuple[tuple[str, list[tuple[str, str]]], ...]:
     """Every zone by its region: `Asia` → `Asia/Kolkata` as `Kolkata`. Old names without a region are left out."""
     regions: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(zone_names()):
         region, _slash, place = name.partition("/")
         if place and region not in {"Etc", "SystemV", "posix", "right"}:
             regions.setdefault(region, []).append((name, place.replace("_", " ").replace("/", ", ")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
+from recordings.clock import zone_names
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import NotConnectedError
@@ -35,7 +36,7 @@ def new_callback_key() -> str:
 
 def validate_zone(name: str) -> None:
     """Raise ValidationError unless `name` is an IANA time zone such as Asia/Kolkata."""
-    if name not in available_timezones():
+    if name not in zone_names():
         raise ValidationError(_("%(name)s is not a time zone."), params={"name": name})
 
 

@@ -246,7 +246,6 @@ MIDDLEWARE = [
     "recordings.signin.sessions.SessionLimitsMiddleware",
     "recordings.signin.middleware.SecondFactorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "recordings.admin.shell.BackgroundRefreshes",
     "recordings.admin.zones.ReaderZone",
     "recordings.admin.shell.NarrowedAccounts",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -303,6 +302,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # the forms below check that it is that of PORTAL_URL
 MFA_FORMS = {
     "add_webauthn": "recordings.signin.forms.AddPasskeyForm",
+    "authenticate": "recordings.signin.forms.CodeForm",
     "authenticate_webauthn": "recordings.signin.forms.PasskeyForm",
     "login_webauthn": "recordings.signin.forms.PasskeySignInForm",
 }

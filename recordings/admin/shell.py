@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import site
@@ -37,14 +36,6 @@ NARROWED = (
     "index", "_changelist", "_live", "_at_risk", "_export_csv", "_export_zip", "_archive_at_risk", "_seen_lost",
 )  # fmt: skip
 WHOLE = ("recordings_account_changelist",)
-
-
-BACKGROUND = "X-Background-Refresh"
-
-
-def is_background(request: HttpRequest) -> bool:
-    """Return whether an open page asks for itself again, so that nobody has just done anything."""
-    return BACKGROUND in request.headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +137,6 @@ class CountRows(Subquery):
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
     output_field = IntegerField()
-
-
-class BackgroundRefreshes:
-    """Middleware: a page that asks for itself again is answered 401 where nobody is signed in, and never the login."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_background(request) and not (request.user.is_active and request.user.is_staff):
-            return HttpResponse(status=HTTPStatus.UNAUTHORIZED)
-        return self.get_response(request)
 
 
 class NarrowedAccounts:

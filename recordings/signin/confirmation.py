@@ -11,21 +11,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from allauth.account.internal.flows.login import get_authentication_records, record_authentication
-from allauth.mfa.base.forms import ReauthenticateForm
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal.auth import begin_authentication
-from django import forms
 from django.conf import settings
 from django.contrib.admin import site
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from recordings import encryption
 from recordings.signin.factors import passkey_host
-from recordings.signin.forms import PasskeyForm
+from recordings.signin.forms import ConfirmCodeForm, ConfirmPasswordForm, PasskeyForm
 
 SENT_AGAIN = 3_600  # seconds after which a form that waited is asked for anew
 # Of a person's own: both to see and to change.
@@ -61,27 +58,6 @@ def is_recent(request: HttpRequest) -> bool:
     user: Any = request.user
     records = get_authentication_records(request, user)
     return not minutes or any(time.time() - record["at"] < minutes * 60 for record in records)
-
-
-class PasswordForm(forms.Form):
-    """The reader's own password."""
-
-    password = forms.CharField(label=gettext_lazy("Password"), widget=forms.PasswordInput, strip=False)
-
-    def __init__(self, *args: Any, user: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user, self.request = user, request
-
-    def clean_password(self) -> str:
-        """Check it."""
-        password = str(self.cleaned_data["password"])
-        if not self.user.check_password(password):
-            raise forms.ValidationError(_("The password is wrong."))
-        return password
-
-    def save(self) -> None:
-        """Note in the session that the person was here."""
-        record_authentication(self.request, self.user, "password", reauthenticated=True)
 
 
 class ConfirmationMiddleware:
@@ -138,8 +114,8 @@ def _answer(request: HttpRequest) -> Any:
         form.reauthenticated = True
         return form
     if request.POST.get("code"):
-        return ReauthenticateForm(user=user, data=request.POST)
-    return PasswordForm(request.POST, user=user, request=request)
+        return ConfirmCodeForm(user=user, data=request.POST)
+    return ConfirmPasswordForm(request.POST, user=user, request=request)
 
 
 def _packed(request: HttpRequest) -> str:

@@ -2,25 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
+from django import forms
 from django.conf import settings
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from fido2.webauthn import AuthenticationResponse, RegistrationResponse
 
+from recordings.choices import AccessAction, AccessResult
+from recordings.signin import budgets, log
+from recordings.signin.budgets import GuessRefusedError
 
-class SignInForm(AdminAuthenticationForm):
+
+class GuessForm:
+    """A mixin: a form that checks a guess within the budgets, and says why one was not checked."""
+
+    refused: GuessRefusedError | None = None
+
+    @contextmanager
+    def guess(
+        self, request: HttpRequest, kind: budgets.Kind, user: Any, name: str = ""
+    ) -> Iterator[budgets.Guess]:
+        """As `budgets.guess`, with ValidationError for a refusal, which stays in `refused`."""
+        try:
+            with budgets.guess(request, kind, user, name) as made:
+                yield made
+        except GuessRefusedError as refused:
+            self.refused = refused
+            raise ValidationError(refused.words) from refused
+
+
+class SignInForm(GuessForm, AdminAuthenticationForm):
     """User name and password. One answer for a wrong name, a wrong password and a person without access."""
 
     error_messages = {
         "invalid_login": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
         "inactive": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
     }
-    MISMATCH = error_messages["invalid_login"]
+
+    def clean(self) -> dict[str, Any]:
+        """Check the password, if the budgets allow it; note a wrong one of a known person."""
+        name, request = self.cleaned_data.get("username"), self.request
+        if request is None or not name or not self.cleaned_data.get("password"):
+            return dict(super().clean())
+        user = User.objects.filter(username=name).first()
+        with self.guess(request, budgets.PASSWORD, user, name) as guess:
+            try:
+                cleaned = dict(super().clean())
+            except ValidationError:
+                if user is not None:
+                    log.note(
+                        user, AccessAction.SIGN_IN, "password", request=request, result=AccessResult.REFUSED
+                    )
+                raise
+            guess.was_right()
+        return cleaned
+
+
+class CodeForm(GuessForm, AuthenticateForm):
+    """A code of the authenticator app, or a recovery code."""
+
+    def clean_code(self) -> str:
+        """Check it, if the budgets allow it."""
+        with self.guess(context.request, budgets.CODE, self.user) as guess:
+            code = str(super().clean_code())
+            guess.was_right()
+        return code
+
+
+class ConfirmCodeForm(GuessForm, ReauthenticateForm):
+    """The same, of somebody who is signed in."""
+
+    def clean_code(self) -> str:
+        """Check it, if the budgets allow it."""
+        with self.guess(context.request, budgets.CODE, self.user) as guess:
+            code = str(super().clean_code())
+            guess.was_right()
+        return code
+
+
+class ConfirmPasswordForm(GuessForm, forms.Form):
+    """The reader's own password."""
+
+    password = forms.CharField(strip=False)
+
+    def __init__(self, *args: Any, user: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user, self.request = user, request
+
+    def clean_password(self) -> str:
+        """Check it, if the budgets allow it."""
+        password = str(self.cleaned_data["password"])
+        with self.guess(self.request, budgets.PASSWORD, self.user) as guess:
+            if not self.user.check_password(password):
+                raise ValidationError(_("The password is wrong."))
+            guess.was_right()
+        return password
+
+    def save(self) -> None:
+        """Note in the session that the person was here."""
+        record_authentication(self.request, self.user, "password", reauthenticated=True)
+
+
+class ChangePasswordForm(GuessForm, AdminPasswordChangeForm):
+    """A new password, and the old one within the budgets."""
+
+    request: HttpRequest
+
+    def clean_old_password(self) -> str:
+        """Check it, if the budgets allow it."""
+        with self.guess(self.request, budgets.PASSWORD, self.user) as guess:
+            old = str(super().clean_old_password())
+            guess.was_right()
+        return old
 
 
 def check_origin(credential: Any, kind: type[AuthenticationResponse] | type[RegistrationResponse]) -> None:

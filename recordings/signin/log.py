@@ -11,12 +11,12 @@ from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth.signals import user_logged_in as django_user_logged_in
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent
-from recordings.signin import sessions
+from recordings.signin import budgets, sessions
 from recordings.signin.factors import forget_used, has_factor
 
 logger = logging.getLogger("recordings.signin")
@@ -48,8 +48,9 @@ def _methods(request: HttpRequest, user: Any) -> str:
     return ", ".join(dict.fromkeys(str(one.get("type") or one["method"]) for one in records))
 
 
-def signed_in(request: HttpRequest, user: Any, **_kwargs: Any) -> None:
-    """Note a sign-in that went all the way."""
+def signed_in(request: HttpRequest, user: Any, response: HttpResponse, **_kwargs: Any) -> None:
+    """Note a sign-in that went all the way, and make the browser known to the account."""
+    budgets.remember_device(request, response, user)
     note(user, AccessAction.SIGN_IN, _methods(request, user), request=request)
 
 

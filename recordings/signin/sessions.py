@@ -41,7 +41,7 @@ def is_over(request: HttpRequest, now: float) -> bool:
 
 def is_background(request: HttpRequest) -> bool:
     """Return whether the page asked by itself, and nobody pressed anything."""
-    return request.headers.get(BACKGROUND) == "1"
+    return BACKGROUND in request.headers
 
 
 class SessionLimitsMiddleware:
@@ -63,7 +63,7 @@ class SessionLimitsMiddleware:
                 logout(request)
             elif not is_background(request):
                 _note_activity(request, now)
-        if is_background(request) and not request.user.is_authenticated:
+        if is_background(request) and not (request.user.is_active and request.user.is_staff):
             return signed_out(request)
         return None
 

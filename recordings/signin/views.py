@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login, record_authentication
@@ -19,10 +20,11 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
@@ -31,8 +33,9 @@ from django.views.generic.edit import FormView
 
 from recordings.choices import AccessAction
 from recordings.signin import log, sessions
+from recordings.signin.budgets import PASSKEYS, GuessRefusedError, network_of
 from recordings.signin.factors import has_factor, passkey_host
-from recordings.signin.forms import SignInForm
+from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
 
 ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
@@ -46,6 +49,21 @@ def must_enrol(request: HttpRequest) -> bool:
     """Return whether this person has to set up a second factor before anything else."""
     user: Any = request.user
     return bool(settings.MFA_REQUIRED and user.is_authenticated and not has_factor(user))
+
+
+def refusal(refused: GuessRefusedError) -> HttpResponse:
+    """Return a short page without anything to compute: whoever guesses must cost the portal little."""
+    return HttpResponse(
+        format_html(REFUSAL, refused.words, reverse("admin:login"), gettext("Log in")),
+        status=refused.status,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+REFUSAL = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<title>Vobiz Portal</title><p role="alert">{}</p><p><a href="{}">{}</a></p></html>'
+)
 
 
 class PortalPage(ContextMixin):
@@ -109,6 +127,10 @@ class SignIn(PortalPage, FormView[SignInForm]):
             "username": user.get_username(),
         }
 
+    def form_invalid(self, form: SignInForm) -> HttpResponse:
+        """Show the form again; a guess that was not even checked gets a short answer, which costs little."""
+        return refusal(form.refused) if form.refused else super().form_invalid(form)
+
     def form_valid(self, form: SignInForm) -> HttpResponse:
         """Go on to the second factor, or to the page asked for."""
         user: Any = form.get_user()
@@ -120,6 +142,13 @@ class SignIn(PortalPage, FormView[SignInForm]):
 @method_decorator([login_not_required, never_cache], name="dispatch")
 class PasskeySignIn(PasskeyPage, LoginWebAuthnView):
     """A passkey instead of user name, password and second factor."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Ask an address a limited number of times: each question is kept in a session until it is answered."""
+        if passkey_host() and not PASSKEYS.take(network_of(request)):
+            words = gettext("Too many passkey requests from your network. Try again in an hour.")
+            return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
+        return super().dispatch(request, *args, **kwargs)
 
 
 class SecondFactor(PortalPage, AuthenticateView):
@@ -162,7 +191,14 @@ class ChangePassword(PortalPage, PasswordChangeView):
 
     title = _("Change your password")
     template_name = "registration/password_change_form.html"
+    form_class = ChangePasswordForm
     success_url = reverse_lazy("admin:password_change_done")
+
+    def get_form(self, form_class: Any = None) -> Any:
+        """Give the form the request."""
+        form: Any = super().get_form(form_class)
+        form.request = self.request
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Set it, stay signed in here, and note it."""

@@ -16,6 +16,7 @@ from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
 from recordings.overview import Counted
 from recordings.provider import callback_urls_possible
+from recordings.signin.sessions import is_background
 
 register = template.Library()
 MOST_NAMED = 5
@@ -113,7 +114,7 @@ def refresh(context: dict[str, Any], every: int | None) -> dict[str, Any]:
         "every": every,
         "said_at": timezone.now(),
         "here": request.get_full_path(),
-        "is_scripted": every is not None and not shell.is_background(request),
+        "is_scripted": every is not None and not is_background(request),
     }
 
 

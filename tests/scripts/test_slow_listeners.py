@@ -1,18 +1,23 @@
-"""However many listen, and however slowly, a callback is answered: by the server as README.md starts it."""
+"""However many listen, and however slowly, and however many guess, a callback is answered: by README's server."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -25,6 +30,7 @@ from vobiz_portal.sandbox.state import SandboxState
 
 AUTH_ID, TOKEN = "MA_SLOW00001", "a-token-for-slow-listeners"
 LISTENERS = 24  # of each kind; the server has 8 threads
+GUESSERS, SECONDS = 40, 2.5
 LISTENER = "203.0.113.9"  # as the proxy in front says
 CALLBACK_TIMEOUT = 3.0  # seconds that Vobiz waits for an answer
 # Everything there must be before somebody listens; prints what a listener and Vobiz need to know.
@@ -68,6 +74,15 @@ class Portal:
     away: int
     key: str
 
+    def post(self, path: str, form: dict[str, str], **headers: str) -> int:
+        """Post a form on a connection of its own; return the status."""
+        given = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("POST", path, urlencode(form), given)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
     def listen(self, pk: int) -> socket.socket:
         """Ask for a whole recording, and read nothing of it."""
         listening = socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -79,8 +94,14 @@ class Portal:
         return listening
 
 
-@pytest.fixture
-def portal(tmp_path: Path) -> Iterator[Portal]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the portal keeps its database."""
+    return tmp_path_factory.mktemp("var")
+
+
+@pytest.fixture(scope="module")
+def portal(folder: Path) -> Iterator[Portal]:
     """The server, with a long recording in its archive and another that only Vobiz has."""
     world = SandboxState(seed=3)
     world.add_account(AUTH_ID, TOKEN)
@@ -89,7 +110,7 @@ def portal(tmp_path: Path) -> Iterator[Portal]:
     port = free_ports()
     with Sandbox(world, deliver=False) as sandbox:
         env = {
-            "PATH": os.environ["PATH"], "ENV_FILE": "", "VAR_DIR": str(tmp_path), "VOBIZ_API_URL": sandbox.api_url,
+            "PATH": os.environ["PATH"], "ENV_FILE": "", "VAR_DIR": str(folder), "VOBIZ_API_URL": sandbox.api_url,
             "VOBIZ_MEDIA_HOSTS": "127.0.0.1", "PORTAL_URL": f"http://127.0.0.1:{port}",
             "SECRET_KEY": "a-long-random-text-of-more-than-fifty-characters-0123456789",
             "TOKEN_ENCRYPTION_KEYS": "another-random-text-of-32-characters",
@@ -125,7 +146,7 @@ def first_line(listening: socket.socket) -> str:
     return listening.recv(40).decode("latin-1").partition("\r\n")[0]
 
 
-def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, tmp_path: Path) -> None:
+def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, folder: Path) -> None:
     with ExitStack() as stack:
         here = [stack.enter_context(portal.listen(portal.kept)) for _each in range(LISTENERS)]
         away = [stack.enter_context(portal.listen(portal.away)) for _each in range(LISTENERS)]
@@ -147,6 +168,43 @@ def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, tmp_path:
     assert waited < CALLBACK_TIMEOUT
     assert answers[:LISTENERS] == ["HTTP/1.1 200 OK"] * LISTENERS
     assert set(answers[LISTENERS:]) == {"HTTP/1.1 200 OK", "HTTP/1.1 503 Service Unavailable"}
-    with closing(sqlite3.connect(tmp_path / "portal.sqlite3")) as rows:
-        known = rows.execute("SELECT DISTINCT address FROM recordings_accessevent").fetchall()
+    with closing(sqlite3.connect(folder / "portal.sqlite3")) as rows:
+        known = rows.execute(
+            "SELECT DISTINCT address FROM recordings_accessevent WHERE action = 'play'"
+        ).fetchall()
     assert known == [(LISTENER,)]
+
+
+def test_guessers_do_not_keep_a_callback_waiting(portal: Portal) -> None:
+    until, answers = time.monotonic() + SECONDS, Counter[int]()
+    waited: list[float] = []
+    token = {"Cookie": f"csrftoken={'a' * 32}"}
+
+    def guess(number: int) -> None:
+        for tries in itertools.count():
+            if time.monotonic() > until:
+                return
+            name = f"name{number}-{tries}" if number % 2 else "listener"
+            form = {"username": name, "password": f"guess{tries}", "csrfmiddlewaretoken": "a" * 32}
+            address = f"10.{number}.{tries // 250}.{tries % 250}"
+            answers[portal.post("/admin/login/", form, **token, **{"X-Forwarded-For": address})] += 1
+
+    guessers = [threading.Thread(target=guess, args=(number,)) for number in range(GUESSERS)]
+    for one in guessers:
+        one.start()
+    while time.monotonic() < until:
+        asked_at = time.monotonic()
+        body = {
+            "recording_id": f"of-guessers-{len(waited)}",
+            "call_uuid": "a-call",
+            "recording_duration": "5",
+        }
+        assert portal.post(f"/callbacks/account/{portal.key}/", body) == 200
+        waited.append(time.monotonic() - asked_at)
+    for one in guessers:
+        one.join()
+
+    # Half a second on a quiet machine of two cores, which also has the guessers to run.
+    assert sorted(waited)[len(waited) // 2] < 1
+    assert max(waited) < CALLBACK_TIMEOUT
+    assert 0 < answers[200] < answers[503]  # a few were worked on, and the rest was refused at once

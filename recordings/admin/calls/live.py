@@ -22,12 +22,12 @@ from django.utils.translation import ngettext
 from recordings import control, live
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
-from recordings.admin.shell import BACKGROUND, is_background
 from recordings.choices import Attention, CallState, Channels, RecordingStatus
 from recordings.control import StartOptions, StopOutcome, StopResult
 from recordings.forms import StopAllForm, span
 from recordings.models import Account, Call, Recording
 from recordings.search import Reading, find_calls, parse_query
+from recordings.signin.sessions import BACKGROUND, is_background
 
 MOST_CALLS = 500
 EVERY = 5  # seconds between two looks of a page that is looked at

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from recordings.choices import SyncState
+from recordings.choices import Source, SyncState
 from recordings.clock import Clock
 from recordings.mirror import FetchStatus, fetch_recording, store_recordings
 from recordings.models import Account, Recording, SyncRun, UpsertReport
@@ -22,6 +22,13 @@ from recordings.vobiz.objects import BadRow, RecordingObject, RecordingPage
 
 MAX_DELETION_CHECKS = 500  # rows asked for one by one in a run
 MASS_DELETION_ROWS, MASS_DELETION_SHARE = 50, 0.05
+
+# Facts that each row of the list has, and Vobiz's names for them
+ALWAYS_LISTED = {
+    "recording_url": "recording_url",
+    "added_at": "add_time",
+    "duration_ms": "recording_duration_ms",
+}
 
 Progress = Callable[[SyncResult], None]
 
@@ -127,6 +134,9 @@ class _Run:
         with closing(pages.all()) as listed:
             for page in listed:
                 self.result.pages, self.result.total_count = pages.read, pages.total_count
+                if (lost := self._lost_facts(page)) is not None:
+                    self._note_failed_page(lost)
+                    return lost
                 wanted = self._select(page)
                 room = self.request.limit - self.result.seen if self.request.limit else len(wanted)
                 before = self.result.changed
@@ -139,6 +149,24 @@ class _Run:
         if self.result.limit_reached:
             return pages.incomplete_reason or _("It was cut at --limit %s.") % self.request.limit
         return pages.incomplete_reason
+
+    def _lost_facts(self, page: RecordingPage) -> str | None:
+        """Return in words what no row of the page holds, though Vobiz's rows always did; None where all is well.
+
+        Such a page is no answer about its recordings: none of it is stored, and those that follow will be alike.
+        """
+        rows = [row for row in page.objects if isinstance(row, RecordingObject)]
+        lost = [name for name in ALWAYS_LISTED if rows and not any(_holds(row, name) for row in rows)]
+        if 0 < len(lost) < len(ALWAYS_LISTED):
+            # one alone may never have been there: what is known here tells
+            here = Recording.objects.order_by().filter(recording_id__in=[row.recording_id for row in rows])
+            known = list(here.values_list("sources", flat=True))
+            lost = [name for name in lost if any(sources.get(name) == Source.API for sources in known)]
+        if not lost:
+            return None
+        return _(
+            "No recording on this page has a readable %s any more. Nothing of it was stored."
+        ) % ", ".join(ALWAYS_LISTED[name] for name in lost)
 
     def _is_last(self, page: RecordingPage, *, changed: int) -> bool:
         """Return whether the pages that follow are older than what was asked for."""
@@ -219,3 +247,8 @@ class _Run:
             Recording.objects.filter(pk=pk).mark_deleted_at_vobiz(self.clock.now())
         self.result.gone += 1
         self._report()
+
+
+def _holds(row: RecordingObject, name: str) -> bool:
+    value = getattr(row, name)
+    return value.startswith("http") if isinstance(value, str) else value is not None

@@ -178,3 +178,57 @@ def refuse(recording_id: str) -> None:
                 "CREATE TRIGGER refuse BEFORE INSERT ON recordings_recording FOR EACH ROW "
                 f"WHEN (NEW.recording_id = '{recording_id}') EXECUTE FUNCTION refuse()"
             )
+
+
+def _null(value: object) -> None:
+    return None
+
+
+def _another_type(value: object) -> object:
+    return [value] if isinstance(value, str) else str(value) + "?"
+
+
+@pytest.mark.parametrize("change", [_null, _another_type])
+@pytest.mark.parametrize("known_before", [True, False])
+def test_rows_that_have_lost_what_they_always_had_are_a_failed_page(
+    world: SandboxState,
+    past: Past,
+    sync_now: Sync,
+    change: Callable[[object], object],
+    known_before: bool,
+) -> None:
+    past(5)
+    if known_before:
+        assert sync_now().state == SyncState.COMPLETE
+    rows = list(Recording.objects.order_by("pk").values())
+
+    def drift(page: Any) -> Any:
+        for row in page["objects"]:
+            row |= {name: change(value) for name, value in row.items() if name != "recording_id"}
+        return page
+
+    world.faults.plan(Fault(on="recording.list", edit=drift, times=None))
+    result = sync_now()
+    assert (result.state, result.failed, result.gone) == (SyncState.PARTIAL, 1, 0)
+    assert result.error
+    assert "recording_url" in result.error
+    assert list(Recording.objects.order_by("pk").values()) == rows
+
+
+@pytest.mark.parametrize("name", ["recording_url", "add_time", "recording_duration_ms"])
+def test_one_fact_that_every_row_has_lost_fails_the_page_where_it_is_known(
+    world: SandboxState, past: Past, sync_now: Sync, name: str
+) -> None:
+    past(5)
+
+    def drift(page: Any) -> Any:
+        for row in page["objects"]:
+            row[name] = None
+        return page
+
+    fault = Fault(on="recording.list", edit=drift, times=1)
+    world.faults.plan(fault)
+    assert sync_now().state == SyncState.COMPLETE  # it may be so at this Vobiz
+    assert sync_now().state == SyncState.COMPLETE
+    world.faults.plan(Fault(on="recording.list", edit=drift, times=1))
+    assert sync_now().state == SyncState.PARTIAL

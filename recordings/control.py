@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from recordings.vobiz.client import INTERACTIVE, VobizClient
 from recordings.vobiz.errors import (
     NotConnectedError,
     NotFoundError,
+    OutcomeUnknownError,
     RefusedError,
     UnreachableError,
     VobizError,
@@ -345,7 +346,9 @@ def stop(recording: Recording, *, by: User | None, now: datetime) -> StopResult:
         return StopResult(StopOutcome.ALREADY_ASKED)
     try:
         with client_for(recording.account, retry_policy=INTERACTIVE) as client:
-            client.stop_recording(_uuid_of(recording.call), url=recording.recording_url)
+            call_uuid = _uuid_of(recording.call)
+            send = partial(client.stop_recording, call_uuid, url=recording.recording_url)
+            _send_stop(send, client, call_uuid)
     except VobizError as error:
         requested = [(recording, before)] if first else []
         return _handle_stop_error([recording], recording.call, error, requested=requested, now=now)
@@ -366,12 +369,27 @@ def stop_all(
     requested = [(row, row.stop_request) for row in running if row.request_stop(by, now=now)]
     try:
         with client_for(call.account, retry_policy=INTERACTIVE) as client:
-            client.stop_all_recordings(_uuid_of(call))
+            call_uuid = _uuid_of(call)
+            _send_stop(partial(client.stop_all_recordings, call_uuid), client, call_uuid)
     except VobizError as error:
         return _handle_stop_error(running, call, error, requested=requested, now=now)
     for row in running:
         row.clear_attention(Attention.STOP_UNCONFIRMED)
     return StopResult(StopOutcome.SENT, stopped=len(running))
+
+
+def _send_stop(send: Callable[[], None], client: VobizClient, call_uuid: str) -> None:
+    """Ask Vobiz to stop; believe a 404 only where the call is over too. Raises OutcomeUnknownError where it is not."""
+    try:
+        send()
+    except NotFoundError as error:
+        try:
+            client.retrieve_live_call(call_uuid)
+        except NotFoundError:
+            raise error from None
+        except VobizError as unknown:
+            raise OutcomeUnknownError(unknown.message) from unknown
+        raise OutcomeUnknownError(_("Vobiz did not find it, but the call continues.")) from error
 
 
 def _uuid_of(call: Call) -> str:
@@ -412,6 +430,8 @@ def _handle_stop_error(
         for row, before in requested:
             row.withdraw_stop(now, back_to=before)
         return StopResult(StopOutcome.FAILED, error=message)
-    for row in rows:
-        row.flag_attention(Attention.STOP_UNCONFIRMED)
+    # one that a callback has ended meanwhile needs nobody
+    running = [row for row in rows if row.mark_stop_unconfirmed()]
+    if not running:
+        return StopResult(StopOutcome.ALREADY_OVER)
     return StopResult(StopOutcome.UNCONFIRMED, error=message)

@@ -138,3 +138,17 @@ def test_of_two_people_at_the_same_moment_one_starts(
 
     assert sorted(together(*[press] * 3)) == ["started", "told", "told"]
     assert len(world.running()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_double_click_is_not_told_of_its_own_recording(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
+    (call,) = some_calls(account, world, now, 1)
+    key = uuid4()
+
+    def press() -> Recording:
+        return control.start(call, OPTIONS, by=None, now=now, idempotency_key=key, expected=frozenset())
+
+    assert len({row.pk for row in together(*[press] * 4)}) == 1
+    assert len(world.running()) == len(asked(world, "record.start")) == 1

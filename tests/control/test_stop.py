@@ -122,6 +122,38 @@ def test_where_the_call_is_over_so_is_the_recording_and_it_is_read_back(
     assert Call.objects.get().state == CallState.ENDED
 
 
+def test_a_404_is_not_believed_while_the_call_goes_on(
+    row: Recording, world: SandboxState, now: datetime
+) -> None:
+    world.faults.plan(Fault(on="record.stop", status=404, body={"error": "not found"}))
+    assert stop(row, now).outcome == StopOutcome.UNCONFIRMED
+    row.refresh_from_db()
+    assert (row.needs_attention, row.call.state) == (Attention.STOP_UNCONFIRMED, CallState.LIVE)
+    assert stop(row, now).outcome == StopOutcome.SENT
+    assert world.running() == []
+
+
+def test_a_404_is_not_believed_where_vobiz_does_not_say_how_the_call_is(
+    row: Recording, world: SandboxState, now: datetime
+) -> None:
+    world.faults.plan(Fault(on="record.stop", status=404, body={"error": "not found"}))
+    world.faults.plan(Fault(on="call.retrieve", status=500, times=None))
+    assert stop(row, now).outcome == StopOutcome.UNCONFIRMED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_answered_after_the_callback_leaves_nothing_to_do(
+    row: Recording, world: SandboxState, now: datetime
+) -> None:
+    def ended(_world: SandboxState) -> None:
+        Recording.objects.get(pk=row.pk).complete()
+
+    world.faults.plan(Fault(on="record.stop", times=3, drop="after", then=ended))
+    assert stop(row, now).outcome == StopOutcome.ALREADY_OVER
+    row.refresh_from_db()
+    assert (row.status, row.needs_attention) == (RecordingStatus.COMPLETED, None)
+
+
 @pytest.mark.parametrize(
     "fault", [{"status": 401}, {"status": 429}, {"status": 404, "body": {"message": "Not Found"}}]
 )

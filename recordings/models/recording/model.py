@@ -392,6 +392,12 @@ class Recording(ProviderFacts, ArchivedCopy):
         """Set the reason why a person must look at it, unless another reason is set."""
         Recording.objects.filter(pk=self.pk, needs_attention=None).update(needs_attention=attention)
 
+    def mark_stop_unconfirmed(self) -> bool:
+        """Flag that it may still run although a stop was sent; False where it has ended meanwhile."""
+        running = Recording.objects.filter(pk=self.pk, status__in=OPEN_STATUSES)
+        running.filter(needs_attention=None).update(needs_attention=Attention.STOP_UNCONFIRMED)
+        return running.exists()
+
     def clear_attention(self, *reasons: Attention) -> None:
         """Clear the reason for attention, where it is one of these."""
         Recording.objects.filter(pk=self.pk, needs_attention__in=reasons).update(needs_attention=None)

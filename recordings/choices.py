@@ -106,8 +106,8 @@ class FileFormat(models.TextChoices):
 class Channels(models.TextChoices):
     """Channel layouts a start can ask for; stereo is caller left, callee right."""
 
-    STEREO = "stereo", _("stereo: one side each")
-    MONO = "mono", _("mono")
+    STEREO = "stereo", _("Stereo (caller left, callee right)")
+    MONO = "mono", _("Mono")
 
 
 class Attention(models.TextChoices):

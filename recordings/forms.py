@@ -100,35 +100,30 @@ class AccountForm(_AccountForm):
     """An account. Its token goes in and never comes out again."""
 
     token = forms.CharField(
-        label=gettext_lazy("Token"),
+        label=gettext_lazy("Auth token"),
         required=False,
         max_length=500,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
     )
     default_time_limit = SpanField(
-        label=gettext_lazy("Time limit of new recordings"),
+        label=gettext_lazy("Time limit"),
         initial=Account._meta.get_field("default_time_limit").default,
         widget=forms.TextInput(attrs={"class": "vTextField", "maxlength": 40}),
-        help_text=gettext_lazy(
-            "Such as 15 min or 4 h; at most 8 h. Vobiz cuts at 60 seconds when it is told none, so the portal always "
-            "sends one."
-        ),
+        help_text=gettext_lazy("For example 15 min or 4 h, at most 8 h."),
     )
     save_unchecked = forms.BooleanField(
-        label=gettext_lazy("Save unchecked"),
+        label=gettext_lazy("Save without testing"),
         required=False,
         help_text=gettext_lazy(
-            "Only where Vobiz cannot be reached. A token that Vobiz refuses is never stored."
+            "Use only if Vobiz cannot be reached. A token that Vobiz refuses is never stored."
         ),
     )
     keep_former_hours = forms.IntegerField(
-        label=gettext_lazy("Keep the former token for"),
+        label=gettext_lazy("Accept the old token in callbacks for"),
         initial=FORMER_HOURS,
         min_value=0,
         max_value=MOST_FORMER_HOURS,
-        help_text=gettext_lazy(
-            "Hours in which callbacks signed with the token before are still accepted; 0 ends it at once."
-        ),
+        help_text=gettext_lazy("Hours, for example 24. 0: stop now."),
     )
 
     viewer: User | AnonymousUser = AnonymousUser()
@@ -143,9 +138,22 @@ class AccountForm(_AccountForm):
             "retention_days", "time_zone", "region", "members",
         )  # fmt: skip
         widgets = {"members": forms.CheckboxSelectMultiple}
+        labels = {
+            "default_file_format": gettext_lazy("Format"),
+            "default_channels": gettext_lazy("Channels"),
+            "default_transcribe": gettext_lazy("Create a transcript of each recording"),
+            "retention_days": gettext_lazy("Vobiz deletes audio after"),
+            "archive_automatically": gettext_lazy("Archive every recording automatically"),
+            "time_zone": gettext_lazy("Time zone of this account"),
+        }
+        help_texts = {
+            "name": gettext_lazy("Empty: the name that Vobiz has."),
+            "retention_days": gettext_lazy("Days, as your account at Vobiz has it. For example 30."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.label_suffix = ""
         if not self.viewer.has_perm("recordings.change_token"):
             for name in ("token", "save_unchecked", "keep_former_hours"):
                 self.fields.pop(name, None)
@@ -176,7 +184,7 @@ class AccountForm(_AccountForm):
         field = self.fields["members"]
         field.queryset = User.objects.filter(staff).order_by("username")  # type: ignore[attr-defined]
         field.label_from_instance = _person  # type: ignore[attr-defined]
-        _without_links(field.widget)
+        field.widget = forms.CheckboxSelectMultiple(choices=field.choices)  # type: ignore[attr-defined]
 
     def _word_signed(self) -> None:
         """Return what there is to decide by, beside the box."""
@@ -198,19 +206,15 @@ class AccountForm(_AccountForm):
         """Say which token is stored, by its ending."""
         if "token" not in self.fields:
             return
+        field = self.fields["token"]
         if self.instance.pk is None:
-            self.fields["token"].help_text = _("It is tried against Vobiz before the account is stored.")
+            field.help_text = _("Encrypted, and never shown again.")
             return
         ending = self.instance.token_ending
-        stored = (
-            _("The one stored ends in …%s.") % ending if ending else _("None that can be used is stored.")
-        )
-        self.fields["token"].help_text = " ".join(
-            [
-                stored,
-                _("A new one is tried against Vobiz before it replaces this one; leave empty to keep it."),
-            ]
-        )
+        if ending:
+            field.help_text = _("Leave empty to keep the one that ends in …%s.") % ending
+        else:
+            field.help_text = _("The account has no token that can be used.")
 
     def clean(self) -> dict[str, Any]:
         """Accept a token that Vobiz accepts, or unchecked if Vobiz cannot be reached and the user says so."""
@@ -222,16 +226,12 @@ class AccountForm(_AccountForm):
                 self.add_error("token", _("An account needs its token."))
             return cleaned
         if self.trial is None:
-            self.add_error("token", _("The token was not tried. Send the form again."))
+            self.add_error("token", _("The token was not tested. Send the form again."))
         elif self.trial.refused:
-            kept = (
-                _("Nothing was stored.")
-                if self.instance.pk is None
-                else _("The token before is still in use.")
-            )
+            kept = _("Nothing was stored.") if self.instance.pk is None else _("The old token stays in use.")
             self.add_error("token", f"{self.trial.refused} {kept}")
         elif self.trial.unreached and not cleaned.get("save_unchecked"):
-            cure = _("To store it all the same, enter it again and tick “Save unchecked”.")
+            cure = _("To store it anyway, enter it again and tick “Save without testing”.")
             self.add_error("token", f"{self.trial.unreached} {cure}")
         return cleaned
 

@@ -91,14 +91,14 @@ class Account(Leased):
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("A switched-off account is not synced and starts nothing; its rows and callbacks stay."),
+        help_text=_("An inactive account is not synced and cannot record. Its recordings stay."),
     )
     members = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("members"),
         blank=True,
         related_name="vobiz_accounts",
-        help_text=_("Staff see only the accounts they belong to; superusers see all."),
+        help_text=_("People see only the accounts they belong to. A superuser sees all."),
     )
 
     encrypted_token = models.TextField(editable=False, null=True)
@@ -124,24 +124,24 @@ class Account(Leased):
     )
     default_transcribe = models.BooleanField(_("transcribe new recordings"), default=False)
     retention_days = models.PositiveIntegerField(
-        _("days Vobiz keeps audio"), default=30, validators=[MinValueValidator(1)]
+        _("retention in days"), default=30, validators=[MinValueValidator(1)]
     )
     require_signed = models.BooleanField(
-        _("require signed callbacks"),
+        _("accept signed callbacks only"),
         default=False,
-        help_text=_("Unsigned callbacks are then refused, and kept so that they can be processed later."),
+        help_text=_("Unsigned callbacks are rejected. They are kept, so that they can be processed later."),
     )
     recorded_by_flow = models.BooleanField(
-        _("its calls are also recorded by a call flow"),
+        _("a call flow also records these calls"),
         default=False,
-        help_text=_("Vobiz does not list such recordings while they run, so the portal asks before a start."),
+        help_text=_("The portal then asks before it starts a second recording of the same call."),
     )
     time_zone = models.CharField(
         _("time zone"),
         max_length=64,
         default="Asia/Kolkata",
         validators=[validate_zone],
-        help_text=_("For the times Vobiz sends without a zone."),
+        help_text=_("For times that Vobiz sends without a zone."),
     )
 
     region = models.CharField(
@@ -158,13 +158,13 @@ class Account(Leased):
     archive_automatically = models.BooleanField(
         _("archive automatically"),
         default=True,
-        help_text=_("Keep our own copy of every recording's audio, because Vobiz deletes its own."),
+        help_text=_("Archive the audio of every recording, because Vobiz deletes it."),
     )
     archive_pause = models.TextField(_("why archiving pauses"), null=True, editable=False)
     archive_paused_at = models.DateTimeField(_("archiving pauses since"), null=True, editable=False)
     archive_probe_at = models.DateTimeField(_("archiving is tried again at"), null=True, editable=False)
     first_synced_at = models.DateTimeField(_("first complete sync"), null=True, editable=False)
-    settled_at = models.DateTimeField(_("last settled"), null=True, editable=False)
+    settled_at = models.DateTimeField(_("unfinished recordings last checked"), null=True, editable=False)
     gap_seen_at = models.DateTimeField(_("missing callbacks seen"), null=True, editable=False)
 
     live_refresh_started_at = models.DateTimeField(null=True, editable=False)

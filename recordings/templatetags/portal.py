@@ -16,6 +16,7 @@ from recordings.admin.zones import reader_zone, zone_label
 from recordings.models import Account
 from recordings.overview import Counted
 from recordings.provider import callback_urls_possible
+from recordings.roles import ROLES
 from recordings.signin.sessions import is_background
 
 register = template.Library()
@@ -130,6 +131,9 @@ def first_steps(context: dict[str, Any]) -> dict[str, Any]:
         "may_connect": may_connect,
         "may_see_live": user.has_perm("recordings.view_live_calls"),
         "has_no_role": not user.is_superuser and not user.get_all_permissions(),
+        "roles": [role.label for role in ROLES],
+        "request": context["request"],
+        "perms": context["perms"],
         "to_ask": _whom_to_ask() if asks or not user.get_all_permissions() else [],
     }
 

@@ -70,3 +70,14 @@ document.addEventListener("change", (event) => {
 document.addEventListener("reset", () => setTimeout(count));
 document.addEventListener("rows:change", count);
 count();
+
+/* Buttons that copy a text: absent where the browser gives no clipboard, as over plain HTTP. */
+for (const button of document.querySelectorAll("[data-copy]")) {
+    if (navigator.clipboard) {
+        button.hidden = false;
+        button.addEventListener("click", async () => {
+            await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+            button.classList.add("is-copied");
+        });
+    }
+}

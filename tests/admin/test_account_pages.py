@@ -13,11 +13,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from recordings.callbacks.endpoints import digest_of
-from recordings.choices import EventOutcome
+from recordings.choices import EventOutcome, SyncState
 from recordings.models import Account
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_run, an_event
-from tests.admin.test_account_tokens import FORM, change, errors, said
+from tests.admin.test_account_tokens import ADD, FORM, change, errors, said
 from tests.conftest import MAIN, OTHER, TOKENS
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
@@ -25,6 +25,10 @@ from vobiz_portal.sandbox.state import SandboxState
 
 def press(client: Client, name: str, account: Account) -> Any:
     return client.post(reverse(f"admin:recordings_account_{name}", args=[account.pk]), follow=True)
+
+
+def statuses(page: Any) -> dict[str, Any]:
+    return {status.label: status for status in page.context["strip"]}
 
 
 def test_the_connection_is_tested_and_told_in_words(
@@ -72,15 +76,17 @@ def test_the_callback_address_is_shown_to_those_who_may_change_the_account(
     assert (
         f"&lt;Record callbackUrl=&quot;{address}&quot; transcriptionUrl=&quot;{address}&quot; /&gt;" in page
     )
-    assert "Last callback here</dt><dd>never" in page
+    assert "Last callback of this account</dt><dd>No callbacks received yet" in page
     assert account.callback_key not in viewer.get(change(account)).content.decode()
 
 
 def test_the_last_callback_at_the_accounts_address_is_dated(account: Account, boss: Client) -> None:
-    an_event(account, a_recording(account), door="recording", received_at=timezone.now())
-    at = timezone.now() - timedelta(days=3)
-    an_event(account, received_at=at)
+    newest, at = timezone.now(), timezone.now() - timedelta(days=3)
+    an_event(account, a_recording(account), door="recording", received_at=newest)
+    only_recordings = boss.get(change(account)).context
+    assert (only_recordings["last_callback"], only_recordings["last_callback_here"]) == (newest, None)
 
+    an_event(account, received_at=at)
     assert boss.get(change(account)).context["last_callback_here"] == at
 
 
@@ -88,12 +94,12 @@ def test_requiring_signatures_shows_how_many_callbacks_were_signed(account: Acco
     def page() -> str:
         return boss.get(change(account)).content.decode()
 
-    assert "No callback came in the last 30 days." in page()
+    assert "No callbacks received in the last 30 days." in page()
     an_event(account)
     an_event(account)
     an_event(account, trust="unsigned")
     an_event(account, trust="unsigned", received_at=timezone.now() - timedelta(days=31))
-    assert "2 of the last 30 days' 3 callbacks were signed." in page()
+    assert "2 of the last 3 callbacks were signed." in page()
 
 
 def test_after_the_first_complete_sync_the_page_says_what_there_is_and_how_archiving_goes(
@@ -106,23 +112,23 @@ def test_after_the_first_complete_sync_the_page_says_what_there_is_and_how_archi
             account, recording_id=f"rec-{days}", happened_at=now - timedelta(days=days), duration_ms=5_400_000
         )
     a_recording(account, recording_id="rec-gone", gone_at_provider_at=now, duration_ms=5_400_000)
-    assert "Archived or at Vobiz" not in boss.get(page).content.decode()
+    assert "At risk" not in statuses(boss.get(page))
 
     Account.objects.filter(pk=account.pk).update(first_synced_at=now)
-    text = boss.get(page).content.decode()
-    assert "2 recordings, 3 hours, " in text
-    assert "Free in the archive" in text
-    assert '1</a> <span class="portal-hint">leave Vobiz within 7 days' in text
-    assert "✓ automatic" in text
+    shown = statuses(boss.get(page))
+    assert shown["Archive"].hint.startswith("2 · ")
+    assert shown["Archive"].hint.endswith(" free")
+    assert (shown["At risk"].value, shown["At risk"].hint) == ("1", "next 7 days")
+    assert "Automatic" in shown["Archive"].value
 
     Account.objects.filter(pk=account.pk).update(archive_automatically=False)
-    assert "! only what somebody asks for" in boss.get(page).content.decode()
+    assert "On request only" in statuses(boss.get(page))["Archive"].value
 
     account.open_archive_circuit("Vobiz refused <its> token.", now=now)
     paused = boss.get(page).content.decode()
-    assert "× stopped" in paused
+    assert "× Stopped" in paused
     assert "Vobiz refused &lt;its&gt; token." in paused
-    assert "tried again" in paused
+    assert "Next attempt" in paused
 
 
 def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
@@ -135,13 +141,14 @@ def test_refused_callbacks_are_counted_and_processed_again_by_one_button(
     client = staff("view_account", "view_callbackevent", "process_callbackevent", accounts=[account])
 
     page = client.get(change(account))
-    assert (page.context["refused_kept"], page.context["refused_counted"]) == (2, 7)
-    assert "Process all refused again" in page.content.decode()
+    assert (page.context["rejected_kept"].n, page.context["rejected_counted"]) == (2, 7)
+    assert "Process rejected callbacks again" in page.content.decode()
+    assert "2 rejected" in statuses(page)["Callbacks"].value
 
     answer = press(client, "process_refused", account)
-    assert "Refused callbacks processed again: 2. Taken now: 0. Still refused: 2." in said(answer)
+    assert "2 rejected callbacks processed again: 0 accepted, 2 still rejected." in said(answer)
     log = LogEntry.objects.get(object_id=str(account.pk))
-    assert log.get_change_message() == "Processed 2 refused callbacks again: 2 are still refused."
+    assert log.get_change_message() == "Processed 2 rejected callbacks again: 2 are still rejected."
 
 
 def test_a_cured_account_takes_what_it_had_refused(account: Account, boss: Client) -> None:
@@ -156,7 +163,7 @@ def test_a_cured_account_takes_what_it_had_refused(account: Account, boss: Clien
     answer = press(boss, "process_refused", account)
 
     event.refresh_from_db()
-    assert "Refused callbacks processed again: 1. Taken now: 1. Still refused: 0." in said(answer)
+    assert "1 rejected callback processed again: 1 accepted, 0 still rejected." in said(answer)
     assert event.outcome != EventOutcome.REFUSED
 
 
@@ -268,8 +275,48 @@ def test_an_empty_list_says_how_the_first_account_gets_here(boss: Client, staff:
 
     assert "No account is connected yet" in connecting
     assert (
-        f'<a class="button default" href="{reverse("admin:recordings_account_add")}">Connect an account</a>'
+        f'<a class="button default" href="{reverse("admin:recordings_account_add")}">Connect account</a>'
         in connecting
     )
-    assert "You have not been given an account yet" in waiting
-    assert "Connect an account" not in waiting
+    assert "Ask an administrator" in waiting
+    assert "Connect account" not in waiting
+
+
+def test_connecting_begins_the_first_sync_and_shows_how_it_goes(
+    world: SandboxState, account: Account, boss: Client, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks() as after:
+        answer = boss.post(ADD, {**FORM, "auth_id": OTHER, "token": TOKENS[OTHER]})
+    connected = Account.objects.get(auth_id=OTHER)
+    assert answer["Location"] == change(connected)
+    assert len(after) == 1  # it runs once the account is committed
+
+    run = a_run(connected, state="running", seen=40, total_count=100, complete=False, ended_at=None,
+        lease_until=timezone.now() + timedelta(minutes=1))  # fmt: skip
+    page = boss.get(change(connected))
+    assert "40 of 100 recordings read" in page.content.decode()
+    assert page.context["every"] is not None  # it refreshes by itself
+    assert "Running" in statuses(page)["Sync"].value
+
+    run.state, run.complete, run.ended_at = SyncState.COMPLETE, True, timezone.now()
+    run.save()
+    Account.objects.filter(pk=connected.pk).update(first_synced_at=run.ended_at)
+    page = boss.get(change(connected))
+    assert page.context["every"] is None
+    assert "Connected" in statuses(page)["Connection"].value
+    assert reverse("admin:recordings_call_live") in page.content.decode()
+
+    Account.objects.filter(pk=connected.pk).update(created_at=timezone.now() - timedelta(days=2))
+    assert not boss.get(change(connected)).context["is_new"]
+
+
+def test_the_strip_says_what_is_wrong_with_the_connection(account: Account, boss: Client) -> None:
+    Account.objects.filter(pk=account.pk).update(live_error="Vobiz refused <it>")
+    failed = statuses(boss.get(change(account)))["Connection"]
+    assert ("Failed" in failed.value, failed.hint) == (True, "Vobiz refused <it>")
+
+    Account.objects.filter(pk=account.pk).update(encrypted_token=None)
+    assert "No token" in statuses(boss.get(change(account)))["Connection"].value
+
+    a_run(account, state="failed", complete=False)
+    assert "Up to date" not in statuses(boss.get(change(account)))["Sync"].value

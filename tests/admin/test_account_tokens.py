@@ -87,7 +87,7 @@ def test_a_new_token_replaces_the_old_one_only_when_vobiz_takes_it(
     refused = boss.post(change(account), {**FORM, "token": WRONG})
     account.refresh_from_db()
     assert "Vobiz refused Auth ID MA_…668 with the token ending …a1b2" in errors(refused, "token")
-    assert "The token before is still in use." in errors(refused, "token")
+    assert "The old token stays in use." in errors(refused, "token")
     assert account.token == TOKENS[MAIN]
 
     world.accounts[MAIN].token = NEW
@@ -101,10 +101,10 @@ def test_a_new_token_replaces_the_old_one_only_when_vobiz_takes_it(
     assert (
         timedelta(hours=23, minutes=59) < account.former_token_until - before < timedelta(hours=24, minutes=1)
     )
-    assert LogEntry.objects.latest("pk").get_change_message() == "Changed Token."
+    assert LogEntry.objects.latest("pk").get_change_message() == "Changed Auth token."
     shown = boss.get(change(account)).content.decode()
     assert "accepted for callbacks until" in shown
-    assert "The one stored ends in …4242." in shown
+    assert "Leave empty to keep the one that ends in …4242." in shown
 
 
 def test_the_former_token_can_be_ended_at_once(account: Account, world: SandboxState, boss: Client) -> None:
@@ -131,13 +131,13 @@ def test_where_vobiz_is_away_a_token_is_stored_only_when_somebody_says_so(
 
     hesitant = boss.post(change(account), {**FORM, "token": NEW})
     account.refresh_from_db()
-    assert "tick “Save unchecked”" in errors(hesitant, "token")
+    assert "tick “Save without testing”" in errors(hesitant, "token")
     assert account.token == TOKENS[MAIN]
 
     sure = boss.post(change(account), {**FORM, "token": NEW, "save_unchecked": "on"}, follow=True)
     account.refresh_from_db()
     assert account.token == NEW
-    assert "stored unchecked" in said(sure)
+    assert "stored, but not tested" in said(sure)
 
 
 def test_vobiz_is_not_waited_for_inside_a_transaction(
@@ -202,8 +202,8 @@ def test_after_a_new_token_the_refused_callbacks_are_offered_by_name(
     answer = boss.post(change(account), {**FORM, "token": NEW}, follow=True)
 
     page = answer.content.decode()
-    assert "1 callback of this account was refused before." in page
-    assert f'<a href="{change(account)}#refused">Process all refused again</a>' in page
+    assert "1 callback of this account was rejected before." in page
+    assert f'<a href="{change(account)}#rejected">Process rejected callbacks again</a>' in page
 
 
 def test_no_page_and_no_log_shows_a_token(

@@ -139,12 +139,14 @@ def test_an_account_is_connected_tested_synced_and_given_a_new_token(
 ) -> None:
     lively_world.add_recording(AUTH_ID, age_days=1, duration=20)
     page.goto("/admin/recordings/account/")
-    hands.press(page.locator("#content").get_by_role("link", name="account").first)
+    hands.press(page.locator("#content").get_by_role("link", name="Connect account").first)
     hands.write(page.locator("input[name=auth_id]"), AUTH_ID)
     hands.write(page.locator("input[name=token]"), TOKEN)
-    hands.press(page.get_by_role("button", name="Save", exact=True))
-    expect(page.locator(".messagelist")).to_contain_text("successfully")
+    hands.press(page.get_by_role("button", name="Connect account"))
+    expect(page.locator(".messagelist")).to_contain_text("is connected")
     account = Account.objects.get()
+    eventually(SyncRun.objects.complete().filter(account=account, seen=1).exists)
+    page.goto("/admin/recordings/account/")
     hands.write(page.locator("#searchbar"), "Lists")
     hands.press(page.get_by_role("button", name="Search"))
     hands.press(in_list(page).locator("th a"))
@@ -155,13 +157,13 @@ def test_an_account_is_connected_tested_synced_and_given_a_new_token(
     assert len(asked(lively_world)) == before + 1
     hands.press(page.get_by_role("button", name="Sync now"))
     page.wait_for_url("**/syncrun/*/change/")
-    eventually(lambda: SyncRun.objects.complete().filter(account=account, seen=1).exists())
+    eventually(lambda: SyncRun.objects.complete().filter(account=account, seen=1).count() == 2)
 
     lively_world.accounts[AUTH_ID].token = NEW_TOKEN
     page.goto(reverse("admin:recordings_account_change", args=[account.pk]))
     hands.write(page.locator("input[name=token]"), NEW_TOKEN)
-    hands.press(page.get_by_role("button", name="Save", exact=True))
-    expect(page.locator(".messagelist")).to_contain_text("successfully")
+    hands.press(page.get_by_role("button", name="Save changes"))
+    expect(page.locator(".messagelist")).to_contain_text("Changes saved.")
     account.refresh_from_db()
     assert account.token == NEW_TOKEN
     assert account.callback_tokens(timezone.now()) == (NEW_TOKEN, TOKEN)
@@ -186,7 +188,7 @@ def test_what_was_refused_is_processed_again_after_the_token_was_corrected(
     )  # fmt: skip
     account.set_token(NEW_TOKEN, now=timezone.now())
     page.goto(reverse("admin:recordings_account_change", args=[account.pk]))
-    hands.press(page.get_by_role("button", name="Process all refused again"))
+    hands.press(page.get_by_role("button", name="Process rejected callbacks again"))
 
-    expect(page.locator(".messagelist")).to_contain_text("Taken now: 1. Still refused: 0.")
+    expect(page.locator(".messagelist")).to_contain_text("1 accepted, 0 still rejected.")
     assert CallbackEvent.objects.get().outcome == EventOutcome.APPLIED

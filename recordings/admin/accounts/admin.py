@@ -7,9 +7,10 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -29,17 +30,19 @@ from recordings.encryption import encrypt
 from recordings.forms import AccountForm, TokenTrial
 from recordings.models import Account, Call, CallbackEvent, SyncRun
 from recordings.provider import explain
+from recordings.sync import SyncRequest
 from recordings.vobiz.errors import RateLimitError, UnreachableError, VobizError
 from recordings.vobiz.wire import InvalidIdError
 
 NAME_LENGTH = 200
 RECONCILE_SECONDS = 10.0  # seconds that a person waits for a reconcile
 NEVER_DELETED = gettext_lazy(
-    "Accounts are never deleted, because their recordings and callbacks belong to them. Switch one off instead."
+    "The name people see in lists and filters. Accounts are never deleted: recordings and callbacks belong to them."
 )
 NONE_CONNECTED = gettext_lazy("No account is connected yet. Connect one to see its calls and recordings.")
-NONE_SEEN = gettext_lazy(
-    "You have not been given an account yet. Whoever runs this portal connects accounts and gives them."
+NONE_SEEN = gettext_lazy("You have no account yet. Ask an administrator for one.")
+DEFAULTS = gettext_lazy(
+    "Used by the Record button. Anyone can choose other values with “Record with options…”."
 )
 
 
@@ -73,7 +76,7 @@ class AccountAdmin(PortalAdmin):
         """Add how the first account gets here."""
         said: dict[str, Any] = {"empty_words": NONE_SEEN}
         if self.has_add_permission(request):
-            said = {"empty_words": NONE_CONNECTED, "empty_verb": _("Connect an account")}
+            said = {"empty_words": NONE_CONNECTED, "empty_verb": _("Connect account")}
             said["empty_link"] = self.to_page("add")
         return super().changelist_view(request, {**said, **(extra_context or {})})
 
@@ -90,7 +93,7 @@ class AccountAdmin(PortalAdmin):
     def switched(self, account: Account) -> SafeString:
         """Return whether it is used at all."""
         if account.is_active:
-            return format_html("{}", formatting.badge("on", _("on"), role="good"))
+            return format_html("{}", formatting.badge("on", _("Active"), role="good"))
         return format_html("{}", formatting.badge("off", _("Inactive"), role="quiet"))
 
     @admin.display(description=gettext_lazy("token"))
@@ -98,13 +101,13 @@ class AccountAdmin(PortalAdmin):
         """Return its ending, which is all that is ever shown."""
         ending = account.token_ending
         words = format_html('<span class="portal-name">…{}</span>', ending) if ending else None
-        return columns.named(_("Token"), words or _("none that can be used"))
+        return columns.named(_("Auth token"), words or _("none that can be used"))
 
-    @admin.display(description=gettext_lazy("signed callbacks"))
+    @admin.display(description=gettext_lazy("callbacks"))
     def signatures(self, account: Account) -> SafeString:
-        """Return whether unsigned ones are refused."""
-        words = _("required") if account.require_signed else _("not required")
-        return columns.named(_("Signed callbacks"), words)
+        """Return whether unsigned ones are rejected."""
+        words = _("signed only") if account.require_signed else _("signed and unsigned")
+        return columns.named(_("Callbacks"), words)
 
     @admin.display(description=gettext_lazy("parent account"))
     def main_account(self, account: Any) -> SafeString:
@@ -145,25 +148,40 @@ class AccountAdmin(PortalAdmin):
             token = ["token", "save_unchecked"]
             token += ["keep_former_hours"] if obj is not None else []
         token += ["former_token"] if obj is not None else []
-        defaults = ["default_time_limit", "default_file_format", "default_channels", "default_transcribe"]
         parent = "parent_account" if _has_unseen_parent(obj) else "parent"
+        general = ["name", parent, "time_zone", "region", "is_active"]
+        credentials = _(
+            "Copy both from Vobiz's console. They are tested with Vobiz before anything is stored."
+        )
+        auth_id = [] if obj else [_section("credentials", _("Credentials"), ["auth_id", *token], credentials)]
+        replaced = _("A new token is tested with Vobiz before it replaces the current one.")
+        stored = [_section("token", _("Auth token"), token, replaced)] if obj else []
         return [
-            (
-                None,
-                {"fields": ["auth_id", "name", parent, "is_active"], "description": obj and NEVER_DELETED},
+            *auth_id,
+            _section("general", _("General"), general, obj and NEVER_DELETED),
+            _section(
+                "defaults",
+                _("Recording defaults"),
+                ["default_time_limit", "default_file_format", "default_channels", "default_transcribe",
+                 "recorded_by_flow"],
+                DEFAULTS,
             ),
-            (_("Token"), {"fields": token}),
-            (_("Callbacks"), {"fields": ["require_signed"]}),
-            (_("New recordings"), {"fields": [*defaults, "recorded_by_flow"]}),
-            (_("At Vobiz"), {"fields": ["retention_days", "archive_automatically", "time_zone", "region"]}),
-            (_("Members"), {"fields": ["members"]}),
-        ]
+            _section(
+                "retention",
+                _("Retention"),
+                ["retention_days", "archive_automatically"],
+                _("Vobiz deletes audio. The archive keeps our own copy."),
+            ),
+            *stored,
+            _section("callbacks", _("Callbacks"), ["require_signed"], panels.CALLBACKS_WORDS),
+            _section("members", _("Members"), ["members"], _("Who sees this account's calls and recordings.")),
+        ]  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Account | None = None) -> tuple[str, ...]:
         """Lock the Auth ID of a stored account, and a parent the user may not see."""
         if obj is None:
             return ()
-        return ("auth_id", "former_token", *(("parent_account",) if _has_unseen_parent(obj) else ()))
+        return ("former_token", *(("parent_account",) if _has_unseen_parent(obj) else ()))
 
     # the flag among the positional arguments is handed on by name
     def get_form(  # type: ignore[override]
@@ -211,10 +229,9 @@ class AccountAdmin(PortalAdmin):
         """Add the panels above the form."""
         if (account := kwargs.get("obj")) is not None:
             context |= panels.context(request, account, now=timezone.now())
-            context["subtitle"] = formatting.plain(account)
+            context["title"], context["subtitle"] = formatting.plain(account.name or account.auth_id), None
         else:
-            context["title"] = _("Connect an account")
-        context["show_save_and_add_another"] = False
+            context["title"] = _("Connect account")
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -236,19 +253,39 @@ class AccountAdmin(PortalAdmin):
         hours = form.cleaned_data.get("keep_former_hours") or 0
         account.set_token(form.cleaned_data["token"], now=now, keep_former=timedelta(hours=hours))
         if form.trial.unreached:
-            words = _("The token was stored unchecked: press “Test connection” when Vobiz can be reached.")
+            words = _(
+                "The token is stored, but not tested. Press “Test connection” when Vobiz can be reached."
+            )
             self.message_user(request, words, messages.WARNING)
         refused = CallbackEvent.objects.filter(account=account).refused().count()
         if refused and form.instance.pk:
             words = ngettext(
-                "%d callback of this account was refused before.", "%d callbacks of this account were refused before.",
+                "%d callback of this account was rejected before.",
+                "%d callbacks of this account were rejected before.",
                 refused,
             ) % refused  # fmt: skip
-            cure = _("Process all refused again")
-            here = self.to_object(account, anchor="#refused")
+            cure = _("Process rejected callbacks again")
+            here = self.to_object(account, anchor="#rejected")
             self.message_user(
                 request, format_html('{} <a href="{}">{}</a>', words, here, cure), messages.WARNING
             )
+
+    def response_add(
+        self, request: HttpRequest, obj: Account, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Begin the first sync, and lead to the account's page, which shows how it goes."""
+        user: Any = request.user
+        if obj.is_active:
+            transaction.on_commit(lambda: tasks.sync_in_background(obj, SyncRequest(), by=user))
+        words = _("%s is connected.") % formatting.plain(obj)
+        self.message_user(request, words, messages.SUCCESS)
+        may_look = self.has_view_permission(request)
+        return HttpResponseRedirect(self.to_object(obj) if may_look else self.to_index())
+
+    def response_change(self, request: HttpRequest, obj: Account) -> HttpResponse:
+        """Say that it is saved, and stay on the account's page."""
+        self.message_user(request, _("Changes saved."), messages.SUCCESS)
+        return HttpResponseRedirect(self.to_object(obj))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         """Make the user who connected an account a member of it."""
@@ -274,7 +311,7 @@ class AccountAdmin(PortalAdmin):
             }  # fmt: skip
             if answer.name:
                 words = " ".join([words, _("Its name there: %s") % formatting.plain(answer.name)])
-        here = self.to_object(account, anchor="#connection")
+        here = self.to_object(account)
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
     @page(
@@ -314,17 +351,18 @@ class AccountAdmin(PortalAdmin):
         before = CallbackEvent.objects.filter(account=account).refused().count()
         tried = processing.process_refused(account, now=timezone.now()).total()
         left = CallbackEvent.objects.filter(account=account).refused().count()
-        words = _("Refused callbacks processed again: %(tried)d. Taken now: %(cured)d. Still refused: %(left)d.") % {
-            "tried": tried, "cured": max(0, before - left), "left": left,
-        }  # fmt: skip
+        counts = {"tried": tried, "cured": max(0, before - left), "left": left}
+        words = ngettext(
+            "%(tried)d rejected callback processed again: %(cured)d accepted, %(left)d still rejected.",
+            "%(tried)d rejected callbacks processed again: %(cured)d accepted, %(left)d still rejected.",
+            tried,
+        ) % counts  # fmt: skip
         if tried < before:
-            untried = _("%d were not tried yet: press the button again.") % (before - tried)
+            untried = _("%d more wait: press the button again.") % (before - tried)
             words = f"{words} {untried}"
-        log = _("Processed %(tried)d refused callbacks again: %(left)d are still refused.") % {
-            "tried": tried, "left": left,
-        }  # fmt: skip
+        log = _("Processed %(tried)d rejected callbacks again: %(left)d are still rejected.") % counts
         level = messages.WARNING if left else messages.SUCCESS
-        here = self.to_object(account, anchor="#refused")
+        here = self.to_object(account, anchor="#rejected")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
     @page(
@@ -334,14 +372,14 @@ class AccountAdmin(PortalAdmin):
         methods=WRITE,
     )
     def reconcile(self, request: HttpRequest, account: Account) -> HttpResponse:
-        """Settle what is open now, as far as it goes in some seconds."""
-        here = self.to_object(account, anchor="#sync")
+        """Ask Vobiz about unfinished recordings now, as far as it goes in some seconds."""
+        here = self.to_object(account)
         settled = tasks.reconcile_account(account, within=RECONCILE_SECONDS)
-        log = _("Had what is open settled.")
+        log = _("Checked unfinished recordings.")
         if settled is None:
-            words = _("It is being settled at this moment. Reload this page to see how it stands.")
+            words = _("The portal is checking this account's unfinished recordings already.")
             return self.conclude(request, account, words=words, log=log, to=here, level=messages.INFO)
-        words = _("Settled: %(settled)d. Still open: %(open)d.") % {
+        words = _("Unfinished recordings checked: %(settled)d finished, %(open)d still open.") % {
             "settled": settled.settled, "open": settled.open,
         }  # fmt: skip
         if settled.error is not None:
@@ -356,6 +394,11 @@ class AccountAdmin(PortalAdmin):
         words = _("Marked as seen: the recordings themselves go on saying that no callback came.")
         log = _("Saw that callbacks had not come.")
         return self.conclude(request, account, words=words, log=log, to=self.to_index())
+
+
+def _section(anchor: str, title: str, fields: list[str], about: object) -> tuple[str, dict[str, Any]]:
+    """Return one section of the form: its anchor stands in place of Django's classes."""
+    return title, {"fields": fields, "classes": [anchor], "description": about}
 
 
 def _has_unseen_parent(account: Any) -> bool:

@@ -28,6 +28,32 @@ document.addEventListener("click", (event) => {
     }
 });
 
+/* Success is said in a corner and goes after a while, but not while somebody reads it; anything else stays in the page. */
+const said = document.querySelector(".messagelist");
+if (said && [...said.children].every((one) => one.classList.contains("success"))) {
+    const LASTS = 6000; // ms
+    said.classList.add("vp-toasts");
+    for (const toast of said.children) {
+        const close = document.createElement("button");
+        close.type = "button";
+        close.className = "button plain small icon";
+        close.textContent = "✕";
+        close.setAttribute("aria-label", said.dataset.close);
+        close.addEventListener("click", () => { toast.hidden = true; });
+        toast.classList.add("vp-toast");
+        toast.append(close);
+    }
+    let timer = null;
+    const wait = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => { said.hidden = true; }, LASTS);
+    };
+    const stay = () => clearTimeout(timer);
+    ["pointerenter", "focusin"].forEach((name) => said.addEventListener(name, stay));
+    ["pointerleave", "focusout"].forEach((name) => said.addEventListener(name, wait));
+    wait();
+}
+
 /* A list: the box in its head ticks every row that is shown, and the bar above says how many are ticked. */
 const boxes = () => [...document.querySelectorAll("input.action-select")].filter((box) => !box.closest("tr").hidden);
 

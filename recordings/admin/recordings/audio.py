@@ -17,14 +17,15 @@ from django.forms import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html, strip_tags
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import playback
-from recordings.admin import formatting
+from recordings.admin import columns, formatting
 from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.recordings import archive_panel
@@ -128,7 +129,11 @@ class AudioMixin(ReadOnlyAdmin):
     )
     def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Return where a list finds the audio for one play that begins now."""
-        words = {"play": _("Play"), "pause": _("Pause"), **_failure_words()}
+        words = {
+            "play": _("Play"), "pause": _("Pause"), "position": _("Position"), "speed": _("Speed"),
+            "close": _("Close the player"), **_failure_words(),
+        }  # fmt: skip
+        at = strip_tags(columns.day_and_time(recording.happened_at, timezone.now()))
         given = sources_of(request, recording)
         response = JsonResponse(
             {
@@ -137,6 +142,7 @@ class AudioMixin(ReadOnlyAdmin):
                 "mp3": given.mp3,
                 "opus": given.opus,
                 "title": title_of(recording),
+                "line": f"{at} · {formatting.plain(recording.account.name or recording.account.auth_id)}",
                 "words": words,
             }
         )

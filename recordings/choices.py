@@ -231,6 +231,7 @@ class Scheme(models.TextChoices):
     V3 = "v3", "V3"
     MA_V2 = "ma-v2", "MA-V2"
     MA_V3 = "ma-v3", "MA-V3"
+    BODY = "body", _("over the body")
     NONE = "none", _("none")
 
 

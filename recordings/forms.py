@@ -105,6 +105,13 @@ class AccountForm(_AccountForm):
         max_length=500,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
     )
+    webhook_secret = forms.CharField(
+        label=gettext_lazy("Secret of trunk webhooks"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
+    )
+    forget_webhook_secret = forms.BooleanField(label=gettext_lazy("Remove the stored secret"), required=False)
     default_time_limit = SpanField(
         label=gettext_lazy("Time limit"),
         initial=Account._meta.get_field("default_time_limit").default,
@@ -133,7 +140,7 @@ class AccountForm(_AccountForm):
     class Meta:
         model = Account
         fields = (
-            "auth_id", "name", "parent", "is_active", "require_signed", "default_time_limit",
+            "auth_id", "name", "parent", "is_active", "require_signed", "webhook_header", "default_time_limit",
             "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow",
             "retention_days", "time_zone", "region", "members",
         )  # fmt: skip
@@ -155,7 +162,13 @@ class AccountForm(_AccountForm):
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         if not self.viewer.has_perm("recordings.change_token"):
-            for name in ("token", "save_unchecked", "keep_former_hours"):
+            for name in (
+                "token",
+                "save_unchecked",
+                "keep_former_hours",
+                "webhook_secret",
+                "forget_webhook_secret",
+            ):
                 self.fields.pop(name, None)
         if self.instance.pk is None:
             self.fields.pop("keep_former_hours", None)
@@ -164,6 +177,7 @@ class AccountForm(_AccountForm):
         self._offer_zones()
         self._word_token()
         self._word_signed()
+        self._word_webhook_secret()
 
     def _offer_parents(self) -> None:
         """Offer the main accounts that the person sees, and the present one."""
@@ -215,6 +229,19 @@ class AccountForm(_AccountForm):
             field.help_text = _("Leave empty to keep the one that ends in …%s.") % ending
         else:
             field.help_text = _("The account has no token that can be used.")
+
+    def _word_webhook_secret(self) -> None:
+        """Say whether a secret is stored, and offer to remove it only then."""
+        if "webhook_secret" not in self.fields:
+            return
+        is_stored = self.instance.encrypted_webhook_secret is not None
+        if not is_stored:
+            del self.fields["forget_webhook_secret"]
+        self.fields["webhook_secret"].help_text = (
+            _("One is stored. Leave empty to keep it.")
+            if is_stored
+            else _("From the trunk in Vobiz's console, for webhooks sent to this account's callback address.")
+        )
 
     def clean(self) -> dict[str, Any]:
         """Accept a token that Vobiz accepts, or unchecked if Vobiz cannot be reached and the user says so."""

@@ -125,7 +125,7 @@ STORED_VALUES = {
     "call.state": "ended live unknown",
     "callbackevent.kind": "other recording transcription",
     "callbackevent.outcome": "applied conflict failed received refused unmatched unparsed",
-    "callbackevent.scheme": "ma-v2 ma-v3 none v2 v3",
+    "callbackevent.scheme": "body ma-v2 ma-v3 none v2 v3",
     "callbackevent.trust": "refused signed unsigned",
     "recording.archive_flag": "cut_by_vobiz length_differs",
     "recording.channels": "mono stereo",

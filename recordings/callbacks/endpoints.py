@@ -12,11 +12,13 @@ from django.urls import reverse
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.models.account import TOKEN_COLUMNS
 from recordings.provider import public_url
-from recordings.vobiz.signature import base_of
+from recordings.vobiz.signature import SIGNATURE_V1, base_of
 
 EndpointName = Literal["recording", "transcription", "account"]
 # The columns of an account that tell whether a delivery is signed and admitted
-_SIGNING = (*TOKEN_COLUMNS, "parent", "require_signed", "callback_key")
+_SIGNING = (
+    *TOKEN_COLUMNS, "parent", "require_signed", "callback_key", "encrypted_webhook_secret", "webhook_header"
+)  # fmt: skip
 
 
 def _under(path: str, columns: tuple[str, ...]) -> list[str]:
@@ -83,6 +85,12 @@ class CallbackEndpoint:
     def tokens(self, now: datetime) -> tuple[str, ...]:
         """Return every token that may have made the signature."""
         return self.account.callback_tokens(now)
+
+    @property
+    def webhook_signature(self) -> tuple[str, str] | None:
+        """The header and the secret of trunk webhooks; None where they cannot come to this address."""
+        secret = self.account.webhook_secret if self.name == "account" else None
+        return None if secret is None else (self.account.webhook_header or SIGNATURE_V1, secret)
 
     def redact(self, text: str) -> str:
         """Return `text` with … in place of the key, which is a secret."""

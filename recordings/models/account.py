@@ -27,6 +27,7 @@ USUALLY_SIGNED_IN = timedelta(days=30)
 FORMER_TOKEN_LIFE = timedelta(hours=24)
 ARCHIVE_PROBED_EVERY = timedelta(seconds=60)
 TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
+ENCRYPTED_COLUMNS = ("encrypted_token", "former_encrypted_token", "encrypted_webhook_secret")
 
 
 def new_callback_key() -> str:
@@ -130,6 +131,15 @@ class Account(Leased):
         _("accept signed callbacks only"),
         default=False,
         help_text=_("Unsigned callbacks are rejected. They are kept, so that they can be processed later."),
+    )
+    encrypted_webhook_secret = models.TextField(editable=False, null=True)
+    webhook_header = models.CharField(
+        _("signature header of trunk webhooks"),
+        max_length=64,
+        null=True,
+        blank=True,
+        validators=[RegexValidator(r"\A[A-Za-z0-9-]+\Z", _("Such as X-Vobiz-Signature."))],
+        help_text=_("The header in which Vobiz signs the webhooks of a SIP trunk. Empty: X-Vobiz-Signature."),
     )
     recorded_by_flow = models.BooleanField(
         _("a call flow also records these calls"),
@@ -276,13 +286,28 @@ class Account(Leased):
         Account.objects.filter(pk=self.pk).update(gap_seen_at=now)
 
     def reencrypt(self) -> None:
-        """Encrypt both tokens anew under the first key; raise UndecipherableError where no key opens one."""
+        """Encrypt the tokens and the webhook secret under the first key; UndecipherableError where no key opens one."""
         with transaction.atomic():
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
-            for column in ("encrypted_token", "former_encrypted_token"):
+            for column in ENCRYPTED_COLUMNS:
                 if (stored := getattr(held, column)) is not None:
                     setattr(held, column, encrypt(decrypt(stored)))
-            held.save(update_fields=TOKEN_COLUMNS)
+            held.save(update_fields=ENCRYPTED_COLUMNS)
+
+    def set_webhook_secret(self, secret: str | None) -> None:
+        """Store the secret under which trunk webhooks are signed; None: they are not expected."""
+        self.encrypted_webhook_secret = None if secret is None else encrypt(secret)
+        Account.objects.filter(pk=self.pk).update(encrypted_webhook_secret=self.encrypted_webhook_secret)
+
+    @property
+    def webhook_secret(self) -> str | None:
+        """The secret of trunk webhooks; None where none is stored or no key opens it."""
+        if self.encrypted_webhook_secret is None:
+            return None
+        try:
+            return decrypt(self.encrypted_webhook_secret)
+        except UndecipherableError:
+            return None
 
     def callback_tokens(self, now: datetime) -> tuple[str, ...]:
         """Return the tokens under which a callback may verify: current, former until its date, and the parent's."""

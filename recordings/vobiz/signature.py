@@ -12,6 +12,9 @@ HMAC-SHA256 under an account's auth token.
 `base` is the callback URL as it was given to Vobiz, without userinfo, query and fragment. So a signature
 covers neither body, nor query, nor method, nor time: it proves that Vobiz once signed this path, no more.
 The older `X-Vobiz-Signature` (V1, SHA-1) signs an undocumented text and proves nothing; it is ignored.
+
+Webhooks of SIP trunks are signed otherwise (Vobiz docs, trunk webhooks): one header, by default of that same name,
+holds the hexadecimal HMAC-SHA256 of the body under a secret of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Scheme = Literal["v2", "v3", "ma-v2", "ma-v3", "none"]
+Scheme = Literal["v2", "v3", "ma-v2", "ma-v3", "body", "none"]
 Trust = Literal["signed", "unsigned", "refused"]
 
 SIGNATURE_V1 = "X-Vobiz-Signature"
@@ -135,6 +138,17 @@ def verify(headers: Mapping[str, str], *, bases: Sequence[str], tokens: Sequence
         if given and _any_matches(given, joint + nonce, bases, tokens):
             return Verdict("signed", scheme, every_nonce)
     return Verdict("refused", "none", every_nonce)
+
+
+def verify_body(value: str, body: bytes, secret: str) -> Verdict:
+    """Check a trunk webhook: `value` is the signature header, hexadecimal or Base64, with or without `sha256=`."""
+    if not secret:
+        return Verdict("refused", "none", ())
+    digest = hmac.new(secret.encode("utf-8", "surrogatepass"), body, hashlib.sha256).digest()
+    expected = (digest.hex().encode(), base64.b64encode(digest))
+    given = value.strip(" \t").removeprefix("sha256=").encode("utf-8", "surrogatepass")
+    matches = [hmac.compare_digest(given, expected[1]), hmac.compare_digest(given.lower(), expected[0])]
+    return Verdict("signed", "body", ()) if any(matches) else Verdict("refused", "none", ())
 
 
 def _sign(token: str, signed_text: str) -> str:

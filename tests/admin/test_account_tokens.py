@@ -231,3 +231,22 @@ def test_the_browser_is_told_not_to_remember_the_token(account: Account, boss: C
     assert 'type="password"' in box
     assert 'autocomplete="new-password"' in box
     assert "value=" not in box
+
+
+def test_the_secret_of_trunk_webhooks_is_stored_encrypted_kept_and_removed(
+    account: Account, boss: Client
+) -> None:
+    secret, header = "whsec_only_for_tests_42", "X-Trunk-Hmac"
+    boss.post(change(account), {**FORM, "webhook_secret": secret, "webhook_header": header})
+    account.refresh_from_db()
+    assert (account.webhook_secret, account.webhook_header) == (secret, header)
+    assert secret not in str(account.encrypted_webhook_secret)
+    assert secret not in boss.get(change(account)).content.decode()
+
+    boss.post(change(account), {**FORM, "webhook_header": ""})
+    account.refresh_from_db()
+    assert (account.webhook_secret, account.webhook_header) == (secret, None)
+
+    boss.post(change(account), {**FORM, "forget_webhook_secret": "on"})
+    account.refresh_from_db()
+    assert account.webhook_secret is None

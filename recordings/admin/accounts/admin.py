@@ -144,9 +144,12 @@ class AccountAdmin(PortalAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Account | None = None) -> Any:
         """Show the token to those who may change it, and the members once the account exists."""
         token: list[str] = []
+        trunk: list[str] = []
         if may(request, "change_token") and (obj is None or self.has_change_permission(request, obj)):
             token = ["token", "save_unchecked"]
             token += ["keep_former_hours"] if obj is not None else []
+            trunk += ["webhook_header", "webhook_secret"]
+            trunk += ["forget_webhook_secret"] if obj is not None and obj.encrypted_webhook_secret else []
         token += ["former_token"] if obj is not None else []
         parent = "parent_account" if _has_unseen_parent(obj) else "parent"
         general = ["name", parent, "time_zone", "region", "is_active"]
@@ -173,7 +176,7 @@ class AccountAdmin(PortalAdmin):
                 _("Vobiz deletes audio. The archive keeps our own copy."),
             ),
             *stored,
-            _section("callbacks", _("Callbacks"), ["require_signed"], panels.CALLBACKS_WORDS),
+            _section("callbacks", _("Callbacks"), ["require_signed", *trunk], panels.CALLBACKS_WORDS),
             _section("members", _("Members"), ["members"], _("Who sees this account's calls and recordings.")),
         ]  # fmt: skip
 
@@ -195,7 +198,7 @@ class AccountAdmin(PortalAdmin):
         told: type[ModelForm[Any]] = form
         return told
 
-    @method_decorator(sensitive_post_parameters("token"))
+    @method_decorator(sensitive_post_parameters("token", "webhook_secret"))
     def changeform_view(
         self,
         request: HttpRequest,
@@ -247,6 +250,10 @@ class AccountAdmin(PortalAdmin):
             obj.save()
         if form.cleaned_data.get("token"):
             self._replace_token(request, obj, form)
+        if form.cleaned_data.get("webhook_secret"):
+            obj.set_webhook_secret(form.cleaned_data["webhook_secret"])
+        elif form.cleaned_data.get("forget_webhook_secret"):
+            obj.set_webhook_secret(None)
 
     def _replace_token(self, request: HttpRequest, account: Account, form: Any) -> None:
         now = timezone.now()

@@ -11,9 +11,9 @@ from pytest_django import Settings
 from recordings import history
 from recordings.choices import EventOutcome
 from recordings.models import AccessEvent, Account, CallbackEvent, SpentNonce
-from tests.admin.rows import an_event
+from tests.admin.rows import a_run, a_running, an_event
 
-DAY = timedelta(days=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 def an_access(days: float) -> AccessEvent:
@@ -67,3 +67,29 @@ def test_each_accounts_callbacks_go_in_as_many_batches_as_it_takes(
     assert history.prune(now) == history.Pruned(events=10, accesses=7)
     assert history.prune(now) == history.Pruned(events=0, accesses=0)
     assert CallbackEvent.objects.get().outcome == EventOutcome.FAILED
+
+
+def test_times_that_a_fast_clock_wrote_are_set_to_now_and_what_vobiz_says_is_not(account: Account) -> None:
+    now = timezone.now()
+    later = now + DAY
+    fast = a_run(account, started_at=later)
+    right = a_run(account, started_at=now - DAY)
+    Account.objects.update(live_tried_at=later, settled_at=later)
+    recording = a_running(account, requested_at=later, started_at=later)
+    event = an_event(account, received_at=later)
+
+    assert history.correct_future_times() == 5
+
+    for row in (fast, right, recording, event, account):
+        row.refresh_from_db()
+    for at in (
+        fast.started_at,
+        account.live_tried_at,
+        account.settled_at,
+        event.received_at,
+        recording.requested_at,
+    ):
+        assert at is not None
+        assert now - 5 * SECOND <= at <= now + 60 * SECOND
+    assert (right.started_at, recording.started_at) == (now - DAY, later)
+    assert history.correct_future_times() == 0

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 # Everything after the name of an endpoint, and after any other word: a mistyped path may hold a key too.
@@ -17,6 +18,8 @@ CALLBACK = re.compile(
     r"(/callbacks(?:/|%2f)+(?:(?:recording|transcription|account)(?:/|%2f)+)?)[^\s\"'<>?]+", re.IGNORECASE
 )
 QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
+DATABASE_AWAY = (OperationalError, InterfaceError)
+NEWLINE = "\n"
 NO_FAULTS = (SuspiciousOperation, PermissionDenied, Http404)
 
 
@@ -38,4 +41,6 @@ class RedactingFormatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name in logging
         """Return the traceback, or nothing for what is no bug of ours: a suspicious request, a refused page."""
+        if isinstance(ei[1], DATABASE_AWAY):  # each page that is opened meanwhile fails in the same way
+            return f"{type(ei[1]).__name__}: {str(ei[1]).partition(NEWLINE)[0]}"
         return "" if isinstance(ei[1], NO_FAULTS) else super().formatException(ei)

@@ -13,6 +13,8 @@ from recordings.admin.users import SetPassword
 from recordings.admin.zones import choose_zone
 from recordings.signin import redirects
 
+handler500 = "vobiz_portal.errors.server_error"
+
 to_overview = require_safe(RedirectView.as_view(pattern_name="admin:index"))  # there is no index of an app
 
 urlpatterns = [

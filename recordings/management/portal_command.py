@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from recordings.management.documented_command import FAILED, USAGE, DocumentedCommand
@@ -17,6 +17,7 @@ from recordings.models import Account, Call
 from recordings.vobiz.wire import InvalidIdError, checked_id
 
 INTERRUPTED = 130
+NEWLINE = "\n"
 
 
 class PortalCommand(DocumentedCommand):
@@ -34,7 +35,10 @@ class PortalCommand(DocumentedCommand):
 
     def check_migrations(self) -> None:
         """Raise CommandError where a migration is missing. Django warns on stdout, which may be for JSON only."""
-        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        try:
+            executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(_words_for(error), returncode=FAILED) from None
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError(
                 "The database is not up to date. Run manage.py migrate first.", returncode=FAILED
@@ -57,6 +61,8 @@ class PortalCommand(DocumentedCommand):
             self.act(**options)
         except KeyboardInterrupt:
             raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
+        except (DatabaseError, InterfaceError, OSError) as error:
+            raise CommandError(_words_for(error), returncode=FAILED) from None
 
     def report(self, document: dict[str, Any], sentence: str, *, failed: str | None = None) -> None:
         """Print the document as JSON, or the sentence; raise CommandError (exit 1) where something `failed`."""
@@ -76,6 +82,12 @@ class PortalCommand(DocumentedCommand):
         """Clear the progress line."""
         if self.stderr.isatty():
             self.stderr.write("\r\x1b[K", ending="")
+
+
+def _words_for(error: Exception) -> str:
+    """Return why the database or a disk stopped the command; the first line, because the others quote rows."""
+    what = "A file or disk" if isinstance(error, OSError) else "The database"
+    return f"{what} failed: {str(error).partition(NEWLINE)[0]}. What was finished is kept. Run the command again."
 
 
 def add_account(parser: ArgumentParser) -> None:

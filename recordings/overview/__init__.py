@@ -21,6 +21,7 @@ from recordings.overview.archive import (
     archiving,
     at_risk,
     at_risk_now,
+    database_space,
     holdings,
     lost,
     lost_before,
@@ -39,7 +40,8 @@ from recordings.overview.troubles import (
 
 __all__ = [
     "DUE_TAKES", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background", "Counted", "Day", "Gap", "Starts",
-    "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs", "callback_troubles",
-    "counted", "day_bounds", "days", "for_a_person", "gaps", "holdings", "live_calls", "lost", "lost_before", "running",
-    "soon", "space", "starts", "unexpectedly_unsigned", "unsigned",
+    "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs",
+    "callback_troubles", "counted", "database_space", "day_bounds", "days", "for_a_person", "gaps",
+    "holdings", "live_calls", "lost", "lost_before", "running", "soon", "space", "starts",
+    "unexpectedly_unsigned", "unsigned",
 ]  # fmt: skip

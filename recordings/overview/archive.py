@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +16,7 @@ from recordings.choices import Channels, FileFormat
 from recordings.models import Account, Recording
 from recordings.overview.counting import MOST, Counted, Viewer, counted, counted_as
 from recordings.storage import Space, StorageError
-from recordings.storage.space import MP3_A_SECOND, WAV_A_SECOND, likely_bytes
+from recordings.storage.space import MP3_A_SECOND, WAV_A_SECOND, likely_bytes, space_of
 
 DUE_TAKES = timedelta(hours=24)  # longer than this no recording should wait for its copy
 RATE_OVER = timedelta(days=7)
@@ -132,6 +133,17 @@ def space() -> tuple[Space | None, str]:
         return storage.free_space(), ""
     except (StorageError, OSError) as error:
         return None, str(error)
+
+
+def database_space() -> Space | None:
+    """Return the space of the disk that holds the SQLite database; None for another database, or where unknown."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] != "django.db.backends.sqlite3" or not Path(database["NAME"]).is_absolute():
+        return None
+    try:
+        return space_of(Path(database["NAME"]).parent)
+    except OSError:
+        return None
 
 
 def holdings(account: Account) -> Holdings:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -372,3 +375,29 @@ def test_health_is_four_lines(account: Account, boss: Client) -> None:
 
     assert re.findall(r"<summary><b>(\w+)</b>", page) == ["Callbacks", "Sync", "Archive", "Worker"]
     assert "0 of 1 account" in page
+
+
+@pytest.mark.parametrize(("megabytes", "said"), [(1, "is full"), (100, "almost full"), (1_000, None)])
+def test_a_full_disk_under_the_embedded_database_is_said_with_what_it_refuses(
+    account: Account,
+    boss: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    megabytes: int,
+    said: str | None,
+) -> None:
+    real = os.statvfs
+
+    def little(path: Any) -> Any:
+        found = list(real(path))
+        found[1] = 1  # the size of a fragment
+        found[4] = megabytes * 1024**2
+        return os.statvfs_result(found) if Path(path) == tmp_path else real(path)
+
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "portal.sqlite3")}
+    databases = {**django_settings.DATABASES, "default": {**django_settings.DATABASES["default"], **sqlite}}
+    monkeypatch.setattr(django_settings, "DATABASES", databases)
+    monkeypatch.setattr(os, "statvfs", little)
+    page = boss.get("/admin/").content.decode()
+    assert ("callbacks, starts and syncs are refused" in page) == (said is not None)
+    assert said is None or said in page

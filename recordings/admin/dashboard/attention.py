@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.dashboard.data import DashboardData
 from recordings.choices import SEEN_CLOSES, Attention, CallState, EventOutcome, Trust
@@ -20,6 +21,7 @@ from recordings.overview import Counted, Trouble
 
 STALE_SYNC = timedelta(hours=24)
 LEAVES_TODAY = timedelta(hours=24)
+LEAST_FOR_DATABASE, NOTHING_FREE = 256 * 1024**2, 8 * 1024**2  # bytes free
 DROPPED_SHOWN = timedelta(hours=24)
 # The lower, the sooner something is lost or goes on unseen.
 (
@@ -102,9 +104,39 @@ def listed(model: str, **query: str | int) -> str:
 
 def lines(look: DashboardData) -> list[Line]:
     """Return every line, in order."""
-    parts = (_silence, _worker, _gaps, _recordings, _at_risk, _lost, _syncs, _callbacks, _unsigned, _dropped)
+    parts = (
+        _disk,
+        _silence,
+        _worker,
+        _gaps,
+        _recordings,
+        _at_risk,
+        _lost,
+        _syncs,
+        _callbacks,
+        _unsigned,
+        _dropped,
+    )
     found = [line for part in parts for line in part(look)]
     return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
+
+
+def _disk(look: DashboardData) -> Iterator[Line]:
+    """Report that the embedded database cannot be written to, or soon cannot."""
+    room = overview.database_space() if look.sees_syncs else None
+    if room is None or room.free >= LEAST_FOR_DATABASE:
+        return
+    free = formatting.file_size(room.free)
+    words = (
+        _(
+            "The database's disk is full (%s free): callbacks, starts and syncs are refused until there is room"
+        )
+        if room.free < NOTHING_FREE
+        else _(
+            "The database's disk is almost full (%s free): without room callbacks, starts and syncs are refused"
+        )
+    ) % free
+    yield Line(SILENCE, look.now, "bad", "", "", "", words)
 
 
 def _silence(look: DashboardData) -> Iterator[Line]:

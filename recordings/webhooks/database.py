@@ -1,0 +1,35 @@
+"""How long a callback waits for the database: it must be answered within three seconds, with 503 if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from django.db import DatabaseError, connection
+
+SQLITE_WAIT = 1.2  # seconds for each lock: one when the address is looked up, one when the delivery is stored
+
+
+@contextmanager
+def short_waits() -> Iterator[None]:
+    """Have this thread's SQLite connection wait SQLITE_WAIT for a lock, instead of the 20 s that pages wait."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    given = connection.settings_dict
+    options = {**given["OPTIONS"], "timeout": SQLITE_WAIT}
+    connection.settings_dict = {**given, "OPTIONS": options}  # for opening it, which waits too
+    try:
+        if connection.connection is not None:
+            _set_timeout(SQLITE_WAIT)
+        yield
+    finally:
+        connection.settings_dict = given
+        if connection.connection is not None:  # it may be kept for the next request
+            with suppress(DatabaseError):  # the answer is made already
+                _set_timeout(given["OPTIONS"].get("timeout", 5))
+
+
+def _set_timeout(seconds: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")

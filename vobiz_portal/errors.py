@@ -1,0 +1,22 @@
+"""The answer to a request that ended in an error nobody caught."""
+
+from __future__ import annotations
+
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+from django.views import defaults
+
+# The database is away, locked by another, out of disk, or took too long
+DATABASE_AWAY = (OperationalError, InterfaceError)
+RETRY_AFTER = "10"  # seconds
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Return a plain 503 page where the database failed, and the 500 page for anything else."""
+    if not isinstance(sys.exc_info()[1], DATABASE_AWAY):
+        return defaults.server_error(request)
+    page = loader.get_template("503.html").render()  # without a request: its context would ask the database
+    return HttpResponse(page, status=503, headers={"Retry-After": RETRY_AFTER})

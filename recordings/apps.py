@@ -15,12 +15,15 @@ class RecordingsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+
         from recordings import checks  # noqa: F401 - registers the system checks
         from recordings.models.access_event import after_migrate
         from recordings.search import index, lookups
-        from recordings.signin import log
+        from recordings.signin import log, sso
 
         lookups.register()
         log.connect()
+        OpenIDConnectProvider.oauth2_adapter_class = sso.IssuerAdapter
         post_migrate.connect(after_migrate, sender=self)
         post_migrate.connect(index.after_migrate, sender=self)

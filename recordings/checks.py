@@ -203,6 +203,28 @@ def check_sessions(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
+def check_single_sign_on(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check the issuer of single sign-on, where one is set (E021)."""
+    given = [settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID, settings.OIDC_CLIENT_SECRET]
+    if not any(given):
+        return
+    if not all(given):
+        yield Error(
+            "Single sign-on takes OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET together.",
+            hint="Enter what is missing, or remove all three.",
+            id="recordings.E021",
+        )
+        return
+    problem = _problem_of_issuer(settings.OIDC_ISSUER)
+    if problem is not None:
+        yield Error(
+            f"OIDC_ISSUER {problem}.",
+            hint="Such as https://accounts.google.com, without /.well-known/openid-configuration.",
+            id="recordings.E021",
+        )
+
+
+@register
 def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
     """Check where tasks wait, and how often a worker looks by itself (E017, W001)."""
     if settings.TASKS_BACKEND != "database" and not settings.ON_REDIS:
@@ -307,6 +329,26 @@ def _problem_of_portal_url(url: str) -> str | None:
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc or url.endswith(("?", "#", "/")):
         return "has a path, query, user or final slash"
     return None
+
+
+def _problem_of_issuer(url: str) -> str | None:
+    """Return why nobody must be sent to `url` to sign in."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "is not a URL"
+    if (
+        parts.scheme not in {"http", "https"}
+        or not host
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
+        return "is not the URL of an issuer"
+    if "/.well-known/" in url:
+        return "names a document instead of the issuer"
+    return None if parts.scheme == "https" or is_loopback(host) else "must be https"
 
 
 def _problem_of_endpoint(url: str) -> str | None:

@@ -69,6 +69,11 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     *[("E016", {"AT_RISK_DAYS": days}) for days in (0, 366)],
     ("E019", {"STARTS_PER_USER_MINUTE": -1}),
     ("E019", {"STARTS_PER_ACCOUNT_DAY": 1_000_001}),
+    ("E021", {"OIDC_ISSUER": "https://id.example.com"}),
+    *[
+        ("E021", {"OIDC_ISSUER": url, "OIDC_CLIENT_ID": "portal", "OIDC_CLIENT_SECRET": "secret"})
+        for url in ("http://id.example.com", "id.example.com", "https://[::1", "https://a.example/.well-known/x")
+    ],
     *[("E020", {"SESSION_IDLE_HOURS": hours}) for hours in (0, -1, 721)],
     ("E020", {"SESSION_MAX_DAYS": 91}),
     ("E020", {"REAUTHENTICATION_MINUTES": -1}),

@@ -67,6 +67,12 @@ def host_of(url: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def make_private(file: Path) -> None:
     """Make an empty file that only its owner can read, where there is none: SQLite would make it readable by all."""
     if file.parent.is_dir() and not file.exists():
@@ -292,6 +298,13 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_RATE_LIMITS = False  # the portal's own count before a password is hashed
 SOCIALACCOUNT_ADAPTER = "recordings.signin.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_ISSUER = text("OIDC_ISSUER")
+OIDC_CLIENT_ID = text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = text("OIDC_CLIENT_SECRET")
+OIDC_LABEL = text("OIDC_LABEL", "Single sign-on")
+OIDC_TRUSTS_EMAIL = switch("OIDC_TRUSTS_EMAIL", default=False)
+OIDC_ASKS_SECOND_FACTOR = switch("OIDC_ASKS_SECOND_FACTOR", default=False)
 MFA_ADAPTER = "recordings.signin.adapters.MFAAdapter"
 MFA_RATE_LIMITS = False
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -325,7 +338,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF],
         "connect-src": [SELF],
         "font-src": [SELF],
-        "form-action": [SELF],
+        # A form of ours leads to the issuer of single sign-on.
+        "form-action": [SELF, *([origin_of(OIDC_ISSUER)] if OIDC_ISSUER else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.stagekit import clear_login
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import encryption
+from recordings.signin import sso
 from recordings.signin.log import address_of
 from recordings.signin.redirects import is_page
 
+logger = logging.getLogger("recordings.signin")
 PORTAL = "Vobiz Portal"
 NO_ACCESS = gettext_lazy("You have no access to this portal. Ask your administrator to add you as a user.")
 
@@ -70,13 +75,55 @@ class AccountAdapter(DefaultAccountAdapter):
         messages.error(request, str(NO_ACCESS))
         return HttpResponseRedirect(reverse("admin:login"))
 
+    def get_login_stages(self) -> list[str]:
+        """Return the library's one stage that the portal has: the second factor."""
+        return ["recordings.signin.sso.SecondFactorStage"]
+
     def is_reauthentication_required(self, *, app: str, **_kwargs: Any) -> bool:
         """Return False: `recordings/signin/confirmation.py` asks again, for pages of the library and for ours alike."""
         return False
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
-    """Nobody signs up through an identity provider either."""
+    """One issuer, by settings; nobody signs up through it, and nobody unknown gets in."""
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[Any]:
+        """Return the configured issuer, if it is asked for."""
+        app = sso.app()
+        is_asked_for = app is not None and provider in {None, app.provider, app.provider_id}
+        return [app] if is_asked_for else []
+
+    def get_requests_session(self) -> Any:
+        """Return a session that takes neither proxy nor password from the environment."""
+        session = super().get_requests_session()
+        session.trust_env = False
+        return session
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """Find the person the first time; who is unknown here gets no access and reads whom to ask."""
+        if sociallogin.state.get("process") == "connect" or sociallogin.is_existing:
+            return
+        person = sso.find_person(sociallogin)
+        if person is None:
+            logger.warning("Single sign-on refused: the person is unknown here, from %s", address_of(request))
+            context = {"title": _("No access"), "frame": "signin/entrance.html"}
+            raise ImmediateHttpResponse(render(request, "signin/no_access.html", context, status=403))
+        sociallogin.connect(request, person)
+
+    def on_authentication_error(self, request: HttpRequest, provider: Any, **kwargs: Any) -> None:
+        """Lead back to the sign-in, which says what happened."""
+        exception = kwargs.get("exception")
+        logger.warning(
+            "Single sign-on failed: %s", type(exception).__name__ if exception else kwargs.get("error")
+        )
+        messages.error(request, _("Single sign-on was cancelled or failed. Try again, or use your password."))
+        raise ImmediateHttpResponse(HttpResponseRedirect(reverse("admin:login")))
+
+    def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
+        """Return where somebody lands who connected their account."""
+        return reverse("mfa_index")
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Return False: people are added by a superuser."""

@@ -84,6 +84,7 @@ class Kind:
 ADDRESS = Budget("address", 50, HOUR)
 PASSWORD = Kind(Budget("password", 100, DAY), Budget("password-known", 50, DAY))
 CODE = Kind(Budget("code", 20, DAY), Budget("code-known", 20, DAY))
+SSO = Budget("sso", 200, HOUR)
 PASSKEYS = Budget("passkeys", 200, HOUR)
 
 

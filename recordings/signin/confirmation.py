@@ -31,7 +31,9 @@ OWN = {
     "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
 }  # fmt: skip
 # Whole pages whose forms change users, roles, tokens or members, and what takes data out.
-CHANGES = {"admin:recordings_account_add", "admin:recordings_account_change"}
+CHANGES = {
+    "admin:recordings_account_add", "admin:recordings_account_change", "sso_login", "sso_disconnect",
+}  # fmt: skip
 PREFIXES = ("admin:auth_user_", "admin:auth_group_")
 EXPORTS = ("_export_csv", "_export_zip_file")
 ACTIONS = {"export_zip"}  # of a list

@@ -9,6 +9,7 @@ from allauth.account.internal.flows.login import get_authentication_records, rec
 from allauth.account.signals import user_logged_in
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.signals import social_account_added
 from django.contrib import messages
 from django.contrib.auth.signals import user_logged_in as django_user_logged_in
 from django.http import HttpRequest, HttpResponse
@@ -84,6 +85,11 @@ def factor_failed(request: HttpRequest, user: Any, authenticator: Authenticator,
     note(user, AccessAction.SIGN_IN, str(authenticator.type), request=request, result=AccessResult.REFUSED)
 
 
+def sso_connected(request: HttpRequest, sociallogin: Any, **_kwargs: Any) -> None:
+    """Note that a person was matched with, or connected, an account of the issuer."""
+    note(sociallogin.user, AccessAction.FACTOR, "connected single sign-on", request=request)
+
+
 def connect() -> None:
     """Register the receivers; called when the apps are ready."""
     user_logged_in.connect(signed_in)
@@ -92,3 +98,4 @@ def connect() -> None:
     signals.authenticator_removed.connect(factor_removed)
     signals.authenticator_reset.connect(codes_made)
     signals.authentication_failed.connect(factor_failed)
+    social_account_added.connect(sso_connected)

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from recordings.signin.factors import has_factor, used_factor
+from recordings.signin.sso import used_sso
 
 # What somebody without a second factor may open: the pages that set one up, and the way out.
 ENROLMENT = {
@@ -36,7 +37,7 @@ class SecondFactorMiddleware:
         """Lead to the sign-in who has a factor and did not use it, and to the enrolment who has none."""
         if not settings.MFA_REQUIRED or not getattr(view, "login_required", True):
             return None
-        if not request.user.is_authenticated or used_factor(request):
+        if not request.user.is_authenticated or used_factor(request) or used_sso(request, request.user):
             return None
         if has_factor(request.user):
             logout(request)

@@ -11,6 +11,7 @@ from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, LoginWebAuthnView, RemoveWebAuthnView
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -20,9 +21,8 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -32,11 +32,12 @@ from django.views.generic.base import ContextMixin
 from django.views.generic.edit import FormView
 
 from recordings.choices import AccessAction
-from recordings.signin import log, sessions
+from recordings.signin import log, sessions, sso
 from recordings.signin.budgets import PASSKEYS, GuessRefusedError, network_of
 from recordings.signin.factors import has_factor, passkey_host
 from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
+from recordings.signin.refusals import refusal
 
 ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
 
@@ -48,22 +49,9 @@ def _next(request: HttpRequest) -> str:
 def must_enrol(request: HttpRequest) -> bool:
     """Return whether this person has to set up a second factor before anything else."""
     user: Any = request.user
-    return bool(settings.MFA_REQUIRED and user.is_authenticated and not has_factor(user))
-
-
-def refusal(refused: GuessRefusedError) -> HttpResponse:
-    """Return a short page without anything to compute: whoever guesses must cost the portal little."""
-    return HttpResponse(
-        format_html(REFUSAL, refused.words, reverse("admin:login"), gettext("Log in")),
-        status=refused.status,
-        headers={"Cache-Control": "no-store"},
-    )
-
-
-REFUSAL = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    '<title>Vobiz Portal</title><p role="alert">{}</p><p><a href="{}">{}</a></p></html>'
-)
+    if not settings.MFA_REQUIRED or not user.is_authenticated:
+        return False
+    return not has_factor(user) and not sso.used_sso(request, user)
 
 
 class PortalPage(ContextMixin):
@@ -81,6 +69,7 @@ class PortalPage(ContextMixin):
             "frame": ENTRANCE if enrols else FRAME,
             "must_enrol": enrols,
             "passkey_host": passkey_host(),
+            "sso_label": settings.OIDC_LABEL if sso.is_offered() else "",
             **super().get_context_data(**kwargs),
         }
 
@@ -169,7 +158,22 @@ class YourAccount(PortalPage, IndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the person's sessions."""
-        return {**super().get_context_data(**kwargs), "sessions": sessions.sessions_of(self.request)}
+        connected = SocialAccount.objects.filter(user_id=self.request.user.pk, provider=sso.provider_id())
+        return {
+            **super().get_context_data(**kwargs),
+            "sessions": sessions.sessions_of(self.request),
+            "is_connected": sso.is_offered() and connected.exists(),
+        }
+
+
+@require_POST
+def disconnect(request: HttpRequest) -> HttpResponse:
+    """Forget who the person is at the issuer."""
+    held = SocialAccount.objects.filter(user_id=request.user.pk, provider=sso.provider_id())
+    if held.delete()[0]:
+        log.note(request.user, AccessAction.FACTOR, "removed single sign-on", request=request)
+        messages.success(request, gettext("Single sign-on is no longer connected."))
+    return redirect("mfa_index")
 
 
 @require_POST

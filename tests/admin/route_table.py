@@ -84,6 +84,8 @@ ROUTES = (
     Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
     Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
     Route("admin/login/second-factor/", get={SIGNED_IN: 302}, post={SIGNED_IN: 302}),
+    Route("admin/login/sso/", get={ANYONE: 405}, post={ANYONE: 404}),  # no issuer is configured
+    Route("admin/login/sso/callback/", get={ANYONE: 404}, post={ANYONE: 405}),
     Route("admin/login/passkey/", get={ANYONE: 404}, post={ANYONE: 404}),  # at an IP address there are none
     Route("admin/set-password/<uidb64>/<token>/", get={ANYONE: 200}, post={ANYONE: 200}, at="/admin/set-password/x/y/"),
     Route("callbacks/recording/<callback_key:key>/", get=EMPTY, post=EMPTY),
@@ -107,6 +109,7 @@ ROUTES = (
     # One's own account: for everybody signed in
     Route("admin/your-account/", get={SIGNED_IN: 200}, post={SIGNED_IN: 405}),
     Route("admin/your-account/sessions/", get={SIGNED_IN: 405}, post={SIGNED_IN: 302}),
+    Route("admin/your-account/sso/disconnect/", get={SIGNED_IN: 405}, post={SIGNED_IN: 302}),
     Route("admin/your-account/app/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
     Route("admin/your-account/app/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
     Route("admin/your-account/passkeys/add/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),

@@ -30,6 +30,8 @@ OPEN = {
     "admin/login/",
     "admin/login/second-factor/",
     "admin/login/passkey/",
+    "admin/login/sso/",
+    "admin/login/sso/callback/",
     "admin/set-password/<uidb64>/<token>/",
 } | {route.path for route in ROUTES if route.path.startswith("callbacks/")}
 

@@ -21,9 +21,9 @@ def settle_in(folder: str, **settings: str) -> None:
     django.setup()
 
 
-def make(folder: str) -> None:
+def make(folder: str, **settings: str) -> None:
     """Settle in, in an empty folder: a database with one account."""
-    settle_in(folder)
+    settle_in(folder, **settings)
     from django.core.management import call_command
     from django.utils import timezone
 

@@ -63,9 +63,11 @@ def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
 def _written(number: str) -> str:
     """Return the number without scheme, host, service prefix or extension, in ASCII digits."""
     user_part = _SCHEME.sub("", number).split("@", 1)[0]
-    ascii_digits = "".join(
-        str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
-    )
+    ascii_digits = user_part
+    if not user_part.isascii():
+        ascii_digits = "".join(
+            str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
+        )
     return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", ascii_digits)).strip()
 
 

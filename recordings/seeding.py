@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.core.management.color import no_style
+from django.db import connection, transaction
+from django.db.models import Max, Model
 
+from recordings.bulk_insert import insert_rows
 from recordings.choices import (
     CallState,
     Channels,
@@ -27,6 +30,7 @@ from recordings.choices import (
 from recordings.models import Account, Call, Recording, Transcription
 
 ROWS_AT_ONCE = 2_000
+MODELS: tuple[type[Model], ...] = (Call, Recording, Transcription)
 DAYS = 730
 # Share of each account: one large, one middling, one small.
 SHARES = (0.50, 0.35, 0.15)
@@ -81,18 +85,37 @@ def seed_library(*, recordings: int, transcripts: int, seed: int, now: datetime)
     words = _vocabulary(source)
     weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(words))))
     made = texts = 0
+    keys = {model: itertools.count(_last_key(model) + 1) for model in MODELS}
     while made < recordings:
         rows = _batch(source, accounts, min(ROWS_AT_ONCE, recordings - made), made, now)
+        wanted = transcripts * (made + len(rows)) // recordings - texts
+        spoken = source.sample(rows, min(wanted, len(rows)))
+        said = [_transcript(source, row, words, weights) for row in spoken]
+        calls = list({id(row.call): row.call for row in rows}.values())
         with transaction.atomic():
-            Call.objects.bulk_create({id(row.call): row.call for row in rows}.values())
+            for call in calls:
+                call.pk = next(keys[Call])
             for row in rows:
-                row.call_id = row.call.pk
-            Recording.objects.bulk_create(rows)
-            wanted = transcripts * (made + len(rows)) // recordings - texts
-            spoken = source.sample(rows, min(wanted, len(rows)))
-            Transcription.objects.bulk_create(_transcript(source, row, words, weights) for row in spoken)
+                row.pk, row.call_id = next(keys[Recording]), row.call.pk
+            for one in said:
+                one.pk, one.recording_id = next(keys[Transcription]), one.recording.pk
+            insert_rows(calls)
+            insert_rows(rows)
+            insert_rows(said)
         made, texts = made + len(rows), texts + len(spoken)
         yield Progress(made, texts)
+    _advance_sequences()
+
+
+def _last_key(model: type[Model]) -> int:
+    return model._default_manager.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _advance_sequences() -> None:
+    """Let PostgreSQL continue after the keys that were given here."""
+    with connection.cursor() as cursor:
+        for sql in connection.ops.sequence_reset_sql(no_style(), MODELS):
+            cursor.execute(sql)
 
 
 def _account(auth_id: str, name: str) -> Account:

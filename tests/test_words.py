@@ -51,7 +51,7 @@ SHOWN_BY_CALL = {
 }  # fmt: skip
 SENTENCE = re.compile(r"^(?:\{\}|[A-Z])[\w'’,;:()…–-]*( [\w'’“”\"%(){},;:.!?/…–-]+){2,}$")
 
-SQL = re.compile(r"(?:AFTER|ALTER|CREATE|DROP|SELECT|INSERT|UPDATE|DELETE|REINDEX)\b")
+SQL = re.compile(r"(?:AFTER|ALTER|COPY|CREATE|DROP|SELECT|INSERT|UPDATE|DELETE|REINDEX)\b")
 
 
 def bare_words(source: str) -> Iterator[str]:

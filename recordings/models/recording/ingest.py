@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from recordings.bulk_insert import insert_rows
 from recordings.choices import NOTHING_STARTED, Origin, RecordingStatus, Source
 from recordings.models.account import Account
 from recordings.models.call import Call, numbers
@@ -36,6 +37,8 @@ COMPARED_COLUMNS = (
     "content_hash", "gone_at_provider_at", "listed_without_audio",
     "read_back_due_at", *DAILY,
 )  # fmt: skip
+
+WRITTEN = ("from_number", "to_number", "from_digits", "to_digits", "happened_at")  # of a new call
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,8 @@ class _Upsert:
     family: dict[str, Account] = field(init=False)
     outside: dict[str, Account] = field(init=False)
     """Accounts of no or another family that an object names."""
+    listed: dict[str, _Listed] = field(default_factory=dict)
+    """What was made of the objects at the first look."""
 
     def run(self, objects: Iterable[RecordingObject]) -> UpsertReport:
         """Apply the page: compare without a lock first, then settle what is left under the family lock."""
@@ -232,9 +237,13 @@ class _Upsert:
             if isinstance(owner, str):
                 failed.append(FailedRow(rid, owner))
             else:
-                facts, call = Facts.from_object(seen), _call_name(seen, row)
-                digest = facts.digest(call.uuid or call.text or None, seen.from_number, seen.to_number)
-                placed[rid] = _Listed(seen, facts, digest, owner, call)
+                call = _call_name(seen, row)
+                said = self.listed.get(rid)
+                if said is None or said.call != call or said.owner != owner:
+                    facts = Facts.from_object(seen)
+                    digest = facts.digest(call.uuid or call.text or None, seen.from_number, seen.to_number)
+                    said = self.listed[rid] = _Listed(seen, facts, digest, owner, call)
+                placed[rid] = said
         return placed, failed
 
     def _owner(self, seen: RecordingObject, row: _Known | None) -> Account | str:
@@ -285,7 +294,7 @@ class _Upsert:
         # An upsert by primary key is one statement for a page of different values; bulk_update would send a CASE for
         # each of the columns. The rows are locked, so each INSERT meets its conflict and becomes an UPDATE.
         rows.bulk_create(changed, update_conflicts=True, unique_fields=["id"], update_fields=UPDATED_COLUMNS)
-        rows.bulk_create(made)
+        insert_rows(made)
         # A call that was made for one recording, of which Vobiz has named the call since
         left = {
             known[rid].call_id for rid in listed if rid in known and known[rid].call_name(rid).recording_id
@@ -297,6 +306,8 @@ class _Upsert:
         self.report.created += len(made)
 
     def _lock(self, pks: Collection[int]) -> dict[str, Recording]:
+        if not pks:
+            return {}
         found = Recording.objects.select_for_update().filter(pk__in=pks)
         return {row.recording_id: row for row in found.order_by("pk")}
 
@@ -341,11 +352,14 @@ class _Upsert:
             new = {key: _new_call(key, at[key], said[key]) for key in missing}
             named = [call for (_pk, name), call in new.items() if not name.recording_id]
             # A race: a callback or another sync may create the same call now. The row that came first stays.
-            Call.objects.bulk_create(named, ignore_conflicts=True)
+            insert_rows(named, ignore_conflicts=True)
+            _take_keys(named)
             # No constraint finds these again, so they are made under the family lock, and their keys come back.
             own = {key: call for key, call in new.items() if key[1].recording_id}
             Call.objects.bulk_create(own.values())
-            found = self._find_calls(said.keys() - own.keys()) | own
+            made = {key: call for key, call in new.items() if call.pk is not None}
+            found |= made
+            found |= self._find_calls(said.keys() - found.keys())
         wanting = {call.pk: key for key, call in found.items() if _fill_gaps(call, said[key], at[key])}
         for call in Call.objects.select_for_update().filter(pk__in=wanting).order_by("pk") if wanting else ():
             key = wanting[call.pk]
@@ -382,11 +396,15 @@ class _Upsert:
         for one in new.values():
             if one.call.uuid:  # nothing is started on a call without one
                 of_call[one.call.uuid].append(one)
-        rows = Recording.objects.select_for_update(of=("self",)).select_related("call")
         family = [member.pk for member in self.family.values()]
-        rows = rows.filter(account__in=family, call__call_uuid__in=list(of_call), recording_id=None)
+        found = Recording.objects.filter(
+            account__in=family, call__call_uuid__in=list(of_call), recording_id=None
+        )
+        # Seldom is there any, and the short question costs less than the columns of both tables.
+        is_any = bool(of_call) and found.order_by().exists()
+        rows = found.select_for_update(of=("self",)).select_related("call")
         waiting: dict[str, list[Recording]] = defaultdict(list)
-        for row in rows.order_by("pk") if of_call else ():
+        for row in rows.order_by("pk") if is_any else ():
             if row.start_answer not in NOTHING_STARTED and row.pk not in self.reserved_ids:
                 waiting[row.call.call_uuid].append(row)
         adopted: dict[str, Recording] = {}
@@ -422,6 +440,20 @@ def _new_call(key: _CallKey, at: datetime, said: Mapping[str, str | None]) -> Ca
         happened_at=at,
         **said,
     )
+
+
+def _take_keys(calls: Sequence[Call]) -> None:
+    """Give the calls just inserted their primary keys. Where another's row came first, its call has none."""
+    named = Call.objects.filter(account__in={call.account_id for call in calls}).order_by()
+    for column in ("call_uuid", "call_uuid_text"):
+        mine = {
+            (call.account_id, name): call for call in calls if (name := getattr(call, column)) is not None
+        }
+        found = named.filter(**{f"{column}__in": [name for _account, name in mine]}) if mine else named.none()
+        for account_id, name, pk, *stored in found.values_list("account_id", column, "pk", *WRITTEN):
+            call = mine.get((account_id, name))
+            if call is not None and stored == [getattr(call, one) for one in WRITTEN]:
+                call.pk = pk
 
 
 def _fill_gaps(call: Call, said: Mapping[str, str | None], at: datetime) -> list[str]:

@@ -7,6 +7,7 @@ is found through the one gate, `visible_to`.
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import QuerySet
@@ -38,10 +40,12 @@ from recordings.admin.search import AS, ListSearch, read_search
 from recordings.admin.zones import reader_zone
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
+from recordings.overview import Totals
 from recordings.search import Reading
 
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 LONGEST_TERM = 200  # characters of a search
+TOTALS_HOLD = 30  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ class PortalChangeList(ChangeList):
     page: KeysetPage | None = None  # None where the order of the rows allows no keyset
     order: Order | None = None
     counts_more = False
+    totals: Totals | None = None
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
@@ -130,7 +135,7 @@ class PortalChangeList(ChangeList):
             self.get_page(request, order)
         if self.query and owner.readings:
             self.search = read_search(request, self.query, owner.readings)
-        owner.on_page(self.result_list)
+        owner.on_page(self.result_list, self.order)
         owner.on_found(request, self.search, self.result_list)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
@@ -145,12 +150,33 @@ class PortalChangeList(ChangeList):
             messages.warning(request, words, fail_silently=True)
         self.page, self.order, self.result_list = page, order, page.rows
         is_whole = page.ahead is None and page.following is None
-        counted = len(page.rows) if is_whole else count_up_to(self.queryset)
-        self.result_count, self.counts_more = min(counted, MOST_COUNTED), counted > MOST_COUNTED
+        self.totals = self.sum_up(request) if request.method == "GET" else None
+        if self.totals is not None:
+            self.result_count, self.counts_more = self.totals.rows, self.totals.is_partial
+        else:
+            counted = len(page.rows) if is_whole else count_up_to(self.queryset)
+            self.result_count, self.counts_more = min(counted, MOST_COUNTED), counted > MOST_COUNTED
         self.full_result_count, self.show_full_result_count = None, False
         self.show_admin_actions = True
         self.can_show_all, self.multi_page = False, not is_whole
         self.paginator = None
+
+    def sum_up(self, request: HttpRequest) -> Totals | None:
+        """Return the totals of the list, if it has any; those of a part may be TOTALS_HOLD seconds old."""
+        owner: Any = self.model_admin
+        if owner.totals is None:
+            return None
+        user: Any = request.user
+        filters = sorted((name, values) for name, values in request.GET.lists() if name not in POSITIONS)
+        asked = f"{user.pk} {getattr(user, 'narrowed_to', '')} {request.path} {filters}"
+        key = f"totals-{hashlib.sha256(asked.encode()).hexdigest()}"
+        held: Totals | None = caches["process"].get(key)
+        if held is not None:
+            return held
+        found: Totals = owner.totals(self.queryset)
+        if found.is_partial:
+            caches["process"].set(key, found, TOTALS_HOLD)
+        return found
 
     @property
     def count_words(self) -> str:
@@ -218,6 +244,7 @@ class PortalAdmin(_Base):
     list_deferred: tuple[str, ...] = ()
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    totals: Callable[[QuerySet[Any]], Totals] | None = None  # what the list's rows come to, above them
     readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 
@@ -318,7 +345,7 @@ class PortalAdmin(_Base):
         box = CheckboxInput(attributes, lambda _value: False)
         return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
 
-    def on_page(self, rows: Any) -> None:
+    def on_page(self, rows: Any, order: Order | None) -> None:
         """Return what is to be known of a page's rows together, before they are drawn."""
 
     def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:

@@ -5,8 +5,8 @@ A list is a hundred rows of at most 120 kB in all, so a cell says nothing twice.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils import dateformat, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from recordings.admin import formatting
 from recordings.choices import AudioState, TranscriptionStatus
@@ -26,10 +26,6 @@ NOTHING = format_html(
     '<span class="portal-none">{}</span>', formatting.NONE
 )  # in two lines it is not there at all
 LONG_NAME = 28  # characters of an account's name that fit into a column
-SHARED = {
-    "first": gettext_lazy("another recording of this call is on this page"),
-    "next": gettext_lazy("the same call as the row above"),
-}
 
 
 def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> SafeString:
@@ -182,27 +178,36 @@ def snippet(parts: Iterable[Part]) -> SafeString:
     return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
 
 
-def mark_shared_calls(rows: Iterable[Any]) -> None:
-    """Give each recording `shared`: whether its call has another on this page, and whether it is the row above."""
-    of_call: Counter[int] = Counter()
-    before: Any = None
-    for row in rows:
-        of_call[row.call_id] += 1
-    for row in rows:
-        is_next = before is not None and before.call_id == row.call_id
-        row.shared = None if of_call[row.call_id] == 1 else "next" if is_next else "first"
-        before = row
+@dataclass(frozen=True, slots=True)
+class OfCall:
+    """The place of a recording among those of its call that stand together."""
+
+    number: int
+    of: int
 
 
-def bar(shared: str | None) -> str | SafeString:
-    """Return the bar to the left of recordings of one call, and its words."""
+def group_calls(rows: list[Any]) -> None:
+    """Put recordings of one call on one day together, where the first of them stands, the earliest first.
+
+    Each row is given `shared`: its place among them, None for one by itself.
+    """
+    zone = timezone.get_current_timezone()
+    groups: dict[Any, list[Any]] = {}
+    for row in rows:
+        groups.setdefault((row.call_id, row.happened_at.astimezone(zone).date()), []).append(row)
+    for group in groups.values():
+        group.sort(key=lambda row: (row.happened_at, row.pk))
+        for number, row in enumerate(group, 1):
+            row.shared = OfCall(number, len(group)) if len(group) > 1 else None
+    rows[:] = [row for group in groups.values() for row in group]
+
+
+def from_to_in_group(call: Call, shared: OfCall | None) -> SafeString:
+    """Return who spoke; of recordings of one call, how many there are, and of the later ones only their number."""
     if shared is None:
-        return ""
-    words = SHARED[shared]
-    begins = " portal-first" if shared == "first" else ""
-    return format_html(
-        '<span class="portal-one-call{}" title="{}"><span class="visually-hidden"> ({})</span></span>',
-        begins,
-        words,
-        words,
-    )
+        return from_to(call)
+    if shared.number == 1:
+        words = ngettext("%d recording", "%d recordings", shared.of) % shared.of
+        return format_html('{} <span class="vp-of-call">{}</span>', from_to(call), words)
+    words = _("same call, recording %(number)d of %(of)d") % {"number": shared.number, "of": shared.of}
+    return format_html('<span class="vp-same-call">↳ {}</span>', words)

@@ -163,6 +163,17 @@ def length(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def span(seconds: float) -> str:
+    """Return `36 s`, `12 min`, `96 h 12 min`: how long many recordings are together."""
+    minutes = int(seconds) // 60
+    if not minutes:
+        return _("%d s") % seconds
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return _("%d min") % minutes
+    return _("%(hours)s h %(minutes)d min") % {"hours": count(hours), "minutes": minutes}
+
+
 def number(value: str | None, digits: str | None = None) -> str | SafeString:
     """Return a number the way its country writes it, selected whole by one click.
 

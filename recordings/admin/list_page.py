@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
-from django.http import HttpRequest
+from django.core.exceptions import SuspiciousOperation
+from django.db.models import QuerySet
+from django.http import HttpRequest, QueryDict
 from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 
 from recordings.admin import formatting
+from recordings.admin.base import PortalChangeList
 from recordings.admin.filters import DateFilter
 from recordings.admin.keyset import POSITIONS
 
@@ -73,6 +78,16 @@ class View:
     label: Any
     url: str
     is_current: bool
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One sum above the list: the figure, its word, and what it means on hover."""
+
+    figure: str
+    word: str = ""
+    title: str = ""
 
 
 @dataclass(slots=True)
@@ -80,6 +95,7 @@ class RowGroup:
     """Rows that follow each other: of one call, or each of its own; `day` begins a new day."""
 
     day: str = ""
+    day_sum: str = ""
     call: int | None = None
     rows: list[Any] = field(default_factory=list)
 
@@ -191,12 +207,47 @@ def views(cl: Any, request: HttpRequest) -> list[View]:
     """Return the tabs of this list; the first is the whole list."""
     named = getattr(cl.model_admin, "views", ())
     filters = {name: value for name, value in request.GET.items() if name not in {PAGE_VAR, *POSITIONS}}
+    counts: dict[str, str] = getattr(request, "view_counts", {})
     found = [
-        View(label, f"?{urlencode(query)}" if query else request.path, filters == query)
+        View(
+            label,
+            f"?{urlencode(query)}" if query else request.path,
+            filters == query,
+            counts.get(urlencode(query), ""),
+        )
         for label, query in named
     ]
     if found and not any(view.is_current for view in found):
-        found[0] = View(found[0].label, found[0].url, is_current=True)
+        found[0] = replace(found[0], is_current=True)
+    return found
+
+
+class UnreadList(PortalChangeList):
+    """A list whose rows are not read, for its queryset."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read nothing."""
+
+
+def view_queries(cl: Any) -> list[str]:
+    """Return the query string of each view that is counted: not of a search, which is made of several statements."""
+    named = getattr(cl.model_admin, "views", ())
+    return [urlencode(query) for _label, query in named if query and SEARCH_VAR not in query]
+
+
+def rows_of(cl: Any, request: HttpRequest, query: str) -> QuerySet[Any] | None:
+    """Return the rows that this list would show for a query string; None where it asks for nothing known."""
+    asked: Any = copy(request)
+    asked.GET = QueryDict(query)
+    try:
+        unread = UnreadList(
+            asked, cl.model, cl.list_display, cl.list_display_links, cl.list_filter, cl.date_hierarchy,
+            cl.search_fields, cl.list_select_related, cl.list_per_page, cl.list_max_show_all, (), cl.model_admin,
+            cl.sortable_by, cl.search_help_text,
+        )  # fmt: skip
+    except (IncorrectLookupParameters, SuspiciousOperation):
+        return None
+    found: QuerySet[Any] = unread.queryset
     return found
 
 
@@ -213,7 +264,9 @@ def rows(cl: Any) -> Rows:
         day = day_name(at, now) if at is not None else ""
         call = getattr(row, "call_id", None) if getattr(row, "shared", None) else None
         if not groups or day != day_before or call != call_before:
-            groups.append(RowGroup(day if day != day_before else "", call))
+            groups.append(RowGroup(day if day != day_before else "", call=call))
+            if groups[-1].day and at is not None:
+                groups[-1].day_sum = _sum_of_day(cl, at)
         groups[-1].rows.append(cells)
         day_before, call_before = day, call
     headers = list(result_headers(cl))
@@ -223,7 +276,48 @@ def rows(cl: Any) -> Rows:
 def _day_column(cl: Any) -> str | None:
     """Return the column whose days are headings, while the list is sorted by it."""
     column: str | None = getattr(cl.model_admin, "list_day", None)
-    return None if "list_order" in cl.queryset.query.annotations else column
+    return column if cl.order is not None and cl.order.attribute == column else None
+
+
+def _sum_of_day(cl: Any, at: datetime) -> str:
+    """Return `17 recordings · 1:12:05` for a day that is whole on this page; else nothing, for it goes on elsewhere."""
+    zone = timezone.get_current_timezone()
+    column = cl.model_admin.list_day
+    days = [getattr(row, column).astimezone(zone).date() for row in cl.result_list]
+    day = at.astimezone(zone).date()
+    if (cl.page.ahead is not None and day == days[0]) or (cl.page.following is not None and day == days[-1]):
+        return ""
+    rows = [row for row, on in zip(cl.result_list, days, strict=True) if on == day]
+    name = cl.opts.verbose_name if len(rows) == 1 else cl.opts.verbose_name_plural
+    seconds = sum(getattr(row, "duration_ms", None) or 0 for row in rows) / 1_000
+    words = f"{formatting.count(len(rows))} {name}"
+    return f"{words} · {formatting.span(seconds)}" if seconds else words
+
+
+def totals(cl: Any, request: HttpRequest) -> list[Total]:
+    """Return the sums of the whole list; `+` where only a part of it was summed."""
+    found = cl.totals
+    if found is None or not found.rows:
+        return []
+    more = "+" if found.is_partial else ""
+    name = cl.opts.verbose_name if found.rows == 1 and not more else cl.opts.verbose_name_plural
+    shown = [Total(formatting.count(found.rows) + more, str(name))]
+    if found.duration_ms:
+        shown.append(
+            Total(formatting.span(found.duration_ms / 1_000) + more, "", _("Length, as Vobiz reports it"))
+        )
+    if found.audio_bytes:
+        shown.append(Total(formatting.file_size(found.audio_bytes) + more, "", _("Archived copies")))
+    shown.append(Total(formatting.count(found.archived) + more, _("archived")))
+    if found.storage:
+        title = _("Vobiz's storage cost this month")
+        shown.append(Total(formatting.money(round(found.storage, 2)) + more, _("storage"), title))
+    if found.transcription and request.user.has_perm("recordings.view_transcription"):
+        title = _("What Vobiz charged for transcription; it names no currency")
+        shown.append(
+            Total(formatting.money(round(found.transcription, 2), "") + more, _("transcription"), title)
+        )
+    return shown
 
 
 def day_name(at: datetime, now: datetime) -> str:

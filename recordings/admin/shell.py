@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import overview
-from recordings.admin import formatting
+from recordings.admin import formatting, list_page
 from recordings.admin.scope import all_accounts, chosen_account
 from recordings.choices import CallState, EventOutcome
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
@@ -162,14 +163,14 @@ class NarrowedAccounts:
             user.narrowed_to = chosen.pk
 
 
-def shell(request: HttpRequest) -> Shell | None:
-    """Return the frame; None for somebody who may open no page."""
+def shell(request: HttpRequest, cl: Any = None) -> Shell | None:
+    """Return the frame of a page, or of a list with its views; None for somebody who may open no page."""
     user: Any = getattr(request, "user", None)
     if user is None or not (user.is_active and user.is_staff):
         return None
     accounts = all_accounts(request)
     may_search = user.has_perm("recordings.view_recording")
-    found = _counts(request)
+    found = _counts(request, cl)
     return Shell(
         groups=_groups(request, found),
         accounts=accounts if len(accounts) > 1 else [],
@@ -209,19 +210,31 @@ def _count_words(n: int | None) -> str:
     return f"{MOST_COUNTED}+" if n > MOST_COUNTED else str(n)
 
 
-def _counts(request: HttpRequest) -> dict[str, Any]:
-    """Return the numbers of the navigation and the health line: one statement, cached for COUNTS_HOLD seconds."""
+def _counts(request: HttpRequest, cl: Any) -> dict[str, Any]:
+    """Return the numbers of the navigation, the health line and a list's views: one statement, COUNTS_HOLD seconds old.
+
+    The numbers of the views are kept on the request, where the list looks for them.
+    """
     user: Any = request.user
     chosen = chosen_account(request)
-    key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}"
+    views = list(list_page.view_queries(cl)) if cl is not None else []
+    of_views = hashlib.sha256(" ".join(views).encode()).hexdigest() if views else ""
+    key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}-{of_views}"
     cache = caches["process"]
     held: dict[str, Any] | None = cache.get(key)
-    if held is not None:
-        return held
-    columns = User.objects.filter(pk=user.pk).values(**_columns(request, chosen)).first()
-    found: dict[str, Any] = dict(columns or {})
-    cache.set(key, found, COUNTS_HOLD)
-    return found
+    if held is None:
+        rows = {f"view_{n}": list_page.rows_of(cl, request, query) for n, query in enumerate(views)}
+        of_lists = {name: _number(rows) for name, rows in rows.items() if rows is not None}
+        asked = User.objects.filter(pk=user.pk).values(**_columns(request, chosen), **of_lists)
+        held = dict(asked.first() or {})
+        cache.set(key, held, COUNTS_HOLD)
+    words = {query: _count_words(held.get(f"view_{n}")) for n, query in enumerate(views)}
+    request.view_counts = words  # type: ignore[attr-defined]
+    return held
+
+
+def _number(rows: QuerySet[Any]) -> CountRows:
+    return CountRows(rows.order_by().values("pk")[: MOST_COUNTED + 1])
 
 
 def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
@@ -232,9 +245,6 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
         rows: QuerySet[Any] = model.objects.visible_to(user).order_by()
         return rows if chosen is None else rows.filter(account=chosen.pk)
 
-    def number(rows: QuerySet[Any]) -> CountRows:
-        return CountRows(rows.values("pk")[: MOST_COUNTED + 1])
-
     columns: dict[str, Any] = {
         "has_worker": Exists(Worker.objects.alive()),
         "synced_at": Subquery(
@@ -242,14 +252,14 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
         ),
     }
     if user.has_perm("recordings.view_live_calls"):
-        columns["live"] = number(mine(Call).filter(state=CallState.LIVE))
+        columns["live"] = _number(mine(Call).filter(state=CallState.LIVE))
     if user.has_perm("recordings.view_recording"):
         kept_days = {one.retention_days for one in all_accounts(request) if chosen in (None, one)}
         rows: Any = mine(Recording)
-        columns["at_risk"] = number(rows.at_risk(now, overview.soon(), kept_days=kept_days))
+        columns["at_risk"] = _number(rows.at_risk(now, overview.soon(), kept_days=kept_days))
     if user.has_perm("recordings.view_callbackevent"):
         events: Any = mine(CallbackEvent)
-        columns["callbacks"] = number(events.without_effect().exclude(outcome=EventOutcome.APPLIED))
+        columns["callbacks"] = _number(events.without_effect().exclude(outcome=EventOutcome.APPLIED))
     return columns
 
 

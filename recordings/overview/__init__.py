@@ -30,6 +30,7 @@ from recordings.overview.archive import (
 )
 from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
 from recordings.overview.counting import Counted, Trouble, counted
+from recordings.overview.sums import MOST_SUMMED, Totals, totals
 from recordings.overview.troubles import (
     broken_syncs,
     callback_troubles,
@@ -39,9 +40,9 @@ from recordings.overview.troubles import (
 )
 
 __all__ = [
-    "DUE_TAKES", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background", "Counted", "Day", "Gap", "Starts",
-    "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs",
-    "callback_troubles", "counted", "database_space", "day_bounds", "days", "for_a_person", "gaps",
-    "holdings", "live_calls", "lost", "lost_before", "running", "soon", "space", "starts",
+    "DUE_TAKES", "MOST_SUMMED", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background", "Counted", "Day",
+    "Gap", "Starts", "Totals", "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background",
+    "broken_syncs", "callback_troubles", "counted", "database_space", "day_bounds", "days", "for_a_person",
+    "gaps", "holdings", "live_calls", "lost", "lost_before", "running", "soon", "space", "starts", "totals",
     "unexpectedly_unsigned", "unsigned",
 ]  # fmt: skip

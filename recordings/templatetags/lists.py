@@ -23,6 +23,12 @@ def list_views(context: dict[str, Any]) -> list[list_page.View]:
 
 
 @register.simple_tag(takes_context=True)
+def list_totals(context: dict[str, Any]) -> list[list_page.Total]:
+    """Return what the rows of the list come to."""
+    return list_page.totals(context["cl"], context["request"])
+
+
+@register.simple_tag(takes_context=True)
 def list_actions(context: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what can be done to ticked rows."""
     return list(list_page.actions(context))

@@ -87,7 +87,7 @@ def vobiz_cannot_call() -> bool:
 def portal_shell(context: dict[str, Any]) -> shell.Shell | None:
     """Return the frame of the page; None where nobody is signed in who may open any."""
     request = context.get("request")
-    return None if request is None else shell.shell(request)
+    return None if request is None else shell.shell(request, context.get("cl"))
 
 
 @register.simple_tag(takes_context=True)

@@ -101,21 +101,23 @@ def test_a_recording_that_its_limit_ended_says_so_beside_its_length(account: Acc
     assert columns.length(whole) == "0:40"
 
 
-def test_recordings_of_one_call_share_a_bar_that_is_said_in_words(account: Account, boss: Client) -> None:
+def test_recordings_of_one_call_stand_together_the_earliest_first(account: Account, boss: Client) -> None:
     call = a_call(account)
     now = timezone.now()
-    alone = a_recording(account, happened_at=now - timedelta(minutes=9))
-    apart = a_recording(account, call=call, happened_at=now - timedelta(minutes=10))
-    below = a_recording(account, call=call, happened_at=now - timedelta(minutes=11))
+    now = now.replace(hour=12)  # all on one day of the reader's
+    last = a_recording(account, call=call, happened_at=now - timedelta(minutes=9))
+    alone = a_recording(account, happened_at=now - timedelta(minutes=10))
+    first = a_recording(account, call=call, happened_at=now - timedelta(minutes=11))
 
     answer = boss.get(LIST)
 
-    rows = {row.pk: row for row in answer.context["cl"].result_list}
-    assert [rows[row.pk].shared for row in (alone, apart, below)] == [None, "first", "next"]
+    rows = list(answer.context["cl"].result_list)
+    assert rows == [first, last, alone]
+    assert [row.shared for row in rows] == [columns.OfCall(1, 2), columns.OfCall(2, 2), None]
     page = answer.content.decode()
-    assert page.count("portal-one-call") == 2
-    assert page.count("portal-one-call portal-first") == 1
-    assert "(the same call as the row above)" in page
+    assert page.count('<span class="vp-of-call">2 recordings</span>') == 1
+    assert page.count("same call, recording 2 of 2") == 1
+    assert page.count('class="multi"') == 1
 
 
 def test_whose_a_recording_is_stands_in_its_row_only_for_those_who_see_several_accounts(

@@ -33,6 +33,7 @@ from recordings.admin.filters import (
     SoundFilter,
     TranscriptFilter,
 )
+from recordings.admin.keyset import Order
 from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.archive_panel import ArchiveMixin
 from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
@@ -55,6 +56,7 @@ from recordings.admin.recordings.filters import (
 from recordings.admin.recordings.history import history, strip
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.models import Recording, Transcription
+from recordings.overview import totals
 from recordings.search import find_recordings
 
 
@@ -96,6 +98,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
     list_day = "happened_at"
+    totals = staticmethod(totals)
     views: tuple[tuple[Any, dict[str, str]], ...] = (
         (gettext_lazy("All recordings"), {}),
         (gettext_lazy("At risk"), {"kept": "at_risk"}),
@@ -120,15 +123,15 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Any) -> str | SafeString:
-        """Return when it started, was added or was asked for, with the bar that recordings of one call share."""
+        """Return when it started, was added or was asked for."""
         under_day = getattr(recording, "under_day", False)
-        at = columns.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
-        return format_html("{}{}", at, columns.bar(recording.shared))
+        return columns.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Any) -> SafeString:
         """Return who spoke, and the words that the search found."""
-        return format_html("{}{}", columns.from_to(recording.call), columns.snippet(recording.snippet))
+        who = columns.from_to_in_group(recording.call, recording.shared)
+        return format_html("{}{}", who, columns.snippet(recording.snippet))
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, recording: Recording) -> str | SafeString:
@@ -162,9 +165,12 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             return recording.get_origin_display()
         return formatting.words(recording.requested_by or _("command line"))
 
-    def on_page(self, rows: Any) -> None:
-        """Return which of them are of one call."""
-        columns.mark_shared_calls(rows)
+    def on_page(self, rows: Any, order: Order | None) -> None:
+        """Put recordings of one call on one day together, in a list by time."""
+        for row in rows:
+            row.shared = None
+        if order is not None and order.attribute == self.list_day:
+            columns.group_calls(rows)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django import template
@@ -81,6 +82,12 @@ def idempotency_key() -> str:
 def vobiz_cannot_call() -> bool:
     """Return whether Vobiz has no way to call this portal."""
     return not callback_urls_possible()
+
+
+@register.simple_tag
+def is_sample_data() -> bool:
+    """Return whether the portal talks to a Vobiz on this machine, so that no call and no recording is a real one."""
+    return urlsplit(settings.VOBIZ_API_URL).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 @register.simple_tag(takes_context=True)

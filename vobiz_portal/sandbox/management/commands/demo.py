@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,11 +20,14 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper
+from django.utils import timezone
 
 from recordings.management.documented_command import DocumentedCommand
 from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, token_name, write_settings
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
 from vobiz_portal.sandbox.processes import ChildProcess, ProcessFailedError, ProcessGroup, StopRequestedError
+from vobiz_portal.showcase import NAME as STAGED
+from vobiz_portal.showcase import stage, write_transcripts
 
 LOGIN = "admin"
 MANAGE = (sys.executable, "manage.py")
@@ -62,11 +66,16 @@ class Command(DocumentedCommand):
         )
         # For the demo's own child process, which has the demo's settings: migrate, and create the login.
         parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
+        # The same for what a new demo shows, and for the first sync.
+        parser.add_argument("--fill", metavar="SANDBOX", help=argparse.SUPPRESS)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the demo until it is stopped."""
         if options["prepare"]:
             self.stdout.write(json.dumps({"password_holds": _prepare()}))
+            return
+        if options["fill"]:
+            self.stdout.write(json.dumps({"seen": _fill(options["fill"])}))
             return
         folder: Path = options["dir"].absolute()
         ports = Ports(options["port"], options["sandbox_port"], options["sandbox_port"] + 1)
@@ -89,7 +98,7 @@ class Command(DocumentedCommand):
         group.listen_to_signals()
         try:
             password_holds = self._start(group, folder, ports, values)
-            syncing = group.start("sync", [*MANAGE, "sync_recordings", "--json"])
+            syncing = group.start("sync", [*MANAGE, "demo", "--fill", f"http://{HOST}:{ports.api}"])
             password = values["DEMO_ADMIN_PASSWORD"] if password_holds else None
             running = {child.name: child.pid for child in self._services}
             said = (
@@ -273,12 +282,28 @@ def _prepare() -> bool:
     return bool(user.is_active and user.check_password(password))
 
 
+def _fill(sandbox: str) -> int:
+    """Stage what a demo shows and sync each account of the sandbox; return how many recordings were read.
+
+    The staged account has no token, so it is not synced.
+    """
+    stage(sandbox, now=timezone.now())
+    seen = 0
+    for auth_id, _name, _share in ACCOUNTS:
+        said = StringIO()
+        call_command("sync_recordings", account=auth_id, json=True, stdout=said)
+        seen += json.loads(said.getvalue())["seen"]
+    write_transcripts(timezone.now())
+    return seen
+
+
 def _as_text(folder: Path, ports: Ports, password: str | None) -> str:
     """Return the welcome for people."""
     change = f"ENV_FILE={shlex.quote(str(folder / NAME))} .venv/bin/python manage.py changepassword {LOGIN}"
     shown = password or f"the one you set. To set another, in another window:\n              {change}"
     return f"""
-Vobiz Portal is running against the sandbox: every call and recording is sample data.
+Vobiz Portal is running against the sandbox: every call and recording is sample data. The account {STAGED} is
+written, not synced: it has no token, recordings at risk, one cut short, one lost and a rejected callback.
 
   Address     http://{HOST}:{ports.portal}/admin/
   Login       {LOGIN}

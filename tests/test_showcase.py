@@ -1,0 +1,38 @@
+"""What a new demo shows, and that it is shown once."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from recordings import overview
+from recordings.choices import RecordingStatus
+from recordings.models import Account, CallbackEvent, Recording, Transcription
+from tests.admin.rows import a_recording
+from vobiz_portal.sandbox.server import Sandbox
+from vobiz_portal.showcase import AUTH_ID, stage, write_transcripts
+
+
+def test_a_demo_begins_with_something_of_each_kind_and_once(
+    account: Account, sandbox: Sandbox, settings: Settings
+) -> None:
+    settings.VOBIZ_API_URL = sandbox.api_url
+    viewer, now = User.objects.create_superuser("admin"), timezone.now()
+    for _each in range(2):
+        stage(sandbox.api_url.partition("/api/")[0], now=now)
+
+    staged = Account.objects.get(auth_id=AUTH_ID)
+    seen = overview.accounts(viewer, now)
+    assert staged.encrypted_token is None
+    assert str(overview.at_risk(viewer, now, kept_days={staged.retention_days})[0]) == "3"
+    assert str(overview.lost(viewer, now, seen)) == "1"
+    assert Recording.objects.cut_short().count() == 1
+    assert CallbackEvent.objects.get().account == staged
+    running = Recording.objects.filter(status=RecordingStatus.ACTIVE)
+    assert sorted(running.values_list("time_limit", flat=True)) == [900, 14_400, 14_400]
+
+    a_recording(account, duration_ms=60_000)
+    for _each in range(2):
+        write_transcripts(now)
+    assert Transcription.objects.get().recording.account == account

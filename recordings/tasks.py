@@ -23,7 +23,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from django_tasks import task
 
-from recordings import archive, reconcile, sync
+from recordings import archive, mail, reconcile, sync
 from recordings.archive import verifying
 from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Account, Recording, SyncRun, Worker
@@ -244,6 +244,14 @@ def carry_out_sync(run_pk: int) -> None:
 def archive_account(account_pk: int) -> None:
     """Archive what is due of this account, because a person asked for some of it."""
     archive_accounts(list(Account.objects.filter(pk=account_pk)), limit=ARCHIVE_BATCH)
+
+
+@task(queue_name="settle")
+def mail_password_link(user_pk: int) -> None:
+    """Send a person the link to set a password: in the background, so that nobody can tell by the time who is known."""
+    person = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
+    if person is not None and mail.is_possible():
+        mail.send_password_link(person)
 
 
 def wake(what: Any, row: int) -> bool:

@@ -298,6 +298,13 @@ ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_RATE_LIMITS = False  # the portal's own count before a password is hashed
 SOCIALACCOUNT_ADAPTER = "recordings.signin.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_ONLY = False
+EMAIL_URL = text("EMAIL_URL")
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = text("EMAIL_FROM", f"Vobiz Portal <portal@{PORTAL_HOST or 'localhost'}>")
+if EMAIL_URL:
+    vars().update(environ.Env.email_url_config(EMAIL_URL))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 SOCIALACCOUNT_STORE_TOKENS = False
 OIDC_ISSUER = text("OIDC_ISSUER")
 OIDC_CLIENT_ID = text("OIDC_CLIENT_ID")

@@ -14,7 +14,6 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import Group, User
-from django.contrib.auth.tokens import default_token_generator
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -22,22 +21,21 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from recordings import mail
 from recordings.admin import columns, formatting
 from recordings.admin.base import without_empty_filters
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
-from recordings.provider import public_url
 from recordings.roles import label_of
 from recordings.signin import log
 from recordings.signin.factors import reset_factors
+from recordings.tasks import mail_password_link
 from recordings.user_forms import PersonForm
 
 if TYPE_CHECKING:
@@ -183,6 +181,7 @@ class PortalUserAdmin(_UserAdmin):
         context["factors"] = (
             Authenticator.objects.filter(user=person).exclude(type=CODES) if may_reset else []
         )
+        context["can_send"] = bool(person and person.email) and mail.is_possible()
         context["set_up_url"] = reverse("admin:auth_user_set_up_link", args=[person.pk]) if person else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -193,6 +192,14 @@ class PortalUserAdmin(_UserAdmin):
             if not request.user.is_superuser:
                 obj.is_staff = True
         super().save_model(request, obj, form, change)
+        rights = sorted(
+            {"is_active", "is_staff", "is_superuser", "user_permissions"} & set(form.changed_data)
+        )
+        if rights or not change:
+            changed = ", ".join(
+                f"{name}={getattr(obj, name)}" for name in rights if name != "user_permissions"
+            )
+            log.person_changed(f"user {obj.pk}: {'changed' if change else 'made'} {changed or 'permissions'}")
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
@@ -229,14 +236,18 @@ class PortalUserAdmin(_UserAdmin):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        token = default_token_generator.make_token(person)
-        address = reverse("set_password", args=[urlsafe_base64_encode(force_bytes(person.pk)), token])
         self.log_change(request, person, gettext("Created a sign-in link."))
+        log.person_changed(f"user {person.pk}: created a sign-in link")
+        if "send" in request.POST and mail.is_possible() and person.email:
+            mail_password_link.enqueue(person.pk)
+            told = gettext("A link to set a password is on its way to %s.")
+            self.message_user(request, told % person.get_username(), messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Sign-in link for %s") % person.get_username(),
             "person": person,
-            "link": public_url(address),
+            "link": mail.password_link(person),
             "hours": settings.PASSWORD_RESET_TIMEOUT // 3_600,
             "opts": self.opts,
             "original": person,

@@ -84,6 +84,8 @@ class Kind:
 ADDRESS = Budget("address", 50, HOUR)
 PASSWORD = Kind(Budget("password", 100, DAY), Budget("password-known", 50, DAY))
 CODE = Kind(Budget("code", 20, DAY), Budget("code-known", 20, DAY))
+RESET = Budget("reset", 5, DAY)
+RESETS_FROM = Budget("resets-from", 20, HOUR)
 SSO = Budget("sso", 200, HOUR)
 PASSKEYS = Budget("passkeys", 200, HOUR)
 

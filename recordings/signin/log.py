@@ -7,16 +7,19 @@ from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records, record_authentication
 from allauth.account.signals import user_logged_in
+from allauth.core import context
 from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.signals import social_account_added
 from django.contrib import messages
+from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_in as django_user_logged_in
+from django.db.models.signals import m2m_changed
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from recordings.choices import AccessAction, AccessResult
-from recordings.models import AccessEvent
+from recordings.models import AccessEvent, Account
 from recordings.signin import budgets, sessions
 from recordings.signin.factors import forget_used, has_factor
 
@@ -99,3 +102,39 @@ def connect() -> None:
     signals.authenticator_reset.connect(codes_made)
     signals.authentication_failed.connect(factor_failed)
     social_account_added.connect(sso_connected)
+    for members in (User.groups.through, Account.members.through):
+        m2m_changed.connect(membership_changed, sender=members)
+
+
+# Roles and members
+
+
+def membership_changed(
+    sender: Any,
+    instance: Any,
+    action: str,
+    pk_set: set[int] | None,
+    **_kwargs: Any,
+) -> None:
+    """Note who was given or lost a role or an account, and by whom; without a request it was the command line."""
+    verb = {"post_add": "added", "post_remove": "removed"}.get(action)
+    if verb is None or not pk_set:
+        return
+    is_role = sender is User.groups.through
+    user_is_instance = isinstance(instance, User)
+    for pk in pk_set:
+        user_pk, other = (instance.pk, pk) if user_is_instance else (pk, instance.pk)
+        found: Any = (Group if is_role else Account).objects.filter(pk=other).first()
+        account = None if is_role else found
+        what = f"role {found}" if is_role else f"account {found.auth_id if found else other}"
+        person_changed(f"user {user_pk}: {verb} {what}", account)
+
+
+def person_changed(detail: str, account: Any = None) -> None:
+    """Note a change of a person by whoever is signed in."""
+    request: HttpRequest | None = getattr(context, "request", None)
+    user: Any = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        logger.info("person ok: at the command line: %s", detail)
+        return
+    note(user, AccessAction.PERSON, detail, request=request, account=account)

@@ -9,6 +9,7 @@ from recordings.signin import sso, views
 urlpatterns = [
     path("login/", views.SignIn.as_view(), name="account_login"),
     path("login/second-factor/", views.SecondFactor.as_view(), name="mfa_authenticate"),
+    path("login/forgotten/", views.Forgotten.as_view(), name="password_forgotten"),
     path("login/sso/", sso.login, name="sso_login"),
     path("login/sso/callback/", sso.callback, name="sso_callback"),
     path("login/passkey/", views.PasskeySignIn.as_view(), name="mfa_login_webauthn"),

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import site
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -28,16 +29,18 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_POST
-from django.views.generic.base import ContextMixin
+from django.views.generic.base import ContextMixin, TemplateView
 from django.views.generic.edit import FormView
 
+from recordings import mail
 from recordings.choices import AccessAction
 from recordings.signin import log, sessions, sso
-from recordings.signin.budgets import PASSKEYS, GuessRefusedError, network_of
+from recordings.signin.budgets import PASSKEYS, RESET, RESETS_FROM, GuessRefusedError, network_of
 from recordings.signin.factors import has_factor, passkey_host
 from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
 from recordings.signin.refusals import refusal
+from recordings.tasks import mail_password_link
 
 ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
 
@@ -69,6 +72,7 @@ class PortalPage(ContextMixin):
             "frame": ENTRANCE if enrols else FRAME,
             "must_enrol": enrols,
             "passkey_host": passkey_host(),
+            "can_send": mail.is_possible(),
             "sso_label": settings.OIDC_LABEL if sso.is_offered() else "",
             **super().get_context_data(**kwargs),
         }
@@ -126,6 +130,28 @@ class SignIn(PortalPage, FormView[SignInForm]):
         login = Login(user=user, redirect_url=_next(self.request))
         answer: HttpResponse = perform_password_login(self.request, {"username": user.get_username()}, login)
         return answer
+
+
+@method_decorator([login_not_required, never_cache], name="dispatch")
+class Forgotten(PortalPage, TemplateView):
+    """Ask for a link to set a new password, by e-mail. The answer is the same whoever asks for whom."""
+
+    title = _("Password forgotten?")
+    template_name = "signin/forgotten.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Have the link sent to the one active person with this address."""
+        if not mail.is_possible():
+            raise Http404
+        if not RESETS_FROM.take(network_of(request)):
+            words = gettext("Too many requests from your network. Try again in an hour.")
+            return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
+        address = request.POST.get("email", "").strip()
+        people = list(User.objects.filter(email__iexact=address, is_active=True)[:2]) if address else []
+        if len(people) == 1 and RESET.take(str(people[0].pk)):
+            mail_password_link.enqueue(people[0].pk)
+            log.note(people[0], AccessAction.FACTOR, "asked for a new password", request=request)
+        return self.render_to_response(self.get_context_data(is_sent=True))
 
 
 @method_decorator([login_not_required, never_cache], name="dispatch")

@@ -84,6 +84,7 @@ ROUTES = (
     Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
     Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
     Route("admin/login/second-factor/", get={SIGNED_IN: 302}, post={SIGNED_IN: 302}),
+    Route("admin/login/forgotten/", get={ANYONE: 200}, post={ANYONE: 404}),  # no mail server is configured
     Route("admin/login/sso/", get={ANYONE: 405}, post={ANYONE: 404}),  # no issuer is configured
     Route("admin/login/sso/callback/", get={ANYONE: 404}, post={ANYONE: 405}),
     Route("admin/login/passkey/", get={ANYONE: 404}, post={ANYONE: 404}),  # at an IP address there are none

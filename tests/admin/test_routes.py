@@ -30,6 +30,7 @@ OPEN = {
     "admin/login/",
     "admin/login/second-factor/",
     "admin/login/passkey/",
+    "admin/login/forgotten/",
     "admin/login/sso/",
     "admin/login/sso/callback/",
     "admin/set-password/<uidb64>/<token>/",

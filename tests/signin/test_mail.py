@@ -33,7 +33,7 @@ def mailing(settings: Settings) -> None:
 
 
 def link_in(message: Any) -> str:
-    found = re.search(r"http://127.0.0.1:8000(\S+)", message.body)
+    found = re.search(r"http://127.0.0.1:8000(/admin/\S+)", message.body)
     assert found is not None
     return found[1]
 

@@ -64,7 +64,9 @@ class RoleFilter(admin.RelatedFieldListFilter):
 
 
 class PlainList(ChangeList):
-    """A list under the plain name of what it lists, as the portal's own."""
+    """A list under the plain name of what it lists, as the portal's own; without keyset and totals."""
+
+    page = order = totals = None
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)

@@ -71,6 +71,8 @@ def reconcile_account(account: Account, *, within: float | None = None) -> Recon
     holder = f"{WORKER_ID}/{next(_lease_numbers)}"
     began, done = timezone.now(), {}
     deadline = time.monotonic() + within if within is not None else None
+    if within is None and not account.may_ask_api(began):
+        return None
     if not Account.objects.filter(pk=account.pk).lease(holder, limit=1):
         return None
     account.refresh_from_db()

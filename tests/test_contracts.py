@@ -40,11 +40,13 @@ COLUMNS = {
         username
     """,
     "recordings_account": """
-        archive_automatically archive_pause archive_paused_at archive_probe_at auth_id callback_key
-        created_at default_channels default_file_format default_time_limit default_transcribe dropped_at
-        encrypted_token first_synced_at former_encrypted_token former_token_until gap_seen_at id is_active
-        leased_by leased_until live_error live_refresh_started_at live_refreshed_at live_tried_at name
-        parent_id recorded_by_flow refused_uncounted require_signed retention_days settled_at time_zone
+        api_down_since api_failures api_probe_at archive_automatically archive_pause
+        archive_paused_at archive_probe_at auth_id callback_key created_at default_channels
+        default_file_format default_time_limit default_transcribe dropped_at encrypted_token
+        first_synced_at former_encrypted_token former_token_until gap_seen_at id is_active leased_by
+        leased_until live_error live_refresh_started_at live_refreshed_at live_tried_at name
+        parent_id recorded_by_flow refused_due_at refused_uncounted require_signed retention_days
+        settled_at time_zone token_refused
     """,
     "recordings_account_members": "account_id id user_id",
     "recordings_call": """

@@ -19,13 +19,20 @@ from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
 from recordings.clock import zone_names
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
-from recordings.vobiz.errors import NotConnectedError
+from recordings.vobiz.errors import (
+    AuthenticationError,
+    NotConnectedError,
+    RateLimitError,
+    UnreachableError,
+    VobizError,
+)
 
 logger = logging.getLogger(__name__)
 
 USUALLY_SIGNED_IN = timedelta(days=30)
 FORMER_TOKEN_LIFE = timedelta(hours=24)
 ARCHIVE_PROBED_EVERY = timedelta(seconds=60)
+API_FAILURES, API_PROBED_EVERY = 5, timedelta(seconds=60)
 TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
 ENCRYPTED_COLUMNS = ("encrypted_token", "former_encrypted_token", "encrypted_webhook_secret")
 
@@ -173,6 +180,14 @@ class Account(Leased):
     archive_pause = models.TextField(_("why archiving pauses"), null=True, editable=False)
     archive_paused_at = models.DateTimeField(_("archiving pauses since"), null=True, editable=False)
     archive_probe_at = models.DateTimeField(_("archiving is tried again at"), null=True, editable=False)
+    # The circuit breaker of Vobiz's API
+    api_failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    api_down_since = models.DateTimeField(_("Vobiz unreachable since"), null=True, editable=False)
+    api_probe_at = models.DateTimeField(null=True, editable=False)
+    token_refused = models.BooleanField(default=False, db_default=False, editable=False)
+    refused_due_at = models.DateTimeField(
+        null=True, editable=False
+    )  # refused callbacks are to be verified again
     first_synced_at = models.DateTimeField(_("first complete sync"), null=True, editable=False)
     settled_at = models.DateTimeField(_("unfinished recordings last checked"), null=True, editable=False)
     gap_seen_at = models.DateTimeField(_("missing callbacks seen"), null=True, editable=False)
@@ -277,6 +292,9 @@ class Account(Leased):
                 held.former_token_until = now + keep_former if kept else None
             held.encrypted_token = encrypt(token)
             held.save(update_fields=TOKEN_COLUMNS)
+            # what was refused may verify now, also that of sub-accounts, which the token signs for too
+            Account.objects.filter(Q(pk=self.pk) | Q(parent_id=self.pk)).update(refused_due_at=now)
+        self.record_api_success()
         self.schedule_archive_probe(now=now)  # it may be what archiving waits for
         for column in TOKEN_COLUMNS:
             setattr(self, column, getattr(held, column))
@@ -323,6 +341,33 @@ class Account(Leased):
                 except UndecipherableError:
                     continue  # the account's page says so; nothing verifies under it
         return tuple(found)
+
+    def record_api_failure(self, error: VobizError, *, now: datetime) -> None:
+        """Count that Vobiz could not be asked; open the circuit after API_FAILURES, or at once for a refused token."""
+        if not isinstance(error, AuthenticationError | RateLimitError | UnreachableError):
+            return
+        refused = isinstance(error, AuthenticationError)
+        mine = Account.objects.filter(pk=self.pk)
+        mine.update(api_failures=F("api_failures") + 1, token_refused=refused)
+        opened = mine.filter(api_down_since=None).filter(
+            Q(token_refused=True) | Q(api_failures__gte=API_FAILURES)
+        )
+        opened.update(api_down_since=now)
+        mine.filter(api_down_since__isnull=False).update(api_probe_at=now + API_PROBED_EVERY)
+
+    def record_api_success(self) -> None:
+        """Close the circuit, as Vobiz answered."""
+        failed = Account.objects.filter(pk=self.pk).exclude(api_failures=0)
+        failed.update(api_failures=0, api_down_since=None, api_probe_at=None, token_refused=False)
+
+    def may_ask_api(self, now: datetime) -> bool:
+        """Return whether work in the background may ask Vobiz: the circuit is closed, or the caller has the probe."""
+        mine = Account.objects.filter(pk=self.pk)
+        if not mine.filter(api_down_since__isnull=False).exists():
+            return True
+        far = now + 2 * API_PROBED_EVERY  # written by a clock that was fast
+        due = mine.filter(Q(api_probe_at=None) | Q(api_probe_at__lte=now) | Q(api_probe_at__gt=far))
+        return bool(due.update(api_probe_at=now + API_PROBED_EVERY))
 
     def usually_signed(self, now: datetime) -> bool:
         """Return whether signed callbacks came lately, so that an unsigned one is unusual."""

@@ -51,7 +51,9 @@ def run(
     try:
         with client_for(account) as client:
             _Run(account, request, client, result, sync_run, clock, progress).read()
+        account.record_api_success()
     except VobizError as error:
+        account.record_api_failure(error, now=clock.now())
         result.error = explain(error, account)
         result.state = result.failure_state
     except SyncSupersededError as error:

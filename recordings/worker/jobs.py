@@ -31,7 +31,7 @@ def accounts_to_reconcile(now: datetime) -> QuerySet[Account]:
         | Exists(waiting.exclude(outcome=EventOutcome.APPLIED))
     )
     late = Q(settled_at=None) | Q(settled_at__lt=now - RECONCILE_EVERY)
-    accounts = Account.objects.active().free().filter(open_now | late)
+    accounts = Account.objects.active().free().filter(open_now | late | Q(refused_due_at__isnull=False))
     return accounts.order_by("settled_at", "pk")
 
 
@@ -65,7 +65,7 @@ def run_due_syncs() -> None:
         of_account = SyncRun.objects.filter(account=account).order_by("-pk")
         newest = of_account.values_list("pk", flat=True).first() or 0
         due = due_sync(account, timezone.now())
-        if due is not None:  # unless another worker has just done it
+        if due is not None and account.may_ask_api(timezone.now()):  # unless another worker has just done it
             progress = tasks.raise_if_stopping
             tasks.sync_account(account, due.scope, by=due.by, progress=progress, after=newest)
 

@@ -243,6 +243,18 @@ def _syncs(look: DashboardData) -> Iterator[Line]:
             to = Verb(OPEN, page) if look.may("view_account") else None
             words = _("has no token, so Vobiz is not asked for anything: enter it on its page")
             yield Line(NO_TOKEN, look.now, "bad", subject, "", "", words, verb=to)
+        elif account.token_refused and account.api_down_since is not None:
+            page = reverse("admin:recordings_account_change", args=[account.pk])
+            to = Verb(_("Enter the new token"), page) if look.may("view_account") else None
+            words = _(
+                "Vobiz refuses its token since %s, so nothing is synced and callbacks may be rejected"
+            ) % (formatting.clock(account.api_down_since, look.zone, now=look.now))
+            yield Line(NO_TOKEN, account.api_down_since, "bad", subject, "", "", words, verb=to)
+        elif account.api_down_since is not None:
+            words = _("Vobiz unreachable since %s: the portal tries again every minute") % (
+                formatting.clock(account.api_down_since, look.zone, now=look.now)
+            )
+            yield Line(BROKEN_SYNC, account.api_down_since, "bad", name, "", "", words, verb=verb)
         elif trouble is not None:
             count = _counted(trouble, ngettext("sync", "syncs", trouble.count.n))
             url = listed("syncrun", account=account.pk, broken="yes")
@@ -277,7 +289,10 @@ def _sync_verb(look: DashboardData, account: Any) -> Verb | None:
 
 
 def _callbacks(look: DashboardData) -> Iterator[Line]:
+    without_token = {one.pk for one in look.accounts if one.token_refused} if look.sees_syncs else set()
     for (account, outcome, trust), trouble in look.callback_troubles.items():
+        if trust == Trust.REFUSED and account in without_token:
+            continue  # one cause, which the line about the token says
         url = listed(
             "callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account
         )

@@ -1,25 +1,17 @@
-"""A whole portal of processes for the fault tests: web server, worker and operator, on a database of their own.
-
-What really happened is in the sandbox's ledger, which this process holds. The portal is looked at by SQL alone.
-"""
+"""A portal of processes for the fault tests: its web server and commands, on a database of their own."""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
 
-import psycopg
 import requests
 
-from scripts import throwaway_database
 from tests.ports import free_ports
 from tests.waiting import eventually
 
@@ -75,31 +67,25 @@ class Rig:
     # Processes
 
     def start(self, name: str) -> None:
-        """Start `web`, `worker` or `operator`, unless it runs."""
+        """Start `web` or `worker`, unless it runs."""
         held = self.processes.get(name)
         if held is not None and held.poll() is None:
             return
         argv = {
             "web": [*SERVER, f"--listen=127.0.0.1:{self.port}", "vobiz_portal.wsgi:application"],
             "worker": ["manage.py", "worker"],
-            "operator": ["-m", "tests.faults.operator"],
         }[name]
         with self.log(name).open("ab") as said:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, *argv],
                 cwd=ROOT,
                 env=self.environment,
-                stdin=subprocess.PIPE if name == "operator" else subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
             )
         if name == "web":
             eventually(self._answers, within=60, every=0.1)
-
-    def kill(self, name: str) -> None:
-        """Kill it with SIGKILL, as a crash would."""
-        self.processes[name].send_signal(signal.SIGKILL)
-        self.processes[name].wait()
 
     def stop(self) -> None:
         """Kill all that still run."""
@@ -107,14 +93,6 @@ class Rig:
             if process.poll() is None:
                 process.kill()
             process.wait()
-
-    def ask(self, **what: Any) -> None:
-        """Give the operator something to do; a dead operator does nothing."""
-        pipe: IO[bytes] | None = self.processes["operator"].stdin
-        with suppress(BrokenPipeError, OSError):
-            if pipe is not None:
-                pipe.write(json.dumps(what).encode() + b"\n")
-                pipe.flush()
 
     def log(self, name: str) -> Path:
         """Return the file with what a process said."""
@@ -128,14 +106,6 @@ class Rig:
 
     # The database
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return what a query finds, past the portal."""
-        if self.database_url.startswith("sqlite"):
-            with sqlite3.connect(self.folder / "portal.sqlite3", timeout=30) as database:
-                return database.execute(sql).fetchall()
-        with psycopg.connect(self.database_url.replace("postgres://", "postgresql://")) as connection:
-            return connection.execute(sql.encode()).fetchall()
-
     @contextmanager
     def database_locked(self) -> Iterator[None]:
         """Hold the SQLite database exclusively."""
@@ -148,13 +118,3 @@ class Rig:
         finally:
             database.execute("COMMIT")
             database.close()
-
-
-@contextmanager
-def postgresql() -> Iterator[str]:
-    """Make a database for one run, and drop it."""
-    url = throwaway_database.create()
-    try:
-        yield url
-    finally:
-        throwaway_database.drop(url)

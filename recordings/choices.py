@@ -219,9 +219,9 @@ class TranscriptionStatus(models.TextChoices):
 class Trust(models.TextChoices):
     """The result of a signature check. A signature covers the URL and nonce, not the body."""
 
-    SIGNED = "signed", _("signed")
-    UNSIGNED = "unsigned", _("unsigned")
-    REFUSED = "refused", _("refused")
+    SIGNED = "signed", _("Signed")
+    UNSIGNED = "unsigned", _("Unsigned")
+    REFUSED = "refused", _("Wrong signature")
 
 
 class Scheme(models.TextChoices):
@@ -238,31 +238,31 @@ class Scheme(models.TextChoices):
 class EventKind(models.TextChoices):
     """What a callback is about, by the fields it carries."""
 
-    RECORDING = "recording", _("recording")
-    TRANSCRIPTION = "transcription", _("transcription")
-    OTHER = "other", _("other")
+    RECORDING = "recording", _("Recording")
+    TRANSCRIPTION = "transcription", _("Transcript")
+    OTHER = "other", _("Other")
 
 
 class EventOutcome(models.TextChoices):
     """The outcome of a callback."""
 
-    RECEIVED = "received", _("received, not applied yet")
-    APPLIED = "applied", _("applied")
-    UNMATCHED = "unmatched", _("no such recording here yet")
-    CONFLICT = "conflict", _("contradicts what is known")
-    REFUSED = "refused", _("signature refused")
-    UNPARSED = "unparsed", _("not readable")
-    FAILED = "failed", _("could not be applied")
+    RECEIVED = "received", _("Waiting for API")
+    APPLIED = "applied", _("Applied")
+    UNMATCHED = "unmatched", _("No matching recording")
+    CONFLICT = "conflict", _("Conflict")
+    REFUSED = "refused", _("Rejected")
+    UNPARSED = "unparsed", _("Unknown format")
+    FAILED = "failed", _("Not applied")
 
 
 class SyncState(models.TextChoices):
     """The state of a sync run."""
 
-    RUNNING = "running", _("running")
-    COMPLETE = "complete", _("complete")
-    PARTIAL = "partial", _("partial")
-    FAILED = "failed", _("failed")
-    INTERRUPTED = "interrupted", _("interrupted")
+    RUNNING = "running", _("Running")
+    COMPLETE = "complete", _("Complete")
+    PARTIAL = "partial", _("Partial")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
 
 
 MAX_TIME_LIMIT = 28_800  # seconds; Vobiz's own tool names it, its API page does not

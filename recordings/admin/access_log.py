@@ -15,11 +15,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import formatting
+from recordings.admin import columns, formatting
 from recordings.admin.base import ReadOnlyAdmin, may
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import AccountFilter, DateFilter
+from recordings.admin.keyset import Order
 from recordings.admin.recordings.history import accessed_badge
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER
@@ -120,10 +121,8 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     )  # fmt: skip
     list_deferred = ("detail",)
     search_fields = ("username",)
-    search_help_text = gettext_lazy("A person's user name, or a recording id")
-    empty_words = gettext_lazy(
-        "Nobody has played, downloaded, read or exported anything yet. Each time somebody does, a line is added here."
-    )
+    search_help_text = gettext_lazy("User name or recording ID")
+    empty_words = gettext_lazy("No entries yet. Each play, download, transcript opened and export adds one.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add whether its recording is still there and the reader's to see."""
@@ -163,17 +162,26 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return how it ended."""
         return accessed_badge(event)
 
-    @admin.display(description=gettext_lazy("recording"))
+    def on_page(self, rows: Any, order: Order | None) -> None:
+        """Fetch the calls of the page's recordings together."""
+        seen = [event.recording_pk for event in rows if event.sees_recording]
+        found = Recording.objects.filter(pk__in=seen).select_related("call")
+        calls = {one.pk: one.call for one in found.defer("provider_data", "call__provider_data")}
+        for event in rows:
+            event.call = calls.get(event.recording_pk)
+
+    @admin.display(description=gettext_lazy("call and recording"))
     def recording_shown(self, event: Any) -> str | SafeString:
-        """Return its id, which leads to what everybody did with it."""
+        """Return which call it was, and the recording's id, which leads to what everybody did with it."""
         if event.recording_pk is None:
             return formatting.NONE
         name = formatting.plain(event.recording_id or event.recording_pk)
-        if not event.sees_recording:
+        if event.call is None:
             return formatting.identifier(name)
         return format_html(
-            '<a href="{}"><code class="portal-id">{}</code></a>',
+            '<a href="{}">{}</a><span class="sub"><code class="portal-id">{}</code></span>',
             address_of(recording=event.recording_pk),
+            columns.from_to(event.call),
             name,
         )
 
@@ -191,10 +199,13 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add words for when there is none."""
-        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": _("Access log"), "empty_words": self.empty_words, **(extra_context or {})}
+        )
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Return every field of the event."""
+        call = None
         recording: str | SafeString = (
             formatting.identifier(obj.recording_id) if obj.recording_id else formatting.NONE
         )
@@ -203,6 +214,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             recording = format_html(
                 '<a href="{}">{}</a>', to, formatting.words(obj.recording_id or obj.recording_pk)
             )
+            call = Recording.objects.select_related("call").get(pk=obj.recording_pk).call
         gone = obj.recording_pk is not None and not obj.sees_recording
         facts = [
             Fact(_("When"), formatting.moment(obj.at)),
@@ -212,13 +224,14 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             Fact(_("What"), self.did(obj)),
             Fact(_("Result"), self.result_shown(obj)),
             Fact(_("Detail"), formatting.words(obj.detail)),
-            Fact(_("Recording"), recording, hint=_("its row is not there any more") if gone else ""),
+            Fact(_("Call"), columns.from_to(call) if call is not None else formatting.NONE),
+            Fact(_("Recording"), recording, hint=_("You do not see it, or it was removed.") if gone else ""),
             Fact(_("Account"), formatting.words(obj.account_auth_id)),
         ]
-        words = _("Written when it happened. Nobody can change it, and for a year nobody can delete it.")
+        words = _("Nobody can change this entry, and nobody can delete it for a year.")
         return {
             "title": _("Access by %s") % formatting.plain(obj.username),
-            "sections": [Section(_("What is in the log"), facts, words)],
+            "sections": [Section(_("Log entry"), facts, words)],
         }
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,10 +13,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from recordings import overview
 from recordings.admin import columns, formatting
 from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, page
@@ -23,36 +28,62 @@ from recordings.admin.filters import AccountFilter, ReceivedDateFilter, Unsigned
 from recordings.admin.search import ListSearch
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
-from recordings.choices import AccessAction, EventKind, EventOutcome, Scheme, Trust
-from recordings.models import CallbackEvent, Recording
+from recordings.choices import AccessAction, EventKind, EventOutcome, Trust
+from recordings.models import Account, CallbackEvent, Recording
 from recordings.search import Reading, find_of_recordings
 
 MOST_AT_ONCE = 200
 HEAVY = ("payload", "raw_body")  # columns: a body that could not be read may be megabytes
 WORDS = {
     EventOutcome.RECEIVED: gettext_lazy(
-        "Kept, and not applied yet. An unsigned one is applied when Vobiz's API has been asked about the recording."
+        "Waiting for Vobiz's API to confirm the recording. No data was changed yet."
     ),
-    EventOutcome.APPLIED: gettext_lazy("It had its effect."),
+    EventOutcome.APPLIED: gettext_lazy("The recording was updated."),
     EventOutcome.UNMATCHED: gettext_lazy(
-        "It names a recording that is not known here yet. The next sync reads it back and applies this."
+        "The portal does not have this recording yet. The next sync reads it and applies the callback."
     ),
-    EventOutcome.CONFLICT: gettext_lazy("It contradicts what is known, so nothing of it was applied."),
+    EventOutcome.CONFLICT: gettext_lazy(
+        "It contradicts Vobiz's API or an earlier callback. No data was changed."
+    ),
     EventOutcome.REFUSED: gettext_lazy(
-        "None of its signatures verified, so nothing of it was applied. Compare the addresses below, look at the "
-        "account's token, and process it again."
+        "The signature does not match. No data was changed. Compare the addresses below, check the account's auth "
+        "token, then process the callback again."
     ),
-    EventOutcome.UNPARSED: gettext_lazy("It could not be read. It may be a format that is new."),
-    EventOutcome.FAILED: gettext_lazy("Applying it failed. Process it again once the cause is cured."),
+    EventOutcome.UNPARSED: gettext_lazy("The portal cannot read its format. No data was changed."),
+    EventOutcome.FAILED: gettext_lazy("Applying it failed. Remove the cause, then process it again."),
 }
 UNSIGNED_REFUSED = gettext_lazy(
-    "It has no signature, and the account required one, so nothing of it was applied. If unsigned callbacks are to be "
-    "taken, say so on the account's page, and process it again."
+    "The account accepts signed callbacks only. No data was changed. To accept this one, change that on the account's "
+    "page, then process it again."
 )
 UNASKED = gettext_lazy(
-    "It names a recording that is not known here, and Vobiz is not asked about it: the account is inactive or has "
-    "no token. Once that is cured, a sync may find the recording and apply this."
+    "The portal does not have this recording and cannot ask Vobiz: the account is inactive or has no auth token. "
+    "Correct that; the next sync applies the callback."
 )
+TRUST_WORDS = {
+    Trust.SIGNED: gettext_lazy(
+        "Vobiz signed it with the account's auth token. The signature covers the address, not the content."
+    ),
+    Trust.UNSIGNED: gettext_lazy(
+        "Anyone who knows the address can have sent it. Its values count only when Vobiz's API confirms them."
+    ),
+    Trust.REFUSED: gettext_lazy("The signature matches no auth token of the account."),
+}
+LIST_WORDS = gettext_lazy(
+    "Requests (webhooks) in which Vobiz told the portal something. Each is kept; a value counts when Vobiz's API "
+    "confirms it."
+)
+MOST_NOTICES = 3  # accounts whose rejected callbacks are named above the list
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Rejected callbacks of one account, for the notice above the list."""
+
+    account: Account
+    count: overview.Counted
+    since: datetime
+    is_unsigned: bool
 
 
 @admin.register(CallbackEvent)
@@ -60,9 +91,11 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every delivery that belongs to us, as received."""
 
     page_template = "admin/recordings/callbackevent/page.html"
-    change_list_template = "admin/recordings/worded_list.html"
+    change_list_template = "admin/recordings/callbackevent/change_list.html"
     csv_related = ("account",)
-    list_display = ("when", "kind", "outcome_shown", "trust_shown", "delivered", "numbers", "account_name")
+    list_display = (
+        "when", "about", "numbers", "trust_shown", "outcome_shown", "delivered", "account_name", "again",
+    )  # fmt: skip
     list_display_links = ("when",)
     list_filter = (
         ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
@@ -73,9 +106,16 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     readings = (Reading.NUMBER, Reading.ID, Reading.NAME)
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or recording ID")
     actions = ("process_selected", "mark_seen")
+    views: tuple[tuple[Any, dict[str, str]], ...] = (
+        (gettext_lazy("All"), {}),
+        (gettext_lazy("Needs attention"), {"effect": "none"}),
+        (gettext_lazy("Rejected"), {"outcome__exact": EventOutcome.REFUSED.value}),
+        (gettext_lazy("No matching recording"), {"outcome__exact": EventOutcome.UNMATCHED.value}),
+        (gettext_lazy("Unsigned"), {"trust__exact": Trust.UNSIGNED.value}),
+    )
     empty_words = gettext_lazy(
-        "No callback has come yet. Recordings started here name this portal to Vobiz by themselves; for call flows, "
-        "the account's page has the address."
+        "No callbacks received yet. Recordings started in the portal give Vobiz its address. For call flows, copy the "
+        "address from the account's page."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -98,27 +138,44 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return the time in the reader's zone."""
         return formatting.moment(event.received_at)
 
-    @admin.display(description=gettext_lazy("outcome"))
+    @admin.display(description=gettext_lazy("event"))
+    def about(self, event: CallbackEvent) -> SafeString:
+        """Return what it is about."""
+        return columns.named(_("Event"), event.get_kind_display())
+
+    @admin.display(description=gettext_lazy("action"))
+    def again(self, event: CallbackEvent) -> str | SafeString:
+        """Return a button that processes it again; the list is a form, which the button sends elsewhere."""
+        if event.outcome == EventOutcome.APPLIED:
+            return columns.NOTHING
+        url, label = self.to_page("process", event.pk), _("Process again")
+        return format_html('<button class="button small" formaction="{}">{}</button>', url, label)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Leave out the button for those who may not press it."""
+        shown = super().get_list_display(request)
+        return shown if self.has_process_permission(request) else [name for name in shown if name != "again"]
+
+    @admin.display(description=gettext_lazy("result"))
     def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
         """Return what became of it."""
         return formatting.badge(event.outcome, event.get_outcome_display())
 
-    @admin.display(description=gettext_lazy("trust"))
+    @admin.display(description=gettext_lazy("signature"))
     def trust_shown(self, event: CallbackEvent) -> str | SafeString:
         """Return what its signature proves."""
-        label = event.get_trust_display()
-        return formatting.badge(event.trust, f"{label} {_scheme(event)}".strip())
+        return formatting.badge(event.trust, event.get_trust_display())
 
-    @admin.display(description=gettext_lazy("deliveries"))
+    @admin.display(description=gettext_lazy("sent"))
     def delivered(self, event: CallbackEvent) -> SafeString:
         """Return how often the same content came."""
-        return columns.named(_("Deliveries"), event.deliveries)
+        return columns.named(_("Sent"), f"{event.deliveries}×")
 
-    @admin.display(description=gettext_lazy("from → to"))
+    @admin.display(description=gettext_lazy("call"))
     def numbers(self, event: Any) -> str | SafeString:
         """Return the numbers of its recording's call."""
         if event.recording is None:
-            return formatting.NONE
+            return _("No recording")
         return columns.from_to(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
 
     @admin.display(description=gettext_lazy("account"))
@@ -129,8 +186,20 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Add words for when there is none."""
-        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+        """Add what was rejected and how to cure it, and words for when there is no callback."""
+        said = {"title": _("Callbacks"), "empty_words": self.empty_words, "list_words": LIST_WORDS}
+        rejected = [*self._rejected(request)]
+        return super().changelist_view(request, {**said, "rejected": rejected, **(extra_context or {})})
+
+    def _rejected(self, request: HttpRequest) -> Iterator[Rejected]:
+        """Yield what was rejected and nobody has reviewed, by account."""
+        found = overview.callback_troubles(request.user)
+        those = {key: trouble for key, trouble in found.items() if key[1] == EventOutcome.REFUSED}
+        accounts = (
+            Account.objects.visible_to(request.user).in_bulk([key[0] for key in those]) if those else {}
+        )
+        for (pk, _outcome, trust), trouble in [*those.items()][:MOST_NOTICES]:
+            yield Rejected(accounts[pk], trouble.count, trouble.since, trust == Trust.UNSIGNED)
 
     # Processing again
 
@@ -145,9 +214,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         events = list(queryset.order_by("received_at", "pk").select_related("account__parent"))
         outcomes = Counter(EventOutcome(processing.process_again(event, now=now)) for event in events)
         self.log_each(request, list(events), _("Processed it again."))
-        sums = ", ".join(f"{count} {outcome.label}" for outcome, count in outcomes.items())
-        words = ngettext("%(count)d event was processed again: %(sums)s.",
-                         "%(count)d events were processed again: %(sums)s.", len(events))  # fmt: skip
+        sums = ", ".join(f"{count} {str(outcome.label).lower()}" for outcome, count in outcomes.items())
+        words = ngettext("%(count)d callback processed again: %(sums)s.",
+                         "%(count)d callbacks processed again: %(sums)s.", len(events))  # fmt: skip
         level = messages.SUCCESS if set(outcomes) <= {EventOutcome.APPLIED} else messages.WARNING
         self.message_user(request, words % {"count": len(events), "sums": sums}, level)
 
@@ -161,10 +230,10 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Process this callback now."""
         outcome = EventOutcome(processing.process_again(event, now=timezone.now()))
         words = _("Processed again: %(outcome)s. %(words)s") % {
-            "outcome": outcome.label, "words": _outcome_words(event),
+            "outcome": str(outcome.label).lower(), "words": _outcome_words(event),
         }  # fmt: skip
         level = messages.SUCCESS if outcome == EventOutcome.APPLIED else messages.WARNING
-        log = _("Processed it again: %s") % outcome.label
+        log = _("Processed it again: %s") % str(outcome.label).lower()
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()
         return self.conclude(request, event, words=words, log=log, to=to, level=level)
 
@@ -190,9 +259,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         for batch in in_batches(rows, without=HEAVY):
             chosen: Any = CallbackEvent.objects.filter(pk__in=[event.pk for event in batch])
             news = set(chosen.mark_seen(by=request.user, now=now))
-            self.log_each(request, [event for event in batch if event.pk in news], _("Marked as seen."))
+            self.log_each(request, [event for event in batch if event.pk in news], _("Marked as reviewed."))
             marked += len(news)
-        words = ngettext("%d callback is marked as seen.", "%d callbacks are marked as seen.", marked)
+        words = ngettext("%d callback marked as reviewed.", "%d callbacks marked as reviewed.", marked)
         self.say_how_many(request, marked, words)
 
     # The page
@@ -226,11 +295,13 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "event": obj,
             "outcome": self.outcome_shown(obj),
             "outcome_words": _outcome_words(obj),
+            "trust": self.trust_shown(obj),
+            "trust_words": TRUST_WORDS[Trust(obj.trust)],
             "error": formatting.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
             "may_mark_seen": self.has_process_permission(request) and obj.is_closable,
-            "seen": _("Seen by %(who)s") % {"who": formatting.words(obj.seen_by)} if obj.seen_at else "",
+            "seen": _("Reviewed by %(who)s") % {"who": formatting.words(obj.seen_by)} if obj.seen_at else "",
             "sections": [self._delivery(request, obj)],
         }
 
@@ -239,7 +310,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         sections = [Section(_("Fields received"), payload_facts(event.payload, hidden=hidden))]
         if (raw := event.raw_text) is not None:
             text = formatting.plain(raw) if hidden is None else hidden
-            sections.append(Section(_("The beginning of what could not be read"), text=text))
+            sections.append(Section(_("Start of the unreadable body"), text=text))
         return {"received": sections, "may_open": False}
 
     def _delivery(self, request: HttpRequest, event: Any) -> Section:
@@ -258,20 +329,11 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
                 Fact(_("Processed"), formatting.moment(event.processed_at)),
                 Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),
                 Fact(_("Attempts that failed"), str(event.attempts)),
-                Fact(
-                    _("Trust"),
-                    self.trust_shown(event),
-                    hint=_("a signature covers the address, not the content"),
-                ),
-                Fact(_("Scheme"), event.get_scheme_display()),
+                Fact(_("Signature scheme"), event.get_scheme_display()),
                 Fact(_("Nonces"), spent or formatting.NONE),
                 *([Fact(_("Address expected then"), formatting.plain(base))] if base else []),
             ],
         )
-
-
-def _scheme(event: CallbackEvent) -> str:
-    return "" if event.scheme == Scheme.NONE else event.get_scheme_display()
 
 
 def _retry_words(event: CallbackEvent) -> str:
@@ -292,5 +354,5 @@ def _outcome_words(event: CallbackEvent) -> str:
     if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:
         return str(UNASKED)
     if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:
-        return _("There is nothing in it for this portal.")
+        return _("It is about no recording. No data was changed.")
     return str(WORDS[EventOutcome(event.outcome)])

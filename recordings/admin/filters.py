@@ -268,7 +268,7 @@ class WithoutEffectFilter(LinkedFilter):
     title = _("effect")
     parameter_name = "effect"
     value_on = "none"
-    words = _("none, and seen by nobody yet")
+    words = _("not applied, not reviewed")
     rows = "without_effect"
 
 

@@ -25,7 +25,7 @@ from recordings.sync import SyncRequest
 
 REFRESH = 3  # seconds between two looks at a sync that runs
 ASKED_FOR = {
-    "full": gettext_lazy("also settle what is deleted at Vobiz"),
+    "full": gettext_lazy("also detect recordings deleted at Vobiz"),
     "since": gettext_lazy("since"),
     "call": gettext_lazy("call"),
     "recording": gettext_lazy("recording"),
@@ -42,10 +42,10 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=request.user)  # type: ignore[arg-type]
     if is_new:
-        words = _("The sync has begun and goes on by itself.")
-        log = _("Began a sync.")
+        words = _("Sync started. It continues in the background.")
+        log = _("Started a sync.")
     else:
-        words = _("A sync of this account is already running: this is it. No second one was begun.")
+        words = _("A sync of this account is already running. No second one was started.")
         log = _("Asked for a sync while one was running.")
     may_look = may(request, "view_syncrun")
     to = reverse("admin:recordings_syncrun_change", args=[run.pk]) if may_look else otherwise
@@ -64,9 +64,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "error")
-    empty_words = gettext_lazy(
-        "No sync has run yet. One reads every recording that Vobiz lists, so that none is missing here."
-    )
+    empty_words = gettext_lazy("No syncs yet. A sync reads every recording that Vobiz lists.")
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
@@ -94,12 +92,12 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
         return columns.named(_("Took"), formatting.length(seconds))
 
-    @admin.display(description=gettext_lazy("asked for by"))
+    @admin.display(description=gettext_lazy("started by"))
     def asked_by(self, run: SyncRun) -> str:
         """Return the person. A row without one is the schedule's, unless an administrator ran the command."""
         if run.requested_by is None and "newest" in run.scope:  # only the schedule asks for the newest pages
-            return formatting.words(_("schedule"))
-        return formatting.words(run.requested_by or _("schedule or command"))
+            return formatting.words(_("Schedule"))
+        return formatting.words(run.requested_by or _("Schedule or command line"))
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -147,21 +145,21 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             _("The run"),
             [
                 Fact(_("Account"), formatting.linked(request, run.account)),
-                Fact(_("Asked for"), scope or _("every recording that Vobiz lists")),
+                Fact(_("Asked for"), scope or _("Every recording that Vobiz lists")),
                 Fact(_("By"), self.asked_by(run)),
                 Fact(_("Started"), formatting.moment(run.started_at)),
                 Fact(_("Ended"), formatting.moment(run.ended_at)),
-                Fact(_("Complete"), _("yes") if run.complete else _("no"), hint=_complete_words(run)),
+                Fact(_("Complete"), _("Yes") if run.complete else _("No"), hint=_complete_words(run)),
             ],
         )
 
 
 def _complete_words(run: SyncRun) -> str:
     if run.complete:
-        return _("every page it asked for was read and every row applied")
+        return _("Every page was read and every recording stored.")
     if run.state == SyncState.RUNNING:
-        return _("it is still running")
-    return _("what it read is kept; nothing was taken for gone")
+        return _("It is still running.")
+    return _("What was read is kept. No recording was marked as deleted at Vobiz.")
 
 
 def _found(run: SyncRun) -> Section:
@@ -176,7 +174,7 @@ def _found(run: SyncRun) -> Section:
             Fact(
                 _("Deleted at Vobiz"),
                 formatting.count(run.gone),
-                hint=_("their rows stay here") if run.gone else "",
+                hint=_("they stay in the portal") if run.gone else "",
             ),
             Fact(_("Failed"), formatting.count(run.failed)),
         ],

@@ -126,8 +126,8 @@ class AccessEvent(models.Model):
     objects = AccessEventQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("access event")
-        verbose_name_plural = _("access log")
+        verbose_name = _("access log entry")
+        verbose_name_plural = _("access log entries")
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
         constraints = [

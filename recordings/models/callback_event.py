@@ -148,8 +148,8 @@ class CallbackEvent(models.Model):
     objects = CallbackEventQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("callback event")
-        verbose_name_plural = _("callback events")
+        verbose_name = _("callback")
+        verbose_name_plural = _("callbacks")
         ordering = ["-received_at", "-id"]
         permissions = [("process_callbackevent", _("Can process callback events again"))]
         constraints = [

@@ -92,7 +92,7 @@ class SyncRunQuerySet(VisibleQuerySet):
         """Set running runs to interrupted where their lease ran out; return how many."""
         dead = self.running().filter(lease_until__lt=Now())
         return dead.update(
-            state=SyncState.INTERRUPTED, ended_at=now, error=str(_("It stopped without saying so."))
+            state=SyncState.INTERRUPTED, ended_at=now, error=str(_("The process that ran this sync ended."))
         )
 
 
@@ -130,8 +130,8 @@ class SyncRun(models.Model):
     objects = SyncRunQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("sync run")
-        verbose_name_plural = _("sync runs")
+        verbose_name = _("sync")
+        verbose_name_plural = _("syncs")
         ordering = ["-started_at", "-id"]
         permissions = [("sync_now", _("Can sync now"))]
         constraints = [

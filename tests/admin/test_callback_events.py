@@ -65,7 +65,7 @@ def test_an_event_is_processed_again_and_logged(account: Account, staff: Person)
 
     event.refresh_from_db()
     assert event.outcome == EventOutcome.APPLIED
-    assert "Processed again: applied. It had its effect." in said(answer)
+    assert "Processed again: applied. The recording was updated." in said(answer)
     assert LogEntry.objects.get().get_change_message() == "Processed it again: applied"
     assert "Process again" not in client.get(page_of(event)).content.decode()
 
@@ -80,9 +80,9 @@ def test_a_selection_is_processed_again_and_each_outcome_counted(account: Accoun
 
     good.refresh_from_db()
     assert good.outcome == EventOutcome.APPLIED
-    assert "2 events were processed again:" in said(answer)
+    assert "2 callbacks processed again:" in said(answer)
     assert "1 applied" in said(answer)
-    assert "1 not readable" in said(answer)
+    assert "1 unknown format" in said(answer)
     assert LogEntry.objects.filter(change_message="Processed it again.").count() == 2
 
 
@@ -137,7 +137,7 @@ def test_a_refused_one_shows_both_addresses_with_the_first_difference_marked(
 
     page = boss.get(page_of(event)).content.decode()
 
-    assert "None of its signatures verified" in page
+    assert "The signature does not match" in page
     assert "http<mark>://127.0.0.1:8000/callbacks/account/…/</mark>" in page
     assert "http<mark>s://portal.example.com/callbacks/account/…/</mark>" in page
     assert account.callback_key not in page
@@ -165,7 +165,7 @@ def test_its_page_shows_fields_trust_scheme_nonces_and_deliveries(account: Accou
     page = boss.get(page_of(event)).content.decode()
 
     for expected in (
-        "✓ signed V2", "05429567804466091622", "the same content again has no second effect",
+        "✓ Signed", "V2", "05429567804466091622", "the same content again has no second effect",
         "https://media.vobiz.ai/x.mp3", str(recording.recording_id),
     ):  # fmt: skip
         assert expected in page
@@ -189,7 +189,7 @@ def test_a_callback_says_what_it_is_about_on_its_page_and_in_its_recordings_hist
 
     for url in (page_of(event), of_recording):
         assert f">{title}</" in boss.get(url).content.decode()
-    assert "It had its effect." in boss.get(page_of(event)).content.decode()
+    assert "The recording was updated." in boss.get(page_of(event)).content.decode()
 
 
 def test_a_callback_that_names_nothing_of_ours_is_not_said_to_have_had_an_effect(
@@ -202,8 +202,8 @@ def test_a_callback_that_names_nothing_of_ours_is_not_said_to_have_had_an_effect
 
     page = boss.get(page_of(event)).content.decode()
 
-    assert "There is nothing in it for this portal." in page
-    assert "It had its effect." not in page
+    assert "It is about no recording." in page
+    assert "The recording was updated." not in page
 
 
 def test_what_was_said_is_shown_by_a_click_and_not_to_those_who_may_not_read_transcripts(
@@ -266,11 +266,11 @@ def test_what_will_have_no_effect_is_seen_by_somebody_and_leaves_the_overview(
     answer = client.post(seen, follow=True)
 
     page = answer.content.decode()
-    assert said(answer) == "1 callback is marked as seen."
-    assert f"Seen by {CallbackEvent.objects.get().seen_by}" in page
+    assert said(answer) == "1 callback marked as reviewed."
+    assert f"Reviewed by {CallbackEvent.objects.get().seen_by}" in page
     assert seen not in page
     assert "Process again" in page
-    assert LogEntry.objects.get().get_change_message() == "Marked as seen."
+    assert LogEntry.objects.get().get_change_message() == "Marked as reviewed."
     overview = client.get("/admin/").context["overview"]
     assert overview["lines"] == []
     assert client.get(f"{LIST}?effect=none").context["cl"].result_count == 0
@@ -291,7 +291,7 @@ def test_of_a_selection_only_what_will_have_no_effect_by_itself_is_marked_as_see
 
     marked = CallbackEvent.objects.filter(seen_at__isnull=False).values_list("outcome", flat=True)
     assert sorted(marked) == ["conflict", "failed", "refused", "unparsed"]
-    assert said(answer) == "4 callbacks are marked as seen."
+    assert said(answer) == "4 callbacks marked as reviewed."
     assert said(again) == "Nothing was chosen that this is for."
     assert LogEntry.objects.count() == 4
 
@@ -305,15 +305,15 @@ def test_an_unmatched_one_that_nobody_will_ask_vobiz_about_can_be_closed(
     seen = reverse("admin:recordings_callbackevent_seen", args=[events[0].pk])
     page = client.get(page_of(events[0])).content.decode()
     assert seen not in page
-    assert "The next sync reads it back" in page
+    assert "The next sync reads it and applies" in page
     Account.objects.filter(pk=account.pk).update(**unasked)
     page = client.get(page_of(events[0])).content.decode()
     assert seen in page
-    assert "Vobiz is not asked about it" in page
+    assert "cannot ask Vobiz" in page
 
-    assert said(client.post(seen, follow=True)) == "1 callback is marked as seen."
+    assert said(client.post(seen, follow=True)) == "1 callback marked as reviewed."
     chosen = {"action": "mark_seen", "_selected_action": [event.pk for event in events]}
-    assert said(client.post(LIST, chosen, follow=True)) == "1 callback is marked as seen."
+    assert said(client.post(LIST, chosen, follow=True)) == "1 callback marked as reviewed."
 
     assert not overview.callback_troubles(client.get("/admin/").wsgi_request.user)
     client.post(reverse("admin:recordings_callbackevent_process", args=[events[0].pk]))
@@ -351,3 +351,31 @@ def test_the_list_finds_events_by_the_recordings_number(account: Account, boss: 
     an_event(account)
 
     assert list(boss.get(f"{LIST}?q=96247 05678").context["cl"].result_list) == [event]
+
+
+def test_above_the_list_stands_what_was_rejected_with_its_cure(account: Account, boss: Client) -> None:
+    assert not boss.get(LIST).context["rejected"]
+    for _n in range(2):
+        an_event(account, outcome="refused", trust="refused")
+
+    page = boss.get(LIST)
+
+    (one,) = page.context["rejected"]
+    assert (one.account, one.count.n, one.is_unsigned) == (account, 2, False)
+    text = page.content.decode()
+    assert f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#token"' in text
+    assert f'action="{reverse("admin:recordings_account_process_refused", args=[account.pk])}"' in text
+
+
+def test_only_those_who_may_process_a_callback_see_the_button_in_its_row(
+    account: Account, staff: Person
+) -> None:
+    event = an_event(account, outcome="failed")
+    done = an_event(account)
+    address = f'formaction="{reverse("admin:recordings_callbackevent_process", args=[event.pk])}"'
+    may = staff("view_callbackevent", "process_callbackevent", accounts=[account])
+    looks = staff("view_callbackevent", accounts=[account])
+
+    assert address in may.get(LIST).content.decode()
+    assert f"{done.pk}/process/" not in may.get(LIST).content.decode()
+    assert "formaction" not in looks.get(LIST).content.decode()

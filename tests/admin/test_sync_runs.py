@@ -54,9 +54,9 @@ def test_sync_now_answers_at_once_and_goes_on_by_itself(
     assert eventually(lambda: SyncRun.objects.filter(state=SyncState.COMPLETE).first()) == run
     page = client.get(page_of(run))
     assert Recording.objects.count() == 3
-    assert "every page it asked for was read and every row applied" in page.content.decode()
+    assert "Every page was read" in page.content.decode()
     log = LogEntry.objects.get(object_id=str(account.pk), content_type__model="account")
-    assert log.get_change_message() == "Began a sync."
+    assert log.get_change_message() == "Started a sync."
 
 
 def test_while_one_runs_the_button_leads_to_it(account: Account, world: SandboxState, boss: Client) -> None:
@@ -65,11 +65,10 @@ def test_while_one_runs_the_button_leads_to_it(account: Account, world: SandboxS
     answer = boss.post(reverse("admin:recordings_account_sync", args=[account.pk]), follow=True)
 
     assert answer.redirect_chain == [(page_of(run), 302)]
-    assert "already running: this is it" in said(answer)
+    assert "already running. No second one" in said(answer)
     assert not world.ledger.of("request")
     shown = boss.get(reverse("admin:recordings_account_change", args=[account.pk])).content.decode()
     assert f'href="{page_of(run)}"' in shown
-    assert "See the sync that runs" in shown
 
 
 def test_a_run_that_fell_silent_says_so_and_does_not_block_the_button(account: Account, boss: Client) -> None:
@@ -77,8 +76,8 @@ def test_a_run_that_fell_silent_says_so_and_does_not_block_the_button(account: A
 
     page = boss.get(page_of(run)).content.decode()
 
-    assert "Nothing has been heard of it for too long" in page
-    assert "Sync again now" in page
+    assert "It no longer reports" in page
+    assert "Sync again" in page
     shown = boss.get(reverse("admin:recordings_account_change", args=[account.pk])).content.decode()
     assert "Sync now" in shown
 
@@ -106,16 +105,16 @@ def test_a_partial_run_shows_its_pages_its_rows_and_what_failed(account: Account
     page = boss.get(page_of(run)).content.decode()
 
     assert "Vobiz could not be reached." in page
-    assert "also settle what is deleted at Vobiz, at most 500" in page
+    assert "also detect recordings deleted at Vobiz, at most 500" in page
     assert "Vobiz counts 300" in page
-    assert "what it read is kept; nothing was taken for gone" in page
+    assert "What was read is kept" in page
     assert "it belongs to &lt;script&gt;" in page
     assert "The first 2 of 101." in page
 
 
 def test_an_empty_list_says_what_a_sync_is_for(account: Account, boss: Client) -> None:
     assert (
-        "One reads every recording that Vobiz lists"
+        "A sync reads every recording that Vobiz lists"
         in boss.get("/admin/recordings/syncrun/").content.decode()
     )
 
@@ -130,6 +129,6 @@ def test_the_list_counts_what_each_run_found(account: Account, boss: Client) -> 
     assert "20 seen: 12 new · 5 unchanged" in page
     assert "× 3 failed" in page
     assert "1:15" in page
-    assert "schedule or command" in page
+    assert "Schedule or command line" in page
     SyncRun.objects.filter(pk=run.pk).update(scope={"newest": at.isoformat()})
-    assert "schedule or command" not in boss.get("/admin/recordings/syncrun/").content.decode()
+    assert "Schedule or command line" not in boss.get("/admin/recordings/syncrun/").content.decode()

@@ -127,7 +127,7 @@ def sync_now(page: Page) -> None:
     account = Account.objects.get(auth_id=AUTH_ID)
     page.goto(f"/admin/recordings/account/{account.pk}/change/")
     page.get_by_role("button", name="Sync now").click()
-    expect(page.locator(".messagelist")).to_contain_text("The sync has begun")
+    expect(page.locator(".messagelist")).to_contain_text("Sync started")
     eventually(lambda: not SyncRun.objects.running().exists(), within=20)
     page.reload()
     expect(page.locator("#content")).to_contain_text("complete")

@@ -131,7 +131,7 @@ def test_after_a_gap_it_says_once_how_much_never_came(admin_client: Client, acco
 def test_reconcile_settles_at_once_and_says_what_is_open(admin_client: Client, account: Account) -> None:
     url = reverse("admin:recordings_account_reconcile", args=[account.pk])
     page = admin_client.post(url, follow=True).content.decode()
-    assert "Settled: 0. Still open: 0." in page
+    assert "Unfinished recordings checked: 0 finished, 0 still open." in page
     assert "has no token yet" in page  # why Vobiz could not be asked
     Account.objects.update(leased_by="another", leased_until=timezone.now() + timedelta(seconds=30))
-    assert "being settled at this moment" in admin_client.post(url, follow=True).content.decode()
+    assert "unfinished recordings already" in admin_client.post(url, follow=True).content.decode()

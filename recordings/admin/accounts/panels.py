@@ -93,7 +93,9 @@ def _strip(request: HttpRequest, account: Account, known: dict[str, Any], now: d
         return
     held, (room, _error) = overview.holdings(account), overview.space()
     free = _(", %s free") % formatting.file_size(room.free) if room is not None else ""
-    size = f"{formatting.count(held.recordings)} · {formatting.file_size(held.bytes)}{free}"
+    size = formatting.file_size(held.bytes)
+    size = _("about %s") % size if held.guessed or held.without_length else size
+    size = f"{formatting.count(held.recordings)} · {size}{free}"
     yield Status(_("Archive"), _archiving(account), size)
     days = overview.soon()
     rows = Recording.objects.filter(account=account).order_by()
@@ -127,8 +129,9 @@ def _sync(known: dict[str, Any], now: datetime, *, may_open: bool) -> Status:
     """Return how the newest sync went, and when the last complete one was."""
     label, newest, last = _("Sync"), known["newest_sync"], known["last_sync"]
     since = _("complete %s") % formatting.ago(last.started_at, now) if last is not None else ""
-    if known["running_sync"] is not None:
-        return Status(label, formatting.badge(SyncState.RUNNING, _("Running")), since)
+    if (running := known["running_sync"]) is not None:
+        url = reverse("admin:recordings_syncrun_change", args=[running.pk]) if may_open else ""
+        return Status(label, formatting.badge(SyncState.RUNNING, _("Running")), since, url)
     if newest is None:
         return Status(label, formatting.badge("new", _("Not synced yet"), role="quiet"))
     url = reverse("admin:recordings_syncrun_change", args=[newest.pk]) if may_open else ""

@@ -140,7 +140,7 @@ def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_b
     ("fault", "words"),
     [
         ({"status": 503, "times": 9}, "503"),
-        ({"status": 401}, "…668 with the token ending …6789"),
+        ({"status": 401, "times": 2}, "…668 with the token ending …6789"),
         ({"reply": "html", "status": 200}, "was not understood"),
         ({"status": 402}, "balance"),
     ],

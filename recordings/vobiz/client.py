@@ -13,7 +13,13 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from recordings.vobiz.errors import NotFoundError, Where
+from recordings.vobiz.errors import (
+    AuthenticationError,
+    NotFoundError,
+    RouteMissingError,
+    VobizError,
+    Where,
+)
 from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media, MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
@@ -33,6 +39,9 @@ if TYPE_CHECKING:
 __all__ = ["BACKGROUND", "INTERACTIVE", "Credentials", "Download", "RetryPolicy", "VobizClient"]
 
 _STOP_TRIES = 3
+_BARE_LIVE_CALLS: set[str] = (
+    set()
+)  # API addresses whose paths of live calls have no last slash; for this process
 _WORD = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
 
 
@@ -89,8 +98,24 @@ class VobizClient:
         return self._transport.read(Route.ACCOUNT, AccountObject.parse)
 
     def list_live_calls(self) -> LiveCallList:
-        """Return the ids of the live calls. A snapshot: any of them may end at any moment."""
-        return self._transport.read(Route.LIVE_CALLS, LiveCallList.parse, query={"status": "live"})
+        """Return the ids of the live calls. A snapshot: any of them may end at any moment.
+
+        Vobiz's pages write the path with a slash at its end, its SDKs without. Where one form is refused as if the
+        credentials or the route were wrong, the other is tried once, and the one that was answered is remembered.
+        """
+        bare = self._transport.api_url in _BARE_LIVE_CALLS
+        try:
+            return self._list_live_calls(bare=bare)
+        except (AuthenticationError, NotFoundError, RouteMissingError) as refused:
+            try:
+                found = self._list_live_calls(bare=not bare)
+            except VobizError:
+                raise refused from None
+        (_BARE_LIVE_CALLS.discard if bare else _BARE_LIVE_CALLS.add)(self._transport.api_url)
+        return found
+
+    def _list_live_calls(self, *, bare: bool) -> LiveCallList:
+        return self._transport.read(Route.LIVE_CALLS, LiveCallList.parse, query={"status": "live"}, bare=bare)
 
     def retrieve_live_call(self, call_uuid: str) -> LiveCall:
         """Return one live call; raise NotFoundError if it has ended."""
@@ -99,6 +124,7 @@ class VobizClient:
             Route.LIVE_CALL,
             partial(_live_call, asked=call_uuid),
             query={"status": "live"},
+            bare=self._transport.api_url in _BARE_LIVE_CALLS,
             call_uuid=call_uuid,
         )
 

@@ -103,9 +103,10 @@ class Route(Enum):
         self.template = template
         self.doing = doing
 
-    def path(self, ids: Mapping[str, str]) -> str:
-        """Return the path with its ids; raise InvalidIdError unless each is shaped like an id."""
-        return self.template.format_map({name: quote(checked_id(id_), safe="") for name, id_ in ids.items()})
+    def path(self, ids: Mapping[str, str], *, bare: bool = False) -> str:
+        """Return the path, if `bare` without its last slash. Raise InvalidIdError unless each id is shaped like one."""
+        form = self.template.rstrip("/") if bare else self.template
+        return form.format_map({name: quote(checked_id(id_), safe="") for name, id_ in ids.items()})
 
 
 class Transport:
@@ -155,10 +156,14 @@ class Transport:
         parse: Callable[[Any], Parsed],
         *,
         query: Mapping[str, str | int] | None = None,
+        bare: bool = False,
         **ids: str,
     ) -> Parsed:
-        """Ask for something, as often as the retry policy allows, and have its JSON document parsed."""
-        asked = self._asked(route, ids, query, None)
+        """Ask for something, as often as the retry policy allows, and have its JSON document parsed.
+
+        `bare`: by a path without its last slash.
+        """
+        asked = self._asked(route, ids, query, None, bare=bare)
         reply = self._make(asked, self._adapter, self.retry_policy.tries)
         try:
             document = reply.document()
@@ -199,8 +204,10 @@ class Transport:
         ids: Mapping[str, str],
         query: Mapping[str, str | int] | None,
         body: Mapping[str, Any] | None,
+        *,
+        bare: bool = False,
     ) -> _Asked:
-        url = self.api_url + route.path({"auth_id": self.credentials.auth_id, **ids})
+        url = self.api_url + route.path({"auth_id": self.credentials.auth_id, **ids}, bare=bare)
         if query:
             url += f"?{urlencode(query)}"
         headers = {

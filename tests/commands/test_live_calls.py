@@ -80,7 +80,7 @@ def test_where_vobiz_does_not_answer_the_last_known_calls_are_shown_and_the_exit
     world.place_call(MAIN)
     run("live_calls")
     Account.objects.update(live_tried_at=None)
-    world.faults.plan(Fault(on="call.list", status=401))
+    world.faults.plan(Fault(on="call.list", status=401, times=2))
 
     ran = run("live_calls", "--json")
 

@@ -53,7 +53,7 @@ def test_credentials_and_path_must_name_the_same_account(
 
 
 @pytest.mark.parametrize(
-    "path", ["account/{}/Recording/", "Account/{}/recording/", "Account/{}/Recording", "Account/{}/Call"]
+    "path", ["account/{}/Recording/", "Account/{}/recording/", "Account/{}/Recording", "Account/{}/call"]
 )
 def test_other_letters_or_a_missing_last_slash_are_401(
     sandbox: Sandbox, world: SandboxState, path: str
@@ -66,6 +66,23 @@ def test_a_missing_slash_is_404_by_switch(sandbox: Sandbox, world: SandboxState)
     world.quirks.missing_slash_status = 404
     answer = get(f"{sandbox.api_url}/Account/{MAIN}/Recording", world.headers(MAIN))
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
+
+
+def test_live_calls_are_found_with_and_without_the_slash_unless_told_otherwise(
+    sandbox: Sandbox, world: SandboxState
+) -> None:
+    call = world.place_call(MAIN)
+    bare = f"{sandbox.api_url}/Account/{MAIN}/Call"
+
+    def statuses() -> list[int]:
+        paths = (bare, f"{bare}/", f"{bare}/{call.call_uuid}", f"{bare}/{call.call_uuid}/")
+        return [get(f"{path}?status=live", world.headers(MAIN)).status_code for path in paths]
+
+    assert statuses() == [200, 200, 200, 200]
+    world.quirks.live_calls_slash = "required"
+    assert statuses() == [401, 200, 401, 200]
+    world.quirks.live_calls_slash, world.quirks.missing_slash_status = "refused", 404
+    assert statuses() == [200, 404, 200, 404]
 
 
 def test_an_unknown_route_has_the_gateways_words(sandbox: Sandbox, world: SandboxState) -> None:
@@ -92,6 +109,8 @@ def test_live_calls_are_bare_uuids_and_queued_ones_are_others(
     assert live["calls"] == [call.call_uuid]
     assert set(live) == {"api_id", "calls"}
     assert client.get("Call/", params={"status": "queued"}).json()["calls"] == [ringing.call_uuid]
+    told = client.get(f"Call/{ringing.call_uuid}/", params={"status": "queued"}).json()
+    assert (told["call_status"], set(told) & {"session_start", "stir_attestation"}) == ("queued", set())
     assert client.get("Call/").status_code == 400
 
 

@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from recordings.vobiz.client import VobizClient
-from recordings.vobiz.errors import NotFoundError, OutcomeUnknownError, RefusedError, UnexpectedReplyError
+from recordings.vobiz.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RefusedError,
+    UnexpectedReplyError,
+)
 from recordings.vobiz.objects import BadRow, RecordingObject
 from tests.vobiz.conftest import client_of
 from tests.vobiz.payloads import payload
@@ -46,6 +52,39 @@ def test_live_calls_are_listed_and_looked_at_with_their_status(
         f"{ROOT}/Call/?status=live",
         f"{ROOT}/Call/2ded13fe-41bc-4e1c-9a2f-1de7ad3bc0f4/?status=live",
     ]
+
+
+@pytest.mark.parametrize("refusal", [({"error": "Unauthorized"}, 401), ({"message": "Not Found"}, 404)])
+def test_live_calls_are_asked_for_without_the_slash_where_that_is_the_form(
+    server: WireServer, client: VobizClient, refusal: tuple[dict[str, str], int]
+) -> None:
+    two = says(payload("live_calls__two"))
+    server.answers(says(*refusal), two, two, says(payload("live_call__outbound")))
+    assert client.list_live_calls() == client.list_live_calls()
+    client.retrieve_live_call("2ded13fe-41bc-4e1c-9a2f-1de7ad3bc0f4")
+    paths = [asked.target.partition("?")[0].removeprefix(ROOT) for asked in server.asked]
+    assert paths == [
+        "/Call/",
+        "/Call",
+        "/Call",
+        "/Call/2ded13fe-41bc-4e1c-9a2f-1de7ad3bc0f4",
+    ]  # it is remembered
+
+    server.answers(says(*refusal), two, two)
+    client.list_live_calls()
+    client.list_live_calls()
+    paths = [asked.target.partition("?")[0].removeprefix(ROOT) for asked in server.asked[4:]]
+    assert paths == ["/Call", "/Call/", "/Call/"]
+
+
+def test_where_both_forms_are_refused_the_credentials_are_wrong(
+    server: WireServer, client: VobizClient
+) -> None:
+    server.answers(*[says({"error": "Unauthorized"}, 401)] * 3)
+    for asked in (2, 4):
+        with pytest.raises(AuthenticationError):
+            client.list_live_calls()
+        assert len(server.asked) == asked
 
 
 def test_a_call_that_has_ended_is_not_found(server: WireServer, client: VobizClient) -> None:

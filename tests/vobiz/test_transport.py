@@ -241,7 +241,7 @@ def test_a_refused_read_is_not_tried_again(
 ) -> None:
     server.answers(says({"api_id": "a-1", "error": "no"}, status))
     with pytest.raises(kind) as refused:
-        client.list_live_calls()
+        client.check()
     assert len(server.asked) == 1
     assert refused.value.status == status
     assert refused.value.api_id == "a-1"

@@ -1,7 +1,8 @@
 """Vobiz's documented endpoints, quirks included. Requests in, replies out; no sockets here.
 
 Paths are exact: a voice path in other letters or without its last slash is refused with 401, as if the
-credentials were wrong. The account in the path and the one in the headers must be the same.
+credentials were wrong. Only the live calls are found without it too, as the official SDKs ask for them; the quirk
+`live_calls_slash` allows one form alone. The account in the path and the one in the headers must be the same.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from vobiz_portal.sandbox.state import NotFoundError, SandboxState
 PREFIX = "/api/v1"
 ROUTES = (
     ("auth.me", "GET", "/auth/me"),
-    ("call.list", "GET", "/Account/{auth_id}/Call/"),
+    ("call.list", "GET", "/Account/{auth_id}/Call/?"),
     ("call.make", "POST", "/Account/{auth_id}/Call/"),
-    ("call.retrieve", "GET", "/Account/{auth_id}/Call/{call_uuid}/"),
+    ("call.retrieve", "GET", "/Account/{auth_id}/Call/{call_uuid}/?"),
     ("call.hangup", "DELETE", "/Account/{auth_id}/Call/{call_uuid}/"),
     ("record.start", "POST", "/Account/{auth_id}/Call/{call_uuid}/Record/"),
     ("record.stop", "DELETE", "/Account/{auth_id}/Call/{call_uuid}/Record/"),
@@ -46,7 +47,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 _ROUTES = [(operation, method, _pattern(template)) for operation, method, template in ROUTES]
-_FOLDED = [re.compile(pattern.pattern.rstrip("/") + "/?", re.IGNORECASE) for _, _, pattern in _ROUTES]
+_FOLDED = [re.compile(pattern.pattern.rstrip("/?") + "/?", re.IGNORECASE) for _, _, pattern in _ROUTES]
+MOST_QUEUED = 20  # UUIDs in one answer
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,8 @@ class Api:
         operation = self.operation(request)
         if operation == "unknown":
             return _wrong_route(request, quirks)
+        if not _is_allowed_form(operation, request, quirks):
+            return unauthorized() if quirks.missing_slash_status == 401 else no_such_route()
         pattern = next(pattern for name, _, pattern in _ROUTES if name == operation)
         found = pattern.fullmatch(request.path)
         ids = found.groupdict() if found else {}
@@ -119,7 +123,9 @@ class Api:
 
     def _list_calls(self, context: RequestContext) -> Reply:
         """Return the live or queued calls."""
-        calls = self.state.calls_of(context.account.auth_id, _requested_state(context.request))
+        state = _requested_state(context.request)
+        calls = self.state.calls_of(context.account.auth_id, state)
+        calls = calls[:MOST_QUEUED] if state == "queued" else calls
         if context.quirks.live_calls_as_objects:
             return as_json(
                 {
@@ -137,7 +143,8 @@ class Api:
             return as_json(serializers.finished_call(call, context.api_id))
         if status is None or call.state != _requested_state(context.request):
             raise NotFoundError("call not found")
-        return as_json(serializers.live_call(call, context.api_id))
+        shape = serializers.live_call if call.state == "live" else serializers.queued_call
+        return as_json(shape(call, context.api_id))
 
     def _make_call(self, context: RequestContext) -> Reply:
         """Place an outbound call."""
@@ -334,6 +341,13 @@ def _requested_state(request: Request) -> str:
     if status not in {"live", "queued"}:
         raise BadRequestError("status must be live or queued")
     return status
+
+
+def _is_allowed_form(operation: str, request: Request, quirks: Quirks) -> bool:
+    """Return whether this path may end as it does: with a slash, or without where the route allows both."""
+    if operation not in {"call.list", "call.retrieve"} or quirks.live_calls_slash == "both":
+        return True
+    return request.path.endswith("/") == (quirks.live_calls_slash == "required")
 
 
 def _wrong_route(request: Request, quirks: Quirks) -> Reply:

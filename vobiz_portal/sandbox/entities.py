@@ -150,6 +150,7 @@ class Quirks:
     made_calls_last: float | None = 120.0
     stop_unknown_url: str = "nothing"  # nothing (204), not_found (404), stop_all
     missing_slash_status: int = 401
+    live_calls_slash: str = "both"  # both, required, refused: how the paths of live calls may end
     parent_sees_sub_accounts: bool = False
     unfinished_listed: bool = False  # running recordings in the list, with an empty recording_url
     live_calls_as_objects: bool = False

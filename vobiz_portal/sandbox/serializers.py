@@ -89,10 +89,10 @@ def recording_object(
 
 
 def live_call(call: Call, api_id: str) -> dict[str, Any]:
-    """Return one live or queued call; numbers without `+`."""
+    """Return one live call; numbers without `+`."""
     return {
         "api_id": api_id,
-        "call_status": "in-progress" if call.state == "live" else "ringing",
+        "call_status": "in-progress",
         "call_uuid": call.call_uuid,
         "caller_name": "",
         "direction": call.direction,
@@ -101,6 +101,20 @@ def live_call(call: Call, api_id: str) -> dict[str, Any]:
         "session_start": naive_utc(call.answered_at if call.answered_at is not None else call.placed_at),
         "stir_attestation": "Not Applicable",
         "stir_verification": "Not Applicable",
+        "to": bare(call.to_number),
+    }
+
+
+def queued_call(call: Call, api_id: str) -> dict[str, Any]:
+    """Return one call that waits for its answer, in the shape of "Retrieve a queued call" in Vobiz's docs."""
+    return {
+        "api_id": api_id,
+        "call_status": "queued",
+        "call_uuid": call.call_uuid,
+        "caller_name": call.from_number,
+        "direction": call.direction,
+        "from": bare(call.from_number),
+        "request_uuid": call.call_uuid,
         "to": bare(call.to_number),
     }
 
@@ -122,43 +136,41 @@ def finished_call(call: Call, api_id: str) -> dict[str, Any]:
     }
 
 
+# What is the same for every account
+_ACCOUNT: dict[str, Any] = {
+    "phone": "+918012345678", "description": None, "auth_token_expire_time": None, "country": "IN",
+    "timezone": "Asia/Kolkata", "city": "Bengaluru", "state": "KA", "address": None, "zip_code": "560001",
+    "account_type": "standard", "postpaid": False, "auto_recharge": True, "auto_recharge_config": None,
+    "carrier_type": None, "customer_type": None, "credit_limit": 0, "cps_limit": 1, "concurrent_calls_limit": 3,
+    "base_cps_limit": 1, "base_concurrent_calls_limit": 3, "purchased_cps": 0, "purchased_concurrent_calls": 0,
+    "risk_rating": 0, "risk_status": None, "features": {"call_queue": True}, "ip_auth_enabled": False,
+    "ip_whitelist_rules": {}, "allow_aws_ips": False, "role": "admin", "is_verified": True,
+    "is_trial_account": False, "created_at": "2025-09-30T08:33:24.700542+00:00",
+    "updated_at": "2026-05-12T05:41:41.892287+00:00", "last_login": "2026-05-12T05:41:42.601005+00:00",
+    "pricing_tier_id": "11223344-5566-4788-99aa-bbccddeeff00",
+    "pricing_tier": {
+        "id": "11223344-5566-4788-99aa-bbccddeeff00", "name": "Standard", "description": None, "currency": "INR",
+        "rate_per_minute": 0.45, "billing_increment_seconds": 60, "minimum_duration_seconds": 0, "is_active": True,
+        "is_default": False,
+    },
+}  # fmt: skip
+
+
 def account_object(account: Account, api_id: str) -> dict[str, Any]:
-    """Return the object of `/auth/me`, which holds the secret too, as at Vobiz."""
+    """Return the object of `/auth/me`, in the shape of "Retrieve account" in Vobiz's docs, its secret included."""
     return {
+        **_ACCOUNT,
         "type": "account" if account.parent is None else "sub_account",
         "id": str(500_000 + sum(account.auth_id.encode())),
         "api_id": api_id,
         "name": account.name,
         "email": f"admin@{account.auth_id.lower().replace('_', '-')}.example",
-        "phone": "+918012345678",
-        "description": None,
         "auth_id": account.auth_id,
         "auth_secret": account.token,
-        "auth_token_expire_time": None,
         "parent_auth_id": account.parent,
-        "country": "IN",
-        "timezone": "Asia/Kolkata",
         "company": account.name,
-        "account_type": "standard",
-        "postpaid": False,
         "enabled": not account.suspended,
-        "credit_limit": 0.0,
-        "cps_limit": 1,
-        "concurrent_calls_limit": 3,
-        "features": {"call_queue": True},
-        "role": "admin",
         "is_active": not account.suspended,
-        "is_verified": True,
-        "is_trial_account": False,
-        "created_at": "2025-09-30T08:33:24.700542+00:00",
-        "updated_at": "2026-05-12T05:41:41.892287+00:00",
-        "pricing_tier": {
-            "name": "Standard",
-            "currency": "INR",
-            "rate_per_minute": 0.45,
-            "billing_increment_seconds": 60,
-            "is_active": True,
-        },
     }
 
 

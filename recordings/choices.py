@@ -88,9 +88,9 @@ class Origin(models.TextChoices):
 class Source(models.TextChoices):
     """The source of a fact; see SOURCE_RANK."""
 
-    API = "api", _("read from Vobiz's API")
+    API = "api", _("Vobiz's API")
     ANSWER = "answer", _("Vobiz's answer to the start")
-    CALLBACK = "callback", _("a callback; not confirmed by the API yet")
+    CALLBACK = "callback", _("Not confirmed")
 
 
 SOURCE_RANK = {Source.CALLBACK: 1, Source.ANSWER: 2, Source.API: 3}
@@ -140,14 +140,14 @@ ATTENTION_WORDS = {
     ),
     Attention.ID_CONFLICT: _(
         "A callback or answer named another recording id than the one known here. Nothing was changed; "
-        "the callback event shows both."
+        "the callback shows both."
     ),
     Attention.TRANSCRIPT_REVISED: _(
-        "A different transcript arrived after the first. The first stands; the callback event keeps the other."
+        "A different transcript arrived after the first. The first stands; the callback keeps the other."
     ),
     Attention.NOT_ARCHIVED: _(
-        "Ten tries to fetch its audio failed, though Vobiz still has the recording. It is tried again every six "
-        "hours, and hourly in its last three days at Vobiz; the row says why the last try failed."
+        "Archiving failed 10 times. Vobiz still has the audio. The portal tries again every six "
+        "hours, and hourly in its last three days at Vobiz; the row says why the last attempt failed."
     ),
     Attention.LENGTH_DIFFERS: _(
         "The audio that Vobiz gave is whole, but its length is not what Vobiz says it is. It is kept as it came."

@@ -40,7 +40,7 @@ def parse_span(text: str) -> int:
     """Return `90 s`, `15 min` or `1 h 30 min` in seconds; raise ValidationError for a number without unit."""
     found = SPAN.fullmatch(text.strip())
     if not found or not any(found.groups()):
-        raise forms.ValidationError(_("Say of what: 90 s, 15 min, or 1 h 30 min."))
+        raise forms.ValidationError(_("Enter a time with its unit, for example 90 s or 15 min."))
     hours = float((found["hours"] or "0").replace(",", "."))
     return round(hours * 3_600) + int(found["minutes"] or 0) * 60 + int(found["seconds"] or 0)
 
@@ -291,7 +291,7 @@ class StartForm(forms.Form):
     running = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
     limit = forms.ChoiceField(label=gettext_lazy("Stop after"), widget=forms.RadioSelect)
     other_limit = SpanField(
-        label=gettext_lazy("Another time limit"),
+        label=gettext_lazy("Time limit"),
         required=False,
         widget=forms.TextInput(attrs={"maxlength": 40}),
         help_text=gettext_lazy("Such as 90 s, 25 min or 1 h 30 min; at most 8 h."),
@@ -330,13 +330,11 @@ class StartForm(forms.Form):
             del self.fields["despite_flow"]
         others = sorted({*LIMITS} - {defaults.time_limit})
         chosen = [(str(limit), cut_words(limit)) for limit in (defaults.time_limit, *others)]
-        self.fields["limit"].choices = [*chosen, (OTHER, _("another:"))]  # type: ignore[attr-defined]
+        self.fields["limit"].choices = [*chosen, (OTHER, _("Other"))]  # type: ignore[attr-defined]
         transcribe = self.fields["transcribe"]
         transcribe.disabled = not may_transcribe
         transcribe.help_text = (
-            _(
-                "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large: choose MP3."
-            )
+            _("English only, up to 4 h. Choose MP3: WAV files may be too large to transcribe.")
             if may_transcribe
             else _("Not possible here: Vobiz cannot call this portal, so no transcript could arrive.")
         )

@@ -202,3 +202,69 @@ def test_what_a_module_translates_or_nobody_reads_is_not(source: str) -> None:
     reader = Reader()
     reader.visit(ast.parse(source))
     assert reader.found == []
+
+
+# Sentences and labels that the product said once and no longer says.
+FORMER_SENTENCES = (
+    "Vobiz was asked to stop the recording", "There was nothing to stop", "and the recording goes on",
+    "so it may still be recording. Press Stop", "asked to stop it at", "Somebody at the command line",
+    "It cannot be stopped alone", "As Vobiz said it", "What happened, oldest first", "Who, or where it is from",
+    "Nothing is known of its past", "Vobiz is said to", "It cannot be cured", "Archive those ticked", "Seen: those",
+    "ahead of its turn and keeps it", "It ended at its time limit", "gone before the first sync", "leave Vobiz within",
+    "leaves Vobiz within", "at last week's rate", "Nothing waits to be settled", "Nothing needs you now",
+    "Opening the live calls looks again", "None that was started here", "only calls being recorded",
+    "Vobiz's answer to a start was lost, so it", "Start another anyway", "None of the live calls is like that",
+    "this account's usual", "Cuts at %s", "Say of what", "one side each", "English only, from 0.5 s",
+    "meanwhile another recording of this call", "This form had been sent before", "Please correct what is marked",
+    "No call was ticked", "What became of each", "Every attempt to record it", "known to be recorded",
+    "recorded from one end to the other", "not known yet: the call goes on", "None came. This recording",
+    "Vobiz heard no words", "A switched-off account", "Only where Vobiz cannot be reached", "ends it at once",
+    "Its calls are also recorded", "keep it to yourself", "Refused callbacks processed again",
+    "no such recording here yet", "nothing of it was applied", "Ten tries to fetch", "Nobody has done anything to it",
+    "Nothing was chosen that this is for", "tick Staff status", "Each look is written",
+    "Bring every Recording object", "also settle which", "settles what callbacks left open: ",
+    "You see no account that is switched on", "It says the connection works",
+)  # fmt: skip
+FORMER_LABELS = {
+    "How it came here", "Last news from the API", "What Vobiz says", "Kept", "Inside", "True length", "Ticked",
+    "Last found unaltered", "Leaves Vobiz", "Save unchecked", "Keep the former token for", "Switched on",
+    "Days Vobiz keeps audio", "Last callback here", "Another time limit", "another:", "Seen",
+}  # fmt: skip
+
+
+def said_in(source: str) -> Iterator[str]:
+    """Yield the texts of a module that are no docstrings."""
+    tree = ast.parse(source)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    first = {id(node.body[0].value) for node in ast.walk(tree)
+             if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in first:
+            yield node.value
+
+
+def former_words(texts: Iterator[str], whole: str) -> list[str]:
+    """Return what of the former words is in a file: labels as whole texts, sentences anywhere."""
+    flat = " ".join(whole.split())
+    return [one for one in FORMER_SENTENCES if one in flat] + [one for one in texts if one in FORMER_LABELS]
+
+
+def test_former_sentences_and_labels_are_gone_from_templates_python_and_documents() -> None:
+    found = {}
+    for path in TEMPLATES:
+        source = path.read_text()
+        found[path] = former_words(iter(re.findall(r"translate \"([^\"]*)\"", source)), source)
+    for path in (*ROOT.glob("recordings/**/*.py"), *ROOT.glob("vobiz_portal/**/*.py")):
+        if "migrations" not in path.parts:
+            texts = list(said_in(path.read_text()))
+            found[path] = former_words(iter(texts), "\n".join(texts))
+    for path in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
+        source = path.read_text()
+        found[path] = former_words(iter(re.findall(r"\*([^*\n]+)\*", source)), source)
+    assert {str(path.relative_to(ROOT)): words for path, words in found.items() if words} == {}
+
+
+def test_a_former_sentence_is_found_where_it_is_broken_over_lines() -> None:
+    assert former_words(iter(["Kept"]), "Vobiz was asked\n  to stop the recording.") == [
+        "Vobiz was asked to stop the recording", "Kept",
+    ]  # fmt: skip

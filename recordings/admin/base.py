@@ -464,7 +464,9 @@ class PortalAdmin(_Base):
         if count:
             self.message_user(request, words % count, level)
         else:
-            self.message_user(request, _("Nothing was chosen that this is for."), messages.WARNING)
+            self.message_user(
+                request, _("None of the selected rows can be changed this way."), messages.WARNING
+            )
 
     def log_each(self, request: HttpRequest, rows: list[models.Model], message: str) -> None:
         """Write one line into the history of each object."""

@@ -118,7 +118,7 @@ class KeptFilter(admin.SimpleListFilter):
     }
     LINKED: ClassVar[dict[str, Any]] = {
         "due": _("due for a copy"),
-        "lost_before": _("gone before the first sync"),
+        "lost_before": _("deleted by Vobiz before the portal was connected"),
     }
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

@@ -17,8 +17,10 @@ from recordings.storage.space import likely_bytes
 LACKS = {
     AudioState.PENDING: gettext_lazy("it has not ended yet"),
     AudioState.NONE: gettext_lazy("nothing was recorded"),
-    AudioState.CORRUPT: gettext_lazy("the archive's copy is missing or damaged, and Vobiz has it no more"),
-    AudioState.DELETED: gettext_lazy("Vobiz has it no more, and it was never archived"),
+    AudioState.CORRUPT: gettext_lazy(
+        "the archived copy is missing or damaged, and Vobiz has deleted the original"
+    ),
+    AudioState.DELETED: gettext_lazy("Vobiz deleted it before it was archived"),
 }
 
 

@@ -71,7 +71,7 @@ def test_none_is_the_goal_and_has_no_number(account: Account, boss: Client) -> N
     aged(account, 25, archived_at=timezone.now(), **ARCHIVED)
 
     assert number_in_navigation(text_of(boss, "/admin/recordings/call/")) == ""
-    assert "Every recording that leaves Vobiz within 7 days is archived" in text_of(boss)
+    assert "Every recording that Vobiz deletes within 7 days is archived" in text_of(boss)
 
 
 def test_how_many_days_count_as_soon_is_a_setting(account: Account, boss: Client, settings: Settings) -> None:
@@ -98,7 +98,7 @@ def test_the_page_shows_what_is_at_risk_soonest_first_and_why_and_what_is_lost(
     assert places == sorted(places)
     assert "Vobiz answered 404." in said
     assert "next try" in said
-    assert "1</strong></a> more was gone already before the first complete sync" in said
+    assert "1</strong></a> more was deleted by Vobiz before" in said
 
 
 def test_one_button_asks_for_all_and_another_for_those_ticked(synced: Account, staff: Person) -> None:
@@ -162,7 +162,7 @@ def test_progress_accounts_for_all_that_were_asked_for(synced: Account, boss: Cl
     said = text_of(boss, page)
 
     assert (
-        "1 of 5 archived since, 2 wait for their turn, 1 failed or was put off, and is tried again; its row says "
+        "1 of 5 archived since, 2 wait for their turn, 1 failed and is tried again; its row says "
         "why, 1 is no longer there to be archived."
     ) in said
 
@@ -178,14 +178,14 @@ def test_an_address_that_names_no_moment_shows_no_progress(
 
 def test_a_missing_worker_a_pause_and_a_switch_that_is_off_are_said(synced: Account, boss: Client) -> None:
     aged(synced, 25)
-    assert "No worker has been heard of" in text_of(boss)
+    assert "No worker is running" in text_of(boss)
 
     now = timezone.now()
     Worker.objects.create(name="w", started_at=now, heard_at=now)
     Account.objects.filter(pk=synced.pk).update(archive_automatically=False, archive_pause="Vobiz says 401.")
 
     said = text_of(boss)
-    assert "No worker has been heard of" not in said
+    assert "No worker is running" not in said
     assert "archiving is stopped. Vobiz says 401." in said
     assert "not archived automatically" in said
 

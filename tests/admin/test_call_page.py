@@ -189,7 +189,7 @@ def test_the_page_draws_the_call_a_lane_for_each_recording_and_the_gaps(
     recorded(call, 360, 600, file_format="wav")
     page = page_of(boss, call)
 
-    assert "8:00 of 10:00 known to be recorded" in page
+    assert "8:00 of 10:00 recorded" in page
     assert page.count('<svg class="portal-lane"') == 4
     assert '<rect class="portal-lane-done" x="100" y="1" width="400" height="14"></rect>' in page
     assert "<title>Recording 2, completed: 6:00 to 10:00</title>" in page

@@ -292,7 +292,7 @@ def test_of_a_selection_only_what_will_have_no_effect_by_itself_is_marked_as_see
     marked = CallbackEvent.objects.filter(seen_at__isnull=False).values_list("outcome", flat=True)
     assert sorted(marked) == ["conflict", "failed", "refused", "unparsed"]
     assert said(answer) == "4 callbacks marked as reviewed."
-    assert said(again) == "Nothing was chosen that this is for."
+    assert said(again) == "None of the selected rows can be changed this way."
     assert LogEntry.objects.count() == 4
 
 

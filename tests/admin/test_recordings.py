@@ -223,7 +223,7 @@ def test_a_transcript_without_words_says_so_once_it_is_opened(account: Account, 
 
     opened = boss.post(page_of(recording).replace("change", "transcript"), follow=True)
 
-    assert "(Vobiz heard no words.)" in opened.content.decode()
+    assert "Vobiz found no speech." in opened.content.decode()
 
 
 def test_without_a_transcript_it_says_why(account: Account, boss: Client) -> None:

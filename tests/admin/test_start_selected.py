@@ -62,7 +62,7 @@ def test_a_form_sent_twice_starts_each_call_once(
     again = boss.post(SELECTED, form)
 
     assert len(sent(world)) == Recording.objects.count() == 3
-    assert all("This form had been sent before, so nothing was sent again." in said for said in words(again))
+    assert all("This recording was already started." in said for said in words(again))
     assert LogEntry.objects.filter(content_type__model="recording").count() == 3
 
 
@@ -144,7 +144,7 @@ def test_calls_of_foreign_accounts_are_as_absent_as_those_that_are_not_there(
 
     answer = client.post(SELECTED, ticked([foreign]))
     assert answer.status_code == 422
-    assert "No call was ticked" in answer.content.decode()
+    assert "Select at least one call." in answer.content.decode()
     assert not sent(world)
 
 

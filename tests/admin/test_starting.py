@@ -75,8 +75,8 @@ def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cut
     ]  # fmt: skip
     usual = dict(form.fields["limit"].choices)["5400"]
     assert usual.startswith('<span>1 h 30 min, cuts at <span data-cuts-in="5400">')
-    assert re.search(r">\d\d:\d\d IST( tomorrow)?</span> \(this account's usual\)</span>$", usual)
-    assert "English only, from 0.5 s to 4 h, less than 2 GB. With WAV a file may be too large" in text
+    assert re.search(r">\d\d:\d\d IST( tomorrow)?</span> \(default\)</span>$", usual)
+    assert "English only, up to 4 h. Choose MP3" in text
     assert "+91 8071 387 423" in text
 
 
@@ -116,7 +116,7 @@ def test_a_double_click_starts_one_recording(call: Call, world: SandboxState, bo
     assert len(world.ledger.of("recording.started")) == 1
     assert Recording.objects.count() == 1
     assert "sent before" not in said(first)
-    assert "This form had been sent before, so nothing was sent again. It is being recorded" in said(second)
+    assert "This recording was already started. It is being recorded" in said(second)
     assert LogEntry.objects.filter(content_type__model="recording").count() == 1
 
 
@@ -149,7 +149,7 @@ def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
     second.join(10)
 
     assert len(world.ledger.of("recording.started")) == 1
-    assert "nothing was sent again. Vobiz has not answered yet." in said(answers[0])
+    assert "already started. Vobiz has not answered yet." in said(answers[0])
     assert Recording.objects.get().status == RecordingStatus.ACTIVE
 
 
@@ -257,7 +257,7 @@ def test_a_limit_that_cannot_be_meant_starts_nothing(
 
     assert answer.status_code == 422
     assert answer.context["form"].errors["other_limit"]
-    assert "Nothing was started." in answer.content.decode()
+    assert "Recording not started." in answer.content.decode()
     assert not Recording.objects.exists()
     assert not sent(world)
 
@@ -349,7 +349,7 @@ def test_where_another_began_since_the_form_was_shown_nothing_is_sent_and_it_say
 
     text = answer.content.decode()
     assert answer.status_code == 409
-    assert "Nothing was sent: meanwhile another recording of this call began." in text
+    assert "someone else has just started one" in text
     (words,) = answer.context["began"]
     assert words.startswith("asha started one at ")
     assert "; it is cut at " in words
@@ -372,8 +372,8 @@ def test_after_a_lost_answer_another_start_is_offered_with_its_consequence(
     assert "Not confirmed" in live
     assert "Record…" in live
     assert "may record the call twice" in live
-    assert "Starting another would then make a second recording, which Vobiz bills by itself." in form
-    assert "Start another anyway" in form
+    assert "Starting another may record the call twice." in form
+    assert "Record again" in form
     assert len(sent(world)) == 1
 
 

@@ -50,12 +50,12 @@ def test_stop_one_stops_this_one(call: Call, world: SandboxState, boss: Client) 
 
     answer = stop(boss, first)
 
-    assert "Vobiz was asked to stop the recording." in said(answer)
+    assert "Stopping the recording." in said(answer)
     assert [running.recording_id for running in world.running(MAIN)] == [second.recording_id]
     first.refresh_from_db()
     assert first.stop_requested_at is not None
     log = LogEntry.objects.filter(object_id=str(first.pk), content_type__model="recording").latest("pk")
-    assert log.get_change_message().startswith("Asked to stop it: Vobiz was asked")
+    assert log.get_change_message().startswith("Asked to stop it: Stopping")
 
 
 def test_a_stop_leads_back_to_where_it_was_pressed(call: Call, boss: Client) -> None:
@@ -91,7 +91,7 @@ def test_who_asked_to_stop_it_is_told_to_all_and_a_minute_later_it_may_be_asked_
 
     for page in pages:
         text = boss.get(page).content.decode()
-        assert "boss asked to stop it at " in text
+        assert "boss pressed Stop at " in text
         assert button not in text
         assert "Nothing was sent again" not in text.partition('<div id="content"')[2]
     Recording.objects.filter(pk=recording.pk).update(
@@ -100,9 +100,9 @@ def test_who_asked_to_stop_it_is_told_to_all_and_a_minute_later_it_may_be_asked_
 
     for page in pages:
         text = boss.get(page).content.decode()
-        assert "and it may run all the same: stop it again." in text
+        assert "but Vobiz did not confirm it. Press Stop again." in text
         assert button in text
-    assert "Vobiz was asked to stop the recording." in said(stop(boss, recording))
+    assert "Stopping the recording." in said(stop(boss, recording))
     assert stops(world) == 2
     assert [running.recording_id for running in world.running(MAIN)] == [other.recording_id]
 
@@ -119,7 +119,7 @@ def test_of_two_operators_who_stop_one_recording_the_second_reads_who_asked(
     second = stop(ravi, recording)
 
     assert stops(world) == 1
-    assert "asha asked to stop it at " in said(second)
+    assert "asha pressed Stop at " in said(second)
     assert "Asha" not in second.content.decode()
     assert "Nothing was sent again." in said(second)
 
@@ -139,7 +139,7 @@ def test_without_a_url_nothing_is_sent_and_the_page_says_why(
 
     answer = stop(boss, recording)
 
-    assert "It cannot be stopped alone" in said(answer)
+    assert "cannot be stopped on its own" in said(answer)
     assert stops(world) == 0
     assert len(world.running(MAIN)) == 2
     page = boss.get(reverse("admin:recordings_recording_change", args=[recording.pk])).content.decode()
@@ -157,9 +157,9 @@ def test_a_stop_that_was_not_confirmed_may_be_pressed_again(
 
     recording.refresh_from_db()
     assert recording.needs_attention == Attention.STOP_UNCONFIRMED
-    assert "may still be recording. Press Stop again, or wait: its time limit ends it at" in said(lost)
+    assert "may still be running. Press Stop again; otherwise its time limit ends it at" in said(lost)
     assert f"/recording/{recording.pk}/stop/" in boss.get(LIVE).content.decode()
-    assert "Vobiz was asked to stop the recording." in said(stop(boss, recording))
+    assert "Stopping the recording." in said(stop(boss, recording))
     assert len(world.running(MAIN)) == 1
 
 
@@ -170,7 +170,7 @@ def test_a_refused_stop_says_that_the_recording_goes_on(
 
     answer = stop(boss, Recording.objects.order_by("pk")[0], back="live")
 
-    assert "Nothing was stopped, and the recording goes on." in said(answer)
+    assert "Recording not stopped:" in said(answer)
     assert answer.redirect_chain == [(f"{LIVE}#content-start", 302)]
     assert len(world.running(MAIN)) == 2
 
@@ -228,7 +228,7 @@ def test_stop_all_stops_what_a_call_flow_began(account: Account, world: SandboxS
 
     page = boss.get(stop_all_page(row))
     text = page.content.decode()
-    assert "None that was started here is known to run." in text
+    assert "No running recordings started from the portal." in text
     assert "Stop whatever records this call" in text
     assert "Stop all 0" not in text
 

@@ -55,9 +55,9 @@ def test_both_stop_one_recording_at_the_same_moment(
     # of what is rendered at one moment the test client mixes up the contexts, but not the pages
     pages = [answer.content.decode().partition('<div id="content"')[0] for answer in answers]
     first, second = sorted(pages, key=lambda page: "Nothing was sent again." in page)
-    assert "Vobiz was asked to stop the recording." in first
+    assert "Stopping the recording." in first
     recording.refresh_from_db()
-    assert f"{recording.stop_requested_by} asked to stop it at " in second
+    assert f"{recording.stop_requested_by} pressed Stop at " in second
     assert "Nothing was sent again." in second
 
 

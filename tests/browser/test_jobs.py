@@ -125,7 +125,7 @@ def test_a_call_is_found_by_its_number_ticked_recorded_and_stopped_and_the_focus
 
     hands.press(row.get_by_role("button", name="Stop this recording"))
 
-    expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    expect(page.locator(".messagelist")).to_contain_text("Stopping the recording")
     expect(row).to_be_focused()
     assert row.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
     recording.refresh_from_db()
@@ -166,7 +166,7 @@ def test_of_a_calls_recordings_one_is_stopped_and_then_all(
     page.goto(reverse("admin:recordings_call_change", args=[call.pk]))
     hands.press(page.get_by_role("button", name="Stop no. 2"))
 
-    expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    expect(page.locator(".messagelist")).to_contain_text("Stopping the recording")
     expect(page.locator(f"#attempt-{second.pk}")).to_be_focused()
     assert stopped(lively_world) == [second.recording_url]
     eventually(lambda: Recording.objects.filter(pk=second.pk, status=RecordingStatus.COMPLETED).exists())
@@ -209,7 +209,7 @@ def test_a_second_recording_is_started_only_after_reading_who_began_the_first(
     hands.press(page.get_by_role("button", name="Start recording"))
 
     alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("Nothing was sent: meanwhile another recording of this call began.")
+    expect(alert).to_contain_text("someone else has just started one")
     expect(alert).to_contain_text("Command line started one at ")
     expect(alert).to_contain_text("; it is cut at ")
     assert len(lively_world.running()) == 1
@@ -227,7 +227,7 @@ def test_a_recording_is_stopped_on_its_page_which_leads_to_its_call(
     expect(page.locator("#content")).to_contain_text("it may run all the same: stop it again.")
     hands.press(page.get_by_role("button", name="Stop this recording"))
 
-    expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    expect(page.locator(".messagelist")).to_contain_text("Stopping the recording")
     assert stopped(lively_world) == [recording.recording_url]
     hands.press(page.locator(".portal-facts").get_by_role("link", name=call.call_uuid))
     expect(page.locator(f"#attempt-{recording.pk}")).to_be_visible()

@@ -188,7 +188,7 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(
     keys.press("s")
     asking.get_by_role("button", name="Stop recording").focus()
     keys.press("Enter")
-    expect(operator.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    expect(operator.locator(".messagelist")).to_contain_text("Stopping the recording")
     eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=20)
 
 
@@ -222,7 +222,7 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
     expect(operator.locator("input[name=limit][value=other]")).to_be_checked()
     expect(told).to_contain_text("At most about 44 MB.")
     operator.locator("input[name=other_limit]").fill("90")
-    expect(told).to_contain_text("Say of what")
+    expect(told).to_contain_text("Enter a time with its unit")
 
 
 def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
@@ -238,7 +238,7 @@ def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
     expect(plain.locator(".portal-outcomes")).to_contain_text("It is being recorded")
     plain.get_by_role("link", name="Back to the live calls").click()
     plain.get_by_role("button", name="Stop this recording").click()
-    expect(plain.locator(".messagelist")).to_contain_text("Vobiz was asked to stop the recording")
+    expect(plain.locator(".messagelist")).to_contain_text("Stopping the recording")
     lively_world.hang_up(call_of(lively_world, FIRST).call_uuid)
     Account.objects.update(live_tried_at=None)
     plain.get_by_role("link", name="Refresh").click()

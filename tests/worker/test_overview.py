@@ -114,7 +114,7 @@ def test_after_a_gap_it_says_once_how_much_never_came(admin_client: Client, acco
     page = overview_of(admin_client)
     assert "4 recordings" in page
     assert "ended without a callback; found by asking Vobiz: 3; 1 transcript cannot be fetched" in page
-    assert "Seen" in page
+    assert "Mark as reviewed" in page
     rows = reverse("admin:recordings_recording_changelist") + f"?gap=unseen&account={account.pk}"
     assert rows.replace("&", "&amp;") in page
     assert admin_client.get(rows).context["cl"].result_count == 4

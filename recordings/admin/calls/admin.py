@@ -106,7 +106,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         is_live = obj.state == CallState.LIVE
         sections = [self._facts(request, obj)]
         if obj.provider_data is not None:
-            sections.append(Section(_("As Vobiz said it"), text=as_said(obj.provider_data), folded=True))
+            sections.append(Section(_("Raw data"), text=as_said(obj.provider_data), folded=True))
         attempts = detail.context(request, obj, now)
         is_open = any(row.recording.is_open for row in attempts["attempts"])
         return {

@@ -33,9 +33,7 @@ LOOKS = {
 }
 DOUBTS = {
     Doubt.NONE: gettext_lazy("not recorded"),
-    Doubt.LIVE: gettext_lazy(
-        "not known yet: the call goes on, and Vobiz lists only recordings that have ended"
-    ),
+    Doubt.LIVE: gettext_lazy("Known when the call ends: Vobiz lists only finished recordings."),
     Doubt.MAY_BE_RECORDING: gettext_lazy(
         "not known yet: the answer to a start was lost, so it may be recorded"
     ),
@@ -261,7 +259,7 @@ def _sums(found: Coverage) -> str:
         return ""
     open_seconds = sum(gap.length.total_seconds() for gap in found.gaps)
     whole = found.call.length.total_seconds()
-    return _("%(covered)s of %(whole)s known to be recorded") % {
+    return _("%(covered)s of %(whole)s recorded") % {
         "covered": formatting.length(max(0.0, whole - open_seconds)), "whole": formatting.length(whole),
     }  # fmt: skip
 

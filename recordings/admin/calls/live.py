@@ -392,7 +392,7 @@ def defaults_words(account: Account) -> str:
 def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tuple[int, str]:
     """Return message level and words for a stop of one recording, whose row has been read again."""
     if result.outcome == StopOutcome.SENT:
-        return messages.SUCCESS, _("Vobiz was asked to stop the recording. It is completed in a moment.")
+        return messages.SUCCESS, _("Stopping the recording. It appears under Recordings within a minute.")
     if result.outcome == StopOutcome.ALREADY_ASKED:
         return messages.INFO, " ".join([asked_before(recording, now), _("Nothing was sent again.")])
     if result.outcome == StopOutcome.ALREADY_OVER:
@@ -400,11 +400,9 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
     if result.outcome == StopOutcome.NO_URL:
         return messages.WARNING, no_url_words()
     if result.outcome == StopOutcome.UNCONFIRMED:
-        words = _(
-            "Vobiz did not confirm the stop, so it may still be recording. Press Stop again, or wait: %s"
-        )
+        words = _("Stop not confirmed: the recording may still be running. Press Stop again; otherwise %s")
         return messages.WARNING, words % until_words(recording, now)
-    return messages.ERROR, _("Nothing was stopped, and the recording goes on. %s") % (result.error or "")
+    return messages.ERROR, _("Recording not stopped: %s It is still running.") % (result.error or "")
 
 
 def asked_before(recording: Recording, now: datetime) -> str:
@@ -416,8 +414,8 @@ def asked_before(recording: Recording, now: datetime) -> str:
         "when": formatting.clock(recording.stop_requested_at, now=now),
     }
     if recording.may_ask_stop(now):
-        return _("%(who)s asked to stop it at %(when)s, and it may run all the same: stop it again.") % who
-    return _("%(who)s asked to stop it at %(when)s.") % who
+        return _("%(who)s pressed Stop at %(when)s, but Vobiz did not confirm it. Press Stop again.") % who
+    return _("%(who)s pressed Stop at %(when)s.") % who
 
 
 def until_words(recording: Recording, now: datetime) -> str:
@@ -430,8 +428,8 @@ def until_words(recording: Recording, now: datetime) -> str:
 def no_url_words() -> str:
     """Return why one recording has no stop of its own."""
     return _(
-        "It cannot be stopped alone: Vobiz has not told its URL yet, and without one it would stop every recording "
-        "of the call. Stop all of this call instead, or wait for its time limit."
+        "This recording cannot be stopped on its own yet: Vobiz has not sent its URL. “Stop all of this call…” stops "
+        "every recording of this call."
     )
 
 

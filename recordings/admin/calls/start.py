@@ -123,7 +123,7 @@ class StartMixin(LiveCallsMixin):
         rows = [live_row(call, now) for call in calls]
         if request.method == "POST" and 0 < len(calls) <= MOST_SELECTED and form.is_valid():
             context: dict[str, Any] = {"outcomes": self._start_each(request, rows, form, chosen, now)}
-            title = _("What became of each")
+            title = _("Results")
             context["back"] = self.back(request, calls[0])
             return self.render(request, "admin/recordings/call/started.html", context, title=title)
         context = {
@@ -217,7 +217,7 @@ def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_fi
             at=format_html('<span data-cuts-in="{}">{}</span>', limit, at),
         )
         if limit == defaults.time_limit:
-            words = format_html(_("{} (this account's usual)"), words)
+            words = format_html(_("{} (default)"), words)
         return format_html("<span>{}</span>", words)
 
     return StartForm(
@@ -271,7 +271,7 @@ def start_words(
         )
     if is_first:
         return level, words
-    before = _("This form had been sent before, so nothing was sent again.")
+    before = _("This recording was already started.")
     return max(level, messages.INFO), f"{before} {words}"
 
 

@@ -30,7 +30,7 @@ DROPPED_SHOWN = timedelta(hours=24)
 Words = str | Promise
 
 OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
-SEEN = gettext_lazy("Seen")
+SEEN = gettext_lazy("Mark as reviewed")
 REASONS: dict[str, tuple[int, str, Words]] = {
     Attention.MAY_BE_RECORDING: (MAY_RUN, "bad", gettext_lazy("may be recording: Vobiz's answer was lost")),
     Attention.STOP_UNCONFIRMED: (MAY_RUN, "bad", gettext_lazy("may still run: the stop was not confirmed")),

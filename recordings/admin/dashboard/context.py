@@ -435,8 +435,8 @@ def _full_in(archiving: Archiving) -> str:
         return ""
     most = 3_650
     if days > most:
-        return _("not full for ten years at last week's rate")
-    return ngettext("full in %d day at last week's rate", "full in %d days at last week's rate", days) % days
+        return _("enough for over 10 years")
+    return ngettext("enough for about %d day", "enough for about %d days", days) % days
 
 
 START = "manage.py worker"

@@ -207,11 +207,11 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             archive_panel.section(obj, now),
             identity(request, obj),
             *([asked_for(obj)] if obj.requested_at is not None else []),
-            Section(_("What Vobiz says"), vobiz_facts(obj)),
+            Section(_("Details"), vobiz_facts(obj)),
         ]
         if obj.provider_data is not None:
             said = as_said(obj.provider_data)
-            sections.append(Section(_("As Vobiz said it, at the last change"), text=said, folded=True))
+            sections.append(Section(_("Raw data"), text=said, folded=True))
         may_stop = may(request, "stop_recording") and obj.is_open and not formatting.may_have_been(obj)
         return {
             "title": _("Recording of %s") % formatting.plain(obj.call),

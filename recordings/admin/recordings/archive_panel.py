@@ -122,7 +122,7 @@ def section(recording: Recording, now: datetime) -> Section:
         facts = _spoilt_copy(recording, now)
     else:
         facts = _copy(recording) if state == AudioState.ARCHIVED else _no_copy(recording, now)
-    return Section(_("Kept"), [*facts, _at_vobiz(recording, now)])
+    return Section(_("Archived copy"), [*facts, _at_vobiz(recording, now)])
 
 
 def _copy(recording: Recording) -> list[Fact]:
@@ -130,12 +130,12 @@ def _copy(recording: Recording) -> list[Fact]:
     facts = [
         Fact(_("Archived"), formatting.moment(recording.archived_at), hint=_flag(recording)),
         Fact(_("Size"), ngettext("%s byte", "%s bytes", size) % formatting.count(size)),
-        Fact(_("Inside"), _inside(recording)),
+        Fact(_("File type"), _inside(recording)),
         Fact(_("SHA-256"), formatting.identifier(recording.audio_sha256)),
         Fact(_("Last verified"), formatting.moment(recording.verified_at)),
     ]
     if recording.audio_duration_ms is not None:
-        facts.insert(3, Fact(_("True length"), formatting.length(recording.audio_duration_ms / 1_000)))
+        facts.insert(3, Fact(_("Length of the file"), formatting.length(recording.audio_duration_ms / 1_000)))
     return [*facts, *_sound(recording)]
 
 

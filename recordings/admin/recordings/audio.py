@@ -299,8 +299,8 @@ NOTHING_TO_HEAR = {
     AudioState.PENDING: gettext_lazy("It can be heard when it has ended."),
     AudioState.NONE: gettext_lazy("There is nothing to hear: it never began."),
     AudioState.CORRUPT: gettext_lazy(
-        "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it. "
-        "It must come back from a backup."
+        "The archived copy is missing or damaged, and Vobiz has deleted the original. "
+        "Restore the file from a backup."
     ),
     AudioState.DELETED: gettext_lazy("Vobiz no longer has this audio, and it was never archived."),
 }

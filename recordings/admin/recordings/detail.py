@@ -54,8 +54,8 @@ def identity(request: HttpRequest, recording: Recording) -> Section:
                 formatting.identifier(recording.recording_id) if recording.recording_id else _no_id(),
             ),
             Fact(_("Account"), formatting.linked(request, recording.account)),
-            Fact(_("How it came here"), recording.get_origin_display()),
-            Fact(_("Last news from the API"), formatting.moment(recording.synced_at)),
+            Fact(_("Source"), recording.get_origin_display()),
+            Fact(_("Last changed at Vobiz"), formatting.moment(recording.synced_at)),
         ],
     )
 
@@ -152,7 +152,7 @@ def charges(held: Transcription) -> list[Fact]:
 def trust_words(held: Transcription) -> str:
     """Return the trust of a transcript, which is that of the callback that brought it."""
     if held.trust == "signed":
-        return _("From a signed callback. Vobiz's API does not hold transcripts, so this is the only copy.")
+        return _("Received in a signed callback. The portal has the only copy.")
     if held.status != TranscriptionStatus.COMPLETED:
         return _(
             "From an unsigned callback, so anyone who knew its address could have sent it. Vobiz signs this account's "
@@ -171,8 +171,8 @@ def why_none(held: Transcription) -> str:
         )
     if held.status == TranscriptionStatus.MISSING:
         return _(
-            "No callback brought it, and it cannot be fetched later: Vobiz's API does not hold transcripts. Look at "
-            "the callback events for refused ones, and whether Vobiz reaches this portal."
+            "No callback brought it, and Vobiz's API has no transcripts to fetch later. Look at "
+            "the callbacks for rejected ones, and whether Vobiz reaches this portal."
         )
     said = _("Vobiz could not transcribe it: %s") % formatting.words(held.error)
     if "too large" in (held.error or "").casefold():
@@ -184,6 +184,6 @@ def _none_words(recording: Recording) -> str:
     if recording.origin == Origin.PORTAL or recording.requested_at is not None:
         return _("No transcription was asked for when this recording was started.")
     return _(
-        "None came. This recording was not started here; a transcript comes only if its call flow asks for one and "
-        "names the account's callback address."
+        "No transcript. The call flow that recorded this call did not request one. It must also name the account's "
+        "callback address."
     )

@@ -142,9 +142,9 @@ def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: 
         ("The recording began", "Not confirmed"),
         ("Asked to stop", "ravi"),
         ("The recording ended", "Vobiz's API"),
-        ("Callback about a recording", "! unsigned", "✓ applied", "3 deliveries"),
+        ("Callback about a recording", "! Unsigned", "✓ Applied", "3 deliveries"),
         ("In the portal", "ravi", "Looked into it."),
-        ("Transcript: completed", "✓ signed"),
+        ("Transcript: completed", "✓ Signed"),
         ("The last news from the API",),
     ]
     assert len(rows) == len(expected)

@@ -128,9 +128,9 @@ def test_callbacks_are_processed_again_one_by_one_and_several_at_once(
     expect(in_list(page)).to_have_count(2)
     for box in in_list(page).locator("input.action-select").all():
         hands.tick(box)
-    hands.press(page.get_by_role("button", name="Process again"))
+    hands.press(page.locator(".vp-bulk").get_by_role("button", name="Process again"))
 
-    expect(page.locator(".messagelist")).to_contain_text("2 events were processed again: 2 applied.")
+    expect(page.locator(".messagelist")).to_contain_text("2 callbacks processed again: 2 applied.")
     assert set(CallbackEvent.objects.values_list("outcome", flat=True)) == {EventOutcome.APPLIED}
 
 

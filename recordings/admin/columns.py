@@ -95,6 +95,9 @@ def length(recording: Recording) -> str | SafeString:
     if recording.duration_ms is None:
         return NOTHING
     words = formatting.length(recording.duration_ms / 1_000)
+    if recording.was_probably_cut:
+        title = _("as long as Vobiz's default limit of 60 s, and its own limit is not known")
+        return format_html("{} {}", words, formatting.flag(_("60 s?"), title=title))
     if not recording.was_cut_short:
         return words
     return format_html("{} {}", words, formatting.flag(_("cut"), title=_("ended at its time limit")))

@@ -53,21 +53,33 @@ def label_of(recording: Recording, column: str) -> str:
 
 
 def source_words(recording: Recording, column: str) -> str | SafeString:
-    """Return where a fact is from; what only a callback claimed stands out."""
-    source = recording.source_of(column)
-    if getattr(recording, column) is None:
+    """Return the mark of a value that only a callback claimed; nothing for any other."""
+    if getattr(recording, column) is None or recording.source_of(column) != Source.CALLBACK:
         return ""
-    if source is None:
-        return _("asked for here")
-    return (
-        formatting.badge(source, source.label, role="attention")
-        if source == Source.CALLBACK
-        else str(source.label)
+    return formatting.badge(Source.CALLBACK, Source.CALLBACK.label, role="attention")
+
+
+def confirmation(recording: Recording, facts: list[Fact]) -> tuple[bool, str | SafeString]:
+    """Return whether the API confirmed every fact, and in one sentence what it confirmed."""
+    unconfirmed = any(fact.source for fact in facts)
+    if recording.synced_at is None:
+        words = _("Vobiz's API has not confirmed these values yet.")
+        return False, words
+    at = formatting.moment(recording.synced_at)
+    if not unconfirmed:
+        return True, format_html(_("All values confirmed by Vobiz's API, {}."), at)
+    words = _(
+        "Confirmed by Vobiz's API, {}, except values marked Not confirmed: they come from a callback only."
     )
+    return False, format_html(words, at)
 
 
-def vobiz_facts(recording: Recording) -> list[Fact]:
-    """Return everything Vobiz decides about a recording."""
+TECHNICAL = ("recording_url", "kind", "api_id")
+STORAGE = ("billed_seconds", "storage_days", "storage_rate", "monthly_storage_amount")
+
+
+def vobiz_facts(recording: Recording) -> tuple[list[Fact], list[Fact], list[Fact]]:
+    """Return what Vobiz says of a recording, of storing and billing it, and what only Vobiz's support asks for."""
     approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
     duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
     values: dict[str, tuple[str | SafeString, str]] = {
@@ -78,8 +90,8 @@ def vobiz_facts(recording: Recording) -> list[Fact]:
         "file_format": (formatting.words(recording.file_format), ""),
         "kind": (formatting.words(recording.kind), ""),
         "conference_name": (formatting.words(recording.conference_name), ""),
-        "recording_url": (_address(recording.recording_url), _("needs the account's secret to open")),
-        "billed_seconds": (formatting.words(recording.billed_seconds), _("seconds, rounded up by Vobiz")),
+        "recording_url": (_address(recording.recording_url), _("opens only with the account's auth token")),
+        "billed_seconds": (formatting.words(recording.billed_seconds), _("rounded up by Vobiz")),
         "storage_days": (formatting.words(recording.storage_days), ""),
         "storage_rate": (formatting.money(recording.storage_rate), _("a month")),
         "monthly_storage_amount": (
@@ -88,15 +100,16 @@ def vobiz_facts(recording: Recording) -> list[Fact]:
         ),
         "api_id": (formatting.identifier(recording.api_id), _("for Vobiz's support")),
     }
-    return [
-        Fact(
-            label_of(recording, column),
-            value,
-            source_words(recording, column),
-            hint if value != formatting.NONE else "",
-        )
+    found = {
+        column: Fact(label_of(recording, column), value, source_words(recording, column), hint)
         for column, (value, hint) in values.items()
-    ]
+        if value != formatting.NONE
+    }
+    return (
+        [fact for column, fact in found.items() if column not in STORAGE + TECHNICAL],
+        [fact for column, fact in found.items() if column in STORAGE],
+        [fact for column, fact in found.items() if column in TECHNICAL],
+    )
 
 
 def _thousandths(milliseconds: int | None) -> str:

@@ -24,8 +24,6 @@ from recordings.overview import day_bounds
 
 CLIPPED_MS = 100  # less is not heard
 LONG_SILENCE_MS = 60_000
-# Vobiz's own limit where a start names none
-PROBABLY_CUT = Q(time_limit__isnull=True, duration_ms__gte=59_500, duration_ms__lte=60_500)
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -307,7 +305,7 @@ class EndedFilter(admin.SimpleListFilter):
             case "failed":
                 rows = rows.filter(status=RecordingStatus.FAILED)
             case "cut_at_60":
-                rows = rows.filter(PROBABLY_CUT)
+                rows = rows.probably_cut()
         found: QuerySet[Any] = rows
         return found
 

@@ -216,6 +216,12 @@ def identifier(value: str | None) -> str | SafeString:
     return format_html('<code class="portal-id">{}</code>', plain(value)) if value else NONE
 
 
+def long_identifier(value: str | None) -> str | SafeString:
+    """Return an id on one line, its end hidden where there is no room; one click selects all of it."""
+    words = plain(value)
+    return format_html('<code class="portal-id vp-ell" title="{}">{}</code>', words, words) if value else NONE
+
+
 def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
     """Return a state: its colour, its shape and its word. Unknown values are bad news."""
     if value is None:
@@ -249,7 +255,9 @@ def status(recording: Recording) -> SafeString:
     elif recording.is_open and recording.stop_requested_at:
         shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
     if recording.was_cut_short:
-        shown = format_html("{} {}", shown, flag(_("cut at its limit")))
+        shown = format_html("{} {}", shown, flag(_("Cut short")))
+    elif recording.was_probably_cut:
+        shown = format_html("{} {}", shown, flag(_("Probably cut at 60 s")))
     return format_html("{}", shown)
 
 

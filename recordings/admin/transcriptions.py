@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy
 
 from recordings.admin import columns, formatting
 from recordings.admin.audit import note_access
-from recordings.admin.base import WRITE, ReadOnlyAdmin, page
+from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.exports import TranscriptionCsvMixin
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import OfRecordingDateFilter, RecordingAccountFilter
-from recordings.admin.recordings.detail import opened, transcript
+from recordings.admin.recordings.detail import charges, opened, transcript
 from recordings.admin.search import EVERY_READING, ListSearch
 from recordings.choices import AccessAction
 from recordings.models import Transcription
@@ -110,8 +110,10 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
             Fact(_("To"), formatting.number(recording.call.to_number, recording.call.to_digits)),
             Fact(_("Account"), formatting.linked(request, recording.account)),
         ]
+        is_shown = obj.is_readable and may(request, "read_transcription")
+        said = [Section(_("Storage at Vobiz"), charges(obj))] if is_shown else []
         return {
             "title": _("Transcript of %s") % formatting.plain(recording.call),
             "transcript": transcript(request, recording, obj, opened_by=self.to_page("read", obj.pk)),
-            "sections": [Section(_("The recording"), facts)],
+            "sections": [Section(_("Recording"), facts), *said],
         }

@@ -50,6 +50,12 @@ def moment(at: Any) -> str:
     return formatting.moment(at)
 
 
+@register.filter
+def clock_length(milliseconds: int) -> str:
+    """Return `10:08`."""
+    return formatting.length(milliseconds / 1_000)
+
+
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
 SYSTEMS = {
     "Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "macOS", "Linux": "Linux",

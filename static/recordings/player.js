@@ -84,7 +84,6 @@
 
     function showState() {
         const words = audio.paused ? box.dataset.play : box.dataset.pause;
-        toggle.textContent = audio.paused ? "▶" : "❚❚";
         toggle.setAttribute("aria-label", words);
         toggle.setAttribute("aria-pressed", String(!audio.paused));
     }
@@ -181,11 +180,12 @@
         box.style.color = "";
         return found;
     };
-    const colours = () => ({
-        waveColor: colour("--lane-call"),
-        progressColor: colour("--accent"),
-        cursorColor: colour("--ink"),
-    });
+    const LANES = ["--lane-a", "--lane-b", "--lane-call"];
+    const colours = (lane) => {
+        const full = colour(LANES[lane % LANES.length]);
+        const faint = full.replace(/^rgba?\((\d+), (\d+), (\d+).*$/, "rgba($1, $2, $3, 0.38)");
+        return { waveColor: faint, progressColor: full, cursorColor: full };
+    };
 
     function lanesOf(base64, count) {
         const bytes = Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0));
@@ -202,16 +202,16 @@
         }
         place.hidden = false;
         const lanes = lanesOf(box.dataset.peaks, place.querySelectorAll("li").length);
-        const height = lanes.length > 1 ? 56 : 84;
+        const height = lanes.length > 1 ? 64 : 96;
+        const split = () => (
+            lanes.length > 1 ? lanes.map((_, lane) => ({ height, barWidth: 2, barGap: 1, ...colours(lane) })) : undefined
+        );
         wave = WaveSurfer.create({
             container: byId("wave"), media: audio, peaks: lanes, duration: known, height, cursorWidth: 2,
-            dragToSeek: true, maxPeak: 1, cspNonce: box.dataset.nonce, ...colours(),
-            splitChannels: lanes.length > 1 ? lanes.map(() => ({ height, ...colours() })) : undefined,
+            dragToSeek: true, maxPeak: 1, cspNonce: box.dataset.nonce, barWidth: 2, barGap: 1, ...colours(0), splitChannels: split(),
         });
         wave.on("interaction", (seconds) => go(seconds));
-        const recolour = () => wave.setOptions({
-            ...colours(), splitChannels: lanes.length > 1 ? lanes.map(() => ({ height, ...colours() })) : undefined,
-        });
+        const recolour = () => wave.setOptions({ ...colours(0), splitChannels: split() });
         matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
         const themes = new MutationObserver(recolour);
         themes.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

@@ -92,9 +92,9 @@ def test_what_was_heard_of_a_row_that_became_part_of_another_is_found_by_the_oth
     event = an_access(account, None, recording_pk=987_654, recording_id="rec-merged")
 
     assert listed(boss, f"?recording={recording.pk}") == [event]
-    assert "A-listener" in page(boss, f"/admin/recordings/recording/{recording.pk}/change/").replace(
-        "a-listener", "A-listener"
-    )
+    assert "A-listener" in page(
+        boss, f"/admin/recordings/recording/{recording.pk}/change/?tab=heard"
+    ).replace("a-listener", "A-listener")
 
 
 def test_the_page_of_an_event_leads_to_the_recording_while_it_is_there_and_theirs(
@@ -118,7 +118,7 @@ def test_who_listened_stands_on_the_recordings_page_for_those_who_may_see_the_lo
 ) -> None:
     recording = a_recording(account)
     event = an_access(account, recording, username="asha")
-    url = f"/admin/recordings/recording/{recording.pk}/change/"
+    url = f"/admin/recordings/recording/{recording.pk}/change/?tab=heard"
     auditor = staff("view_accessevent", "view_recording", accounts=[account])
 
     assert f'href="{URL}{event.pk}/change/">Played' in page(auditor, url)

@@ -199,7 +199,7 @@ def test_lost_ones_are_marked_as_seen_with_a_note_by_those_who_may(synced: Accou
     rows[0].refresh_from_db()
     assert (rows[0].seen_by, rows[0].seen_note) == (User.objects.get(username="asha"), "told the team")
     assert "Marked as seen: told the team" in text_of(
-        client, f"/admin/recordings/recording/{rows[0].pk}/change/"
+        client, f"/admin/recordings/recording/{rows[0].pk}/change/?tab=timeline"
     )
     assert f"/recording/{rows[0].pk}/" not in text_of(client)
 

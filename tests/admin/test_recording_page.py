@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
@@ -23,17 +24,18 @@ AT = datetime(2025, 11, 6, 12, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script>\u202e"&'
 
 
-def raw_page(client: Client, recording: Recording) -> str:
-    return client.get(reverse("admin:recordings_recording_change", args=[recording.pk])).content.decode()
+def raw_page(client: Client, recording: Recording, tab: str = "") -> str:
+    address = reverse("admin:recordings_recording_change", args=[recording.pk])
+    return client.get(address, {"tab": tab} if tab else {}).content.decode()
 
 
-def page_of(client: Client, recording: Recording) -> str:
-    return unescape(raw_page(client, recording))
+def page_of(client: Client, recording: Recording, tab: str = "") -> str:
+    return unescape(raw_page(client, recording, tab))
 
 
 def strip_of(client: Client, recording: Recording) -> str:
     page = page_of(client, recording)
-    return page[page.index('class="portal-strip"') :].partition("</dl>")[0]
+    return page[page.index('class="vp-strip"') :].partition("</dl>")[0]
 
 
 def log(recording: Recording, by: User, words: str, at: datetime) -> None:
@@ -52,24 +54,75 @@ def test_the_strip_says_until_when_vobiz_keeps_it_and_how_long_that_is(
     past = a_recording(account, added_at=now - timedelta(days=31))
     gone = a_recording(account, gone_at_provider_at=AT)
 
-    assert "at Vobiz until" in strip_of(boss, fresh)
-    assert "(in 20 days)" in strip_of(boss, fresh)
+    assert ">in 20 days<" in strip_of(boss, fresh)
     assert "! in 3 days" in strip_of(boss, soon)
     assert "Past Vobiz's retention" in strip_of(boss, past)
-    assert "deleted at Vobiz since" in strip_of(boss, gone)
-    assert "Audio" not in strip_of(boss, a_running(account))
+    assert "Lost" in strip_of(boss, gone)
+    assert "Deleted<small>6 Nov 2025" in strip_of(boss, gone)
+    for never in (a_running(account), a_running(account, status="failed", recording_id=None)):
+        assert "At Vobiz until</dt><dd>–</dd>" in strip_of(boss, never)
+        assert "Deleted by Vobiz on" not in page_of(boss, never)
 
 
-def test_the_strip_says_status_limit_and_transcript(account: Account, boss: Client) -> None:
+def test_the_strip_says_status_and_limit(account: Account, boss: Client) -> None:
     cut = a_running(account, status="completed", duration_ms=3_600_000)
-    a_transcript(cut)
 
-    assert "! cut after 1 h" in strip_of(boss, cut)
+    assert "! Cut short" in strip_of(boss, cut)
     assert "✓ completed" in strip_of(boss, cut)
+    assert "limit 1 h" in strip_of(boss, cut)
     running = strip_of(boss, a_running(account))
     assert "● recording" in running
-    assert "cuts at" in running
-    assert "none" in running
+    assert "stops at" in running
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "is_cut"), [(59_499, False), (59_500, True), (60_500, True), (60_501, False)]
+)
+def test_one_of_60_s_whose_limit_is_unknown_is_probably_cut(
+    account: Account, boss: Client, milliseconds: int, is_cut: bool
+) -> None:
+    recording = a_recording(account, duration_ms=milliseconds)
+    known = a_running(account, status="completed", duration_ms=milliseconds, time_limit=3_600)
+
+    assert ("Probably cut" in page_of(boss, recording)) is is_cut
+    assert "Probably cut" not in page_of(boss, known)
+    assert list(Recording.objects.probably_cut()) == ([recording] if is_cut else [])
+
+
+def test_the_title_says_who_when_how_long_and_which_account(account: Account, boss: Client) -> None:
+    recording = a_recording(account, happened_at=AT, duration_ms=608_000)
+
+    title = page_of(boss, recording).partition("<title>")[2].partition("</title>")[0]
+
+    assert title.startswith("+91 8071 387 423 → +91 96247 05678, 6 Nov 2025, 17:30 IST, 10:08, Main")
+
+
+def test_the_tab_is_in_the_address_and_an_unknown_one_is_the_first(account: Account, boss: Client) -> None:
+    recording = a_recording(account, provider_data={"said": "by Vobiz itself"})
+
+    tabs = {"": "Details", "timeline": "Timeline", "heard": "Listened to", "raw": "Raw data", "x": "Details"}
+    for tab, label in tabs.items():
+        page = page_of(boss, recording, tab)
+        assert re.search(rf'aria-current="page">{label}\b', page), tab
+        assert ("by Vobiz itself" in page) is (tab == "raw")
+
+
+def test_newer_and_older_are_of_the_list_that_the_reader_came_from(account: Account, boss: Client) -> None:
+    rows = [
+        a_recording(account, happened_at=AT + timedelta(hours=n), file_format="mp3" if n % 2 else "wav")
+        for n in range(5)
+    ]
+    address = [reverse("admin:recordings_recording_change", args=[row.pk]) for row in rows]
+
+    def beside(n: int, query: str = "") -> list[tuple[str, str]]:
+        page = boss.get(address[n], {"_changelist_filters": query} if query else {})
+        return [(one.label, one.url) for one in page.context["neighbours"]]
+
+    assert beside(2) == [("Newer", address[3]), ("Older", address[1])]
+    assert beside(0) == [("Newer", address[1])]
+    kept = "?_changelist_filters=format%3Dwav"
+    assert beside(2, "format=wav") == [("Newer", address[4] + kept), ("Older", address[0] + kept)]
+    assert beside(2, "format=nonsense&nothing=1&after=x") == []
 
 
 def test_what_was_too_large_to_transcribe_says_what_to_do(account: Account, boss: Client) -> None:
@@ -134,18 +187,18 @@ def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: 
     event = an_event(account, recording, received_at=at(5), trust="unsigned", deliveries=3)
     a_transcript(recording, received_at=at(7))
 
-    page = page_of(boss, recording)
+    page = page_of(boss, recording, "timeline")
     rows = page[page.index("portal-happenings") :].partition("</table>")[0].split("<tr>")[2:]
 
     expected = [
-        ("Asked for", "asha", "accepted"),
-        ("The recording began", "Not confirmed"),
-        ("Asked to stop", "ravi"),
-        ("The recording ended", "Vobiz's API"),
+        ("Recording started", "asha", "accepted"),
+        ("Recording began", "Not confirmed"),
+        ("Stop requested", "ravi"),
+        ("Recording ended", "Vobiz"),
         ("Callback about a recording", "! Unsigned", "✓ Applied", "3 deliveries"),
         ("In the portal", "ravi", "Looked into it."),
         ("Transcript: completed", "✓ Signed"),
-        ("The last news from the API",),
+        ("Last changed at Vobiz", "Vobiz"),
     ]
     assert len(rows) == len(expected)
     for row, words in zip(rows, expected, strict=True):
@@ -157,17 +210,17 @@ def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: 
 def test_a_failed_start_keeps_vobizs_answer_in_the_history(account: Account, boss: Client) -> None:
     failed = a_running(account, status="failed", start_answer="refused", error="Vobiz wants payment first")
 
-    page = page_of(boss, failed)
+    page = page_of(boss, failed, "timeline")
 
     assert "Vobiz's answer: refused. Vobiz wants payment first" in page
-    assert "command line" in page
+    assert "Command line" in page
 
 
 def test_callbacks_are_only_in_the_history_of_those_who_may_see_them(account: Account, staff: Person) -> None:
     recording = a_recording(account)
     an_event(account, recording)
 
-    page = page_of(staff("view_recording", accounts=[account]), recording)
+    page = page_of(staff("view_recording", accounts=[account]), recording, "timeline")
 
     assert "Callback about" not in page
     assert "You cannot see callbacks." in page
@@ -176,7 +229,9 @@ def test_callbacks_are_only_in_the_history_of_those_who_may_see_them(account: Ac
 def test_what_only_a_callback_claimed_is_marked(account: Account, boss: Client) -> None:
     recording = a_recording(account, sources={"duration_ms": "callback"})
 
-    assert "Not confirmed" in page_of(boss, recording)
+    assert "! Not confirmed" in page_of(boss, recording)
+    assert "All values confirmed" not in page_of(boss, recording)
+    assert "All values confirmed" in page_of(boss, a_recording(account, synced_at=AT))
 
 
 def test_words_from_outside_stay_words(account: Account, boss: Client) -> None:
@@ -215,4 +270,4 @@ def test_the_page_costs_the_same_queries_however_much_happened(
         an_event(account, recording)
         log(recording, person, f"entry {number}", AT)
 
-    assert queries() == one <= 16
+    assert queries() == one <= 19

@@ -57,7 +57,8 @@ def test_silence_throughout_is_said_instead_of_talk(
 
 def test_a_withdrawn_flag_is_in_the_history(account: Account, boss: Client, archive_folder: Path) -> None:
     at = datetime(2026, 11, 29, 3, tzinfo=UTC)
-    page = page_of(boss, a_copy(account, inspected_at=at, withdrawn_flag=ArchiveFlag.CUT_BY_VOBIZ))
+    recording = a_copy(account, inspected_at=at, withdrawn_flag=ArchiveFlag.CUT_BY_VOBIZ)
+    page = page_of(boss, recording, "timeline")
     assert "inspected again" in page
     assert "“cut by Vobiz” was withdrawn" in page
 

@@ -42,7 +42,7 @@ def page_of(client: Client, recording: Recording) -> str:
 
 
 def strip(page: str) -> str:
-    return page[page.index('class="portal-strip"') :].partition("</dl>")[0]
+    return page[page.index('class="vp-strip"') :].partition("</dl>")[0]
 
 
 def fact(page: str, label: str) -> str:
@@ -100,9 +100,7 @@ def test_the_page_of_a_copy_that_only_we_had_says_it_was_archived_and_is_gone(
 
     assert "it was, but our copy is missing" in page
     assert "Vobiz no longer has it, so it must come back from a backup" in page
-    assert (
-        "It was archived, but the archive's copy is missing or damaged, and Vobiz no longer has it." in page
-    )
+    assert "The archived copy is missing or damaged, and Vobiz has deleted the original." in page
     assert "the archived copy is missing or damaged" in page
     assert FOUND.strftime("%Y-%m-%d %H:%M:%S UTC") in fact(page, "Last verified")
     assert str(kept.audio_sha256) in page
@@ -117,8 +115,8 @@ def test_the_page_of_a_copy_that_vobiz_still_has_says_that_it_can_be_fetched_aga
 
     page = page_of(listener, kept)
 
-    assert "× our copy is missing" in strip(page)
-    assert "at Vobiz until" in strip(page)
+    assert "× Our copy is missing" in strip(page)
+    assert "At Vobiz until" in strip(page)
     assert "Vobiz still has it, so it can be fetched again" in page
     assert "Our copy is no longer in the archive." in fact(page, "Why it is not archived")
     Recording.objects.update(added_at=kept.happened_at - timedelta(days=60))

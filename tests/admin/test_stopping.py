@@ -144,7 +144,7 @@ def test_without_a_url_nothing_is_sent_and_the_page_says_why(
     assert len(world.running(MAIN)) == 2
     page = boss.get(reverse("admin:recordings_recording_change", args=[recording.pk])).content.decode()
     assert "Stop this recording" not in page
-    assert "Stop all of this call…" in page
+    assert "Stop all recordings of this call…" in page
 
 
 def test_a_stop_that_was_not_confirmed_may_be_pressed_again(

@@ -112,7 +112,7 @@ def test_keys_move_in_it_and_change_its_speed(page: Page, heard: Heard, recordin
     page.keyboard.press("ArrowRight")
     until(page, "Math.abs(audio.currentTime - 30) < 1")
     page.keyboard.press("ArrowLeft")
-    page.get_by_role("button", name="−10 s").click()
+    page.get_by_role("button", name="Back 10 seconds").click()
     until(page, "Math.abs(audio.currentTime - 10) < 1")
     page.keyboard.press(">")
     assert audio(page, "audio.playbackRate") == 1.25
@@ -167,7 +167,7 @@ def test_a_transcript_is_opened_beside_what_plays(page: Page, heard: Heard, reco
 
     page.get_by_role("button", name="Read the transcript").click()
 
-    expect(page.locator(".portal-transcript")).to_have_text("Good morning, Lotus Parcels.")
+    expect(page.locator(".vp-transcript .text")).to_have_text("Good morning, Lotus Parcels.")
     assert audio(page, "!audio.paused")
     assert set(AccessEvent.objects.values_list("action", flat=True)) == {"sign_in", "play", "transcript"}
 
@@ -257,7 +257,7 @@ def test_without_a_script_there_is_the_browsers_own_player_and_a_form(
     part = unscripted.request.get(source, headers={"Range": "bytes=0-99"})
     assert (part.status, len(part.body())) == (206, 100)
     unscripted.get_by_role("button", name="Read the transcript").click()
-    expect(unscripted.locator(".portal-transcript")).to_have_text("Good morning, Lotus Parcels.")
+    expect(unscripted.locator(".vp-transcript .text")).to_have_text("Good morning, Lotus Parcels.")
 
 
 def test_one_that_never_was_says_so(page: Page, heard: Heard, recording: Recording) -> None:

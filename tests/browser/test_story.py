@@ -116,7 +116,7 @@ def read_the_transcript(page: Page, recording: Recording) -> None:
     page.goto(f"/admin/recordings/recording/{recording.pk}/change/")
     page.get_by_role("button", name="Read the transcript").click()
     recording.refresh_from_db()
-    expect(page.locator(".portal-transcript")).to_have_text(recording.transcription.text or "-")
+    expect(page.locator(".vp-transcript .text")).to_have_text(recording.transcription.text or "-")
     assert recording.was_cut_short
     expect(page.locator("#content")).to_contain_text("ended at its time limit")
     assert AccessEvent.objects.get(recording_pk__isnull=False).action == "transcript"

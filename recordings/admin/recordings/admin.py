@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
@@ -10,16 +11,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import control
 from recordings.admin import columns, formatting
-from recordings.admin.base import WRITE, may, page
+from recordings.admin.base import LIST_FILTERS, WRITE, may, page
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.exports import ZipExportMixin
-from recordings.admin.facts import Section, as_said, vobiz_facts
+from recordings.admin.facts import as_said, confirmation
 from recordings.admin.filters import (
     AccountFilter,
     AttentionFilter,
@@ -34,11 +36,17 @@ from recordings.admin.filters import (
     TranscriptFilter,
 )
 from recordings.admin.keyset import Order
-from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.archive_panel import ArchiveMixin
 from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
-from recordings.admin.recordings.detail import asked_for, identity, refresh_every, transcript
+from recordings.admin.recordings.detail import (
+    details,
+    heading,
+    neighbours,
+    refresh_every,
+    technical,
+    transcript,
+)
 from recordings.admin.recordings.filters import (
     DaysLeftFilter,
     ExactLengthFilter,
@@ -53,11 +61,22 @@ from recordings.admin.recordings.filters import (
     TrueFormatFilter,
     WeekdayFilter,
 )
-from recordings.admin.recordings.history import history, strip
+from recordings.admin.recordings.history import key_facts, listened, timeline
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
+from recordings.forms import span
 from recordings.models import Recording, Transcription
 from recordings.overview import totals
 from recordings.search import find_recordings
+
+
+@dataclass(slots=True)
+class Tab:
+    """One of the tabs below the player; `name` is what the address calls it."""
+
+    name: str
+    label: str
+    count: int | None = None
+    url: str = ""
 
 
 @admin.register(Recording)
@@ -203,18 +222,14 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return what is known of it, and from where."""
         now = timezone.now()
         held = Transcription.objects.filter(recording=obj).first()
-        sections = [
-            archive_panel.section(obj, now),
-            identity(request, obj),
-            *([asked_for(obj)] if obj.requested_at is not None else []),
-            Section(_("Details"), vobiz_facts(obj)),
-        ]
-        if obj.provider_data is not None:
-            said = as_said(obj.provider_data)
-            sections.append(Section(_("Raw data"), text=said, folded=True))
+        sections = details(request, obj, held, now)
+        is_confirmed, confirmed = confirmation(obj, [fact for one in sections for fact in one.facts])
+        head = heading(request, obj, now)
         may_stop = may(request, "stop_recording") and obj.is_open and not formatting.may_have_been(obj)
         return {
-            "title": _("Recording of %s") % formatting.plain(obj.call),
+            "title": head.words,
+            "head": head,
+            "neighbours": neighbours(self, request, obj),
             "recording": obj,
             "now": now,
             "every": refresh_every(obj, held),
@@ -229,8 +244,37 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "asked": asked_before(obj, now) if obj.stop_requested_at is not None else "",
             "player": player(request, obj),
             "transcript": transcript(request, obj, held, opened_by=self.to_page("transcript", obj.pk)),
-            "strip": strip(obj, held, now),
-            "history": history(request, obj, held),
+            "key_facts": key_facts(obj, now),
+            **self._tabs(request, obj, held),
+            "is_confirmed": is_confirmed,
+            "confirmed": confirmed,
+            "limit": span(obj.time_limit or 0),
+            "probably_cut": obj.was_probably_cut,
             "sees_callbacks": may(request, "view_callbackevent"),
             "sections": sections,
+        }
+
+    def _tabs(self, request: HttpRequest, recording: Recording, held: Transcription | None) -> dict[str, Any]:
+        """Return the tabs below the player, which one the address names, and what each holds."""
+        happened = timeline(request, recording, held)
+        heard = listened(request, recording) if may(request, "view_accessevent") else None
+        said = as_said(recording.provider_data) if recording.provider_data is not None else ""
+        offered = [
+            Tab("", _("Details")),
+            Tab("timeline", _("Timeline"), len(happened)),
+            *([Tab("heard", _("Listened to"), len(heard))] if heard is not None else []),
+            Tab("raw", _("Raw data")),
+        ]
+        asked = request.GET.get("tab", "")
+        kept = {name: request.GET[name] for name in (LIST_FILTERS,) if name in request.GET}
+        tab = asked if any(one.name == asked for one in offered) else ""
+        for one in offered:
+            query = {**kept, **({"tab": one.name} if one.name else {})}
+            one.url = self.to_object(recording) + (f"?{urlencode(query)}" if query else "") + "#more"
+        return {
+            "tabs": offered,
+            "tab": tab,
+            "history": heard if tab == "heard" else happened,
+            "raw": said,
+            "technical": technical(recording),
         }

@@ -8,13 +8,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
+from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import tasks
-from recordings.admin import formatting
+from recordings.admin import columns, formatting
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.facts import Fact, Section
 from recordings.admin.filters import CLIPPED_MS
@@ -76,43 +77,35 @@ class ArchiveMixin(ReadOnlyAdmin):
             self.message_user(request, words % count(left_out), messages.WARNING)
 
 
-def chip(recording: Recording, now: datetime) -> SafeString | None:
-    """In the strip: archived when, and until when Vobiz has it, or that it is gone. None: nothing to keep yet."""
+def copy_words(recording: Recording, now: datetime) -> tuple[str | SafeString, str | SafeString]:
+    """Return how its archived copy stands, and since when."""
     state = recording.audio_state
     if state in (AudioState.PENDING, AudioState.NONE):
-        return None
+        return formatting.NONE, ""
     if state.has_corrupt_copy:
-        return _spoilt_chip(recording, now)
+        return formatting.badge("spoilt", capfirst(_spoilt(recording)), role="bad"), ""
     if state == AudioState.ARCHIVED:
-        badge = formatting.badge("archived", _("archived"), role="good")
-        held = format_html("{} {}", badge, formatting.moment(recording.archived_at))
-        if recording.gone_at_provider_at is not None or recording.retention_ends_at <= now:
-            return held
-        return format_html(
-            "{} · {} {}", held, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
-        )
+        words = _("Archived") if recording.verified_at is None else _("Archived, verified")
+        at = recording.verified_at or recording.archived_at
+        return formatting.badge("archived", words, role="good"), columns.day_and_time(at or now, now)
     if recording.gone_at_provider_at is not None:
-        words = formatting.badge("gone", _("deleted at Vobiz since"), role="quiet")
-        return format_html("{} {}", words, formatting.moment(recording.gone_at_provider_at))
-    leaves = recording.retention_ends_at
-    left = formatting.days_left(leaves, now)
-    if leaves <= now:
-        return format_html("{}", formatting.badge("past", _("Past Vobiz's retention"), role="attention"))
-    flagged = formatting.flag(left) if leaves - now < soon() else left
-    return format_html("{} {} ({})", _("at Vobiz until"), formatting.moment(leaves), flagged)
+        return formatting.badge("lost", _("Lost"), role="bad"), ""
+    return _("Not archived"), _why(recording)
 
 
-def _spoilt_chip(recording: Recording, now: datetime) -> SafeString:
-    """Say that the archived copy is unusable, and whether Vobiz has its own."""
-    badge = formatting.badge("spoilt", _spoilt(recording), role="bad")
+def retention_words(recording: Recording, now: datetime) -> tuple[str | SafeString, str | SafeString]:
+    """Return the day on which Vobiz deletes the audio, and how far that is; a dash where there never was any."""
+    state = recording.audio_state
+    if state in (AudioState.PENDING, AudioState.NONE):
+        return formatting.NONE, ""
     if recording.gone_at_provider_at is not None:
-        at = formatting.moment(recording.gone_at_provider_at)
-        return format_html("{} · {} {}", badge, _("deleted at Vobiz since"), at)
-    if recording.retention_ends_at <= now:
-        return format_html("{} · {}", badge, _("Past Vobiz's retention"))
-    return format_html(
-        "{} · {} {}", badge, _("at Vobiz until"), formatting.moment(recording.retention_ends_at)
-    )
+        return _("Deleted"), formatting.day(timezone.localtime(recording.gone_at_provider_at))
+    until = recording.retention_ends_at
+    on, left = formatting.day(timezone.localtime(until)), formatting.days_left(until, now)
+    if until <= now:
+        return on, _("Past Vobiz's retention")
+    is_soon = until - now < soon() and state != AudioState.ARCHIVED
+    return on, formatting.flag(left) if is_soon else left
 
 
 def section(recording: Recording, now: datetime) -> Section:
@@ -122,7 +115,7 @@ def section(recording: Recording, now: datetime) -> Section:
         facts = _spoilt_copy(recording, now)
     else:
         facts = _copy(recording) if state == AudioState.ARCHIVED else _no_copy(recording, now)
-    return Section(_("Archived copy"), [*facts, _at_vobiz(recording, now)])
+    return Section(_("Archived copy"), facts)
 
 
 def _copy(recording: Recording) -> list[Fact]:
@@ -131,7 +124,7 @@ def _copy(recording: Recording) -> list[Fact]:
         Fact(_("Archived"), formatting.moment(recording.archived_at), hint=_flag(recording)),
         Fact(_("Size"), ngettext("%s byte", "%s bytes", size) % formatting.count(size)),
         Fact(_("File type"), _inside(recording)),
-        Fact(_("SHA-256"), formatting.identifier(recording.audio_sha256)),
+        Fact(_("SHA-256"), formatting.long_identifier(recording.audio_sha256)),
         Fact(_("Last verified"), formatting.moment(recording.verified_at)),
     ]
     if recording.audio_duration_ms is not None:
@@ -272,7 +265,7 @@ def _why(recording: Recording) -> str:
     return _("it is due, and waits for its turn")
 
 
-def _at_vobiz(recording: Recording, now: datetime) -> Fact:
+def at_vobiz(recording: Recording, now: datetime) -> Fact:
     """Return until when Vobiz has it."""
     if recording.gone_at_provider_at is not None:
         return Fact(

@@ -323,6 +323,7 @@ class Player:
     peaks: str = ""
     lanes: tuple[str, ...] = ()
     download: str = ""
+    scale: tuple[str, ...] = ()
     speeds: tuple[str, ...] = SPEEDS
     type: str = ""
     mp3: str = ""
@@ -358,9 +359,17 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         failures=_failure_words(),
         seconds="" if length is None else f"{length / 1_000:.3f}",
         peaks=b64encode(bytes(wave.points)).decode() if wave is not None else "",
+        scale=_scale(length),
         lanes=_lanes(recording, 1 if wave is None else wave.channels),
         download=_download_url(request, recording),
     )
+
+
+def _scale(milliseconds: int | None) -> tuple[str, ...]:
+    """Return the times at the quarters of what is shorter than a day; nothing for less than four seconds."""
+    if milliseconds is None or milliseconds < 4_000:
+        return ()
+    return tuple(formatting.length(milliseconds * quarter / 4_000) for quarter in range(5))
 
 
 def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:

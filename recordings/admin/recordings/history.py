@@ -1,4 +1,4 @@
-"""What happened to a recording, in the order of time: people, Vobiz, callbacks. And where it stands, in one strip."""
+"""What happened to a recording, in the order of time: people, Vobiz, callbacks. And its six key facts."""
 
 from __future__ import annotations
 
@@ -9,31 +9,35 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
+from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.facts import source_words
 from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.detail import silence
-from recordings.choices import AccessResult
+from recordings.choices import AccessResult, Channels, RecordingStatus
 from recordings.forms import span
 from recordings.models import AccessEvent, CallbackEvent, Recording, Transcription
 
 MOST_EVENTS = 50  # callbacks, and as many lines of what people did
 ACCESS_ROLES = {AccessResult.OK: "good", AccessResult.REFUSED: "bad", AccessResult.FAILED: "attention"}
+CHANNELS = {Channels.STEREO.value: gettext_lazy("Stereo"), Channels.MONO.value: gettext_lazy("Mono")}
 # what Vobiz says happened, by the column that says when
 AT_VOBIZ = ("started_at", "ended_at", "added_at")
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
-    """One part of the strip."""
+class KeyFact:
+    """One of the six facts that a reader looks for first; `note` says more in small print."""
 
     label: str
     value: str | SafeString
+    note: str | SafeString = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +50,66 @@ class Happening:
     detail: str | SafeString = ""
 
 
-def strip(recording: Recording, held: Transcription | None, now: datetime) -> list[Chip]:
-    """Return where it stands: status, limit, until when it is kept, its transcript."""
-    found = [Chip(_("Status"), formatting.status(recording))]
-    if recording.duration_ms is not None:
-        found.append(Chip(_("Length"), formatting.length(recording.duration_ms / 1_000)))
-    if recording.was_cut_short:
-        words = _("cut after %s") % span(recording.time_limit or 0)
-        found.append(Chip(_("Limit"), formatting.flag(words)))
-    elif (
-        recording.is_open
-        and recording.time_limit_ends_at is not None
-        and not formatting.may_have_been(recording)
-    ):
-        found.append(
-            Chip(
-                _("Limit"),
-                format_html("{} {}", _("cuts at"), formatting.moment(recording.time_limit_ends_at)),
-            )
-        )
-    if (audio := archive_panel.chip(recording, now)) is not None:
-        found.append(Chip(_("Audio"), audio))
-    badge = formatting.badge(held.status, held.get_status_display()) if held is not None else _("none")
-    found.append(Chip(_("Transcript"), badge))
-    return found
+def key_facts(recording: Recording, now: datetime) -> list[KeyFact]:
+    """Return its length, status, archived copy, retention, audio and who started it."""
+    return [
+        _length(recording, now),
+        KeyFact(_("Status"), formatting.status(recording), _status_note(recording, now)),
+        KeyFact(_("Archive"), *archive_panel.copy_words(recording, now)),
+        KeyFact(_("At Vobiz until"), *archive_panel.retention_words(recording, now)),
+        _audio(recording),
+        _starter(recording),
+    ]
 
 
-def history(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:
-    """Everything known to have happened, oldest first; callbacks and listeners only for those who may see them."""
+def _length(recording: Recording, now: datetime) -> KeyFact:
+    note: str | SafeString = ""
+    if recording.started_at is not None and recording.status != RecordingStatus.FAILED:
+        begun = _time(recording.started_at)
+        if recording.ended_at is not None:
+            note = _("%(begun)s to %(ended)s") % {"begun": begun, "ended": _time(recording.ended_at)}
+        else:
+            note = _("since %s") % begun
+    seconds = None if recording.duration_ms is None else recording.duration_ms / 1_000
+    return KeyFact(_("Length"), formatting.length(seconds), note)
+
+
+def _time(at: datetime) -> str:
+    return dateformat.format(at.astimezone(formatting.zone_of()), "H:i:s")
+
+
+def _status_note(recording: Recording, now: datetime) -> str:
+    ends_at = recording.time_limit_ends_at
+    if recording.is_open and ends_at is not None and not formatting.may_have_been(recording):
+        return _("stops at %s") % formatting.clock(ends_at, now=now)
+    return ""
+
+
+def _audio(recording: Recording) -> KeyFact:
+    parts = (
+        recording.channels and str(CHANNELS.get(recording.channels, recording.channels)),
+        recording.file_format and recording.file_format.upper(),
+    )
+    words = " ".join(formatting.plain(part) for part in parts if part) or formatting.NONE
+    size = "" if recording.audio_bytes is None else formatting.file_size(recording.audio_bytes)
+    return KeyFact(_("Audio"), words, size)
+
+
+def _starter(recording: Recording) -> KeyFact:
+    limit = _("limit %s") % span(recording.time_limit) if recording.time_limit else ""
+    if recording.requested_at is None:
+        return KeyFact(_("Started by"), str(recording.get_origin_display()), limit)
+    return KeyFact(_("Started by"), _person(recording.requested_by), limit)
+
+
+def timeline(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:
+    """Return what is known to have happened, oldest first; callbacks only for those who may see them."""
     found = [
         *_by_people(recording),
         *_at_vobiz(recording),
         *_transcribed(held),
         *_logged(recording),
         *(_called_back(request, recording) if may(request, "view_callbackevent") else []),
-        *(_accessed(request, recording) if may(request, "view_accessevent") else []),
     ]
     return sorted(found, key=lambda happening: happening.at)
 
@@ -92,43 +121,43 @@ def _by_people(recording: Recording) -> list[Happening]:
         said = _("Vobiz's answer: %s") % answer
         if recording.error:
             said = f"{said}. {formatting.plain(recording.error)}"
-        found.append(Happening(recording.requested_at, _("Asked for"), _person(recording.requested_by), said))
+        found.append(
+            Happening(recording.requested_at, _("Recording started"), _person(recording.requested_by), said)
+        )
     if recording.stop_requested_at is not None:
         who = _person(recording.stop_requested_by)
-        found.append(Happening(recording.stop_requested_at, _("Asked to stop"), who))
+        found.append(Happening(recording.stop_requested_at, _("Stop requested"), who))
     return found
 
 
 def _person(user: object) -> str:
-    return formatting.words(user or _("command line"))
+    return formatting.words(user or _("Command line"))
 
 
 def _at_vobiz(recording: Recording) -> list[Happening]:
     words = {
-        "started_at": _("The recording began"),
-        "ended_at": _("The recording ended"),
-        "added_at": _("Vobiz listed it"),
+        "started_at": _("Recording began"),
+        "ended_at": _("Recording ended"),
+        "added_at": _("Listed by Vobiz"),
     }
     found = []
     for column in AT_VOBIZ:
         at = getattr(recording, column)
         if at is not None:
             about = _("approximate") if column == "started_at" and recording.times_approximate else ""
-            found.append(Happening(at, words[column], source_words(recording, column), about))
+            found.append(Happening(at, words[column], source_words(recording, column) or _("Vobiz"), about))
     if recording.synced_at is not None:
-        found.append(Happening(recording.synced_at, _("The last news from the API")))
+        found.append(Happening(recording.synced_at, _("Last changed at Vobiz"), _("Vobiz")))
     if recording.no_callback_at is not None:
         found.append(Happening(recording.no_callback_at, silence(recording)))
     if recording.archived_at is not None:
-        found.append(Happening(recording.archived_at, _("Its audio was archived"), _("Vobiz's file")))
+        found.append(Happening(recording.archived_at, _("Archived"), _("The portal")))
     if recording.inspected_at is not None:
         found.append(
-            Happening(
-                recording.inspected_at, _("Its archived copy was inspected again"), *_withdrawn(recording)
-            )
+            Happening(recording.inspected_at, _("Archived copy inspected again"), *_withdrawn(recording))
         )
     if recording.gone_at_provider_at is not None:
-        found.append(Happening(recording.gone_at_provider_at, _("Vobiz had it no more; its row stays here")))
+        found.append(Happening(recording.gone_at_provider_at, _("Deleted at Vobiz"), _("Vobiz")))
     return found
 
 
@@ -183,8 +212,8 @@ def _delivered(event: CallbackEvent) -> SafeString:
     return format_html("{} {}", outcome, times)
 
 
-def _accessed(request: HttpRequest, recording: Recording) -> list[Happening]:
-    """Who played, downloaded, read or exported it: the newest of them, each leading to its line in the access log."""
+def listened(request: HttpRequest, recording: Recording) -> list[Happening]:
+    """Return who played, downloaded, read or exported it lately, each leading to its line in the access log."""
     events: Any = AccessEvent.objects.visible_to(request.user).about(recording.pk, recording.recording_id)
     return [
         Happening(

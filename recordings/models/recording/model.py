@@ -28,7 +28,13 @@ from recordings.choices import (
 from recordings.models.account import Account
 from recordings.models.call import Call, never_empty
 from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
-from recordings.models.recording.queryset import ALMOST, AVAILABLE_SINCE, RecordingQuerySet
+from recordings.models.recording.queryset import (
+    ALMOST,
+    AVAILABLE_SINCE,
+    LONGEST_CUT,
+    SHORTEST_CUT,
+    RecordingQuerySet,
+)
 from recordings.models.recording.transitions import (
     COMPLETE,
     CONFIRM,
@@ -304,6 +310,12 @@ class Recording(ProviderFacts, ArchivedCopy):
         if not self.time_limit or self.duration_ms is None or self.stop_requested_at is not None:
             return False
         return self.duration_ms >= self.time_limit * 1_000 - ALMOST
+
+    @property
+    def was_probably_cut(self) -> bool:
+        """Whether its limit is not known and it is as long as Vobiz's default limit, as PROBABLY_CUT."""
+        length = self.duration_ms
+        return self.time_limit is None and length is not None and SHORTEST_CUT <= length <= LONGEST_CUT
 
     @property
     def retention_ends_at(self) -> datetime:

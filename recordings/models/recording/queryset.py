@@ -44,6 +44,13 @@ WAS_CUT_SHORT = Q(
     duration_ms__gte=F("time_limit") * 1_000 - ALMOST,
 )
 
+SHORTEST_CUT, LONGEST_CUT = (
+    59_500,
+    60_500,
+)  # milliseconds about the limit that Vobiz sets where a start names none
+# As Recording.was_probably_cut.
+PROBABLY_CUT = Q(time_limit__isnull=True, duration_ms__gte=SHORTEST_CUT, duration_ms__lte=LONGEST_CUT)
+
 AT_VOBIZ = Q(gone_at_provider_at__isnull=True, recording_id__isnull=False)
 ARCHIVED = Q(status=RecordingStatus.COMPLETED, archived_at__isnull=False)
 NOT_ARCHIVED = Q(status=RecordingStatus.COMPLETED, archived_at__isnull=True)
@@ -94,6 +101,10 @@ class RecordingQuerySet(LeasedQuerySet):
                 if column.name not in kept
             )
         )
+
+    def probably_cut(self) -> Self:
+        """Return those that Vobiz's default limit of 60 s probably ended."""
+        return self.filter(PROBABLY_CUT)
 
     def cut_short(self) -> Self:
         """Return those that ended at their time limit, maybe while the call continued."""

@@ -59,6 +59,7 @@ COLUMNS = {
         seen_by_id signature_headers trust
     """,
     "recordings_preference": "id time_zone user_id",
+    "recordings_savedview": "account_id id name query user_id",
     "recordings_recording": """
         account_id added_at api_id archive_asked_at archive_body_sha256 archive_error archive_flag
         archive_next_at archive_same_bodies archive_tries archived_at audio audio_bytes audio_channels

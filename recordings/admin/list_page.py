@@ -22,6 +22,10 @@ from recordings.admin import formatting
 from recordings.admin.base import PortalChangeList
 from recordings.admin.filters import DateFilter
 from recordings.admin.keyset import POSITIONS
+from recordings.admin.search import without_words
+from recordings.models import SavedView
+
+MOST_VIEWS = 12  # saved ones that are tabs
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ def _date_names(one: FilterField) -> tuple[str, ...]:
 
 def views(cl: Any, request: HttpRequest) -> list[View]:
     """Return the tabs of this list; the first is the whole list."""
-    named = getattr(cl.model_admin, "views", ())
+    named = _named_views(cl, request)
     filters = {name: value for name, value in request.GET.items() if name not in {PAGE_VAR, *POSITIONS}}
     counts: dict[str, str] = getattr(request, "view_counts", {})
     found = [
@@ -229,9 +233,28 @@ class UnreadList(PortalChangeList):
         """Read nothing."""
 
 
-def view_queries(cl: Any) -> list[str]:
+def _named_views(cl: Any, request: HttpRequest) -> list[tuple[Any, dict[str, str]]]:
+    """Return the views of this list, then those that were saved."""
+    named = list(getattr(cl.model_admin, "views", ()))
+    return [*named, *((one.name, _filters_of(request, one)) for one in saved_views(request))] if named else []
+
+
+def saved_views(request: HttpRequest) -> list[SavedView]:
+    """Return the saved views that the reader is shown, read once per request."""
+    known: list[SavedView] | None = getattr(request, "saved_views", None)
+    if known is None:
+        known = list(SavedView.objects.shown_to(request.user)[:MOST_VIEWS])
+        request.saved_views = known  # type: ignore[attr-defined]
+    return known
+
+
+def _filters_of(request: HttpRequest, view: SavedView) -> dict[str, str]:
+    return without_words(request, QueryDict(view.query)).dict()
+
+
+def view_queries(cl: Any, request: HttpRequest) -> list[str]:
     """Return the query string of each view that is counted: not of a search, which is made of several statements."""
-    named = getattr(cl.model_admin, "views", ())
+    named = _named_views(cl, request)
     return [urlencode(query) for _label, query in named if query and SEARCH_VAR not in query]
 
 

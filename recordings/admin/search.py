@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -70,6 +70,17 @@ def read_search(request: HttpRequest, typed: str, readings: Collection[Reading])
 def may_search_words(request: HttpRequest) -> bool:
     """Return whether this person may read transcripts, and so search their words; rows are gated by account besides."""
     return request.user.has_perm("recordings.read_transcription")
+
+
+def without_words(request: HttpRequest, query: QueryDict) -> QueryDict:
+    """Return a view's filters; without its search where that may look for words and the reader may not read them."""
+    readings = parse_query(query.get("q", "")).readings
+    if may_search_words(request) or Reading.WORDS not in readings:
+        return query
+    kept = query.copy()
+    for name in ("q", AS):
+        kept.pop(name, None)
+    return kept
 
 
 def snippets_of(

@@ -217,7 +217,7 @@ def _counts(request: HttpRequest, cl: Any) -> dict[str, Any]:
     """
     user: Any = request.user
     chosen = chosen_account(request)
-    views = list(list_page.view_queries(cl)) if cl is not None else []
+    views = list(list_page.view_queries(cl, request)) if cl is not None else []
     of_views = hashlib.sha256(" ".join(views).encode()).hexdigest() if views else ""
     key = f"shell-counts-{user.pk}-{chosen.pk if chosen else ''}-{of_views}"
     cache = caches["process"]

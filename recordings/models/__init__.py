@@ -6,7 +6,7 @@ from recordings.models.access_event import AccessEvent
 from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
-from recordings.models.preference import Preference
+from recordings.models.preference import Preference, SavedView
 from recordings.models.recording import (
     FailedRow,
     LockedRecording,
@@ -34,6 +34,7 @@ __all__ = [
     "LockedRecording",
     "Preference",
     "Recording",
+    "SavedView",
     "SpentNonce",
     "SyncRun",
     "Transcription",

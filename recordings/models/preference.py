@@ -1,13 +1,14 @@
-"""A user's preferences: the time zone of the pages, and the account they are narrowed to."""
+"""A user's preferences: the time zone of the pages, the account they are narrowed to, and their views of a list."""
 
 from __future__ import annotations
 
+from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from recordings.models.account import Account, validate_zone
@@ -89,3 +90,46 @@ class Preference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.time_zone}"
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    """A queryset of views."""
+
+    def shown_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Return those of `user`, and those shared in an account that they see."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(Q(user_id=user.pk) | Q(account__in=Account.objects.visible_to(user).order_by()))
+
+
+class SavedView(models.Model):
+    """A choice of filters of the recordings' list under a name, of one person or for everybody in an account."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.CASCADE,
+        related_name="saved_views",
+    )
+    account = models.ForeignKey(
+        Account,
+        verbose_name=_("shared in"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+    )
+    name = models.CharField(_("name"), max_length=60)
+    query = models.TextField(_("filters"))
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        ordering = ["name", "id"]
+        default_permissions = ()  # by owner, and by who sees the account
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="savedview_name")]
+
+    def __str__(self) -> str:
+        return self.name

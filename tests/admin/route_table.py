@@ -154,6 +154,7 @@ ROUTES = (
     Route("admin/recordings/recording/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/recording/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/recording/<path:object_id>/delete/"),
+    Route("admin/recordings/recording/views/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/recording/at-risk/", get={SEE: 200}, post={SEE: 405}),
     Route(
         "admin/recordings/recording/archive-at-risk/",

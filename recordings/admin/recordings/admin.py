@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings import control
 from recordings.admin import columns, formatting
-from recordings.admin.base import LIST_FILTERS, WRITE, may, page
+from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.facts import as_said, confirmation
@@ -54,6 +54,7 @@ from recordings.admin.recordings.filters import (
     LengthFilter,
     NoiseFilter,
     NumberFilter,
+    SavedViewForm,
     SideFilter,
     StarterFilter,
     TalkFilter,
@@ -64,7 +65,7 @@ from recordings.admin.recordings.filters import (
 from recordings.admin.recordings.history import key_facts, listened, timeline
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.forms import span
-from recordings.models import Recording, Transcription
+from recordings.models import Recording, SavedView, Transcription
 from recordings.overview import totals
 from recordings.search import find_recordings
 
@@ -117,6 +118,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
     list_day = "happened_at"
+    may_save_views = True
     totals = staticmethod(totals)
     views: tuple[tuple[Any, dict[str, str]], ...] = (
         (gettext_lazy("All recordings"), {}),
@@ -217,6 +219,32 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             call = reverse("admin:recordings_call_change", args=[recording.call_id])
             return call + focus_on(f"attempt-{recording.pk}", level=level)
         return self.to_object(recording) if self.has_view_permission(request) else self.to_index()
+
+    @page("views/", name="views", permission="recordings.view_recording", methods=BOTH)
+    def views_page(self, request: HttpRequest) -> HttpResponse:
+        """Save the list's filters as a view, rename one's own views, or delete one after a question."""
+        form = SavedViewForm(request, request.POST if request.POST.get("do") == "save" else None)
+        mine = SavedView.objects.filter(user_id=request.user.pk)
+        asked: SavedView | None = None
+        if request.method == "POST":
+            chosen = (
+                mine.filter(pk=request.POST["view"]).first()
+                if request.POST.get("view", "").isdecimal()
+                else None
+            )
+            match request.POST.get("do"):
+                case "save" if form.is_valid():
+                    view = form.store()
+                    return HttpResponseRedirect(f"{self.to_page('changelist')}?{view.query}")
+                case "rename" if chosen is not None and form.rename(chosen, request.POST.get("name", "")):
+                    return HttpResponseRedirect(self.to_page("views"))
+                case "delete" if chosen is not None and request.POST.get("sure"):
+                    chosen.delete()
+                    return HttpResponseRedirect(self.to_page("views"))
+                case "delete":
+                    asked = chosen
+        context = {"form": form, "mine": mine.select_related("account"), "asked": asked}
+        return self.render(request, "admin/recordings/recording/views.html", context, title=_("Saved views"))
 
     def page_context(self, request: HttpRequest, obj: Recording) -> dict[str, Any]:
         """Return what is known of it, and from where."""

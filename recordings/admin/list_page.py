@@ -249,7 +249,7 @@ def saved_views(request: HttpRequest) -> list[SavedView]:
 
 
 def _filters_of(request: HttpRequest, view: SavedView) -> dict[str, str]:
-    return without_words(request, QueryDict(view.query)).dict()
+    return {name: str(value) for name, value in without_words(request, QueryDict(view.query)).items()}
 
 
 def view_queries(cl: Any, request: HttpRequest) -> list[str]:

@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, path
 from pytest_django import Settings
 
-from recordings.models import AccessEvent, Call
+from recordings.models import AccessEvent, CacheEntry, Call
 from tests.admin.route_table import ACTIONS, LOGIN, ROUTES, Route
 from tests.admin.scene import KINDS, Scene, a_scene, in_paths
 
@@ -198,9 +198,14 @@ def cells(route: Route) -> list[Try]:
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:
-    """Every row that a request might change, but for sessions, when somebody last signed in, and refusals noted."""
+    """Every row that a request might change, but for sessions, last sign-ins, and refusals noted or counted."""
     models = apps.get_app_config("recordings").get_models()
-    shown: list[Any] = [*(model for model in models if model is not AccessEvent), Group, LogEntry, Permission]
+    shown: list[Any] = [
+        *(model for model in models if model not in {AccessEvent, CacheEntry}),
+        Group,
+        LogEntry,
+        Permission,
+    ]
     rows = {model._meta.label: list(model._default_manager.order_by("pk").values()) for model in shown}
     people = User.objects.order_by("pk").values(
         "username", "is_superuser", "is_staff", "is_active", "password"

@@ -224,7 +224,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     def views_page(self, request: HttpRequest) -> HttpResponse:
         """Save the list's filters as a view, rename one's own views, or delete one after a question."""
         form = SavedViewForm(request, request.POST if request.POST.get("do") == "save" else None)
-        mine = SavedView.objects.filter(user_id=request.user.pk)
+        mine = SavedView.objects.filter(user=request.user)  # type: ignore[misc]
         asked: SavedView | None = None
         if request.method == "POST":
             chosen = (

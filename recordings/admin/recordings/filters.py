@@ -382,7 +382,7 @@ class SavedViewForm(forms.Form):
     def clean_query(self) -> str:
         """Return the filters without the place in the list and without empty fields; there must be some."""
         sent = QueryDict(self.cleaned_data["query"]).items()
-        kept = [(name, value) for name, value in sent if value and name not in {*POSITIONS, PAGE_VAR}]
+        kept = [(name, str(value)) for name, value in sent if value and name not in {*POSITIONS, PAGE_VAR}]
         if not kept:
             raise forms.ValidationError(_("The list has no filter. Choose some, then save the view."))
         return urlencode(kept)

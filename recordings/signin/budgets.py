@@ -31,7 +31,7 @@ DEVICE, DEVICE_AGE = "device", 180 * DAY
 SALT = "recordings.signin.device"
 MOST_PEOPLE = 8  # who share one browser
 BUSY = HTTPStatus.SERVICE_UNAVAILABLE
-PATIENCE = 1.0  # seconds that a sign-in waits for its turn
+TURN_TIMEOUT = 1.0  # seconds that a sign-in waits for its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Turns:
             yield False
             return
         try:
-            if not self._running.acquire(timeout=PATIENCE):
+            if not self._running.acquire(timeout=TURN_TIMEOUT):
                 yield False
                 return
             try:

@@ -22,6 +22,7 @@ PASSING = re.compile(
     r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+(\.\d+)? s( ago)?\b'
     r"|[\d.]+\xa0[kMGT]?B free"
 )  # what differs from one answer to the next
+NEW_EACH_TIME = "admin/your-account/app/"  # its secret is another at each look, and it shows no rows
 START = {"limit": "3600", "file_format": "mp3", "channels": "mono"}
 MODELS = tuple(
     model._meta.label_lower for model in admin.site._registry if model._meta.app_label == "recordings"
@@ -182,7 +183,11 @@ def _page(route: Route) -> Door:
         return client.get(route.address({}))
 
     return Door(
-        f"page {route.path}", "recordings.call", go, lambda person, visible: route.answer(person.who, "GET")
+        f"page {route.path}",
+        "recordings.call",
+        go,
+        lambda person, visible: route.answer(person.who, "GET"),
+        alike=route.path != NEW_EACH_TIME,
     )
 
 

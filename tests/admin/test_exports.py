@@ -241,7 +241,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
 
     assert "<strong>2</strong>, about" in page
     assert "1 is not archived yet and is fetched from Vobiz" in page
-    assert "rec-lost</bdi>: Vobiz has it no more, and it was never archived" in page
+    assert "rec-lost</bdi>: Vobiz deleted it before it was archived" in page
     assert "Content-Length" not in answer
     assert found.testzip() is None
     rows = {row["recording_id"]: row for row in manifest(found)}

@@ -173,7 +173,7 @@ def test_a_recording_without_its_url_has_no_stop_of_its_own_and_says_why(
     text = boss.get(LIVE).content.decode()
 
     assert f"/recording/{recording.pk}/stop/" not in text
-    assert "It cannot be stopped alone: Vobiz has not told its URL yet" in text
+    assert "Vobiz has not sent its URL" in text
     assert "Stop all…" in text
 
 

@@ -36,7 +36,12 @@ def statements(client: Client, key: str, fields: dict[str, Any], **how: Any) -> 
     """The statements of one delivery that is answered with 200."""
     with CaptureQueriesContext(connection) as captured:
         assert deliver(client, key, fields, **how).status_code == 200
-    return [str(query["sql"]) for query in captured]
+    return [sql for query in captured if not is_of_the_connection(sql := str(query["sql"]))]
+
+
+def is_of_the_connection(sql: str) -> bool:
+    """Whether it sets how long SQLite waits for a lock: nothing is read or written, and nothing is waited for."""
+    return sql.startswith("PRAGMA busy_timeout")
 
 
 def commits(found: list[str]) -> int:
@@ -99,4 +104,4 @@ def test_a_repeated_delivery_commits_once(client: Client, account: Account) -> N
 def test_an_unknown_key_costs_one_statement(client: Client, account: Account) -> None:
     with CaptureQueriesContext(connection) as captured:
         assert deliver(client, "another-key", ENDED).status_code == 404
-    assert len(captured) == 1
+    assert len([one for one in captured if not is_of_the_connection(str(one["sql"]))]) == 1

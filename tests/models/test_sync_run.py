@@ -56,7 +56,7 @@ def test_a_run_that_says_nothing_for_its_lease_is_taken_over(account: Account, n
     begun(account, now + SECOND)
 
     dead.refresh_from_db()
-    assert (dead.state, dead.error) == (SyncState.INTERRUPTED, "It stopped without saying so.")
+    assert (dead.state, dead.error) == (SyncState.INTERRUPTED, "The process that ran this sync ended.")
     assert not dead.record_progress(pages=9)
     assert not dead.end(SyncState.COMPLETE, now=now + SECOND)
     assert dead.state == SyncState.INTERRUPTED

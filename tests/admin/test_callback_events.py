@@ -186,6 +186,7 @@ def test_a_callback_says_what_it_is_about_on_its_page_and_in_its_recordings_hist
     recording = a_recording(account)
     event = an_event(account, recording, kind=kind)
     of_recording = reverse("admin:recordings_recording_change", args=[recording.pk])
+    of_recording += "?tab=timeline"
 
     for url in (page_of(event), of_recording):
         assert f">{title}</" in boss.get(url).content.decode()

@@ -249,7 +249,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
     audio = found.read(rows[str(fetched.recording_id)]["file"])
     assert hashlib.sha256(audio).hexdigest() == rows[str(fetched.recording_id)]["sha256"]
     assert (rows["rec-lost"]["status"], rows["rec-lost"]["file"]) == ("missing", "")
-    assert "never archived" in rows["rec-lost"]["reason"]
+    assert "before it was archived" in rows["rec-lost"]["reason"]
     assert rows[""]["reason"] == "nothing was recorded"
     assert len(found.namelist()) == 4
 

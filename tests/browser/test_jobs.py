@@ -224,10 +224,10 @@ def test_a_recording_is_stopped_on_its_page_which_leads_to_its_call(
     recording = start(call)
     Recording.objects.update(stop_requested_at=timezone.now() - timedelta(seconds=61))
     page.goto(reverse("admin:recordings_recording_change", args=[recording.pk]))
-    expect(page.locator("#content")).to_contain_text("it may run all the same: stop it again.")
+    expect(page.locator("#content")).to_contain_text("Press Stop again.")
     hands.press(page.get_by_role("button", name="Stop this recording"))
 
     expect(page.locator(".messagelist")).to_contain_text("Stopping the recording")
     assert stopped(lively_world) == [recording.recording_url]
-    hands.press(page.locator(".portal-facts").get_by_role("link", name=call.call_uuid))
+    hands.press(page.locator(".vp-head").get_by_role("link", name="Call"))
     expect(page.locator(f"#attempt-{recording.pk}")).to_be_visible()

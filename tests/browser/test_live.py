@@ -215,7 +215,7 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
     operator.locator("#live-rows summary").first.click()
     operator.get_by_role("link", name="Record with options…").first.click()
     told = operator.locator("#start-sum")
-    expect(told).to_contain_text("Cuts at ")
+    expect(told).to_contain_text("Stops at ")
     expect(told).to_contain_text("At most about 116 MB.")
 
     operator.locator("input[name=other_limit]").fill("1 h 30 min")

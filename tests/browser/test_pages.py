@@ -137,7 +137,7 @@ def test_a_zone_is_chosen_once_without_scripts_and_leads_back(plain_page: Page, 
     recording = a_recording(account, started_at=at, happened_at=at)
     log_in(plain_page)
     plain_page.goto(address(recording))
-    expect(plain_page.locator("time").first).to_contain_text("19:18:59")
+    expect(plain_page.locator("time").first).to_contain_text("19:18")
 
     plain_page.locator("#user-tools summary").click()
     plain_page.get_by_role("link", name="Time zone: Asia/Kolkata (IST)").click()
@@ -146,7 +146,7 @@ def test_a_zone_is_chosen_once_without_scripts_and_leads_back(plain_page: Page, 
 
     expect(plain_page).to_have_url(re.compile(re.escape(address(recording)) + "$"))
     expect(plain_page.locator(".messagelist")).to_contain_text("Times are shown in Asia/Tokyo (JST)")
-    shown = plain_page.locator("time").filter(has_text="6 Nov 2025, 22:48:59").first
+    shown = plain_page.locator("time").filter(has_text="6 Nov 2025, 22:48").first
     expect(shown).to_have_attribute("title", "2025-11-06 13:48:59 UTC")
 
 
@@ -167,7 +167,7 @@ def test_two_dates_narrow_a_list_by_keyboard_alone(page: Page, admin_login: User
     page.keyboard.press("Enter")
 
     expect(page.locator("#result_list tbody:not(.day) tr")).to_have_count(1)
-    expect(page.locator("#result_list .day")).to_have_text("6 Nov 2025")
+    expect(page.locator("#result_list .day")).to_contain_text("6 Nov 2025")
     expect(page.locator(".vp-chip")).to_contain_text("2025-11-06 to 2025-11-06")
     page.locator(".vp-addfilter > summary").click()
     page.get_by_label("Date", exact=True).select_option("30")

@@ -98,11 +98,16 @@ def test_a_recording_without_its_callback_says_so(admin_client: Client, account:
     found, sought = unheard(account, 1), unheard(account, 2, status=RecordingStatus.ACTIVE)
     waiting = unheard(account, 3, no_callback_at=None)
     pages = [
-        admin_client.get(reverse("admin:recordings_recording_change", args=[row.pk])).content.decode()
+        admin_client.get(f"{reverse('admin:recordings_recording_change', args=[row.pk])}?tab=timeline")
         for row in (found, sought, waiting)
     ]
-    assert [page.count("found by read-back, no callback came") for page in pages] == [2, 0, 0]
-    assert [page.count("no callback came; Vobiz is asked instead") for page in pages] == [0, 2, 0]
+    said = [page.content.decode() for page in pages]
+    assert ["No callback received; found through the API" in page for page in said] == [True, False, False]
+    assert ["No callback received; the portal asks Vobiz instead" in page for page in said] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_after_a_gap_it_says_once_how_much_never_came(admin_client: Client, account: Account) -> None:

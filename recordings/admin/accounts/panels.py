@@ -51,7 +51,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     known: dict[str, Any] = {
         "account": account,
         "now": now,
-        "subaccounts": account.subaccounts.count(),
+        "subaccounts": Account.objects.visible_to(request.user).filter(parent=account).count(),
         "members": account.members.count(),
         "may_test": may(request, "test_account"),
         "may_sync": may(request, "sync_now"),

@@ -174,7 +174,8 @@ def test_a_recording_shows_the_callbacks_of_accounts_one_belongs_to(scene: Scene
     sub.members.add(scene.users["Account admin"])
     scene.mine["recordings.account"].members.clear()
 
-    shown = page(client, "recording_change", recording)
+    address = reverse("admin:recordings_recording_change", args=[recording.pk])
+    shown = client.get(f"{address}?tab=timeline").content.decode()
 
     assert f"/callbackevent/{ours.pk}/" in shown
     assert f"/callbackevent/{theirs.pk}/" not in shown

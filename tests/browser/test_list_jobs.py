@@ -109,7 +109,7 @@ def test_each_list_is_searched_narrowed_and_its_row_opened(
         hands.press(in_list(page).first.locator("th a"))
 
         page.wait_for_url("**/change/**")
-        expect(page.locator("#content > h1")).to_contain_text(title)
+        expect(page.locator("#content h1")).to_contain_text(title)
 
 
 def test_callbacks_are_processed_again_one_by_one_and_several_at_once(

@@ -149,15 +149,15 @@ def test_a_sync_of_one_recording_neither_makes_the_mirror_whole_nor_breaks_it(
 
     account.syncrun_set.all().delete()
     a_run(account, scope={"call": "c1234"})
-    assert lines_of(boss) == ["This account was never synced completely"]
+    assert lines_of(boss) == ["No complete sync yet"]
 
 
-def test_a_line_about_the_only_account_has_a_subject(account: Account, boss: Client) -> None:
+def test_a_line_about_the_only_account_is_a_sentence_without_its_name(account: Account, boss: Client) -> None:
     a_run(account, at=timezone.now() - timedelta(days=3))
-    assert lines_of(boss) == ["This account was last synced completely 3 days ago"]
+    assert lines_of(boss) == ["Last complete sync 3 days ago"]
 
     Account.objects.update(encrypted_token=None)
-    assert lines_of(boss)[0].startswith("This account has no token")
+    assert lines_of(boss)[0].startswith("No auth token")
 
 
 def test_a_missing_worker_needs_attention_while_an_account_is_switched_on(

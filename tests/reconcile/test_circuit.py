@@ -33,7 +33,7 @@ def test_a_refused_token_is_asked_with_once_a_minute_and_said_once(
     assert len(asked(world)) == 1
     assert not SyncRun.objects.exists()
     page = admin_client.get("/admin/").content.decode()
-    assert "refuses its token since" in page
+    assert "refuses the auth token since" in page
     assert "Enter the new token" in page
     assert "no signature verified" not in page
     Account.objects.update(api_probe_at=timezone.now())

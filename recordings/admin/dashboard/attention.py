@@ -235,21 +235,20 @@ def _syncs(look: DashboardData) -> Iterator[Line]:
         if not account.is_active:
             continue
         name, url = look.account_name(account.pk), listed("syncrun", account=account.pk)
-        subject = name or _("This account")  # where no count stands before the words
         trouble = look.broken_syncs.get(account.pk)
         verb = _sync_verb(look, account)
         if account.encrypted_token is None:
             page = reverse("admin:recordings_account_change", args=[account.pk])
             to = Verb(OPEN, page) if look.may("view_account") else None
-            words = _("has no token, so Vobiz is not asked for anything: enter it on its page")
-            yield Line(NO_TOKEN, look.now, "bad", subject, "", "", words, verb=to)
+            words = _("No auth token: nothing is synced or recorded")
+            yield Line(NO_TOKEN, look.now, "bad", name, "", "", words, verb=to)
         elif account.token_refused and account.api_down_since is not None:
             page = reverse("admin:recordings_account_change", args=[account.pk])
             to = Verb(_("Enter the new token"), page) if look.may("view_account") else None
             words = _(
-                "Vobiz refuses its token since %s, so nothing is synced and callbacks may be rejected"
+                "Vobiz refuses the auth token since %s: nothing is synced, and callbacks may be rejected"
             ) % (formatting.clock(account.api_down_since, look.zone, now=look.now))
-            yield Line(NO_TOKEN, account.api_down_since, "bad", subject, "", "", words, verb=to)
+            yield Line(NO_TOKEN, account.api_down_since, "bad", name, "", "", words, verb=to)
         elif account.api_down_since is not None:
             words = _("Vobiz unreachable since %s: the portal tries again every minute") % (
                 formatting.clock(account.api_down_since, look.zone, now=look.now)
@@ -273,12 +272,10 @@ def _syncs(look: DashboardData) -> Iterator[Line]:
         elif account.whole_at is None or look.now - account.whole_at > STALE_SYNC:
             at = account.whole_at
             words = (
-                _("was last synced completely %s") % formatting.ago(at, look.now)
-                if at
-                else _("was never synced completely")
+                _("Last complete sync %s") % formatting.ago(at, look.now) if at else _("No complete sync yet")
             )
             at = at or datetime.min.replace(tzinfo=UTC)
-            yield Line(OLD_SYNC, at, "attention", subject, "", "", words, verb=verb or Verb(OPEN, url))
+            yield Line(OLD_SYNC, at, "attention", name, "", "", words, verb=verb or Verb(OPEN, url))
 
 
 def _sync_verb(look: DashboardData, account: Any) -> Verb | None:

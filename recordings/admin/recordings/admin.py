@@ -64,6 +64,7 @@ from recordings.admin.recordings.filters import (
 )
 from recordings.admin.recordings.history import key_facts, listened, timeline
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
+from recordings.choices import Origin
 from recordings.forms import span
 from recordings.models import Recording, SavedView, Transcription
 from recordings.overview import totals
@@ -183,7 +184,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     def started_by(self, recording: Recording) -> str:
         """Return a person, or how it became known."""
         if recording.requested_at is None:
-            return recording.get_origin_display()
+            return _("Call flow") if recording.origin == Origin.SYNC else recording.get_origin_display()
         return formatting.words(recording.requested_by or _("command line"))
 
     def on_page(self, rows: Any, order: Order | None) -> None:

@@ -72,6 +72,7 @@ def test_the_custom_pages_and_their_permissions_are_these() -> None:
         ("call", "stop_all"): ("stop_recording", "GET/HEAD/POST"),
         ("recording", "stop"): ("stop_recording", "POST"),
         ("recording", "archive"): ("archive_recording", "POST"),
+        ("recording", "views"): ("view_recording", "GET/HEAD/POST"),
         ("account", "gap_seen"): ("mark_seen", "POST"),
         ("account", "reconcile"): ("reconcile_recording", "POST"),
         ("account", "test_storage"): ("test_storage", "POST"),

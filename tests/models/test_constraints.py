@@ -19,6 +19,7 @@ from recordings.models import (
     CallbackEvent,
     Preference,
     Recording,
+    SavedView,
     SpentNonce,
     SyncRun,
     Transcription,
@@ -50,7 +51,10 @@ def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], model
     )  # fmt: skip
     waveform = Waveform.objects.create(recording=recording, channels=1, points=b"\x00\xff")
     worker = Worker.objects.create(name="worker-1", started_at=at, heard_at=at)
-    rows = (account, call, recording, transcription, event, nonce, run, preference, access, waveform, worker)
+    view = SavedView.objects.create(user=preference.user, name="Mumbai", query="kept=at_risk")
+    rows = (
+        account, call, recording, transcription, event, nonce, run, preference, view, access, waveform, worker
+    )  # fmt: skip
     return {type(row): row for row in rows}
 
 
@@ -134,6 +138,7 @@ COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "recording.intent": (Recording, {"recording_id": "rec-2", "callback_key": "key-2"}),
     "transcription.recording": (Transcription, {}),
     "preference.user": (Preference, {}),
+    "savedview_name": (SavedView, {}),
     "accessevent.play_id": (AccessEvent, {}),
     "waveform.recording": (Waveform, {}),
     "worker.name": (Worker, {}),

@@ -255,6 +255,22 @@ class EventOutcome(models.TextChoices):
     FAILED = "failed", _("Not applied")
 
 
+class ProblemCode(models.TextChoices):
+    """What is wrong with the portal or an account; the worst first."""
+
+    DISK_FILLING = "disk_filling", _("Disk filling")
+    CALLBACKS_SILENT = "callbacks_silent", _("No callbacks received")
+    NO_WORKER = "no_worker", _("No worker")
+    NO_TOKEN = "no_token", _("No auth token")
+    TOKEN_REFUSED = "token_refused", _("Auth token refused")
+    API_DOWN = "api_down", _("Vobiz unreachable")
+    ARCHIVE_STOPPED = "archive_stopped", _("Archiving stopped")
+    SYNC_FAILING = "sync_failing", _("Sync failing")
+    CALLBACKS_REJECTED = "callbacks_rejected", _("Callbacks rejected")
+    AT_RISK = "at_risk", _("Recordings at risk")
+    LOST = "lost", _("Recordings lost")
+
+
 class SyncState(models.TextChoices):
     """The state of a sync run."""
 

@@ -25,8 +25,9 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
     staged = Account.objects.get(auth_id=AUTH_ID)
     seen = overview.accounts(viewer, now)
     assert staged.encrypted_token is None
-    assert str(overview.at_risk(viewer, now, kept_days={staged.retention_days})[0]) == "3"
-    assert str(overview.lost(viewer, now, seen)) == "1"
+    at_risk = overview.at_risk(viewer, now, kept_days={staged.retention_days})
+    assert str(at_risk[staged.pk].count) == "3"
+    assert str(overview.lost(viewer, now, seen)[staged.pk].count) == "1"
     assert Recording.objects.cut_short().count() == 1
     assert CallbackEvent.objects.get().account == staged
     running = Recording.objects.filter(status=RecordingStatus.ACTIVE)

@@ -14,7 +14,16 @@ from django.db.models import Case, Count, Q, Sum, When
 from recordings import storage
 from recordings.choices import Channels, FileFormat
 from recordings.models import Account, Recording
-from recordings.overview.counting import MOST, Counted, Viewer, counted, counted_as
+from recordings.overview.counting import (
+    MOST,
+    Counted,
+    Group,
+    Viewer,
+    counted,
+    counted_as,
+    groups,
+    read_rows,
+)
 from recordings.storage import Space, StorageError
 from recordings.storage.space import MP3_A_SECOND, WAV_A_SECOND, likely_bytes, space_of
 
@@ -71,15 +80,16 @@ def soon() -> timedelta:
     return timedelta(days=settings.AT_RISK_DAYS)
 
 
-def at_risk(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> tuple[Counted, datetime | None]:
-    """Count recordings that are not archived and leave Vobiz soon; return that and when the first one leaves."""
+def at_risk(
+    user: Viewer, now: datetime, *, kept_days: Collection[int], every_account: bool = False
+) -> dict[int, Group]:
+    """Return recordings without a copy that leave Vobiz soon, by account; `first_at`: when the first one leaves."""
     if not kept_days:
-        return Counted(), None
+        return {}
     rows = Recording.objects.visible_to(user).at_risk(now, soon(), kept_days=kept_days)
     # where all are kept as long, the index has this order already
     rows = rows.order_by("kept_from" if len(set(kept_days)) == 1 else "leaves_at")
-    at = list(rows.values_list("leaves_at", flat=True)[: MOST + 1])
-    return counted_as(len(at)), at[0] if at else None
+    return groups(read_rows(rows.values_list("account_id", "leaves_at"), every_account=every_account))
 
 
 def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> Counted:
@@ -88,9 +98,19 @@ def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> C
     return counted(rows.at_risk(now, soon(), kept_days=kept_days).values_list("pk"))
 
 
-def lost(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:
-    """Audio that is nowhere any more, and that nobody has marked as seen. `seen`: what `accounts` gave."""
-    return counted(Recording.objects.visible_to(user).order_by().lost(now, seen).values_list("pk"))
+def lost(
+    user: Viewer, now: datetime, seen: Collection[Any], *, every_account: bool = False
+) -> dict[int, Group]:
+    """Return audio that is nowhere any more, by account, as far as nobody has marked it as seen.
+
+    `seen`: what `accounts` gave. `first_at`: since when the first one is lost, as far as the portal knows.
+    """
+    kept = {account.pk: timedelta(days=account.retention_days) for account in seen}
+    rows = Recording.objects.visible_to(user).order_by().lost(now, seen)
+    read = read_rows(
+        rows.values_list("account_id", "gone_at_provider_at", "kept_from"), every_account=every_account
+    )
+    return groups([(account, min(gone or now, at + kept[account])) for account, gone, at in read])
 
 
 def lost_before(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:

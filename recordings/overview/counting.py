@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,14 @@ class Trouble:
     words: str
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of one account: how many, and the earliest moment among them."""
+
+    count: Counted
+    first_at: datetime
+
+
 def counted(rows: Any) -> Counted:
     """How many, looking at MOST and one more."""
     return counted_as(rows[: MOST + 1].count())
@@ -48,6 +56,36 @@ def counted(rows: Any) -> Counted:
 def counted_as(n: int) -> Counted:
     """Return the count for `n` rows found by reading at most MOST + 1."""
     return Counted(min(n, MOST), n > MOST)
+
+
+def read_rows(rows: Any, *, every_account: bool = False) -> list[Any]:
+    """Read the first MOST + 1 rows, whose first column is their account.
+
+    With `every_account`, read on for the accounts that those rows hide: one query more for each account of many rows.
+    """
+    found = part = list(rows[: MOST + 1])
+    while every_account and len(part) > MOST:
+        part = list(rows.exclude(account__in={row[0] for row in found})[: MOST + 1])
+        found = found + part
+    return found
+
+
+def groups(rows: Collection[tuple[int, datetime]]) -> dict[int, Group]:
+    """Group rows of (account, when) by account. Where there were too many to read, each count has its +."""
+    by_account: Mapping[int, list[datetime]] = defaultdict(list)
+    for account, at in rows:
+        by_account[account].append(at)
+    return {
+        account: Group(Counted(min(len(those), MOST), len(rows) > MOST), min(those))
+        for account, those in by_account.items()
+    }
+
+
+def total(parts: Iterable[Counted]) -> Counted:
+    """Add counts; none goes beyond MOST."""
+    those = list(parts)
+    n = sum(one.n for one in those)
+    return Counted(min(n, MOST), n > MOST or any(one.more for one in those))
 
 
 def troubles(rows: Iterable[tuple[Any, datetime, int, str | None]]) -> dict[Any, Trouble]:

@@ -11,7 +11,7 @@ from django.db.models.functions import Left
 
 from recordings.choices import EventOutcome, Trust
 from recordings.models import CallbackEvent, Recording, SyncRun
-from recordings.overview.counting import MOST, Trouble, Viewer, troubles
+from recordings.overview.counting import MOST, Trouble, Viewer, read_rows, troubles
 
 UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
 
@@ -23,7 +23,7 @@ def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
     return troubles(((a, why), at, pk, state) for a, why, at, pk, state in found[: MOST + 1])
 
 
-def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
+def broken_syncs(user: Viewer, seen: Iterable[Any], *, every_account: bool = False) -> dict[int, Trouble]:
     """Return failed syncs since the last complete one, by enabled account. `seen`: the result of `accounts`."""
     since = Q(pk=None)
     for account in seen:
@@ -32,10 +32,10 @@ def broken_syncs(user: Viewer, seen: Iterable[Any]) -> dict[int, Trouble]:
             since |= Q(account_id=account.pk) & later
     rows = SyncRun.objects.visible_to(user).incomplete().filter(since).order_by("-started_at", "-pk")
     found = rows.annotate(said=Left("error", 300)).values_list("account_id", "started_at", "pk", "said")
-    return troubles(found[: MOST + 1])
+    return troubles(read_rows(found, every_account=every_account))
 
 
-def callback_troubles(user: Viewer) -> dict[tuple[int, str, str], Trouble]:
+def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tuple[int, str, str], Trouble]:
     """Callbacks that had no effect, as far as nobody has seen that yet, by account, outcome and trust."""
     rows: Any = CallbackEvent.objects.visible_to(user)
     rows = rows.without_effect().exclude(outcome=EventOutcome.APPLIED)  # which is what the index leaves out
@@ -43,7 +43,8 @@ def callback_troubles(user: Viewer) -> dict[tuple[int, str, str], Trouble]:
         "account_id", "outcome", "trust", "received_at", "pk", "said"
     )  # fmt: skip
     return troubles(
-        ((a, outcome, trust), at, pk, said) for a, outcome, trust, at, pk, said in found[: MOST + 1]
+        ((a, outcome, trust), at, pk, said)
+        for a, outcome, trust, at, pk, said in read_rows(found, every_account=every_account)
     )
 
 

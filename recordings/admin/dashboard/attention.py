@@ -13,20 +13,21 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.dashboard.data import DashboardData
-from recordings.choices import SEEN_CLOSES, Attention, CallState, EventOutcome, Trust
-from recordings.overview import Counted, Trouble
+from recordings.choices import SEEN_CLOSES, Attention, CallState, EventOutcome, ProblemCode, Trust
+from recordings.overview import Counted, Problem, Trouble
 
 STALE_SYNC = timedelta(hours=24)
 LEAVES_TODAY = timedelta(hours=24)
-LEAST_FOR_DATABASE, NOTHING_FREE = 256 * 1024**2, 8 * 1024**2  # bytes free
 DROPPED_SHOWN = timedelta(hours=24)
 # The lower, the sooner something is lost or goes on unseen.
 (
-    SILENCE, MAY_RUN, LEAVES_NOW, NO_WORKER, NO_TOKEN, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC, LOST, OTHER,
-) = range(12)  # fmt: skip
+    SILENCE, MAY_RUN, LEAVES_NOW, NO_WORKER, NO_TOKEN, NO_ARCHIVE, BROKEN_SYNC, REFUSED, FAILED, LEAVES, OLD_SYNC,
+    LOST, OTHER,
+) = range(13)  # fmt: skip
+NEVER = datetime.min.replace(tzinfo=UTC)
+SYNC_CODES = (ProblemCode.NO_TOKEN, ProblemCode.TOKEN_REFUSED, ProblemCode.API_DOWN, ProblemCode.SYNC_FAILING)
 Words = str | Promise
 
 OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
@@ -105,14 +106,14 @@ def listed(model: str, **query: str | int) -> str:
 def lines(look: DashboardData) -> list[Line]:
     """Return every line, in order."""
     parts = (
-        _disk,
-        _silence,
-        _worker,
+        _portal,
         _gaps,
         _recordings,
         _at_risk,
         _lost,
-        _syncs,
+        _accounts,
+        _old_syncs,
+        _rejected,
         _callbacks,
         _unsigned,
         _dropped,
@@ -121,47 +122,32 @@ def lines(look: DashboardData) -> list[Line]:
     return sorted(found, key=lambda line: (line.rank, line.at, line.account, str(line.words)))
 
 
-def _disk(look: DashboardData) -> Iterator[Line]:
-    """Report that the embedded database cannot be written to, or soon cannot."""
-    room = overview.database_space() if look.sees_syncs else None
-    if room is None or room.free >= LEAST_FOR_DATABASE:
-        return
-    free = formatting.file_size(room.free)
-    words = (
-        _(
-            "The database's disk is full (%s free): callbacks, starts and syncs are refused until there is room"
-        )
-        if room.free < NOTHING_FREE
-        else _(
-            "The database's disk is almost full (%s free): without room callbacks, starts and syncs are refused"
-        )
-    ) % free
-    yield Line(SILENCE, look.now, "bad", "", "", "", words)
+PORTAL_RANKS = {
+    ProblemCode.DISK_FILLING: SILENCE, ProblemCode.CALLBACKS_SILENT: SILENCE, ProblemCode.NO_WORKER: NO_WORKER,
+    ProblemCode.ARCHIVE_STOPPED: NO_ARCHIVE,
+}  # fmt: skip
 
 
-def _silence(look: DashboardData) -> Iterator[Line]:
-    starts = look.starts
-    if starts is None or not look.is_silent:
-        return
-    n = len(starts.silent)
-    count = ngettext("%d recording", "%d recordings", n) % n
-    words = _("ended without a callback: Vobiz does not reach this portal at %s") % look.portal_url
-    yield Line(
-        SILENCE, look.now, "bad", "", count, listed("recording", callback="missing"), words,
-        verb=Verb(_("What to do"), "#no-callbacks"),
-    )  # fmt: skip
+def _portal(look: DashboardData) -> Iterator[Line]:
+    """Report what is wrong with the portal itself, and whose archiving is stopped."""
+    for code, rank in PORTAL_RANKS.items():
+        for problem in look.problems[code]:
+            anchor = problem.url.partition("#")[2]
+            url = listed("recording", callback="missing") if code == ProblemCode.CALLBACKS_SILENT else ""
+            yield _line(
+                look, problem, rank, at=problem.since or (NEVER if code == ProblemCode.NO_WORKER else look.now),
+                url=url, verb=Verb(_("What to do"), f"#{anchor}") if anchor else None,
+            )  # fmt: skip
 
 
-def _worker(look: DashboardData) -> Iterator[Line]:
-    """Nobody does the background work, though there is some: its card says since when, and what to start."""
-    found = look.background
-    if found is None or found.workers or not any(account.is_active for account in look.accounts):
-        return
-    yield Line(
-        NO_WORKER, found.heard_at or datetime.min.replace(tzinfo=UTC), "bad", "", "", "",
-        _("No worker is running: nothing is synced, settled or archived by itself"),
-        verb=Verb(_("What to do"), "#worker"),
-    )  # fmt: skip
+def _line(
+    look: DashboardData, problem: Problem, rank: int, *, at: datetime, url: str = "", words: Words = "",
+    verb: Verb | None = None,
+) -> Line:  # fmt: skip
+    """Return the line that tells a problem; `words` where the page can say it more exactly."""
+    name = look.account_name(problem.account) if problem.account is not None else ""
+    said = formatting.plain(problem.said)
+    return Line(rank, at, "bad", name, problem.counted, url, words or problem.words, said, verb)
 
 
 def _gaps(look: DashboardData) -> Iterator[Line]:
@@ -222,85 +208,78 @@ def _lost(look: DashboardData) -> Iterator[Line]:
     if not look.lost:
         return
     noun = ngettext("recording", "recordings", look.lost.n)
-    words = _("lost: deleted at Vobiz, or past its date, and no copy is here")
     yield Line(
-        LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"), words,
+        LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"),
+        look.problems[ProblemCode.LOST][0].words,
         verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),
     )  # fmt: skip
 
 
-def _syncs(look: DashboardData) -> Iterator[Line]:
-    """One line an account: it has no token, its syncs break, or it was not synced for long."""
+def _accounts(look: DashboardData) -> Iterator[Line]:
+    """One line an account: it has no token, Vobiz refuses it or is away, or its syncs break."""
+    by_pk = {account.pk: account for account in look.accounts}
+    for code in SYNC_CODES:
+        for problem in look.problems[code]:
+            at = formatting.clock(problem.since, look.zone, now=look.now) if problem.since else ""
+            to_account = Verb(OPEN, problem.url) if look.may("view_account") else None
+            verb: Verb | None = _sync_verb(look, by_pk[problem.account or 0])
+            rank, url, words = BROKEN_SYNC, "", problem.words
+            if code == ProblemCode.NO_TOKEN:
+                rank, verb = NO_TOKEN, to_account
+            elif code == ProblemCode.TOKEN_REFUSED:
+                rank, verb = NO_TOKEN, to_account and Verb(_("Enter the new token"), problem.url)
+                words = _(
+                    "Vobiz refuses the auth token since %s: nothing is synced, and callbacks may be rejected"
+                ) % at  # fmt: skip
+            elif code == ProblemCode.API_DOWN:
+                words = _("Vobiz unreachable since %s: the portal tries again every minute") % at
+            else:
+                url, words = problem.url, _("did not complete since %s") % at
+            yield _line(look, problem, rank, at=problem.since or look.now, url=url, words=words, verb=verb)
+
+
+def _old_syncs(look: DashboardData) -> Iterator[Line]:
+    """Report accounts without a complete sync for long, unless a problem of theirs says why."""
+    told = {problem.account for code in SYNC_CODES for problem in look.problems[code]}
     for account in look.accounts if look.sees_syncs else []:
-        if not account.is_active:
+        at = account.whole_at
+        if not account.is_active or account.pk in told or (at is not None and look.now - at <= STALE_SYNC):
             continue
-        name, url = look.account_name(account.pk), listed("syncrun", account=account.pk)
-        trouble = look.broken_syncs.get(account.pk)
+        words = _("Last complete sync %s") % formatting.ago(at, look.now) if at else _("No complete sync yet")
         verb = _sync_verb(look, account)
-        if account.encrypted_token is None:
-            page = reverse("admin:recordings_account_change", args=[account.pk])
-            to = Verb(OPEN, page) if look.may("view_account") else None
-            words = _("No auth token: nothing is synced or recorded")
-            yield Line(NO_TOKEN, look.now, "bad", name, "", "", words, verb=to)
-        elif account.token_refused and account.api_down_since is not None:
-            page = reverse("admin:recordings_account_change", args=[account.pk])
-            to = Verb(_("Enter the new token"), page) if look.may("view_account") else None
-            words = _(
-                "Vobiz refuses the auth token since %s: nothing is synced, and callbacks may be rejected"
-            ) % (formatting.clock(account.api_down_since, look.zone, now=look.now))
-            yield Line(NO_TOKEN, account.api_down_since, "bad", name, "", "", words, verb=to)
-        elif account.api_down_since is not None:
-            words = _("Vobiz unreachable since %s: the portal tries again every minute") % (
-                formatting.clock(account.api_down_since, look.zone, now=look.now)
-            )
-            yield Line(BROKEN_SYNC, account.api_down_since, "bad", name, "", "", words, verb=verb)
-        elif trouble is not None:
-            count = _counted(trouble, ngettext("sync", "syncs", trouble.count.n))
-            url = listed("syncrun", account=account.pk, broken="yes")
-            words = _("did not complete since %s") % formatting.clock(trouble.since, look.zone, now=look.now)
-            yield Line(
-                BROKEN_SYNC,
-                trouble.since,
-                "bad",
-                name,
-                count,
-                url,
-                words,
-                formatting.plain(trouble.words),
-                verb,
-            )
-        elif account.whole_at is None or look.now - account.whole_at > STALE_SYNC:
-            at = account.whole_at
-            words = (
-                _("Last complete sync %s") % formatting.ago(at, look.now) if at else _("No complete sync yet")
-            )
-            at = at or datetime.min.replace(tzinfo=UTC)
-            yield Line(OLD_SYNC, at, "attention", name, "", "", words, verb=verb or Verb(OPEN, url))
+        yield Line(
+            OLD_SYNC, at or NEVER, "attention", look.account_name(account.pk), "", "", words, verb=verb
+        )
 
 
-def _sync_verb(look: DashboardData, account: Any) -> Verb | None:
+def _sync_verb(look: DashboardData, account: Any) -> Verb:
     """Sync now for those who may; one that runs already is looked at instead."""
     if account.is_syncing or not look.may("sync_now"):
         return Verb(OPEN, listed("syncrun", account=account.pk))
     return Verb(SYNC_NOW, reverse("admin:recordings_account_sync", args=[account.pk]), posts=True)
 
 
+def _rejected(look: DashboardData) -> Iterator[Line]:
+    for account, trust, trouble in look.rejected():
+        words = REFUSALS.get(trust, REFUSALS[Trust.REFUSED])
+        yield _callback_line(look, (account, EventOutcome.REFUSED, trust), trouble, REFUSED, "bad", words)
+
+
 def _callbacks(look: DashboardData) -> Iterator[Line]:
-    without_token = {one.pk for one in look.accounts if one.token_refused} if look.sees_syncs else set()
-    for (account, outcome, trust), trouble in look.callback_troubles.items():
-        if trust == Trust.REFUSED and account in without_token:
-            continue  # one cause, which the line about the token says
-        url = listed(
-            "callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account
-        )
-        count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
-        if outcome == EventOutcome.REFUSED:
-            rank, role, words = REFUSED, "bad", REFUSALS.get(trust, REFUSALS[Trust.REFUSED])
-        else:
-            rank, role, words = OUTCOMES[outcome]
-        verb = _callback_verb(look, account, outcome, trouble, url)
-        name = look.account_name(account)
-        yield Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), verb)
+    for key, trouble in look.callback_troubles.items():
+        if key[1] != EventOutcome.REFUSED:
+            yield _callback_line(look, key, trouble, *OUTCOMES[key[1]])
+
+
+def _callback_line(
+    look: DashboardData, key: tuple[int, str, str], trouble: Trouble, rank: int, role: str, words: Words
+) -> Line:
+    account, outcome, trust = key
+    url = listed("callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account)
+    count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
+    verb = _callback_verb(look, account, outcome, trouble, url)
+    name = look.account_name(account)
+    return Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), verb)
 
 
 def _callback_verb(look: DashboardData, account: int, outcome: str, trouble: Trouble, url: str) -> Verb:

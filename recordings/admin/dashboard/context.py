@@ -17,7 +17,7 @@ from recordings import overview
 from recordings.admin import columns, formatting
 from recordings.admin.dashboard.attention import STALE_SYNC, Verb, lines, listed
 from recordings.admin.dashboard.data import DashboardData
-from recordings.choices import Direction, EventOutcome, RecordingStatus
+from recordings.choices import Direction, EventOutcome, ProblemCode, RecordingStatus
 from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
 from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Trouble
@@ -383,7 +383,7 @@ def archive_card(look: DashboardData) -> dict[str, Any] | None:
     archiving = look.archiving
     if archiving is None:
         return None
-    stopped = _stopped(look, archiving)
+    stopped = _stopped(look)
     behind = _behind(look, archiving)
     role = "bad" if stopped else "attention" if behind else "good"
     words = {"bad": _("stopped"), "attention": _("behind"), "good": _("up to date")}[role]
@@ -405,17 +405,14 @@ def archive_card(look: DashboardData) -> dict[str, Any] | None:
     }
 
 
-def _stopped(look: DashboardData, archiving: Archiving) -> list[str]:
-    found = [
-        f"{formatting.plain(account.name or account.auth_id)}: {formatting.plain(account.archive_pause)}"
-        for account in look.accounts
-        if account.is_active and account.archive_pause
+def _stopped(look: DashboardData) -> list[str]:
+    """Return why archiving stands still, one sentence for each cause."""
+    return [
+        f"{look.account_name(problem.account)}: {formatting.plain(problem.said)}".removeprefix(": ")
+        if problem.account is not None
+        else f"{problem.words}. {formatting.plain(problem.said)}".rstrip()
+        for problem in look.problems[ProblemCode.ARCHIVE_STOPPED]
     ]
-    if archiving.storage_error:
-        found.append(_("The archive cannot be asked: %s") % formatting.plain(archiving.storage_error))
-    elif not archiving.has_room:
-        found.append(_("Too little space is free, so nothing is archived until there is more."))
-    return found
 
 
 def _behind(look: DashboardData, archiving: Archiving) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -18,10 +19,12 @@ class RecordingsConfig(AppConfig):
         from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 
         from recordings import checks  # noqa: F401 - registers the system checks
+        from recordings.database_waits import limit_waits
         from recordings.models.access_event import after_migrate
         from recordings.search import index, lookups
         from recordings.signin import log, sso
 
+        connection_created.connect(limit_waits)
         lookups.register()
         log.connect()
         OpenIDConnectProvider.oauth2_adapter_class = sso.IssuerAdapter

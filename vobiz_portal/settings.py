@@ -110,8 +110,8 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # A callback must be answered within three seconds, also when the database is away; and a machine or network that
     # falls silent in the midst of a statement holds a request for seconds, not for as long as the system retries.
-    # No statement_timeout, though only that would end a statement whose server lives and never answers: it would end
-    # the index builds of a migration and the counts of a very long list, too, and PgBouncer may refuse to pass it on.
+    # No statement_timeout: it would end the index builds of a migration too, PgBouncer may refuse to pass it on, and a
+    # frozen server ends nothing. Requests limit their waits themselves (recordings/database_waits.py).
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 1,  # seconds, as the others are
         "keepalives": 1,
@@ -243,6 +243,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "recordings.database_waits.DatabaseWaitsMiddleware",  # before anything asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, connection
 
+from recordings.database_waits import waits_at_most
+
 SQLITE_WAIT = 1.2  # seconds for each lock: one when the address is looked up, one when the delivery is stored
+POSTGRESQL_WAIT = 1.8  # seconds for all statements together, after the check that the database answers
 
 
 @contextmanager
 def short_waits() -> Iterator[None]:
-    """Have this thread's SQLite connection wait SQLITE_WAIT for a lock, instead of the 20 s that pages wait."""
+    """Have this thread's connection wait as a callback can: SQLite for locks, PostgreSQL for answers."""
     if connection.vendor != "sqlite":
-        yield
+        deadline = time.monotonic() + POSTGRESQL_WAIT
+        with waits_at_most(lambda: max(0.0, deadline - time.monotonic())):
+            yield
         return
     given = connection.settings_dict
     options = {**given["OPTIONS"], "timeout": SQLITE_WAIT}

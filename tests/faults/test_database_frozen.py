@@ -1,0 +1,95 @@
+"""A PostgreSQL that is frozen under open connections, or killed: callbacks get 503 in time, and go on after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from tests.faults.postgresql import Cluster, cluster
+from tests.faults.rig import Rig
+from tests.faults.test_database_away import CALLBACK, IN_TIME, timed
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.once
+
+BACK_TO_NORMAL = 10.0  # seconds after the database's return
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def rig(server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    rig = Rig(tmp_path_factory.mktemp("frozen"), api_url="http://127.0.0.1:9/api/v1", database_url=server.url)
+    rig.start("web")
+    yield rig
+    rig.stop()
+
+
+@pytest.fixture(autouse=True)
+def connected(rig: Rig) -> None:
+    """Every thread of the server has a connection open."""
+    eventually(lambda: set(statuses(rig, 40)) == {404}, within=BACK_TO_NORMAL)
+
+
+def statuses(rig: Rig, count: int) -> list[int]:
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(count)]
+        return [one.result()[0].status_code for one in sent]
+
+
+def test_while_it_is_frozen_callbacks_get_503_in_time_and_their_answer_after(
+    rig: Rig, server: Cluster
+) -> None:
+    server.freeze()
+    try:
+        with ThreadPoolExecutor(24) as pool:  # pages that refresh themselves hold no thread either
+            pages = [pool.submit(timed, f"{rig.url}/admin/") for _ in range(8)]
+            sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(16)]
+            answers = [one.result() for one in sent]
+            assert {answer.status_code for answer, _took in answers} == {503}
+            assert max(took for _answer, took in answers) < IN_TIME
+            assert {page.result()[0].status_code for page in pages} == {503}
+        time.sleep(1.5)  # now one of them asks whether it answers again
+        with ThreadPoolExecutor(8) as pool:
+            later = list(pool.map(lambda _: timed(rig.url + CALLBACK, post=True), range(16)))
+        assert max(took for _answer, took in later) < IN_TIME
+    finally:
+        server.thaw()
+        returned = time.monotonic()
+    eventually(lambda: set(statuses(rig, 16)) == {404}, within=BACK_TO_NORMAL)
+    assert time.monotonic() - returned < BACK_TO_NORMAL
+
+
+def test_frozen_in_the_midst_of_a_statement_it_holds_a_callback_no_longer(rig: Rig, server: Cluster) -> None:
+    """The backends stop one after the other, so that some callbacks are in the midst of theirs."""
+    postmaster, *children = server.processes()
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(400)]
+        time.sleep(0.2)
+        for pid in (*children, postmaster):
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            answers = [one.result() for one in sent]
+        finally:
+            server.thaw()
+    assert {answer.status_code for answer, _took in answers} == {404, 503}
+    assert max(took for _answer, took in answers) < IN_TIME
+    eventually(lambda: set(statuses(rig, 16)) == {404}, within=BACK_TO_NORMAL)
+
+
+def test_after_a_kill_of_the_server_the_next_callback_finds_it_again(rig: Rig, server: Cluster) -> None:
+    server.kill()
+    answer, took = timed(rig.url + CALLBACK, post=True)
+    assert (answer.status_code, took < IN_TIME) == (503, True)
+    server.start()
+    assert requests.post(rig.url + CALLBACK, data={"event": "hangup"}, timeout=5).status_code == 404

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client, RequestFactory
 from django.views.defaults import bad_request, permission_denied, server_error
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def test_an_unknown_page_says_so_and_leads_back(client: Client) -> None:

@@ -10,7 +10,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 PATHS = (
     "/", "/admin/", "/admin/login/", "/admin/recordings/recording/", "/admin/jsi18n/", "/admin/help/", "/nowhere/",

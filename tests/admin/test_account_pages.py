@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
@@ -21,6 +22,8 @@ from tests.admin.test_account_tokens import ADD, FORM, change, errors, said
 from tests.conftest import MAIN, OTHER, TOKENS
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
+
+pytestmark = pytest.mark.once
 
 
 def press(client: Client, name: str, account: Account) -> Any:

@@ -22,6 +22,8 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once
+
 ADD = "/admin/recordings/account/add/"
 NEW, WRONG = "brand_new_token_0000004242", "no_such_token_anywhere_a1b2"
 FORM: dict[str, Any] = {

@@ -21,6 +21,8 @@ from tests.admin.rows import a_recording, a_running
 from tests.archived import an_archived, speech
 from tests.object_storage import ObjectStorage
 
+pytestmark = pytest.mark.once
+
 AUDIO = speech(seconds=3)
 SIZE = len(AUDIO)
 

@@ -19,6 +19,8 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.serializers import audio_of
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once
+
 
 def made(world: SandboxState, account: Account, **fields: Any) -> tuple[Recording, bytes]:
     """A recording that only Vobiz has, and its bytes."""

@@ -18,6 +18,8 @@ from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running
 
+pytestmark = pytest.mark.once
+
 BEGAN = datetime(2025, 11, 6, 12, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script>\u202e"&'
 

@@ -14,6 +14,8 @@ from recordings.models import Account, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_running, a_transcript
 
+pytestmark = pytest.mark.once
+
 LIST = "/admin/recordings/recording/"
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 WHOLE: dict[str, Any] = {

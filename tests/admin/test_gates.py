@@ -15,6 +15,8 @@ from recordings.models import AccessEvent, Account, Call, CallbackEvent, Recordi
 from tests.admin.conftest import Person
 from tests.admin.rows import a_live_call, a_recording, a_run, a_running, a_transcript, an_access, an_event
 
+pytestmark = pytest.mark.once
+
 MAKERS: dict[type[Any], Callable[[Account], Any]] = {
     Account: lambda account: account,
     Call: a_live_call,

@@ -19,6 +19,8 @@ from tests.conftest import MAIN, OTHER
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once
+
 LIVE = "/admin/recordings/call/live/"
 NOT_RECORDED = '<span class="q">Not recorded</span>'
 NO_CALLS = "A call appears here within 5 seconds of being answered."

@@ -20,6 +20,8 @@ from recordings.models import Account, Preference
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, a_transcript, an_event
 
+pytestmark = pytest.mark.once
+
 AT = datetime(2025, 11, 6, 13, 48, 59, tzinfo=UTC)
 ZONE = "/admin/zone/"
 RECORDINGS = "/admin/recordings/recording/"

@@ -20,6 +20,8 @@ from recordings.models import AccessEvent, Account, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_running, a_transcript, an_event
 
+pytestmark = pytest.mark.once
+
 AT = datetime(2025, 11, 6, 12, tzinfo=UTC)
 HOSTILE = '<script>alert(1)</script>\u202e"&'
 

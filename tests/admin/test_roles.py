@@ -15,6 +15,8 @@ from tests.admin.rows import FROM, a_recording, an_event
 from tests.admin.scene import STAFF_KINDS, Scene, a_scene
 from tests.admin.test_account_tokens import FORM
 
+pytestmark = pytest.mark.once
+
 SPOKEN = "Good morning, Lotus Parcels."
 
 

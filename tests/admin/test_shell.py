@@ -18,6 +18,8 @@ from recordings.models import Account, Preference, Worker
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_live_call, a_recording, a_run
 
+pytestmark = pytest.mark.once
+
 SWITCH = "/admin/account/"
 RECORDINGS = "/admin/recordings/recording/"
 MEMORY = {"process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "test-shell"}}

@@ -22,6 +22,8 @@ from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once
+
 LIVE = "/admin/recordings/call/live/"
 
 

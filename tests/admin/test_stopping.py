@@ -21,6 +21,8 @@ from tests.conftest import MAIN
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def call(account: Account, world: SandboxState, boss: Client) -> Call:

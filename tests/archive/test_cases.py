@@ -21,7 +21,7 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
 Archive = Callable[..., Outcome]
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 WHOLE = wav(pcm())
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
 Archive = Callable[..., Outcome]
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 CAP = 10_000_000  # bytes
 MEMORY = 8 * 1024 * 1024  # bytes that a try may take at most, of 200 MB in the bomb

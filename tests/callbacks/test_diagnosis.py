@@ -15,6 +15,8 @@ from tests.callbacks.posting import deliver, path_of, signature
 from tests.callbacks.rows import KEY, asked_for, the_event
 from tests.vobiz.payloads import payload
 
+pytestmark = pytest.mark.once
+
 ENDED = payload("recording_callback__documented")
 
 

@@ -18,6 +18,8 @@ from recordings.models.callback_event import READER_VERSION
 from tests.callbacks.posting import JSON, TYPES, deliver, path_of, post, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, URL, asked_for, listed_row, the_event
 
+pytestmark = pytest.mark.once
+
 WORDS = "Where is my parcel? " * 200  # longer than what is stored of a field that means nothing here
 NESTED = {"data": {"payload": {"TranscriptionText": WORDS}}}
 TOO_DEEP = {"data": {"payload": {"body": {"transcription": WORDS}}}}

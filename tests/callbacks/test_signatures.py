@@ -31,6 +31,8 @@ from tests.callbacks.rows import KEY, asked_for, the_event
 from tests.conftest import MAIN, SUB, TOKENS
 from tests.vobiz.payloads import payload
 
+pytestmark = pytest.mark.once
+
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
 V2, V3 = (SIGNATURE_V2, NONCE_V2), (SIGNATURE_V3, NONCE_V3)

@@ -19,7 +19,7 @@ from tests.audio.making import CASES, KINDS, encoded, look, pcm, wav
 from tests.object_storage import ObjectStorage
 
 GSM = (CASES / "w06-gsm610.wav").read_bytes()
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture(autouse=True)

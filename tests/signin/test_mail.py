@@ -14,7 +14,7 @@ from pytest_django import Settings
 from recordings.models import AccessEvent, Account
 from tests.signin.people import PASSWORD, a_person, give_password
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 FORGOTTEN = "/admin/login/forgotten/"
 
 

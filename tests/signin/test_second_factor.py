@@ -32,7 +32,7 @@ from tests.signin.people import (
     with_app,
 )  # fmt: skip
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 ACCOUNT = "/admin/your-account/"
 PAGES = (
     "/admin/",

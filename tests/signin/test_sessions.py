@@ -26,7 +26,7 @@ from tests.signin.people import (
     with_app,
 )  # fmt: skip
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 ACCOUNT, END = "/admin/your-account/", "/admin/your-account/sessions/"
 REFRESH = {"X-Background-Refresh": "1", "Referer": "http://testserver/admin/recordings/call/live/?state=live"}
 

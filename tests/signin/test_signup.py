@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from vobiz_portal import urls
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 FORM = {
     "username": "mallory", "email": "mallory@example.com", "password1": "seven-lotus-parcels",
     "password2": "seven-lotus-parcels", "credential": "{}", "name": "key",

@@ -16,7 +16,7 @@ from recordings.models import AccessEvent
 from recordings.signin import sso
 from tests.signin.people import CODE, LOGIN, OVERVIEW, a_person, code_of, give_password, with_app
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 START, BACK, ACCOUNT = "/admin/login/sso/", "/admin/login/sso/callback/", "/admin/your-account/"
 
 

@@ -44,6 +44,15 @@ class Section:
     folded: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class KeyFact:
+    """One of the few facts that a reader looks for first; `note` says more in small print."""
+
+    label: str
+    value: str | SafeString
+    note: str | SafeString = ""
+
+
 def label_of(recording: Recording, column: str) -> str:
     """Return what the model calls a column."""
     if column == "api_id":

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import dateformat, formats, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -121,6 +122,11 @@ def day(on: date) -> str:
     return dateformat.format(on, "j M Y")
 
 
+def time_of(at: datetime) -> str:
+    """Return `14:02:11` in the reader's zone."""
+    return dateformat.format(at.astimezone(zone_of()), "H:i:s")
+
+
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
     """Return `18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences such as *cuts at* …."""
     zone = zone_of(zone)
@@ -208,7 +214,7 @@ def direction(call: Call) -> str:
     """Return an arrow and a word."""
     if call.direction is None:
         return NONE
-    return f"{DIRECTIONS[Direction(call.direction)]}\u00a0{call.get_direction_display()}"
+    return f"{DIRECTIONS[Direction(call.direction)]}\u00a0{capfirst(call.get_direction_display())}"
 
 
 def identifier(value: str | None) -> str | SafeString:
@@ -223,12 +229,14 @@ def long_identifier(value: str | None) -> str | SafeString:
 
 
 def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
-    """Return a state: its colour, its shape and its word. Unknown values are bad news."""
+    """Return a state: its colour, its shape and its word, which begins with a capital. Unknown values are bad news."""
     if value is None:
         return NONE
     role = role or ROLES.get(value, "bad")
     shape = SHAPES[role]
-    return format_html('<span class="portal-badge portal-{}">{} {}</span>', role, shape, plain(label))
+    return format_html(
+        '<span class="portal-badge portal-{}">{} {}</span>', role, shape, capfirst(plain(label))
+    )
 
 
 def not_verified() -> SafeString:
@@ -240,10 +248,11 @@ def not_verified() -> SafeString:
 
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
     """Return a mark beside a value; `title`: more of it on hover."""
+    words = capfirst(str(label))
     if title:
         mark = '<span class="portal-flag portal-{}" title="{}">{} {}</span>'
-        return format_html(mark, role, title, SHAPES[role], label)
-    return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], label)
+        return format_html(mark, role, title, SHAPES[role], words)
+    return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], words)
 
 
 def status(recording: Recording) -> SafeString:

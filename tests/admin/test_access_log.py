@@ -38,7 +38,7 @@ def test_a_line_says_who_did_what_with_which_recording_when_from_where_and_how_i
 
     said = page(boss, URL)
 
-    for words in ("asha", "downloaded", "× refused", "rec-heard", account.auth_id, "192.0.2.7", "Viewer"):
+    for words in ("asha", "downloaded", "× Refused", "rec-heard", account.auth_id, "192.0.2.7", "Viewer"):
         assert words in said
 
 
@@ -144,7 +144,7 @@ def test_every_action_and_result_has_its_word_and_shape(account: Account, boss: 
 
     said = page(boss, URL)
 
-    for shaped in ("✓ given", "× refused", "! not available"):
+    for shaped in ("✓ Given", "× Refused", "! Not available"):
         assert shaped in said
     assert AccessEvent.objects.count() == len(AccessAction) * len(AccessResult)
 

@@ -12,11 +12,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from recordings.coverage import Doubt, coverage
 from recordings.models import Account, Call, Recording
 from tests.admin.conftest import Person
-from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running
+from tests.admin.rows import a_call, a_live_call, a_recording, a_run, a_running, an_event
 
 pytestmark = pytest.mark.once
 
@@ -191,20 +192,21 @@ def test_the_page_draws_the_call_a_lane_for_each_recording_and_the_gaps(
     recorded(call, 360, 600, file_format="wav")
     page = page_of(boss, call)
 
-    assert "8:00 of 10:00 recorded" in page
-    assert page.count('<svg class="portal-lane"') == 4
-    assert '<rect class="portal-lane-done" x="100" y="1" width="400" height="14"></rect>' in page
-    assert "<title>Recording 2, completed: 6:00 to 10:00</title>" in page
-    assert '<rect class="portal-lane-unknown" x="0" y="5" width="100" height="6"></rect>' in page
-    assert "not known yet: no complete sync has run since the call ended" in page
-    assert "! not recorded" not in page
+    assert "at least 80%" in page
+    assert "8:00 of 10:00" in page
+    assert page.count('<svg class="lane"') == 4
+    assert '<svg x="10%" width="40%" height="24"><rect class="one"' in page
+    assert "<title>Recording 2, completed: 6:00 – 10:00</title>" in page
+    assert '<svg x="0%" width="10%" height="24"><rect class="unknown"' in page
+    assert "no complete sync has run since the call ended" in page
+    assert '<rect class="gap"' not in page
 
     a_run(account, at=at(700))
 
     page = page_of(boss, call)
-    assert "! not recorded" in page
-    assert '<rect class="portal-lane-gap" x="0" y="5" width="100" height="6"></rect>' in page
-    assert "<li>0:00 to 1:00 (1:00)</li>" in page
+    assert "at least 80%" not in page
+    assert '<svg x="0%" width="10%" height="24"><rect class="gap"' in page
+    assert "0:00 – 1:00 (1:00)" in page
     assert "style=" not in page
 
 
@@ -213,7 +215,7 @@ def test_a_running_lane_moves_and_can_be_stopped_alone(account: Account, boss: C
     running = a_running(account, call=call)
     page = page_of(boss, call)
 
-    assert "portal-lane-running" in page
+    assert '<rect class="running"' in page
     assert 'data-every="5"' in page
     assert reverse("admin:recordings_recording_stop", args=[running.pk]) in page
     assert reverse("admin:recordings_call_stop_all", args=[call.pk]) in page
@@ -226,7 +228,7 @@ def test_a_running_lane_moves_and_can_be_stopped_alone(account: Account, boss: C
 def test_what_cannot_be_stopped_alone_says_why(account: Account, boss: Client) -> None:
     page = page_of(boss, a_running(account, recording_url=None).call)
 
-    assert "Stop no. 1" not in page
+    assert "/stop/" not in page
     assert "URL" in page
 
 
@@ -249,20 +251,59 @@ def test_every_attempt_says_who_when_what_vobiz_answered_and_how_far_into_the_ca
 
     page = page_of(boss, call)
 
-    assert page.count("asha") == 2
-    assert "Vobiz wants payment" in page
-    assert "refused" in page
-    assert "nothing was recorded" in page
-    assert "about 9 seconds into the call" in page
-    assert ">12 seconds into the call<" in page
-    assert "about 40 seconds into the call" in page
-    assert "1 second before the call's start" in page
-    assert "6 Nov 2025, 17:30:05" in page
+    rows = page.partition("vp-callrec")[2].partition("</table>")[0].split("<tr id=")[1:]
+    parts = ["0:00 – 0:04", "nothing was recorded", "about 0:10", "0:13 – 0:21", "about 0:41 – 0:51"]
+    assert [words for words, row in zip(parts, rows, strict=True) if words not in row] == []
+    assert "Vobiz wants payment" in rows[1]
+    assert "6 Nov 2025, 17:30:05" in rows[1]
+    assert "asha" in rows[1]
+    assert "asha" in rows[2]
+
+
+def test_the_timeline_says_who_did_what_in_the_order_of_time(account: Account, boss: Client) -> None:
+    call = an_ended_call(account)
+    asha = User.objects.create_user("asha")
+    times = {"requested_at": at(11), "happened_at": at(12), "started_at": at(12), "ended_at": at(20)}
+    by = {"requested_by": asha, "stop_requested_at": at(19), "stop_requested_by": asha}
+    stopped = a_running(account, call=call, status="completed", duration_ms=8_000, **times, **by)
+    a_running(
+        account,
+        call=call,
+        status="failed",
+        error="Vobiz wants payment",
+        requested_at=at(40),
+        happened_at=at(40),
+    )
+    an_event(account, recording=stopped, received_at=at(25))
+
+    def lines(client: Client) -> list[str]:
+        timeline = page_of(client, call).partition('<ol class="vp-timeline">')[2].partition("</ol>")[0]
+        return [strip_tags(line) for line in timeline.split("<li>")[1:]]
+
+    said = lines(boss)
+    in_order = (
+        "Call started", "asha started recording 1", "asha stopped recording 1", "Recording 1 ended",
+        "Callback", "tried to start recording 2. Vobiz wants payment", "over",
+    )  # fmt: skip
+    assert [words for words, line in zip(in_order, said, strict=True) if words not in line] == []
+    assert said[0].startswith("17:30:00")
+
+
+def test_the_timeline_names_callbacks_only_to_those_who_may_see_them(
+    account: Account, boss: Client, staff: Person
+) -> None:
+    call = an_ended_call(account)
+    an_event(account, recording=recorded(call, 12, 20), received_at=at(25))
+
+    assert "Callback about" in page_of(boss, call)
+    assert "Callback about" not in page_of(staff("view_call", accounts=[account]), call)
 
 
 def test_without_any_recording_it_says_how_one_gets_there(account: Account, boss: Client) -> None:
-    assert "None is known here. A sync finds what others recorded." in page_of(boss, a_call(account))
-    assert "No running recordings started from the portal." in page_of(boss, a_live_call(account))
+    assert "A sync finds" in page_of(boss, a_call(account))
+    assert reverse("admin:recordings_call_record", args=[(live := a_live_call(account)).pk]) in page_of(
+        boss, live
+    )
 
 
 def test_words_from_outside_stay_words(account: Account, boss: Client) -> None:
@@ -293,6 +334,6 @@ def test_a_call_costs_the_same_queries_with_one_attempt_and_with_a_hundred(
     for n in range(104):
         a_running(account, call=call, requested_by=person, requested_at=at(n), happened_at=at(n))
 
-    assert queries() == one <= 9
-    assert page_of(boss, call).count('<svg class="portal-lane"') == 102
+    assert queries() == one <= 10
+    assert page_of(boss, call).count('<svg class="lane"') == 102
     assert "Only the newest hundred are shown." in page_of(boss, call)

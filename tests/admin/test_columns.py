@@ -56,8 +56,8 @@ def test_the_day_is_the_readers() -> None:
         (timedelta(days=7), "! 7 days left", "attention"),
         (timedelta(hours=47), "! 47 hours left", "attention"),
         (timedelta(hours=1), "! 1 hour left", "attention"),
-        (timedelta(minutes=59), "! less than an hour left", "attention"),
-        (timedelta(seconds=-1), "! may be gone by now", "attention"),
+        (timedelta(minutes=59), "! Less than an hour left", "attention"),
+        (timedelta(seconds=-1), "! May be gone by now", "attention"),
     ],
 )
 def test_what_has_no_copy_says_how_long_vobiz_keeps_it(
@@ -76,11 +76,11 @@ def test_what_is_archived_says_so_whatever_vobiz_still_has(account: Account) -> 
     fresh = a_recording(account, archived_at=NOW, **WHOLE)
     lost = a_recording(account, gone_at_provider_at=NOW)
 
-    assert "✓ archived" in columns.kept(here, NOW)
+    assert "✓ Archived" in columns.kept(here, NOW)
     assert 'title="verified 21 Nov 2026"' in columns.kept(here, NOW)
-    assert "✓ archived" in columns.kept(fresh, NOW)
+    assert "✓ Archived" in columns.kept(fresh, NOW)
     assert "verified" not in columns.kept(fresh, NOW)
-    assert "× deleted at Vobiz" in columns.kept(lost, NOW)
+    assert "× Deleted at Vobiz" in columns.kept(lost, NOW)
 
 
 def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_said_beside(
@@ -89,9 +89,9 @@ def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_
     running = a_running(account, needs_attention="stop_unconfirmed")
     stopping = a_running(account, stop_requested_at=NOW)
 
-    assert "● recording" in columns.kept(running, NOW)
-    assert "! stop unconfirmed" in columns.kept(running, NOW)
-    assert "· stopping" in columns.kept(stopping, NOW)
+    assert "● Recording" in columns.kept(running, NOW)
+    assert "! Stop unconfirmed" in columns.kept(running, NOW)
+    assert "· Stopping" in columns.kept(stopping, NOW)
 
 
 def test_a_recording_that_its_limit_ended_says_so_beside_its_length(account: Account) -> None:
@@ -99,7 +99,7 @@ def test_a_recording_that_its_limit_ended_says_so_beside_its_length(account: Acc
     whole = a_recording(account, time_limit=60, duration_ms=40_000)
 
     assert "1:00" in columns.length(cut)
-    assert "! cut" in columns.length(cut)
+    assert "! Cut" in columns.length(cut)
     assert columns.length(whole) == "0:40"
 
 
@@ -147,7 +147,7 @@ def test_a_transcript_that_came_is_a_tick_with_a_word(account: Account) -> None:
 
     assert "✓" in columns.transcript(came)
     assert "<small>transcript</small>" in columns.transcript(came)
-    assert "! missing" in columns.transcript(missing)
+    assert "! Missing" in columns.transcript(missing)
     assert columns.transcript(None) == columns.NOTHING
 
 

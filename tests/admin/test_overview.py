@@ -64,7 +64,7 @@ def test_a_quiet_portal_says_that_nothing_needs_attention(account: Account, boss
 
     assert "Nothing needs attention." in page
     assert "0</strong> Live calls" in page
-    assert "✓ up to date" in page
+    assert "✓ Up to date" in page
 
 
 def test_the_live_calls_say_how_old_the_oldest_look_is_and_who_was_never_looked_at(

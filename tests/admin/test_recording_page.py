@@ -57,7 +57,7 @@ def test_the_strip_says_until_when_vobiz_keeps_it_and_how_long_that_is(
     gone = a_recording(account, gone_at_provider_at=AT)
 
     assert ">in 20 days<" in strip_of(boss, fresh)
-    assert "! in 3 days" in strip_of(boss, soon)
+    assert "! In 3 days" in strip_of(boss, soon)
     assert "Past Vobiz's retention" in strip_of(boss, past)
     assert "Lost" in strip_of(boss, gone)
     assert "Deleted<small>6 Nov 2025" in strip_of(boss, gone)
@@ -70,10 +70,10 @@ def test_the_strip_says_status_and_limit(account: Account, boss: Client) -> None
     cut = a_running(account, status="completed", duration_ms=3_600_000)
 
     assert "! Cut short" in strip_of(boss, cut)
-    assert "✓ completed" in strip_of(boss, cut)
+    assert "✓ Completed" in strip_of(boss, cut)
     assert "limit 1 h" in strip_of(boss, cut)
     running = strip_of(boss, a_running(account))
-    assert "● recording" in running
+    assert "● Recording" in running
     assert "stops at" in running
 
 

@@ -164,7 +164,7 @@ def test_of_a_calls_recordings_one_is_stopped_and_then_all(
 ) -> None:
     first, second, third = start(call), start(call), start(call)
     page.goto(reverse("admin:recordings_call_change", args=[call.pk]))
-    hands.press(page.get_by_role("button", name="Stop no. 2"))
+    hands.press(page.get_by_role("button", name="Stop recording 2"))
 
     expect(page.locator(".messagelist")).to_contain_text("Stopping the recording")
     expect(page.locator(f"#attempt-{second.pk}")).to_be_focused()

@@ -100,7 +100,7 @@ def test_the_days_are_a_picture_and_a_table_whose_numbers_open_their_lists(
     page.locator(".portal-fortnight tbody tr").nth(2).get_by_role("link").nth(1).click()
 
     expect(page.locator("#result_list tbody:not(.day) tr")).to_have_count(1)
-    expect(page.locator("#result_list")).to_contain_text("! cut")
+    expect(page.locator("#result_list")).to_contain_text("! Cut")
 
 
 def test_hostile_text_stays_text_and_the_page_fits_a_telephone_with_causes_before_health(

@@ -185,13 +185,13 @@ def test_a_gap_becomes_certain_after_a_sync_and_the_lane_is_read_aloud(page: Pag
     log_in(page)
 
     page.goto(address(call))
-    expect(page.get_by_role("img", name="Recording 1, completed: 0:00 to 5:00")).to_be_visible()
-    expect(page.locator("#content")).to_contain_text("not known yet: no complete sync has run")
+    expect(page.get_by_role("img", name="Recording 1, completed: 0:00 – 5:00")).to_be_visible()
+    expect(page.locator("#content")).to_contain_text("no complete sync has run")
     a_run(account, at=now + timedelta(seconds=1))
     page.reload()
 
-    expect(page.locator("#content")).to_contain_text("! not recorded")
-    expect(page.locator(".portal-gaps")).to_have_text("5:00 to 10:00 (5:00)")
+    expect(page.locator("#content")).to_contain_text("Not recorded")
+    expect(page.locator(".vp-lanes + p")).to_contain_text("5:00 – 10:00 (5:00)")
 
 
 def test_bars_of_different_calls_and_two_badges_in_a_cell_stand_apart(

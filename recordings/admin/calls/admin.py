@@ -18,7 +18,7 @@ from recordings.admin.base import ReadOnlyAdmin, may
 from recordings.admin.calls import detail
 from recordings.admin.calls.start import StartMixin
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import Fact, Section, as_said
+from recordings.admin.facts import Fact, as_said
 from recordings.admin.filters import AccountFilter, DateFilter
 from recordings.admin.search import EVERY_READING, ListSearch
 from recordings.choices import CallState
@@ -104,39 +104,35 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         """Return the call and every attempt to record it."""
         now = timezone.now()
         is_live = obj.state == CallState.LIVE
-        sections = [self._facts(request, obj)]
-        if obj.provider_data is not None:
-            sections.append(Section(_("Raw data"), text=as_said(obj.provider_data), folded=True))
         attempts = detail.context(request, obj, now)
         is_open = any(row.recording.is_open for row in attempts["attempts"])
         return {
             "title": formatting.plain(obj),
             "call": obj,
-            "now": now,
             "is_live": is_live,
-            "state": self.state_shown(obj),
+            "numbers": formatting.from_to(obj),
+            "direction": formatting.direction(obj) if obj.direction else "",
+            "at": columns.day_and_time(obj.happened_at, now),
+            "account": formatting.linked(request, obj.account, obj.account.name or obj.account.auth_id),
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),
-            "sections": sections,
+            "facts": [fact for fact in self._facts(request, obj) if fact.value != formatting.NONE],
+            "raw": as_said(obj.provider_data) if obj.provider_data is not None else "",
             "every": REFRESH if is_live or is_open else None,
             **attempts,
         }
 
-    def _facts(self, request: HttpRequest, call: Call) -> Section:
-        return Section(
-            _("The call"),
-            [
-                Fact(_("From"), formatting.number(call.from_number, call.from_digits)),
-                Fact(_("To"), formatting.number(call.to_number, call.to_digits)),
-                Fact(_("Direction"), formatting.direction(call)),
-                Fact(_("Call UUID"), formatting.identifier(call.call_uuid or call.call_uuid_text)),
-                Fact(_("Account"), formatting.linked(request, call.account)),
-                Fact(_("Started"), formatting.moment(call.started_at)),
-                Fact(_("Ended"), formatting.moment(call.ended_at), hint=_ended_hint(call)),
-                Fact(_("Last seen live"), formatting.moment(call.seen_live_at)),
-                Fact(_("Status at Vobiz"), formatting.words(call.vobiz_status)),
-            ],
-        )
+    def _facts(self, request: HttpRequest, call: Call) -> list[Fact]:
+        return [
+            Fact(_("Call ID"), formatting.identifier(call.call_uuid or call.call_uuid_text)),
+            Fact(_("Account"), formatting.linked(request, call.account)),
+            Fact(_("Caller"), formatting.number(call.from_number, call.from_digits)),
+            Fact(_("Callee"), formatting.number(call.to_number, call.to_digits)),
+            Fact(_("Started"), formatting.moment(call.started_at)),
+            Fact(_("Ended"), formatting.moment(call.ended_at), hint=_ended_hint(call)),
+            Fact(_("Last seen live"), formatting.moment(call.seen_live_at)),
+            Fact(_("Status at Vobiz"), formatting.words(call.vobiz_status)),
+        ]
 
 
 def _ended_hint(call: Call) -> str:

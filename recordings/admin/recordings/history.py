@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
-from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -17,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.facts import source_words
+from recordings.admin.facts import KeyFact, source_words
 from recordings.admin.recordings import archive_panel
 from recordings.admin.recordings.detail import silence
 from recordings.choices import AccessResult, Channels, RecordingStatus
@@ -29,15 +28,6 @@ ACCESS_ROLES = {AccessResult.OK: "good", AccessResult.REFUSED: "bad", AccessResu
 CHANNELS = {Channels.STEREO.value: gettext_lazy("Stereo"), Channels.MONO.value: gettext_lazy("Mono")}
 # what Vobiz says happened, by the column that says when
 AT_VOBIZ = ("started_at", "ended_at", "added_at")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFact:
-    """One of the six facts that a reader looks for first; `note` says more in small print."""
-
-    label: str
-    value: str | SafeString
-    note: str | SafeString = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +55,16 @@ def key_facts(recording: Recording, now: datetime) -> list[KeyFact]:
 def _length(recording: Recording, now: datetime) -> KeyFact:
     note: str | SafeString = ""
     if recording.started_at is not None and recording.status != RecordingStatus.FAILED:
-        begun = _time(recording.started_at)
+        begun = formatting.time_of(recording.started_at)
         if recording.ended_at is not None:
-            note = _("%(begun)s to %(ended)s") % {"begun": begun, "ended": _time(recording.ended_at)}
+            note = _("%(begun)s to %(ended)s") % {
+                "begun": begun,
+                "ended": formatting.time_of(recording.ended_at),
+            }
         else:
             note = _("since %s") % begun
     seconds = None if recording.duration_ms is None else recording.duration_ms / 1_000
     return KeyFact(_("Length"), formatting.length(seconds), note)
-
-
-def _time(at: datetime) -> str:
-    return dateformat.format(at.astimezone(formatting.zone_of()), "H:i:s")
 
 
 def _status_note(recording: Recording, now: datetime) -> str:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import QueryDict
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from phonenumbers import SUPPORTED_REGIONS
@@ -282,7 +283,7 @@ def _person(user: User) -> str:
 
 
 class StartForm(forms.Form):
-    """What a recording is to be. `cut_words` says of a limit when it would cut.
+    """What a recording is to be. `cut_words` says of a limit when it would stop.
 
     `asks_first`: a call flow may be recording the call already, so the person says that they know.
     """
@@ -302,7 +303,7 @@ class StartForm(forms.Form):
     channels = forms.ChoiceField(
         label=gettext_lazy("Channels"), choices=Channels.choices, widget=forms.RadioSelect
     )
-    transcribe = forms.BooleanField(label=gettext_lazy("Transcribe"), required=False)
+    transcribe = forms.BooleanField(label=gettext_lazy("Create a transcript"), required=False)
     despite_flow = forms.BooleanField(
         label=gettext_lazy("Record it all the same, a second time if need be"),
         error_messages={"required": gettext_lazy("Tick this to record it all the same.")},
@@ -328,9 +329,9 @@ class StartForm(forms.Form):
         )
         if not asks_first:
             del self.fields["despite_flow"]
-        others = sorted({*LIMITS} - {defaults.time_limit})
-        chosen = [(str(limit), cut_words(limit)) for limit in (defaults.time_limit, *others)]
-        self.fields["limit"].choices = [*chosen, (OTHER, _("Other"))]  # type: ignore[attr-defined]
+        chosen = [(str(limit), cut_words(limit)) for limit in sorted({*LIMITS, defaults.time_limit})]
+        other = format_html("<span>{}</span><small>{}</small>", _("Other"), _("set time"))
+        self.fields["limit"].choices = [*chosen, (OTHER, other)]  # type: ignore[attr-defined]
         transcribe = self.fields["transcribe"]
         transcribe.disabled = not may_transcribe
         transcribe.help_text = (

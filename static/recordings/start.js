@@ -14,14 +14,26 @@
 
     const part = (at, options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone }).format(at);
 
-    /* `18:16 IST`, `00:46 IST tomorrow`, as the portal writes it */
+    /* `18:16` */
     function clock(seconds) {
+        const at = new Date(Date.now() + seconds * 1000);
+        return part(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    }
+
+    /* `18:16 IST`, `00:46 IST tomorrow`, as the portal writes it */
+    function named(seconds) {
         const now = new Date();
         const at = new Date(now.getTime() + seconds * 1000);
-        const time = part(at, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
         const isToday = part(at, { dateStyle: "short" }) === part(now, { dateStyle: "short" });
-        const named = `${time} ${zoneShort}`;
-        return isToday ? named : tomorrow.replace("%s", named);
+        const words = `${clock(seconds)} ${zoneShort}`;
+        return isToday ? words : tomorrow.replace("%s", words);
+    }
+
+    /* Only what changed, so that nobody hears the same again. */
+    function write(element, words) {
+        if (element.textContent !== words) {
+            element.textContent = words;
+        }
     }
 
     function chosen() {
@@ -37,17 +49,15 @@
     }
 
     function tell() {
-        form.querySelectorAll("[data-cuts-in]").forEach((element) => {
-            element.textContent = clock(Number(element.dataset.cutsIn));
-        });
+        form.querySelectorAll("[data-cuts-in]").forEach((element) => write(element, clock(Number(element.dataset.cutsIn))));
         const seconds = chosen();
         const layout = MB_AN_HOUR[form.elements.file_format.value] || {};
         const size = Math.max(1, Math.ceil((layout[form.elements.channels.value] || 0) * seconds / 3600));
-        sum.textContent = seconds
-            ? `${sum.dataset.cuts.replace("%s", clock(seconds))} ${sum.dataset.size.replace("%s", size)}`
-            : sum.dataset.unclear;
-        sum.hidden = false;
-        sum.previousElementSibling.hidden = true; // says the same without a time
+        const [stops, megabytes] = [sum.querySelector(".big"), sum.querySelector("[data-mb]")];
+        write(stops, seconds ? sum.dataset.stops.replace("%s", named(seconds)) : sum.dataset.unclear);
+        stops.nextElementSibling.hidden = !seconds;
+        write(megabytes, sum.dataset.size.replace("%s", size));
+        megabytes.parentElement.hidden = !seconds;
     }
 
     form.elements.other_limit.addEventListener("input", () => {

@@ -185,7 +185,7 @@ def test_stop_all_names_what_will_stop_and_stops_it_when_confirmed(
     assert stops(world) == 0
     assert [line.recording for line in page.context["row"].running] == list(Recording.objects.order_by("pk"))
     assert "Stop all 2 recordings" in text
-    assert "also any that a call flow or someone else began" in text
+    assert "those that a call flow or someone else started" in text
 
     answer = boss.post(stop_all_page(call), {"expected": page.context["expected"]}, follow=True)
 
@@ -297,12 +297,12 @@ def test_a_start_of_unknown_outcome_may_only_have_been_recorded_once_its_call_is
             "may be recording",
             "Stop all of this call",
             "Stop 1 recording",
-            "cuts at",
+            "data-cuts-in",
             "would stop in",
         ):
             assert words not in content, (name, words)
     for name in ("all", "record"):
-        assert "over after 1:00:00" in texts[name]
+        assert "ended after 1:00:00" in texts[name]
         assert "since it began" not in texts[name]
     recording.refresh_from_db()
     assert (recording.status, recording.needs_attention) == ("requested", Attention.MAY_BE_RECORDING)

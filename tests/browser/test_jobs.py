@@ -117,7 +117,7 @@ def test_a_call_is_found_by_its_number_ticked_recorded_and_stopped_and_the_focus
     hands.tick(row.get_by_role("checkbox"))
     hands.press(page.get_by_role("button", name="Record selected…"))
     hands.press(page.get_by_role("button", name="Start recording 1 call"))
-    expect(page.locator(".portal-outcomes")).to_contain_text("It is being recorded")
+    expect(page.locator(".vp-outcomes")).to_contain_text("It is being recorded")
     hands.press(page.get_by_role("link", name="Back to the live calls"))
     expect(row).to_be_focused()
     recording = Recording.objects.get()
@@ -143,7 +143,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
     hands.pick(page.get_by_label("15 min"))
     hands.pick(page.get_by_label("WAV"))
     hands.pick(page.get_by_label("Mono"))
-    hands.tick(page.get_by_label("Transcribe"))
+    hands.tick(page.get_by_label("Create a transcript"))
     hands.press(page.get_by_role("button", name="Start recording"))
 
     expect(page.locator(".messagelist")).to_contain_text("It is being recorded, and will be cut at")
@@ -153,7 +153,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
     assert sent.detail["body"].items() >= (wanted | {"transcription_type": "auto"}).items()
     hands.press(row.locator("summary"))
     hands.press(row.get_by_role("link", name="Record with options…"))
-    expect(page.locator("#content")).to_contain_text("1 recording of this call already runs")
+    expect(page.locator("#content")).to_contain_text("1 recording of this call is running")
     hands.press(page.get_by_role("link", name="Cancel"))
     expect(row).to_be_focused()
     assert Recording.objects.count() == 1

@@ -200,14 +200,14 @@ def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: S
     expect(operator.locator(".vp-bulk")).to_be_hidden()
     operator.get_by_role("checkbox", name="Select all calls").check()
     operator.get_by_role("button", name="Record selected…").click()
-    expect(operator.locator(".portal-chosen li")).to_have_count(2)
+    expect(operator.locator(".vp-chosen > li")).to_have_count(2)
     operator.get_by_label("WAV").check()
     expect(operator.locator(".portal-wav-warning")).to_be_hidden()
-    operator.get_by_label("Transcribe").check()
+    operator.get_by_label("Create a transcript").check()
     expect(operator.locator(".portal-wav-warning")).to_be_visible()
     operator.get_by_role("button", name="Start recording 2 calls").click()
 
-    expect(operator.locator(".portal-outcomes li.portal-good")).to_have_count(2)
+    expect(operator.locator(".vp-outcomes li.good")).to_have_count(2)
     assert len(lively_world.running()) == 2
 
 
@@ -218,8 +218,9 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
     expect(told).to_contain_text("Stops at ")
     expect(told).to_contain_text("116 MB")
 
+    expect(operator.locator("input[name=other_limit]")).to_be_hidden()
+    operator.get_by_label("Other").check()
     operator.locator("input[name=other_limit]").fill("1 h 30 min")
-    expect(operator.locator("input[name=limit][value=other]")).to_be_checked()
     expect(told).to_contain_text("44 MB")
     operator.locator("input[name=other_limit]").fill("90")
     expect(told).to_contain_text("Enter a time with its unit")
@@ -235,7 +236,7 @@ def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
     plain.locator("#live-rows input[type=checkbox]").check()
     plain.get_by_role("button", name="Record selected…").click()
     plain.get_by_role("button", name="Start recording 1 call").click()
-    expect(plain.locator(".portal-outcomes")).to_contain_text("It is being recorded")
+    expect(plain.locator(".vp-outcomes")).to_contain_text("It is being recorded")
     plain.get_by_role("link", name="Back to the live calls").click()
     plain.get_by_role("button", name="Stop this recording").click()
     expect(plain.locator(".messagelist")).to_contain_text("Stopping the recording")

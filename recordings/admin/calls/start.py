@@ -11,7 +11,7 @@ from uuid import uuid5
 from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -210,15 +210,9 @@ def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_fi
     defaults = StartOptions.of(account)
 
     def cut_words(limit: int) -> SafeString:
-        at = formatting.clock(now + timedelta(seconds=limit), now=now)
-        words = format_html(
-            _("{span}, cuts at {at}"),
-            span=span(limit),
-            at=format_html('<span data-cuts-in="{}">{}</span>', limit, at),
-        )
-        if limit == defaults.time_limit:
-            words = format_html(_("{} (default)"), words)
-        return format_html("<span>{}</span>", words)
+        at = timezone.localtime(now + timedelta(seconds=limit))
+        clock = dateformat.format(at, "H:i")
+        return format_html('<span>{}</span><small data-cuts-in="{}">{}</small>', span(limit), limit, clock)
 
     return StartForm(
         request.POST if request.method == "POST" else None,

@@ -1,4 +1,4 @@
-"""One recording: asked for, fetched, looked at, stored, verified, and only then called archived."""
+"""Archive one recording: ask for it, download, inspect, store and verify it, and only then mark it archived."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ASIDE = timedelta(minutes=2)  # so that the next probe is of another recording
 def archive_one(
     recording: Recording, *, by: str, now: datetime, client: VobizClient | None = None
 ) -> Outcome:
-    """Take one recording, whatever its next try, and archive it. Raises nothing that is the world's fault."""
+    """Archive one recording now, whenever its next attempt is due. Network and storage errors end in an Outcome."""
     if not Recording.objects.filter(pk=recording.pk).lease(by, limit=1):
         return Outcome(Result.TAKEN)
     return archive_leased(recording.pk, by=by, clock=Clock(now), client=client)
@@ -59,9 +59,9 @@ def archive_leased(
     client: VobizClient | None = None,
     may_go_on: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """As `archive_one`, for whoever has the lease already; at the end it is free again.
+    """Archive a recording whose lease `by` already holds, and release the lease.
 
-    `may_go_on` is asked before every block is written, and raises to stop.
+    `may_go_on` is called before each block is written; it raises to stop the download.
     """
     recording = Recording.objects.select_related("account", "call").filter(pk=pk).first()
     if recording is None:
@@ -83,7 +83,7 @@ def _unless_lost(lease: Lease, may_go_on: Callable[[], None]) -> Callable[[], No
 
 
 class _Copying:
-    """One try."""
+    """One attempt."""
 
     def __init__(self, recording: Recording, by: str, clock: Clock, may_go_on: Callable[[], None]) -> None:
         self.recording = recording
@@ -95,7 +95,7 @@ class _Copying:
         self.is_probe = since is not None and clock.now() - since >= JUST_PAUSED
 
     def run(self, client: VobizClient | None) -> Outcome:
-        """Try, and write down what stood in the way. A row that another has by now is left alone."""
+        """Make the attempt and store its outcome. Leave a row alone whose lease has passed to another worker."""
         recording, by, now = self.recording, self.by, self.clock.now
         try:
             return self._archive(client)
@@ -127,7 +127,10 @@ class _Copying:
         return Outcome(Result.FAILED, str(failed))
 
     def _paused(self, paused: AccountPausedError) -> Outcome:
-        """No try is counted. But where archiving went on meanwhile, and only this one meets it again, it is its own."""
+        """Open the account's circuit without counting a failed attempt.
+
+        If the account was resumed since and only this recording fails again, the failure is its own.
+        """
         recording, now, words = self.recording, self.clock.now(), str(paused)
         if paused.may_be_its_own:
             if recording.archive_error == words and not self.was_paused:
@@ -159,7 +162,7 @@ class _Copying:
         return Outcome(Result.ARCHIVED, size=copy.size)
 
     def _adopt(self) -> int | None:
-        """Take for the copy what a worker had put into the archive before it was killed; its size, None without one."""
+        """Adopt the file that a killed worker had stored already; return its size, None without one."""
         name = self.recording.coming_audio
         if name is None:
             return None
@@ -177,9 +180,9 @@ class _Copying:
 
     @contextmanager
     def _nobodys_where_refused(self, name: str) -> Iterator[None]:
-        """Remove the file where it is not what was written, or where another has the row.
+        """Delete the file if it is not what was written, or if another worker has the row.
 
-        After any other trouble it may be the row's by now, or is whoever's who tries next.
+        After any other error the row may refer to it, or the next attempt adopts it.
         """
         try:
             yield
@@ -191,12 +194,12 @@ class _Copying:
             raise
 
     def _delete(self, name: str) -> None:
-        """Unless a row tells of it: whoever took this one may have found the file and called it archived."""
+        """Delete the file, unless a row refers to it: another worker may have adopted it."""
         if self.recording.abandon_upload(self.by, name):
             storage.delete(name)
 
     def _draw(self, found: Fetched) -> None:
-        """Store the waveform of what is archived by now. Without one it is inspected again, as after a crash."""
+        """Store the waveform of the archived file. If that fails, the inspection sweep does it later."""
         try:
             keep_waveform(self.recording, found.audio)
         except Exception:
@@ -252,7 +255,7 @@ def _copy_of(name: str, found: Fetched) -> ArchivedFile:
 
 
 def _verify(copy: ArchivedFile) -> None:
-    """Read it back, for what is written is not always what is read."""
+    """Read the stored file back and compare its SHA-256."""
     digest, size = hashlib.sha256(), storage.size(copy.name)
     for block in storage.read_range(copy.name, 0, size):
         digest.update(block)

@@ -1,4 +1,4 @@
-"""From Vobiz's media host into a file on its way in, and what that file is."""
+"""Download audio from Vobiz's media host into a staging file, and judge what it is."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TOLERANCE_MS, TOLERANCE_SHARE = 2_000, 50
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A file that is audio, and is to be kept as it is."""
+    """A downloaded file that is audio, to be stored unchanged."""
 
     sha256: str
     size: int
@@ -57,7 +57,7 @@ class Fetched:
 
 
 class Sink(io.RawIOBase):
-    """Where the audio is written: every byte or an error, never under the room that must stay, never without lease."""
+    """The staging file as a sink: writes every byte or raises; keeps the disk reserve; checks the lease."""
 
     def __init__(self, file: io.FileIO, may_go_on: Callable[[], None]) -> None:
         self._file = file
@@ -83,7 +83,7 @@ class Sink(io.RawIOBase):
 
 
 def check_space() -> None:
-    """StorageError where less is free than must stay."""
+    """Raise StorageError if less space is free than the reserve."""
     for space in (storage.working_space(), storage.free_space()):
         if space is not None and not space.enough:
             raise storage.StorageError(
@@ -102,7 +102,7 @@ def fetch(
     may_go_on: Callable[[], None],
     now: datetime,
 ) -> Fetched:
-    """Download and look; `seen` is what the API has just said of it. Raises what `outcomes` has, and StorageError."""
+    """Download and inspect the audio at `seen.recording_url`. Raise an error of `outcomes`, or StorageError."""
     if not seen.recording_url:
         raise NotReadyError(_("Vobiz names no address for its audio yet."))
     broken, ended = "", True
@@ -132,9 +132,10 @@ def fetch(
 
 
 def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
-    """Replace a gzip file by its content; return whether it was one. StorageError; CopyFailedError if too large.
+    """Replace a gzip file by its content; return whether it was one.
 
-    One that breaks off stays as it is: the next try may bring the rest.
+    Raise StorageError, or CopyFailedError if the content is too large.
+    A truncated gzip stays as it is: the next attempt may bring the rest.
     """
     into.seek(0)
     if into.read(len(GZIP)) != GZIP:
@@ -161,7 +162,7 @@ def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
 
 
 def look(file: BinaryIO, recording: Recording) -> Fetched | None:
-    """Return what a file is that was found good enough for `recording` before; None where it is no audio."""
+    """Inspect a file that an earlier attempt accepted for `recording`; return None if it is not audio."""
     sha256, size = _digest(file)
     audio = inspect(file).audio
     if audio is None:
@@ -170,16 +171,16 @@ def look(file: BinaryIO, recording: Recording) -> Fetched | None:
 
 
 def flag_of(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
-    """Return what is odd about a file, given the length that Vobiz says it has."""
+    """Return the flag for a file, given the length in milliseconds that Vobiz reports."""
     if audio.container == formats.UNKNOWN:
         return ArchiveFlag.UNKNOWN_FORMAT
     return _length_flag(audio, said_ms) if audio.whole else ArchiveFlag.CUT_BY_VOBIZ
 
 
 def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
-    """Why it may not be the whole file, though what came is in order; nothing where it is.
+    """Return why the file may be incomplete; an empty text if it is complete.
 
-    `ended`: whether the answer itself said where it ends.
+    `ended`: whether the response stated its own length.
     """
     if audio.container == formats.UNKNOWN:
         return _("No decoder can read the file.")  # it may be incomplete, or not written yet
@@ -191,7 +192,7 @@ def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
 
 
 def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: str, now: datetime) -> None:
-    """Raise CopyFailedError unless the same incomplete file has come so often that it must be all there is."""
+    """Raise CopyFailedError, unless the same incomplete file came so often that Vobiz has no more."""
     same = recording.archive_same_bodies + 1 if recording.archive_body_sha256 == sha256 else 1
     is_young = now - (recording.ended_at or recording.happened_at) < READY_WITHIN  # Vobiz may still be at it
     if same >= SAME_BODIES and not is_young:
@@ -203,12 +204,12 @@ def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: st
 
 
 def _broke_off(error: VobizError) -> bool:
-    """Whether the file itself came, but not to its end."""
+    """Return whether the download began and then broke off."""
     return isinstance(error, UnreachableError) and error.status in (200, 203, 206)
 
 
 def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
-    """Whose fault it is that no file came."""
+    """Return the error to raise: the recording's own, or one of the whole account."""
     account: Account = recording.account
     if isinstance(
         error, NotFoundError | RouteMissingError
@@ -237,7 +238,7 @@ def _length_flag(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
 
 
 def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
-    """SHA-256 and size."""
+    """Return the SHA-256 in hex and the size in bytes."""
     digest, size = hashlib.sha256(), 0
     file.seek(0)
     while block := file.read(BLOCK):
@@ -247,7 +248,7 @@ def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
 
 
 def _no_audio(finding: Finding) -> str:
-    """Why a file is not audio, in words."""
+    """Return the reason why a file is not audio, for people."""
     match finding.reason:
         case Reason.EMPTY:
             return _("Vobiz gave an empty file.")

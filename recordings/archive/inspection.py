@@ -1,4 +1,4 @@
-"""Archived copies that are inspected again, from the archive and never from Vobiz.
+"""Inspect archived copies again, from the archive and never from Vobiz.
 
 Two kinds are due: a copy without its waveform, because its worker was killed between keeping it and drawing it; and a
 copy that an older version of the reader judged, after an upgrade. The reader runs in a process of its own, so a file
@@ -29,7 +29,7 @@ UNDRAWABLE = Peaks(1, b"")
 
 
 def keep_waveform(recording: Recording, audio: Audio) -> None:
-    """Store the waveform of `recording`'s copy; an empty one where there is none, so that it is not due for one."""
+    """Store the waveform of the archived copy; an empty one if it has none, so that it is not due again."""
     peaks = audio.peaks or UNDRAWABLE
     try:
         Waveform.objects.update_or_create(
@@ -40,7 +40,7 @@ def keep_waveform(recording: Recording, audio: Audio) -> None:
 
 
 def inspect_again(now: datetime, *, limit: int, by: str, stop: threading.Event | None = None) -> int:
-    """Inspect due copies, at most `limit` and for WITHIN seconds; return how many. What cannot be read stays due."""
+    """Inspect due copies, at most `limit` and for WITHIN seconds; return their number. Unreadable ones stay due."""
     seen: list[int] = []
     done, deadline = 0, time.monotonic() + WITHIN
     while len(seen) < limit and time.monotonic() < deadline and not (stop is not None and stop.is_set()):
@@ -86,7 +86,7 @@ def _inspect(recording: Recording, by: str, now: datetime) -> None:
 
 
 def _flag_now(recording: Recording, audio: Audio) -> ArchiveFlag | None:
-    """Return what is odd about the copy now. One that broke off on its way is whole by itself, and still too short."""
+    """Return the copy's flag by the current reader. A broken-off download may decode whole and still be short."""
     flag = flag_of(audio, recording.duration_ms)
     is_short = (audio.duration_ms or 0) < (recording.duration_ms or 0)
     if flag == ArchiveFlag.LENGTH_DIFFERS and is_short and recording.archive_flag == ArchiveFlag.CUT_BY_VOBIZ:

@@ -1,4 +1,4 @@
-"""How a try to archive one recording ends, and when the next one is."""
+"""How an attempt to archive a recording ends, and when the next one is due."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ READY_WITHIN = timedelta(hours=1)
 
 
 class Result(StrEnum):
-    """What became of one recording."""
+    """The result of one attempt."""
 
     ARCHIVED = "archived"
     GONE = "gone"
-    """Vobiz has it no more."""
+    """Vobiz has deleted it."""
     NOT_READY = "not_ready"
     FAILED = "failed"
     PAUSED = "paused"
-    """For a cause that is not its own: nothing of its account is tried for now."""
+    """The account's circuit is open: none of its recordings is attempted for now."""
     TAKEN = "taken"
-    """Another has it, or it is another row by now."""
+    """Another worker holds the lease, or the row has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`words`: why there is no copy. `size`: of the copy, in bytes."""
+    """One attempt's result. `words`: why there is no copy. `size`: of the copy, in bytes."""
 
     result: Result
     words: str = ""
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class AudioGoneError(Exception):
-    """Vobiz says that it has the audio no more. `is_listed`: its API knows the recording all the same."""
+    """Vobiz has deleted the audio. `is_listed`: its API still lists the recording."""
 
     def __init__(self, message: str, *, is_listed: bool) -> None:
         super().__init__(message)
@@ -47,11 +47,11 @@ class AudioGoneError(Exception):
 
 
 class NotReadyError(Exception):
-    """Vobiz has the recording, and its file is not there yet."""
+    """Vobiz has the recording, but not its file yet."""
 
 
 class CopyFailedError(Exception):
-    """A try failed for a cause of the recording's own. `body`: the SHA-256 of what came, if that was audio."""
+    """An attempt failed by the recording's own fault. `body`: SHA-256 of the response body, if it was audio."""
 
     def __init__(self, message: str, *, body: str | None = None, same_bodies: int = 0) -> None:
         super().__init__(message)
@@ -60,7 +60,7 @@ class CopyFailedError(Exception):
 
 
 class AccountPausedError(Exception):
-    """Nothing of this account can be archived now. `may_be_its_own`: though another recording might."""
+    """The whole account cannot be archived now. `may_be_its_own`: it may be this recording's fault alone."""
 
     def __init__(self, message: str, *, may_be_its_own: bool = False) -> None:
         super().__init__(message)
@@ -68,15 +68,15 @@ class AccountPausedError(Exception):
 
 
 class LeaseLostError(Exception):
-    """The lease is lost, or the row is gone: whatever was done is for nobody."""
+    """The lease is lost or the row is gone: discard the work."""
 
 
 def after_failing(tries: int, *, now: datetime, leaves_at: datetime) -> datetime:
-    """When a recording that failed `tries` times is tried again: ever more rarely, but never given up."""
+    """Return when to retry after `tries` failures: exponential backoff, without an end."""
     wait = LONGEST_WAIT if tries >= MANY_TRIES else min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
     return now + (min(wait, IN_LAST_DAYS) if leaves_at - now <= LAST_DAYS else wait)
 
 
 def when_ready(*, now: datetime, ended_at: datetime) -> datetime:
-    """When to ask again for a file that is not there yet: the older the recording, the more rarely."""
+    """Return when to ask again for a file that is not ready: the older the recording, the later."""
     return now + min(max((now - ended_at) / 2, FIRST_WAIT), LONGEST_WAIT)

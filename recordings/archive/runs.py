@@ -1,4 +1,4 @@
-"""Many recordings: those that are due, nearest to leaving Vobiz first, by several threads at once."""
+"""Archive all due recordings, those nearest to expiry first, in several threads."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ INSPECTED_AT_ONCE = 500  # copies that a crash left without a waveform, or an ol
 
 @dataclass(slots=True)
 class AccountCounts:
-    """What a run did for one account. `failed`: tries that failed for a cause of the recording's own.
+    """What a run did for one account. `failed`: attempts that failed by the recording's own fault.
 
-    `bytes`: of what was archived. `stopped`: why archiving of the account pauses. `last_failure`: in words.
+    `bytes`: archived. `stopped`: why the account's circuit is open. `last_failure`: for people.
     """
 
     archived: int = 0
@@ -43,7 +43,7 @@ class AccountCounts:
     last_failure: str = ""
 
     def note(self, outcome: Outcome) -> None:
-        """One more recording."""
+        """Count one outcome."""
         match outcome.result:
             case Result.ARCHIVED:
                 self.archived += 1
@@ -62,28 +62,28 @@ class AccountCounts:
 
 @dataclass(slots=True)
 class Report:
-    """What a run did, by Auth ID; read while it grows, for progress."""
+    """What a run did, by Auth ID. Other threads read it for progress while it grows."""
 
     accounts: dict[str, AccountCounts]
 
     @property
     def archived(self) -> int:
-        """Recordings of which there is a copy now."""
+        """Number of recordings archived."""
         return sum(counts.archived for counts in self.accounts.values())
 
     @property
     def failed(self) -> int:
-        """Tries that failed for a cause of the recording's own."""
+        """Number of attempts that failed by the recording's own fault."""
         return sum(counts.failed for counts in self.accounts.values())
 
     @property
     def bytes(self) -> int:
-        """Of what was archived."""
+        """Number of bytes archived."""
         return sum(counts.bytes for counts in self.accounts.values())
 
     @property
     def tried(self) -> int:
-        """Recordings that this run had in hand, but for those it stopped at."""
+        """Number of recordings attempted, without those at which an account was paused."""
         return sum(
             counts.archived + counts.failed + counts.gone + counts.not_ready
             for counts in self.accounts.values()
@@ -91,7 +91,7 @@ class Report:
 
     @property
     def stopped(self) -> dict[str, str]:
-        """Why archiving pauses, by Auth ID, for those accounts where it does."""
+        """Why archiving is paused, by Auth ID."""
         return {auth_id: counts.stopped for auth_id, counts in self.accounts.items() if counts.stopped}
 
 
@@ -110,7 +110,7 @@ def run(
     automatic: bool = False,
     stop: threading.Event | None = None,
 ) -> Report:
-    """Archive what is due of these accounts, at most `limit` recordings, until nothing is.
+    """Archive what is due of these accounts until nothing is, at most `limit` recordings.
 
     `by`: who has the leases; unlike any other's. `only`: of these primary keys alone, whether or not they are due.
     `automatic`: of accounts that are not archived automatically only what a person asked for.
@@ -160,7 +160,7 @@ class _Run:
         self._open = ExitStack()
 
     def sweep(self) -> bool:
-        """Remove what killed processes left. False: the storage cannot be used at all."""
+        """Delete the staging files of killed processes. Return False if the storage is unusable."""
         try:
             storage.sweep_leftovers()
             check_space()
@@ -170,7 +170,7 @@ class _Run:
         return True
 
     def join(self, futures: list[Any]) -> None:
-        """Until all threads are done; interrupted, they drop what they have in hand."""
+        """Wait for all threads. On an interrupt they abandon their current recording."""
         try:
             left = set(futures)
             while left:  # in short waits, so that Ctrl-C is heard whichever thread it reaches
@@ -182,7 +182,7 @@ class _Run:
             raise
 
     def work_in_thread(self, at: int) -> None:
-        """`work`, with a database connection of its own."""
+        """Run `work` with this thread's own database connection, and close it."""
         close_old_connections()
         try:
             self.work(at)
@@ -190,7 +190,7 @@ class _Run:
             connection.close()
 
     def work(self, at: int) -> None:
-        """One recording after another until nothing is due."""
+        """Archive one recording after another until nothing is due."""
         by = f"{self.by}-{at}"
         while not self._is_over() and (pk := self._take(by)) is not None:
             account = Account.objects.filter(recording=pk).select_related("parent").first()
@@ -211,7 +211,7 @@ class _Run:
             raise LeaseLostError
 
     def _take(self, by: str) -> int | None:
-        """Lease the next recording; None where nothing more is due, or as many were taken as may be."""
+        """Lease the next recording; return None when nothing is due or the limit is reached."""
         with self._lock:
             if self.left is not None and self.left <= 0:
                 return None

@@ -1,4 +1,4 @@
-"""Trying the archive's storage as archiving uses it, with a file of its own that is gone again afterwards."""
+"""Test the archive's storage with a file that is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = 300_007  # bytes: more than one block
 
 
 class Step(StrEnum):
-    """What is tried, in this order."""
+    """The steps of the test, in order."""
 
     SPACE = "space"
     WRITE = "write"
@@ -57,7 +57,7 @@ _BUCKET_CURES = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of it; where a step failed, why, what to do, and `left`: the trial's file that may still be there."""
+    """The test's result: the failed step, why, and the cure. `left`: name of a test file that may remain."""
 
     place: str
     done: tuple[Step, ...]
@@ -68,12 +68,12 @@ class Trial:
 
     @property
     def ok(self) -> bool:
-        """Whether recordings can be archived there."""
+        """True if recordings can be archived there."""
         return self.failed is None
 
 
 def try_storage() -> Trial:
-    """Write a file, read it, compare, look who else may read it, and delete it."""
+    """Write a file, read it, compare it, check that it is private, and delete it."""
     attempt = _Attempt()
     place = storage.label()
     done: list[Step] = []
@@ -88,7 +88,7 @@ def try_storage() -> Trial:
 
 
 class _Attempt:
-    """One file through all steps; each raises StorageError."""
+    """The steps with one file; each raises StorageError."""
 
     def __init__(self) -> None:
         self.name = storage.new_name("wav")
@@ -139,7 +139,7 @@ class _Attempt:
             raise storage.StorageError(_("What was deleted is still there."))
 
     def abandon(self, failed: Step) -> str | None:
-        """Remove the file after a step failed; its name where that fails too and there may be one."""
+        """Delete the file after a failed step; return its name if it may remain."""
         if failed in (Step.SPACE, Step.DELETE):
             return self.name if failed == Step.DELETE else None
         try:

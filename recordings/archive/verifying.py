@@ -1,7 +1,7 @@
-"""Is what was archived still there, and still what it was? Every file is read again and its SHA-256 compared.
+"""Verify the archive: read every file again and compare its SHA-256.
 
-A copy that is missing or altered is one no more: the row says so, counts as not archived, and is due to be fetched
-again while Vobiz has it. What the row knew of it stays, so that a file that comes back from a backup is known again.
+A missing or altered copy counts as not archived, and is downloaded again while Vobiz has it. The row keeps the name
+and the SHA-256, so that a file restored from a backup is recognised.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WHY = {
 
 @dataclass(slots=True)
 class Report:
-    """What a run found; of each account by its Auth ID in `accounts`. Read while it grows, for progress.
+    """What a run found, by Auth ID in `accounts`. Other threads read it for progress while it grows.
 
     `unread`: files that the storage could not give. `bytes` were read. `stopped`: why it ended early.
     """
@@ -55,16 +55,16 @@ class Report:
     last_failure: str = ""
 
     def count(self, account: Account, what: str) -> None:
-        """One more."""
+        """Count one file."""
         self.accounts.setdefault(account.auth_id, Counter())[what] += 1
 
     def total(self, what: str) -> int:
-        """Of all accounts."""
+        """Return the sum over all accounts."""
         return sum(counts[what] for counts in self.accounts.values())
 
     @property
     def looked_at(self) -> int:
-        """Files there, or not."""
+        """Number of files checked, found or not."""
         return self.total("verified") + self.total("missing") + self.total("altered") + self.unread
 
 
@@ -82,7 +82,7 @@ def verify(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> Report:
-    """Look at the archived audio of these accounts, longest unlooked-at first: at most `limit` files, for `within`.
+    """Verify the archived audio of these accounts, longest unverified first: at most `limit` files, for `within`.
 
     `by`: who has the leases. `mark_many`: also where so many are missing that the storage is in doubt.
     """
@@ -93,7 +93,7 @@ def verify(
 
 
 def unknown_files(*, now: datetime) -> Iterator[str]:
-    """Names of files in the archive that no row tells of. Nothing removes them: they may be the only copy."""
+    """Return names of archived files without a row. Nothing deletes them: they may be the only copy."""
     names = iter(storage.names())
     while batch := list(islice(names, AT_ONCE)):
         known = set(Recording.objects.filter(audio__in=batch).values_list("audio", flat=True))
@@ -126,7 +126,7 @@ class _Verifying:
         self._unread_in_a_row = 0
 
     def look(self, *, limit: int | None, until: datetime | None, progress: Progress | None) -> None:
-        """At one file after another."""
+        """Verify one file after another."""
         for pk in islice(self._due(limit), limit):
             if self.stop.is_set() or (until is not None and self.clock.now() >= until):
                 return
@@ -138,7 +138,7 @@ class _Verifying:
                 return
 
     def mark_missing(self, *, mark_many: bool) -> None:
-        """Write down which are missing, unless so many are that it must be something else."""
+        """Mark the missing copies, unless there are so many that the storage itself must be at fault."""
         many = len(self._missing) > max(MANY_MISSING, self.report.looked_at // MISSING_SHARE)
         if many and not mark_many:
             self.report.stopped = _(
@@ -215,7 +215,7 @@ class _Verifying:
 
     @contextmanager
     def _leased(self, pk: int) -> Iterator[tuple[Recording, Lease] | None]:
-        """Yield the row and its lease; None if another worker has it, or if it has no copy any more."""
+        """Yield the leased row; None if another worker holds it, or it has no copy any more."""
         copied = Recording.objects.filter(pk=pk, audio__isnull=False)
         if not copied.lease(self.by, limit=1):
             yield None
@@ -231,7 +231,7 @@ class _Verifying:
             recording.release(self.by)
 
     def _state(self, recording: Recording, lease: Lease) -> Attention | None:
-        """Return what is wrong with the copy. StorageError if that cannot be told."""
+        """Return the fault of the copy. Raise StorageError if the storage does not answer."""
         name, size = str(recording.audio), recording.audio_bytes or 0
         digest = hashlib.sha256()
         try:

@@ -1,4 +1,4 @@
-"""What is inside a file that Vobiz calls audio: FFmpeg's libraries (PyAV) decode it, in a process of its own.
+"""Tell what an audio file is: FFmpeg's libraries (PyAV) decode it in a child process.
 
 Names and types lie (WAV is served as `.mp3` under `audio/mpeg`), and an answer without Content-Length that was cut
 looks like one that ended; so the file itself is asked. No Django, no network; memory stays flat.
@@ -45,7 +45,7 @@ RIFF_HEADER, SYNC = 44, 4  # bytes
 
 
 class NotConvertedError(Exception):
-    """No copy could be made; `reason` says why."""
+    """The file could not be converted; `reason` says why."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -53,19 +53,19 @@ class NotConvertedError(Exception):
 
 
 def inspect(file: BinaryIO | io.FileIO) -> Finding:
-    """Return the verdict on a file with a descriptor, which is read from its first to its last byte."""
+    """Decode a whole file and return the finding. `file` needs a descriptor."""
     return _inspect(file.fileno(), Task.INSPECT)
 
 
 def probe(head: bytes) -> Finding:
-    """Return the verdict on a file of which only the beginning is known: its container and codec, no more."""
+    """Return container and codec of a file of which only the beginning is known."""
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(head)
         return _inspect(file.fileno(), Task.PROBE)
 
 
 def convert(file: BinaryIO | io.FileIO, into: BinaryIO | io.FileIO, kind: str) -> None:
-    """Write a copy that browsers play into an open file: `mp3` or `opus`. NotConvertedError."""
+    """Write a copy that browsers play, `mp3` or `opus`, into an open file. Raise NotConvertedError."""
     try:
         with POOL.reader() as reader:
             answer = reader.ask(
@@ -121,7 +121,7 @@ def _of_nothing(descriptor: int) -> Audio | None:
 
 
 def _header_length(descriptor: int, head: bytes) -> int:
-    """How many bytes are a tag or a header, and no sound."""
+    """Return how many bytes at the beginning are a tag or header."""
     if head[:3] == b"ID3" and len(head) >= 10 and max(head[6:10]) < 0x80:
         tag = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
         rest = os.pread(descriptor, SHORTEST_SOUND, tag)

@@ -1,4 +1,4 @@
-"""What runs now, and what came of what was started lately."""
+"""Live calls, running recordings and recent starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SILENT_IN_A_ROW = 3
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The last recordings started here that ended long enough ago: `looked_at` of them, newest first.
+    """Whether callbacks came for the newest `looked_at` recordings that were started here and have ended.
 
     `silent`: primary keys of those without a callback. `in_a_row`: how many of the newest have none.
     """
@@ -38,7 +38,7 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How many recordings that began on one day have completed whole, were cut short, or failed."""
+    """Recordings that began on one day: completed, cut short, failed."""
 
     day: date
     completed: int
@@ -47,7 +47,7 @@ class Day:
 
     @property
     def total(self) -> int:
-        """All three."""
+        """Number of recordings of the day."""
         return self.completed + self.cut + self.failed
 
 
@@ -67,18 +67,18 @@ def accounts(user: Viewer, now: datetime) -> list[Any]:
 
 
 def live_calls(user: Viewer) -> Counted:
-    """Count the calls that were live when last checked."""
+    """Count the calls that were live at the last check."""
     return counted(Call.objects.visible_to(user).filter(state=CallState.LIVE).order_by().values_list("pk"))
 
 
 def running(user: Viewer) -> dict[str, Counted]:
-    """Count the recordings that run (`active`) or may run (`requested`), by state."""
+    """Count the recordings that run (`active`) or may run (`requested`), by status."""
     rows = Recording.objects.visible_to(user).filter(status__in=OPEN_STATUSES).order_by()
     return _by_group(rows.values_list("status", flat=True)[: MOST + 1])
 
 
 def starts(user: Viewer, now: datetime) -> Starts:
-    """Whether callbacks came for the last recordings started here: only those that gave Vobiz an address count."""
+    """Return whether callbacks came for the last starts; starts without a callback address do not count."""
     given = Recording.objects.visible_to(user).filter(
         callback_base__isnull=False, happened_at__gte=now - STARTS_IN
     )
@@ -98,7 +98,7 @@ def starts(user: Viewer, now: datetime) -> Starts:
 
 
 def _ended_by(recording: Recording, at: datetime) -> bool:
-    """Known to have ended by then; of one that nobody reported, its call's end or its time limit says so."""
+    """Return the condition *ended by then*: reported, or by its call's end, or by its time limit."""
     if recording.status == RecordingStatus.COMPLETED:
         return (recording.ended_at or recording.happened_at) <= at
     call = recording.call
@@ -108,13 +108,13 @@ def _ended_by(recording: Recording, at: datetime) -> bool:
 
 
 def day_bounds(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
-    """When a day begins in a zone, and when the next one does."""
+    """Return the start of a day in a zone, and of the next day."""
     begins, ends = (datetime.combine(d, time.min, tzinfo=zone) for d in (day, day + timedelta(days=1)))
     return begins, ends
 
 
 def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
-    """Return the last two weeks, oldest day first; running recordings are not counted."""
+    """Return the last two weeks by day, oldest first, without running recordings."""
     shown = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     bounds = [day_bounds(day, zone) for day in shown]
     # ranges rather than TruncDate, which on SQLite is a Python function called for each row

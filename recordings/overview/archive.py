@@ -1,4 +1,4 @@
-"""How the archive stands: what is at risk, lost, due and kept, and the room there is."""
+"""The archive's state: recordings at risk, lost, due and kept, and its free space."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RATE_OVER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Archiving:
-    """How the archive stands: bytes are estimates where they are of what is due, and counted up to MOST rows.
+    """The archive's progress. Bytes of what is due are estimates, counted up to MOST rows.
 
     `oldest_due_at`: since when the one that has been due longest of those that leave first has been so here, whatever
     its date at Vobiz. `a_day`: bytes archived a day, over the last week. `free` is None where storage does not tell.
@@ -50,12 +50,12 @@ class Archiving:
 
     @property
     def has_room(self) -> bool:
-        """As far as the storage tells."""
+        """True if the storage has space, or does not report it."""
         return self.free is None or self.free >= self.reserve
 
     @property
     def full_in_days(self) -> int | None:
-        """Until archiving stops for lack of room, should it go on as in the last week; None where nobody knows."""
+        """Days until the storage is full at last week's pace; None if unknown."""
         if self.free is None or not self.a_day:
             return None
         return max(0, self.free - self.reserve) // self.a_day
@@ -63,7 +63,7 @@ class Archiving:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """How many recordings, hours and bytes.
+    """Number of recordings, hours and bytes.
 
     The size of `guessed` of them is an estimate from their length; that of those `without_length` is left out.
     """
@@ -76,14 +76,14 @@ class Holdings:
 
 
 def soon() -> timedelta:
-    """How long before its date at Vobiz a recording without a copy is at risk."""
+    """Return how long before its expiry at Vobiz an unarchived recording is at risk."""
     return timedelta(days=settings.AT_RISK_DAYS)
 
 
 def at_risk(
     user: Viewer, now: datetime, *, kept_days: Collection[int], every_account: bool = False
 ) -> dict[int, Group]:
-    """Return recordings without a copy that leave Vobiz soon, by account; `first_at`: when the first one leaves."""
+    """Return unarchived recordings that expire soon, by account; `first_at`: the first expiry."""
     if not kept_days:
         return {}
     rows = Recording.objects.visible_to(user).at_risk(now, soon(), kept_days=kept_days)
@@ -93,7 +93,7 @@ def at_risk(
 
 
 def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> Counted:
-    """How many, for the header of every page."""
+    """Count the recordings at risk, for the header of every page."""
     rows = Recording.objects.visible_to(user).order_by()
     return counted(rows.at_risk(now, soon(), kept_days=kept_days).values_list("pk"))
 
@@ -101,7 +101,7 @@ def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> C
 def lost(
     user: Viewer, now: datetime, seen: Collection[Any], *, every_account: bool = False
 ) -> dict[int, Group]:
-    """Return audio that is nowhere any more, by account, as far as nobody has marked it as seen.
+    """Return lost recordings by account, without those marked as seen.
 
     `seen`: what `accounts` gave. `first_at`: since when the first one is lost, as far as the portal knows.
     """
@@ -114,12 +114,12 @@ def lost(
 
 
 def lost_before(user: Viewer, now: datetime, seen: Iterable[Any]) -> Counted:
-    """Of that, what was gone before the portal could have fetched it; this is counted apart."""
+    """Return those of them that had expired before the portal could fetch them."""
     return counted(Recording.objects.visible_to(user).order_by().lost_before(now, seen).values_list("pk"))
 
 
 def archiving(user: Viewer, now: datetime, seen: Collection[Any]) -> Archiving:
-    """How archiving goes. What is due is of the accounts that the user sees; the room there is, is everybody's.
+    """Return the archive's progress for the accounts that the user sees; the free space is common to all.
 
     `seen`: what `accounts` gave.
     """
@@ -148,7 +148,7 @@ def archiving(user: Viewer, now: datetime, seen: Collection[Any]) -> Archiving:
 
 
 def space() -> tuple[Space | None, str]:
-    """Return the archive's free space if known, and why it cannot be asked if so."""
+    """Return the archive's free space if known, and the error if the storage cannot be asked."""
     try:
         return storage.free_space(), ""
     except (StorageError, OSError) as error:
@@ -167,7 +167,7 @@ def database_space() -> Space | None:
 
 
 def holdings(account: Account) -> Holdings:
-    """How much an account has, archived or still at Vobiz."""
+    """Return what an account holds, archived or still at Vobiz."""
     whole = Recording.objects.can_be_heard().filter(account=account)
     wav = Q(audio_bytes=None, file_format=FileFormat.WAV)
     sums = whole.aggregate(

@@ -1,4 +1,4 @@
-"""How the background work stands, and what came to light after a gap."""
+"""The workers' state, and recordings found after a gap in the callbacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OVERDUE = timedelta(minutes=5)  # what has been due for so long, no worker can k
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """How many workers are alive, and when one was last heard of, and last looked at what is due.
+    """Number of live workers, their last heartbeat, and their last sweep of what is due.
 
     `oldest_due_at`: since when what is due has been so; None where nothing is.
     """
@@ -33,7 +33,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Recordings of one account that ended without a callback, as far as nobody has seen that yet.
+    """Recordings of one account that ended without a callback, not yet marked as seen.
 
     `found`: those that Vobiz was asked about instead. `transcripts`: those whose text cannot be fetched any more.
     `first_at`: when the first of them was noticed. `more`: there are more than were counted.
@@ -47,7 +47,7 @@ class Gap:
 
 
 def background(user: Viewer, now: datetime) -> Background:
-    """Three queries, each by an index."""
+    """Return the workers' state. Three queries, each by an index."""
     alive = ExpressionWrapper(ALIVE, BooleanField())
     newest = Worker.objects.annotate(is_alive=alive).order_by("-heard_at")[:100]
     workers = list(newest.values_list("heard_at", "swept_at", "is_alive"))
@@ -68,7 +68,7 @@ def background(user: Viewer, now: datetime) -> Background:
 
 
 def gaps(user: Viewer, accounts: Iterable[Any]) -> dict[int, Gap]:
-    """Return, by account, the gap found since someone last marked it as seen."""
+    """Return the gaps by account, without those marked as seen."""
     rows = (
         Recording.objects.visible_to(user).without_callback().filter(account__in=[one.pk for one in accounts])
     )

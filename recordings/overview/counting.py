@@ -1,4 +1,4 @@
-"""Numbers that are counted no further than MOST, and rows told by their cause."""
+"""Counts that stop at MOST, and rows grouped by their cause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Viewer = User | AnonymousUser
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A number counted up to MOST; `more` says that there are more than that."""
+    """A count that stops at MOST; `more`: there are more than that."""
 
     n: int = 0
     more: bool = False
@@ -31,7 +31,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Rows with one cause: how many, since when, the newest of them, and what it says."""
+    """Rows with one cause: count, first moment, the newest row and its message."""
 
     count: Counted
     since: datetime
@@ -42,24 +42,24 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows of one account: how many, and the earliest moment among them."""
+    """Rows of one account: count, and the earliest moment."""
 
     count: Counted
     first_at: datetime
 
 
 def counted(rows: Any) -> Counted:
-    """How many, looking at MOST and one more."""
+    """Count by reading at most MOST + 1 rows."""
     return counted_as(rows[: MOST + 1].count())
 
 
 def counted_as(n: int) -> Counted:
-    """Return the count for `n` rows found by reading at most MOST + 1."""
+    """Return the Counted for `n` rows read out of at most MOST + 1."""
     return Counted(min(n, MOST), n > MOST)
 
 
 def read_rows(rows: Any, *, every_account: bool = False) -> list[Any]:
-    """Read the first MOST + 1 rows, whose first column is their account.
+    """Return the first MOST + 1 rows; the first column is the account.
 
     With `every_account`, read on for the accounts that those rows hide: one query more for each account of many rows.
     """
@@ -71,7 +71,7 @@ def read_rows(rows: Any, *, every_account: bool = False) -> list[Any]:
 
 
 def groups(rows: Collection[tuple[int, datetime]]) -> dict[int, Group]:
-    """Group rows of (account, when) by account. Where there were too many to read, each count has its +."""
+    """Group rows of (account, when) by account. If not all rows were read, each count is *more*."""
     by_account: Mapping[int, list[datetime]] = defaultdict(list)
     for account, at in rows:
         by_account[account].append(at)
@@ -82,14 +82,14 @@ def groups(rows: Collection[tuple[int, datetime]]) -> dict[int, Group]:
 
 
 def total(parts: Iterable[Counted]) -> Counted:
-    """Add counts; none goes beyond MOST."""
+    """Return the sum of counts, which stops at MOST."""
     those = list(parts)
     n = sum(one.n for one in those)
     return Counted(min(n, MOST), n > MOST or any(one.more for one in those))
 
 
 def troubles(rows: Iterable[tuple[Any, datetime, int, str | None]]) -> dict[Any, Trouble]:
-    """Rows of (cause, when, primary key, words) by cause. Where there were too many to read, each count has its +."""
+    """Group rows of (cause, when, primary key, words) by cause. If not all rows were read, each count is *more*."""
     by_cause: Mapping[Any, list[tuple[datetime, int, str | None]]] = defaultdict(list)
     total = 0
     for cause, at, pk, words in rows:

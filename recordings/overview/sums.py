@@ -1,4 +1,4 @@
-"""The sums over the recordings of one list."""
+"""Totals of the recordings of one list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_SUMMED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What the rows come to; `is_partial`: the sums are of the first MOST_SUMMED rows, for there are more.
+    """The totals; `is_partial`: only the first MOST_SUMMED rows were summed.
 
     `storage`: USD of this month, by Vobiz. `transcription`: Vobiz names no currency for it.
     """

@@ -1,4 +1,4 @@
-"""What needs a person, by its cause."""
+"""What needs a person, grouped by cause."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def broken_syncs(user: Viewer, seen: Iterable[Any], *, every_account: bool = Fal
 
 
 def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tuple[int, str, str], Trouble]:
-    """Callbacks that had no effect, as far as nobody has seen that yet, by account, outcome and trust."""
+    """Return callbacks without effect that are not marked as seen, by account, outcome and trust."""
     rows: Any = CallbackEvent.objects.visible_to(user)
     rows = rows.without_effect().exclude(outcome=EventOutcome.APPLIED)  # which is what the index leaves out
     found = rows.order_by().annotate(said=Left("error", 300)).values_list(
@@ -49,7 +49,7 @@ def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tupl
 
 
 def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:
-    """Which callbacks are unsigned where signed ones came before or are required. `seen`: what `accounts` gave."""
+    """Return unsigned callbacks of accounts that usually get signed ones. `seen`: the result of `accounts`."""
     found = Q(pk=None)
     for account in seen:
         since = now - UNSIGNED_IN
@@ -62,7 +62,7 @@ def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:
 
 
 def unsigned(user: Viewer, seen: Iterable[Any], now: datetime) -> dict[int, Trouble]:
-    """Those callbacks, by account."""
+    """Return those callbacks by account."""
     rows = CallbackEvent.objects.visible_to(user).filter(unexpectedly_unsigned(seen, now)).order_by()
     found = rows.values_list("account_id", "received_at", "pk", Value(""))
     return troubles(found[: MOST + 1])

@@ -31,7 +31,7 @@ _places = threading.BoundedSemaphore(AT_ONCE)
 
 
 class ConversionError(Exception):
-    """No copy can be made; says why."""
+    """The audio cannot be converted; the message says why."""
 
 
 def plays_as_it_is(recording: Recording) -> bool:

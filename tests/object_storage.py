@@ -91,7 +91,7 @@ def running(folder: Path) -> Iterator[ObjectStorage]:
         server = _start(folder, ports)
         storage = ObjectStorage(f"http://127.0.0.1:{ports['s3.port']}")
         try:
-            if not _is_up(server, storage):  # another took one of the ports first
+            if not is_up(server, storage):  # another took one of the ports first
                 assert tries_left, (folder / "log").read_text()[-3000:]
                 continue
             for bucket in (BUCKET, OPEN_BUCKET):
@@ -140,7 +140,7 @@ def _pair(access_key: str, secret_key: str) -> dict[str, str]:
     return {"accessKey": access_key, "secretKey": secret_key}
 
 
-def _is_up(server: subprocess.Popen[bytes], storage: ObjectStorage) -> bool:
+def is_up(server: subprocess.Popen[bytes], storage: ObjectStorage) -> bool:
     """False: it ended instead."""
 
     def state() -> str:

@@ -17,7 +17,6 @@ from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-of-the-fault-tests-with-more-than-fifty-characters-0"
-SERVER = ("-m", "waitress", "--threads=8", "--connection-limit=1000")
 
 
 class Rig:
@@ -72,7 +71,7 @@ class Rig:
         if held is not None and held.poll() is None:
             return
         argv = {
-            "web": [*SERVER, f"--listen=127.0.0.1:{self.port}", "vobiz_portal.wsgi:application"],
+            "web": ["manage.py", "serve", f"--listen=127.0.0.1:{self.port}"],
             "worker": ["manage.py", "worker"],
         }[name]
         with self.log(name).open("ab") as said:

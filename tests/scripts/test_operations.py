@@ -1,4 +1,4 @@
-"""docs/operations.md names only what is there: commands, options, settings, and the README's own server line."""
+"""docs/operations.md names only what is there: commands, options, settings."""
 
 from __future__ import annotations
 
@@ -12,18 +12,12 @@ ROOT = Path(__file__).parent.parent.parent
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 CALLED = re.compile(r"(?<![-/\w])(?:manage\.py|portal) ([a-z]+(?:_[a-z]+)*)((?: --[a-z-]+)*)(?=[\s`]|$)")
 SETTING = re.compile(r"^([A-Z][A-Z0-9_]+)=", re.MULTILINE)
-SERVER = re.compile(r"waitress-serve [^`]*?vobiz_portal\.wsgi:application")
 
 
 def called() -> list[tuple[str, tuple[str, ...]]]:
     code = re.findall(r"```.*?```|`[^`\n]+`", OPERATIONS, re.DOTALL)
     found = {(name, tuple(options.split())) for name, options in CALLED.findall("\n".join(code))}
     return sorted(found)
-
-
-def flags(text: str) -> list[str]:
-    (line,) = {" ".join(found.replace("\\\n", " ").split()) for found in SERVER.findall(text)}
-    return line.split()
 
 
 @pytest.mark.parametrize(("name", "options"), called())
@@ -53,7 +47,3 @@ def test_every_setting_it_gives_is_explained_in_the_example() -> None:
     explained = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
 
     assert set(SETTING.findall(OPERATIONS)) <= explained | {"ENV_FILE"}
-
-
-def test_the_web_server_is_started_as_in_the_readme() -> None:
-    assert flags(OPERATIONS) == flags((ROOT / "README.md").read_text(encoding="utf-8"))

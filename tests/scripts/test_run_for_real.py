@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,24 +24,22 @@ LOGIN = "/admin/login/"
 
 
 def server_line() -> list[str]:
-    """The command as README.md has it."""
+    """The command of the web server as README.md has it, without the Python."""
     part = (ROOT / "README.md").read_text().partition("\n## Run it for real\n")[2].partition("\n## ")[0]
-    found = re.search(r"^\S*(waitress-serve .*)$", part.replace("\\\n", " "), re.MULTILINE)
+    found = re.search(r"^\S*python (manage\.py serve.*)$", part, re.MULTILINE)
     assert found is not None
     return shlex.split(found[1])
 
 
-@pytest.fixture
-def portal(tmp_path: Path) -> Iterator[str]:
-    """That server with production settings, on a port of its own; what a proxy would ask."""
+@contextmanager
+def server(var: Path, command: list[str]) -> Iterator[int]:
+    """The web server with production settings, and its port."""
     port = free_ports()
-    _program, *options = server_line()
-    assert "--listen=127.0.0.1:8000" in options
     settings = {
         "SECRET_KEY": "a-long-random-text-of-more-than-fifty-characters-0123456789",
         "TOKEN_ENCRYPTION_KEYS": "another-random-text-of-32-characters",
         "PORTAL_URL": PUBLIC,
-        "VAR_DIR": str(tmp_path),
+        "VAR_DIR": str(var),
         "ENV_FILE": "",
     }
     env = {"PATH": os.environ["PATH"], **settings}
@@ -48,20 +47,25 @@ def portal(tmp_path: Path) -> Iterator[str]:
         [sys.executable, "manage.py", "collectstatic", "--no-input", "-v0"], cwd=ROOT, env=env, check=True
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}"]
-        + [option for option in options if not option.startswith("--listen")],
+        [*command, f"--listen=127.0.0.1:{port}"],
         cwd=ROOT,
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"http://127.0.0.1:{port}"
     try:
         eventually(lambda: process.poll() is not None or _listens(port), within=30)
-        yield url
+        yield port
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[str]:
+    """What a proxy would ask."""
+    with server(tmp_path, [sys.executable, *server_line()]) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _listens(port: int) -> bool:

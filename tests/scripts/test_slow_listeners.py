@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import socket
 import sqlite3
 import subprocess
@@ -31,6 +32,7 @@ from vobiz_portal.sandbox.state import SandboxState
 AUTH_ID, TOKEN = "MA_SLOW00001", "a-token-for-slow-listeners"
 LISTENERS = 24  # of each kind; the server has 8 threads
 GUESSERS, SECONDS = 40, 2.5
+SLOW_CONNECTIONS = 1_200
 LISTENER = "203.0.113.9"  # as the proxy in front says
 CALLBACK_TIMEOUT = 3.0  # seconds that Vobiz waits for an answer
 # Everything there must be before somebody listens; prints what a listener and Vobiz need to know.
@@ -106,7 +108,6 @@ def portal(folder: Path) -> Iterator[Portal]:
     world = SandboxState(seed=3)
     world.add_account(AUTH_ID, TOKEN)
     at_vobiz = world.add_recording(AUTH_ID, age_days=1, duration=4 * 3_600)  # 115 MB
-    _program, *options = server_line()
     port = free_ports()
     with Sandbox(world, deliver=False) as sandbox:
         env = {
@@ -124,9 +125,8 @@ def portal(folder: Path) -> Iterator[Portal]:
             cwd=ROOT, env={**env, "DJANGO_SETTINGS_MODULE": "vobiz_portal.settings"}, check=True,
             capture_output=True, text=True,
         )  # fmt: skip
-        given = [option for option in options if not option.startswith("--listen")]
         server = subprocess.Popen(
-            [sys.executable, "-m", "waitress", f"--listen=127.0.0.1:{port}", *given],
+            [sys.executable, *server_line(), f"--listen=127.0.0.1:{port}"],
             cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -173,6 +173,20 @@ def test_slow_listeners_do_not_keep_a_callback_waiting(portal: Portal, folder: P
             "SELECT DISTINCT address FROM recordings_accessevent WHERE action = 'play'"
         ).fetchall()
     assert known == [(LISTENER,)]
+
+
+def test_a_thousand_slow_connections_do_not_keep_a_callback_waiting(portal: Portal) -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, SLOW_CONNECTIONS + 1_000), hard))
+    with ExitStack() as stack:
+        for _each in range(SLOW_CONNECTIONS):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", portal.port), timeout=10))
+            slow.sendall(b"POST /callbacks/account/x/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+
+        asked_at = time.monotonic()
+        body = {"recording_id": "of-a-thousand", "call_uuid": "a-call", "recording_duration": "5"}
+        assert portal.post(f"/callbacks/account/{portal.key}/", body) == 200
+        assert time.monotonic() - asked_at < CALLBACK_TIMEOUT
 
 
 def test_guessers_do_not_keep_a_callback_waiting(portal: Portal) -> None:

@@ -254,16 +254,8 @@ def _sandbox_command(folder: Path, ports: Ports) -> list[str]:
 
 
 def _portal_command(ports: Ports) -> list[str]:
-    """Return the command of the portal's web server, waitress.
-
-    1000 connections, not waitress' 100: a few slow clients would otherwise block callbacks. Bodies of at most 5 MB, not
-    1 GiB: waitress writes a body to disk before the portal can refuse it.
-    """
-    return [
-        *(sys.executable, "-m", "waitress", f"--listen={HOST}:{ports.portal}", "--threads=8"),
-        *("--connection-limit=1000", "--asyncore-use-poll", "--max-request-body-size=5000000", "--ident="),
-        "vobiz_portal.wsgi:application",
-    ]
+    """Return the command of the portal's web server, that of production."""
+    return [*MANAGE, "serve", "--listen", f"{HOST}:{ports.portal}"]
 
 
 def _prepare() -> bool:

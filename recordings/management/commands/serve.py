@@ -1,0 +1,82 @@
+"""Serve pages and callbacks until stopped."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import waitress
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
+from django.utils.module_loading import import_string
+
+from recordings.management.documented_command import USAGE, DocumentedCommand
+
+CONNECTIONS = 8_000
+OTHER_FILES = (
+    500  # database, static files, audio, its readers, and bodies on their way through a temporary file
+)
+LARGEST_BODY = 5_000_000  # bytes; waitress writes a body to disk before the portal can refuse it
+
+
+class Command(DocumentedCommand):
+    """The command `serve`: waitress with the limits that the portal needs."""
+
+    help = (
+        "Serve pages and callbacks until stopped: the web server of production, behind a proxy that ends TLS. It does "
+        "not start with wrong settings."
+    )
+    examples = ("", "--listen 127.0.0.1:8001", "--listen 10.0.0.5:8000 --trusted-proxy 10.0.0.4")
+    done = "stopped by SIGTERM or Ctrl-C"
+    failure = "the address cannot be listened on"
+    requires_system_checks = ()  # vobiz_portal.wsgi runs them, with those of production
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument(
+            "--listen", metavar="HOST:PORT", default="127.0.0.1:8000", help="default: 127.0.0.1:8000"
+        )
+        parser.add_argument(
+            "--trusted-proxy",
+            metavar="ADDRESS",
+            default="127.0.0.1",
+            help="whose X-Forwarded-For and X-Forwarded-Proto are believed (default: 127.0.0.1)",
+        )
+        parser.add_argument("--threads", type=int, default=8, help="requests worked on at once (default: 8)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Listen until a signal comes."""
+        try:
+            application = import_string(settings.WSGI_APPLICATION)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error), returncode=USAGE) from None
+        signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
+        try:
+            waitress.serve(
+                application,
+                listen=options["listen"],
+                threads=options["threads"],
+                trusted_proxy=options["trusted_proxy"],
+                trusted_proxy_headers="x-forwarded-for x-forwarded-proto",
+                # Slow clients hold connections, not threads. Waitress' own limit of 100 is theirs in a moment.
+                connection_limit=_allowed_connections(),
+                asyncore_use_poll=True,  # select() knows no file descriptor above 1023
+                max_request_body_size=LARGEST_BODY,
+                ident="",
+            )
+        except (OSError, ValueError) as error:
+            raise CommandError(f"Cannot listen on {options['listen']}: {error}") from None
+
+
+def _allowed_connections() -> int:
+    """Let this process open as many files as it needs; return how many connections that allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(100, files - OTHER_FILES)

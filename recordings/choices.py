@@ -279,6 +279,7 @@ class SyncState(models.TextChoices):
     PARTIAL = "partial", _("Partial")
     FAILED = "failed", _("Failed")
     INTERRUPTED = "interrupted", _("Interrupted")
+    STOPPED = "stopped", _("Stopped")
 
 
 MAX_TIME_LIMIT = 28_800  # seconds; Vobiz's own tool names it, its API page does not

@@ -25,6 +25,7 @@ from django_tasks import task
 
 from recordings import archive, mail, reconcile, sync
 from recordings.archive import verifying
+from recordings.choices import SyncState
 from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Account, Recording, SyncRun, Worker
 from recordings.reconcile import ReconcileResult
@@ -43,7 +44,7 @@ VERIFY_TIMEOUT = timedelta(hours=4)
 ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have become inactive
 
 _lease_numbers = itertools.count(1)
-_woken: dict[tuple[str, object], float] = {}
+_woken: dict[tuple[str, object], tuple[float, bool]] = {}  # when, and whether a worker was there
 
 
 class ShutdownInterrupt(KeyboardInterrupt):
@@ -219,7 +220,8 @@ def _run_sync(
     else:
         with LEASE_RENEWER.renewing(run.record_progress):
             result = sync.run(account, scope, now=now, sync_run=run, progress=progress)
-    settled = reconcile_account(account) if not scope.dry_run and result.pages else None
+    stopped = result.state == SyncState.STOPPED  # by a person, who wants no more requests now
+    settled = reconcile_account(account) if not scope.dry_run and result.pages and not stopped else None
     return SyncOutcome(result, run, settled)
 
 
@@ -259,14 +261,15 @@ def mail_password_link(user_pk: int) -> None:
 def wake(what: Any, row: int) -> bool:
     """Have a worker look at a row soon. False: there is none, or the queue is away; nothing is lost by that."""
     key = (what.name, row)
-    if time.monotonic() - _woken.get(key, -WAKE_INTERVAL) < WAKE_INTERVAL:
-        return True
+    woken_at, alive = _woken.get(key, (-WAKE_INTERVAL, False))
+    if time.monotonic() - woken_at < WAKE_INTERVAL:
+        return alive
     try:
-        if not Worker.objects.alive().exists():
-            return False
-        what.enqueue(row)
+        alive = Worker.objects.alive().exists()
+        if alive:
+            what.enqueue(row)
     except Exception as error:  # noqa: BLE001 - whatever the queue has, who asks must not suffer for it
         logger.warning("No worker could be woken: %s", type(error).__name__)
         return False
-    _woken[key] = time.monotonic()
-    return True
+    _woken[key] = (time.monotonic(), alive)
+    return alive

@@ -73,6 +73,7 @@ ROLES: dict[str, str] = {
     SyncState.COMPLETE: "good",
     SyncState.PARTIAL: "attention",
     SyncState.INTERRUPTED: "attention",
+    SyncState.STOPPED: "quiet",
 }
 
 

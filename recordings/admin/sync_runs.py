@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import tasks
 from recordings.admin import columns, formatting
@@ -23,6 +24,7 @@ from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
 from recordings.sync import SyncRequest
 
+ESTIMATED_AFTER = 5  # seconds of a sync before the time left is estimated
 REFRESH = 3  # seconds between two looks at a sync that runs
 ASKED_FOR = {
     "full": gettext_lazy("also detect recordings deleted at Vobiz"),
@@ -115,6 +117,16 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             raise Http404
         return sync_now(self, request, form.cleaned_data["account"], otherwise=self.to_index())
 
+    @page("<path:object_id>/stop/", name="stop", permission="recordings.sync_now", methods=WRITE)
+    def stop(self, request: HttpRequest, run: SyncRun) -> HttpResponse:
+        """Stop a run; what it has read is kept."""
+        here = self.to_object(run)
+        if not run.stop(by=request.user, now=timezone.now()):  # type: ignore[arg-type]
+            self.message_user(request, _("The sync had already ended."), messages.INFO)
+            return HttpResponseRedirect(here)
+        words = _("Sync stopped. The recordings it has read are kept.")
+        return self.conclude(request, run, words=words, log=_("Stopped the sync."), to=here)
+
     def page_context(self, request: HttpRequest, obj: SyncRun) -> dict[str, Any]:
         """Return the sections: pages, rows, failures."""
         now = timezone.now()
@@ -128,6 +140,8 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             "every": REFRESH if running and not is_silent else None,
             "state_badge": self.state_shown(obj),
             "may_sync": may(request, "sync_now") and obj.account.is_active,
+            "may_stop": running and may(request, "sync_now"),
+            "progress_words": _progress_words(obj, now) if running else "",
             "failures": [
                 (formatting.words(failure.get("recording_id")), formatting.words(failure.get("reason")))
                 for failure in obj.failures
@@ -159,7 +173,22 @@ def _complete_words(run: SyncRun) -> str:
         return _("Every page was read and every recording stored.")
     if run.state == SyncState.RUNNING:
         return _("It is still running.")
+    if run.state == SyncState.STOPPED:
+        return _("Pages were left unread. What was read is kept, and a later sync reads the rest.")
     return _("What was read is kept. No recording was marked as deleted at Vobiz.")
+
+
+def _progress_words(run: SyncRun, now: datetime) -> str:
+    """Return how far a running sync is and, once it can be told, how long the rest will take."""
+    if not run.total_count or not run.seen:
+        return ngettext("%s recording so far", "%s recordings so far", run.seen) % formatting.count(run.seen)
+    seen, total = formatting.count(run.seen), formatting.count(run.total_count)
+    elapsed = (now - run.started_at).total_seconds()
+    left = elapsed / run.seen * max(0, run.total_count - run.seen)
+    if elapsed < ESTIMATED_AFTER or not left:
+        return _("%(seen)s of %(total)s recordings") % {"seen": seen, "total": total}
+    words = _("%(seen)s of %(total)s recordings, about %(left)s left")
+    return words % {"seen": seen, "total": total, "left": formatting.span(left)}
 
 
 def _found(run: SyncRun) -> Section:

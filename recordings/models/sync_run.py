@@ -166,6 +166,21 @@ class SyncRun(models.Model):
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
         return bool(mine.update(lease_until=end_of_lease(), **counts))
 
+    def stop(self, *, by: User, now: datetime) -> bool:
+        """End the run because a person asked; the process that carries it out notices at its next page.
+
+        False: it had ended already.
+        """
+        words = str(_("Stopped by %s before every page was read.") % by.get_username())
+        mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)
+        stopped = mine.update(state=SyncState.STOPPED, ended_at=now, error=words)
+        self.refresh_from_db()
+        return bool(stopped)
+
+    def record_last_counts(self, **counts: object) -> None:
+        """Store what a run that a person stopped had read by the time it noticed."""
+        SyncRun.objects.filter(pk=self.pk, state=SyncState.STOPPED).update(**counts)
+
     def end(self, state: SyncState, *, now: datetime, **counts: object) -> bool:
         """Record how the run ended. False: another ended it first."""
         mine = SyncRun.objects.filter(pk=self.pk, state=SyncState.RUNNING)

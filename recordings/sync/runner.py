@@ -33,8 +33,14 @@ ALWAYS_LISTED = {
 Progress = Callable[[SyncResult], None]
 
 
-class SyncSupersededError(RuntimeError):
-    """The run's row was ended by another run."""
+class SyncEndedError(RuntimeError):
+    """The run's row was ended meanwhile: by a person who stopped it, or by another run."""
+
+    def __init__(self, run: SyncRun) -> None:
+        run.refresh_from_db(fields=["state", "error"])
+        self.state = SyncState.STOPPED if run.state == SyncState.STOPPED else SyncState.INTERRUPTED
+        superseded = _("Another run took over: this one had not been heard of for too long.")
+        super().__init__(run.error if self.state == SyncState.STOPPED else superseded)
 
 
 def run(
@@ -56,8 +62,10 @@ def run(
         account.record_api_failure(error, now=clock.now())
         result.error = explain(error, account)
         result.state = result.failure_state
-    except SyncSupersededError as error:
-        result.error, result.state = str(error), SyncState.INTERRUPTED
+    except SyncEndedError as error:
+        result.error, result.state = str(error), error.state
+        if sync_run is not None:
+            sync_run.record_last_counts(**result.counts())
     except BaseException as interruption:
         words = (
             _("It was interrupted.") if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
@@ -215,9 +223,7 @@ class _Run:
     def _report(self) -> None:
         """Say how far it is, and that it is alive."""
         if self.sync_run is not None and not self.sync_run.record_progress(**self.result.counts()):
-            raise SyncSupersededError(
-                _("Another run took over: this one had not been heard of for too long.")
-            )
+            raise SyncEndedError(self.sync_run)
         if self.progress is not None:
             self.progress(self.result)
 

@@ -98,6 +98,7 @@ def test_the_custom_pages_and_their_permissions_are_these() -> None:
         ("callbackevent", "process"): ("process_callbackevent", "POST"),
         ("callbackevent", "seen"): ("process_callbackevent", "POST"),
         ("syncrun", "sync"): ("sync_now", "POST"),
+        ("syncrun", "stop"): ("sync_now", "POST"),
     }
 
 

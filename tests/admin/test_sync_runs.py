@@ -82,6 +82,51 @@ def test_a_run_that_fell_silent_says_so_and_does_not_block_the_button(account: A
     assert "Sync now" in shown
 
 
+def test_a_running_sync_says_how_far_it_is_and_how_long_the_rest_takes(
+    account: Account, boss: Client
+) -> None:
+    began = timezone.now() - timedelta(seconds=60)
+    run = running(account, at=began, seen=10_000, total_count=40_000)
+
+    page = boss.get(page_of(run)).content.decode()
+
+    assert 'max="40000" value="10000"' in page
+    assert "10,000 of 40,000 recordings, about 3 min left" in page
+
+
+def test_a_stopped_sync_ends_as_stopped_and_says_that_pages_are_missing(
+    account: Account, staff: Person
+) -> None:
+    run = running(account, seen=100, pages=1)
+    client = staff("sync_now", "view_syncrun", accounts=[account])
+    stop = reverse("admin:recordings_syncrun_stop", args=[run.pk])
+    assert stop in client.get(page_of(run)).content.decode()
+
+    answer = client.post(stop, follow=True)
+
+    run.refresh_from_db()
+    assert (run.state, run.complete, run.seen) == (SyncState.STOPPED, False, 100)
+    assert run.ended_at is not None
+    assert answer.redirect_chain == [(page_of(run), 302)]
+    page = answer.content.decode()
+    assert "Sync stopped." in said(answer)
+    assert "Pages were left unread" in page
+    assert stop not in page
+    assert LogEntry.objects.get(content_type__model="syncrun").get_change_message() == "Stopped the sync."
+    assert not SyncRun.objects.incomplete().exists()  # a person's wish is no trouble
+    assert not SyncRun.objects.complete().exists()
+
+
+def test_a_sync_that_has_ended_is_not_stopped(account: Account, boss: Client) -> None:
+    run = a_run(account)
+
+    answer = boss.post(reverse("admin:recordings_syncrun_stop", args=[run.pk]), follow=True)
+
+    run.refresh_from_db()
+    assert run.state == SyncState.COMPLETE
+    assert "had already ended" in said(answer)
+
+
 def test_an_account_that_is_not_ones_own_is_not_synced(
     account: Account, stranger: Account, world: SandboxState, staff: Person
 ) -> None:

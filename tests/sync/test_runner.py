@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -14,6 +15,7 @@ from recordings import sync, tasks
 from recordings.choices import SyncState
 from recordings.models import Account, Call, Recording, SyncRun
 from recordings.sync import SyncRequest, SyncResult
+from recordings.worker.schedule import DueSync, due_sync
 from tests.ledger import asked
 from tests.sync.conftest import known
 from tests.waiting import eventually
@@ -84,6 +86,30 @@ def test_after_a_run_that_died_the_next_one_begins(account: Account, past: Past)
     assert tasks.sync_account(account, SyncRequest(), by=None).result.complete
     dead.refresh_from_db()
     assert dead.state == SyncState.INTERRUPTED
+
+
+def test_a_run_that_a_person_stops_asks_for_no_more_pages_and_is_not_complete(
+    account: Account, world: SandboxState, past: Past, settings: Settings, django_user_model: Any
+) -> None:
+    settings.VOBIZ_PREFETCH = 0
+    world.quirks.max_limit = 20
+    past(100)
+    person = django_user_model.objects.create_user("priya")
+
+    def stop(result: SyncResult) -> None:
+        if result.pages == 2:
+            assert SyncRun.objects.get().stop(by=person, now=timezone.now())
+
+    synced = tasks.sync_account(account, SyncRequest(full=True), by=None, progress=stop)
+
+    run = SyncRun.objects.get()
+    assert synced.result.state == run.state == SyncState.STOPPED
+    assert (run.complete, run.error) == (False, "Stopped by priya before every page was read.")
+    assert len(asked(world, "recording.list")) == 3  # the page in hand is the last one
+    assert (run.pages, run.seen, run.gone) == (3, len(known()), 0)
+    assert synced.settled is None
+    assert due_sync(account, timezone.now() + timedelta(minutes=6)) == DueSync(SyncRequest())
+    assert due_sync(account, timezone.now()) is None  # not begun anew at once, unlike an interrupted one
 
 
 def test_a_run_that_was_taken_over_stops_at_its_next_page(

@@ -87,6 +87,7 @@ class VobizClient:
     def close(self) -> None:
         """Close the connections that are kept open. The client can still be used after it."""
         self._transport.close()
+        self._media.close()
 
     @property
     def rate_limited(self) -> int:

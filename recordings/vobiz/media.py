@@ -37,7 +37,7 @@ from recordings.vobiz.errors import (
     Where,
 )
 from recordings.vobiz.replies import Reply, named, refusal, retry_after
-from recordings.vobiz.transport import USER_AGENT, Transport, worth_repeating
+from recordings.vobiz.transport import CONNECTIONS, USER_AGENT, Transport, worth_repeating
 from recordings.vobiz.wire import one_line
 
 if TYPE_CHECKING:
@@ -164,13 +164,17 @@ class Media:
     def __init__(self, transport: Transport, hosts: MediaHosts) -> None:
         self._transport = transport
         self._hosts = hosts
+        # Of downloads. A connection that is kept leads to the address that was checked when it was opened.
+        self._adapter = GuardedAdapter(pool_maxsize=CONNECTIONS)
+
+    def close(self) -> None:
+        """Close the connections that are kept open for the next download."""
+        self._adapter.close()
 
     def download(self, url: str, into: SupportsWrite[bytes], *, max_bytes: int, total: float) -> Download:
         """Write the audio at `url` into a file, hashing on the way; see `VobizClient.download`."""
         deadline = time.monotonic() + total
-        with closing(GuardedAdapter()) as adapter:
-            hop = self._open(adapter, url, deadline, max_bytes)
-            return _write(hop, into, max_bytes)
+        return _write(self._open(self._adapter, url, deadline, max_bytes), into, max_bytes)
 
     def open(self, url: str, wanted: str | None, *, max_bytes: int, total: float) -> AudioStream:
         """Open the audio at `url`, or the range `wanted` of it; see `VobizClient.open_audio`."""

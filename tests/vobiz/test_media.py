@@ -385,3 +385,32 @@ def test_a_host_that_is_not_trusted_is_asked_without_the_credentials(
         media.download(f"http://localhost:{elsewhere.port}/a.mp3", into, max_bytes=10**6, total=5.0)
     assert not isinstance(refused.value, AuthenticationError)
     assert "x-auth-token" not in elsewhere.last.headers
+
+
+def test_downloads_share_a_connection_that_is_closed_with_the_client(server: WireServer) -> None:
+    server.answers(says(AUDIO))
+    client = client_of(server.url)
+    with client:
+        for name in ("a", "b"):
+            assert fetch(client, f"{server.url}/{name}.mp3")[0] == AUDIO
+    assert len({asked.client_port for asked in server.asked}) == 1
+    fetch(client, f"{server.url}/c.mp3")
+    assert len({asked.client_port for asked in server.asked}) == 2
+    client.close()
+
+
+def test_a_kept_connection_that_the_server_has_closed_is_opened_anew(server: WireServer) -> None:
+    server.answers(says(AUDIO, headers={"Connection": "close"}), says(AUDIO))
+    with client_of(server.url) as client:
+        for name in ("a", "b"):
+            assert fetch(client, f"{server.url}/{name}.mp3")[0] == AUDIO
+    assert len({asked.client_port for asked in server.asked}) == 2
+
+
+def test_a_body_that_broke_off_leaves_no_connection_to_be_used_again(server: WireServer) -> None:
+    cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 50
+    server.answers(sends(cut), says(AUDIO))
+    with client_of(server.url) as client:
+        with pytest.raises(UnreachableError):
+            fetch(client, f"{server.url}/a.mp3")
+        assert fetch(client, f"{server.url}/a.mp3")[0] == AUDIO

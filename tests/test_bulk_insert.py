@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.forms.models import model_to_dict
 
-from recordings.bulk_insert import insert_rows
+from recordings.bulk_insert import insert_rows, update_row
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, Recording, Transcription
 
@@ -61,3 +61,23 @@ def test_a_conflict_is_left_out_or_refused(account: Account, *, ignore: bool) ->
         with pytest.raises(IntegrityError), transaction.atomic():
             insert_rows(rows)
     assert Call.objects.count() == (2 if ignore else 1)
+
+
+def test_an_updated_row_holds_what_save_would_have_written_and_nothing_else(account: Account) -> None:
+    call = Call.objects.create(account=account, call_uuid="c-1", happened_at=AT)
+    row = recording(account, call, "a")
+    row.save()
+    row.duration_ms, row.sources, row.storage_rate = 5, {"duration_ms": "callback"}, Decimal("0.01")
+    row.error = "not written"
+    update_row(row, ["duration_ms", "sources", "storage_rate", "added_at"])
+    found = Recording.objects.get()
+    assert (found.duration_ms, found.sources, found.storage_rate) == (5, row.sources, Decimal("0.01"))
+    assert (found.error, found.conference_name) == (None, row.conference_name)
+
+
+def test_a_row_that_is_gone_is_not_updated_in_silence(account: Account) -> None:
+    call = Call.objects.create(account=account, call_uuid="c-1", happened_at=AT)
+    row = recording(account, call, "a")
+    row.pk = 4711
+    with pytest.raises(DatabaseError):
+        update_row(row, ["error"])

@@ -103,6 +103,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # Opening a connection for each request, and closing it, costs as much as a callback's statements.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
     if DATABASES["default"]["NAME"] != ":memory:":
         make_private(Path(DATABASES["default"]["NAME"]))
 else:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext as _
 
+from recordings.bulk_insert import insert_rows
 from recordings.callbacks.body import DecodedBody, RawBody
 from recordings.callbacks.endpoints import CallbackEndpoint
 from recordings.callbacks.payload import CallbackPayload, parse_payload
@@ -104,9 +105,7 @@ def store_refused(delivery: Delivery) -> CallbackEvent | None:
 
 def spend_new_nonces(delivery: Delivery) -> None:
     """Spend the nonces of a delivery that is taken for new. Raises IntegrityError where one of them was spent."""
-    SpentNonce.objects.bulk_create(
-        _nonce_rows(delivery.endpoint.key_digest, delivery.verdict.nonces, delivery.content.digest)
-    )
+    insert_rows(_nonce_rows(delivery.endpoint.key_digest, delivery.verdict.nonces, delivery.content.digest))
 
 
 def spend_nonces(key_digest: str, nonces: tuple[str, ...], content_digest: str) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Self
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from recordings.compiled_query import CompiledQuery
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.models.account import TOKEN_COLUMNS
 from recordings.provider import public_url
@@ -23,6 +25,22 @@ _SIGNING = (
 
 def _under(path: str, columns: tuple[str, ...]) -> list[str]:
     return [f"{path}__{column}" for column in columns]
+
+
+def _account_of_key(key: str) -> QuerySet[Account]:
+    rows = Account.objects.order_by().select_related("parent").only(*_SIGNING, *_under("parent", _SIGNING))
+    return rows.filter(callback_key=key)
+
+
+def _recording_of_key(key: str) -> QuerySet[Recording]:
+    own = ("recording_id", "callback_key", "callback_base")
+    rows = Recording.objects.order_by().select_related("account__parent")
+    rows = rows.only(*own, *_under("account", _SIGNING), *_under("account__parent", _SIGNING))
+    return rows.filter(callback_key=key)
+
+
+_ACCOUNT_OF_KEY = CompiledQuery[Account](_account_of_key, "the key")
+_RECORDING_OF_KEY = CompiledQuery[Recording](_recording_of_key, "the key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +59,9 @@ class CallbackEndpoint:
         Only the columns are loaded that tell whose it is and who may have signed; the rest is read under the lock.
         """
         if name == "account":
-            accounts = Account.objects.select_related("parent").only(*_SIGNING, *_under("parent", _SIGNING))
-            account = accounts.filter(callback_key=key).first()
+            account = _ACCOUNT_OF_KEY.first(key)
             return None if account is None else cls(name, key, account, None)
-        rows = Recording.objects.select_related("account__parent").only(
-            "recording_id",
-            "callback_key",
-            "callback_base",
-            *_under("account", _SIGNING),
-            *_under("account__parent", _SIGNING),
-        )
-        recording: Recording | None = rows.filter(callback_key=key).first()
+        recording = _RECORDING_OF_KEY.first(key)
         return None if recording is None else cls(name, key, recording.account, recording)
 
     @classmethod

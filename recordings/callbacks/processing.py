@@ -17,6 +17,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from recordings.bulk_insert import insert_rows
 from recordings.callbacks.body import RawBody, decode_body
 from recordings.callbacks.deliveries import (
     FINAL,
@@ -172,7 +173,7 @@ def _store_new(delivery: Delivery) -> CallbackEvent | None:
         raise BudgetSpentError
     if event.outcome not in FINAL:
         _apply(event, payload, locked, now=delivery.received_at)
-    event.save(force_insert=True)
+    insert_rows([event])
     return None if delivery.content.problem else event
 
 

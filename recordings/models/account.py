@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
 from recordings.clock import zone_names
+from recordings.compiled_query import CompiledQuery
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import (
@@ -418,7 +419,15 @@ class Account(Leased):
 
         Lock order: this lock first, then rows of recordings in the order of their primary keys. A page of a sync, an
         answer to a start and a callback may each hold one row of a recording and want another; without this lock they
-        could deadlock. Only inside a transaction.
+        could deadlock. Only inside a transaction. On SQLite the transaction itself keeps every other writer out.
         """
-        root = Account.objects.order_by().filter(pk=self.root_id)
-        list(root.select_for_update(no_key=True).values_list("pk"))
+        if not connection.features.has_select_for_update:
+            return
+        _LOCKED_ROOT.all(self.root_id)
+
+
+def _locked_root(pk: int) -> models.QuerySet[Account]:
+    return Account.objects.order_by().only("pk").filter(pk=pk).select_for_update(no_key=True)
+
+
+_LOCKED_ROOT = CompiledQuery[Account](_locked_root, -1)

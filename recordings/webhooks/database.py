@@ -1,7 +1,8 @@
-"""How long a callback waits for the database: it must be answered within three seconds, with 503 if need be."""
+"""How a callback waits for the database: it must be answered within three seconds, with 503 if need be."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ from recordings.database_waits import waits_at_most
 
 SQLITE_WAIT = 1.2  # seconds for each lock: one when the address is looked up, one when the delivery is stored
 POSTGRESQL_WAIT = 1.8  # seconds for all statements together, after the check that the database answers
+
+_WRITER = threading.Lock()
 
 
 @contextmanager
@@ -34,6 +37,21 @@ def short_waits() -> Iterator[None]:
         if connection.connection is not None:  # it may be kept for the next request
             with suppress(DatabaseError):  # the answer is made already
                 _set_timeout(given["OPTIONS"].get("timeout", 5))
+
+
+@contextmanager
+def one_writer() -> Iterator[None]:
+    """Let the callbacks of this process write one after another on SQLite, which has one writer at a time.
+
+    SQLite's busy handler sleeps and tries again, longer each time, so that of eight callbacks at once the unlucky one
+    waits for a second; a lock wakes the next one at once. Who waits SQLITE_WAIT in vain goes on, and SQLite decides.
+    """
+    queued = connection.vendor == "sqlite" and _WRITER.acquire(timeout=SQLITE_WAIT)
+    try:
+        yield
+    finally:
+        if queued:
+            _WRITER.release()
 
 
 def _set_timeout(seconds: float) -> None:

@@ -23,7 +23,7 @@ from recordings.callbacks.deliveries import Delivery, count_only, store_refused
 from recordings.callbacks.endpoints import EndpointName
 from recordings.choices import Trust
 from recordings.webhooks.authentication import SignatureAuthentication, signature_check
-from recordings.webhooks.database import short_waits
+from recordings.webhooks.database import one_writer, short_waits
 from recordings.webhooks.exceptions import callback_exception_handler
 from recordings.webhooks.parsers import BodyTooLargeError, BoundedParser, FixedNegotiation, raw_body
 from recordings.webhooks.permissions import IsSignedOrAllowedUnsigned
@@ -64,7 +64,8 @@ class CallbackView(APIView):
         delivery = _delivery(request)
         if delivery.content.problem is not None and delivery.trust == Trust.UNSIGNED:
             raise delivery.content.problem
-        event = store_refused(delivery)
+        with one_writer():
+            event = store_refused(delivery)
         logger.warning("callback refused, kept as event %s", event.pk if event else "none: too many")
         super().permission_denied(request, message=message, code=code)
 
@@ -76,7 +77,8 @@ class CallbackView(APIView):
         delivery = _delivery(request)
         if delivery.content.problem is not None and delivery.trust != Trust.SIGNED:
             raise delivery.content.problem
-        event = processing.receive(delivery)
+        with one_writer():
+            event = processing.receive(delivery)
         if event is not None:
             # To ask the API about the recording. Nothing is lost without it: the row says what is due.
             tasks.wake(tasks.settle_account, event.account_id)

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from recordings.bulk_insert import update_row
 from recordings.choices import Attention, RecordingStatus, Source, StartAnswer
+from recordings.compiled_query import CompiledQuery
 from recordings.models.recording.model import Recording
 from recordings.models.recording.provenance import Facts
 from recordings.models.recording.transitions import (
@@ -31,6 +33,18 @@ ABSORBED_COLUMNS = (
 )  # fmt: skip
 
 Result = TypeVar("Result")
+
+
+def _row(pk: int) -> QuerySet[Recording]:
+    return Recording.objects.locked().filter(pk=pk).order_by()
+
+
+def _row_and_claimed(pk: int, recording_id: str) -> QuerySet[Recording]:
+    return Recording.objects.locked().filter(Q(pk=pk) | Q(recording_id=recording_id)).order_by("pk")
+
+
+_ROW = CompiledQuery[Recording](_row, -1)
+_ROW_AND_CLAIMED = CompiledQuery[Recording](_row_and_claimed, -1, "the id")
 
 
 class LockedRecording:
@@ -64,8 +78,8 @@ class LockedRecording:
         Both by one statement in the order of their keys, so that two callers cannot wait for each other. Raises
         Recording.DoesNotExist where there is no row `pk`.
         """
-        wanted = Q(pk=pk) if recording_id is None else Q(pk=pk) | Q(recording_id=recording_id)
-        by_pk = {row.pk: row for row in Recording.objects.locked().filter(wanted).order_by("pk")}
+        found = _ROW.all(pk) if recording_id is None else _ROW_AND_CLAIMED.all(pk, recording_id)
+        by_pk = {row.pk: row for row in found}
         if pk not in by_pk:
             raise Recording.DoesNotExist
         row = by_pk.pop(pk)
@@ -74,7 +88,7 @@ class LockedRecording:
     def save(self) -> None:
         """Write the columns that changed, by one UPDATE; nothing where none did."""
         if self._changed:
-            self.row.save(update_fields=sorted(self._changed))
+            update_row(self.row, sorted(self._changed))
             self._changed.clear()
 
     # Transitions

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
@@ -12,8 +15,39 @@ from django_tasks_db.models import DBTaskResult
 
 from recordings.worker.queue import FINISHED_RETENTION, WAITING_RETENTION
 
+LOOK_EVERY = 0.9  # seconds: a little less than a thread's pause between two looks
+MOST_TOLD = 1_000  # tasks that one look counts
+
 logging.getLogger("django_tasks_db").setLevel(logging.WARNING)  # it says twice a task that it begins and ends
 logging.getLogger("django_tasks").setLevel(logging.WARNING)
+
+
+class _Waiting:
+    """How many tasks of each kind wait, read once a second for all threads of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._read_at = -LOOK_EVERY
+
+    def take(self, kind: str) -> bool:
+        """Return whether a task of this kind waits that no other thread was told of."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= LOOK_EVERY:
+                ready = DBTaskResult.objects.ready().order_by()
+                self._counts = Counter(ready.values_list("queue_name", flat=True)[:MOST_TOLD])
+                self._read_at = time.monotonic()
+            waits = self._counts[kind] > 0
+            self._counts[kind] -= waits
+            return waits
+
+    def read_anew(self) -> None:
+        """Have the next look read the rows: a task was carried out, and others may wait."""
+        with self._lock:
+            self._read_at = -LOOK_EVERY
+
+
+_WAITING = _Waiting()
 
 
 class DatabaseQueue:
@@ -25,7 +59,7 @@ class DatabaseQueue:
 
     def run_one(self) -> bool:
         """Carry out the task that waits longest; what it raises is kept on its row."""
-        if not DBTaskResult.objects.ready().filter(queue_name=self._kind).exists():
+        if not _WAITING.take(self._kind):
             return False
         StockWorker(
             queue_names=[self._kind],
@@ -37,6 +71,7 @@ class DatabaseQueue:
             worker_id=self._worker,
             excluded_queue_names=[],
         ).run()
+        _WAITING.read_anew()
         return True
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:

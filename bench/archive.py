@@ -5,7 +5,8 @@
 Three processes: a Vobiz (the sandbox), the portal, and this one, which measures. Each round reads the same recordings
 three times: from a raw socket that forgets them; by the plainest code that keeps the archive's promises (a SHA-256 on
 the way, on the disk before it counts, read back and compared); and by the portal, from the row that is due to the
-picture. The socket and the plainest code use one connection, one recording after another.
+picture. The socket and the plainest code use one connection, one recording after another; where every answer of the
+server is `--latency` milliseconds late, the socket uses as many connections as the portal has workers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -30,6 +31,7 @@ from bench.portal import AUTH_ID, TOKEN, make, ratio, settle_in
 
 BLOCK = 256 * 1024
 MINUTE = 60.0
+HALF_MEGABYTE = 62.5  # seconds of a sandbox's MP3
 SPAWN = get_context("spawn")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STATUS = Path("/proc/self/status")
@@ -44,6 +46,7 @@ class Load:
     seconds: float
     container: str
     workers: int
+    latency: float = 0.0  # seconds before each answer of Vobiz
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Archived:
 def serve(load: Load, rounds: int) -> tuple[str, list[str]]:
     """Serve recordings for so many rounds; the API's address, and the recordings', oldest first."""
     from vobiz_portal.sandbox import serializers
+    from vobiz_portal.sandbox.faults import Fault
     from vobiz_portal.sandbox.server import Sandbox
     from vobiz_portal.sandbox.state import SandboxState
 
@@ -77,6 +81,9 @@ def serve(load: Load, rounds: int) -> tuple[str, list[str]]:
         )
         for at in range(load.count * rounds)
     ]
+    if load.latency:
+        for operation in ("media.get", "recording.retrieve"):
+            world.faults.plan(Fault(on=operation, times=None, delay_before=load.latency))
     sandbox = Sandbox(world, deliver=False).start()
     return sandbox.api_url, [serializers.recording_url(one, sandbox.media_url, world.quirks) for one in made]
 
@@ -182,14 +189,27 @@ def keep(pieces: Iterator[memoryview], folder: Path) -> int:
     return size
 
 
-def rate(urls: Sequence[str], take: Callable[[Iterator[memoryview], Path], int], folder: Path) -> float:
-    """Bytes a second, of all these recordings one after another."""
-    buffer, size, began = bytearray(BLOCK), 0, time.perf_counter()
-    at = urlsplit(urls[0])
-    with closing(socket.create_connection((str(at.hostname), at.port or 80))) as connection:
-        for url in urls:
-            size += take(read(connection, url, buffer), folder)
+def rate(
+    urls: Sequence[str],
+    take: Callable[[Iterator[memoryview], Path], int],
+    folder: Path,
+    *,
+    connections: int = 1,
+) -> float:
+    """Bytes a second, of all these recordings, one after another on each connection."""
+    began = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        shares = [urls[at::connections] for at in range(connections)]
+        size = sum(pool.map(lambda share: _take_all(share, take, folder), shares))
     return size / (time.perf_counter() - began)
+
+
+def _take_all(urls: Sequence[str], take: Callable[[Iterator[memoryview], Path], int], folder: Path) -> int:
+    if not urls:
+        return 0
+    buffer, at = bytearray(BLOCK), urlsplit(urls[0])
+    with closing(socket.create_connection((str(at.hostname), at.port or 80))) as connection:
+        return sum(take(read(connection, url, buffer), folder) for url in urls)
 
 
 def measure(load: Load, rounds: int, folder: Path) -> str:
@@ -202,7 +222,7 @@ def measure(load: Load, rounds: int, folder: Path) -> str:
         sockets, plain, kept, drawn = [], [], [], []
         for at in range(rounds):
             these = urls[at * load.count : (at + 1) * load.count]
-            sockets.append(rate(these, forget, folder))
+            sockets.append(rate(these, forget, folder, connections=load.workers if load.latency else 1))
             plain.append(rate(these, keep, folder))
             done = portal.submit(archive, load).result()
             kept.append(done.size / done.kept)
@@ -220,6 +240,12 @@ def main() -> None:
     )
     parser.add_argument("--hours", type=float, default=4.0, help="length of the large recordings (4)")
     parser.add_argument("--many", type=int, default=100, help="how many small recordings (100)")
+    parser.add_argument(
+        "--late", type=int, default=100, help="how many recordings of 500 KB that come late (100)"
+    )
+    parser.add_argument(
+        "--latency", type=float, default=50, help="milliseconds by which their answers are late (50)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     long = chosen.hours * 60 * MINUTE
@@ -229,6 +255,14 @@ def main() -> None:
         Load(f"WAV of {chosen.hours:g} h", 1, long, "wav", 1),
         Load(f"MP3 of {chosen.hours:g} h", 1, long, "mp3", 1),
         Load(f"{chosen.many} MP3s of 1 min, 4 at once", chosen.many, MINUTE, "mp3", 4),
+        Load(
+            f"{chosen.late} of 500 KB, {chosen.latency:g} ms, 8 at once",
+            chosen.late,
+            HALF_MEGABYTE,
+            "mp3",
+            8,
+            chosen.latency / 1_000,
+        ),
     )
     with tempfile.TemporaryDirectory() as folder:
         with ProcessPoolExecutor(

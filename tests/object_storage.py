@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sysconfig
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import requests
@@ -25,6 +29,7 @@ from tests.waiting import eventually
 BUCKET, OPEN_BUCKET = "audio", "open"  # of the second everybody may read
 ACCESS_KEY, SECRET_KEY = "portal-key", "portal-secret-0123456789"
 WRITER = ("writer-key", "writer-secret-0123456789")  # may write, and nothing else
+NO_LIST = ("no-list-key", "no-list-secret-0123456789")  # may read, write and delete, and not list
 PORTS = (
     "master.port",
     "master.port.grpc",
@@ -105,6 +110,39 @@ def running(folder: Path) -> Iterator[ObjectStorage]:
                 Path(f"/tmp/seaweedfs-{part}-grpc-{ports[part + '.port.grpc']}.sock").unlink(missing_ok=True)  # noqa: S108 - where it puts them
 
 
+@contextmanager
+def as_s3_answers_without_list(storage: ObjectStorage) -> Iterator[str]:
+    """Where the server answers as S3 does a key without ListBucket: 403 for an absent object (SeaweedFS says 404)."""
+
+    class Gateway(BaseHTTPRequestHandler):
+        def forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            there = HTTPConnection(urlsplit(storage.endpoint).netloc, timeout=10)
+            there.request(self.command, self.path, body, dict(self.headers))  # Host is signed, and stays
+            answer = there.getresponse()
+            content, status = answer.read(), answer.status
+            headers = {
+                k: v for k, v in answer.getheaders() if k.lower() not in ("connection", "transfer-encoding")
+            }
+            if status == 404:
+                content, status = b"<Error><Code>AccessDenied</Code></Error>", 403
+                headers = {"Content-Type": "application/xml", "Content-Length": str(len(content))}
+            self.send_response_only(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(content)
+            there.close()
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward  # noqa: N815 - as the library names them
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 def _start(folder: Path, ports: dict[str, int]) -> subprocess.Popen[bytes]:
     (folder / "data").mkdir(exist_ok=True)
     everything = [
@@ -113,6 +151,11 @@ def _start(folder: Path, ports: dict[str, int]) -> subprocess.Popen[bytes]:
     identities: list[dict[str, Any]] = [
         {"name": "portal", "credentials": [_pair(ACCESS_KEY, SECRET_KEY)], "actions": everything},
         {"name": "writer", "credentials": [_pair(*WRITER)], "actions": [f"Write:{BUCKET}"]},
+        {
+            "name": "no-list",
+            "credentials": [_pair(*NO_LIST)],
+            "actions": [f"Read:{BUCKET}", f"Write:{BUCKET}"],
+        },
         {"name": "anonymous", "actions": [f"Read:{OPEN_BUCKET}"]},
     ]
     (folder / "identities.json").write_text(json.dumps({"identities": identities}))

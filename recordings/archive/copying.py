@@ -177,6 +177,9 @@ class _Copying:
                 return found.size
         except storage.AudioMissingError:
             return None
+        except storage.AccessDeniedError as error:  # what cannot be read cannot be adopted; it may be absent
+            logger.warning("Whether %s is in the archive is not known: %s", name, error)
+            return None
 
     @contextmanager
     def _nobodys_where_refused(self, name: str) -> Iterator[None]:

@@ -22,6 +22,7 @@ class Step(StrEnum):
     WRITE = "write"
     READ = "read"
     COMPARE = "compare"
+    LIST = "list"
     PRIVATE = "private"
     DELETE = "delete"
 
@@ -31,6 +32,7 @@ STEP_WORDS = {
     Step.WRITE: gettext_lazy("write"),
     Step.READ: gettext_lazy("read back"),
     Step.COMPARE: gettext_lazy("compare"),
+    Step.LIST: gettext_lazy("list"),
     Step.PRIVATE: gettext_lazy("closed to others"),
     Step.DELETE: gettext_lazy("delete"),
 }
@@ -39,6 +41,7 @@ _FOLDER_CURES = {
     Step.WRITE: gettext_lazy("Give the folder to the user that the portal runs as, and see that the disk is mounted."),
     Step.READ: gettext_lazy("Look at the disk: its file system or the machine's log says what is wrong."),
     Step.COMPARE: gettext_lazy("Look at the disk before more is kept on it: it does not give back what it got."),
+    Step.LIST: gettext_lazy("Give the folder to the user that the portal runs as."),
     Step.PRIVATE: gettext_lazy("Close the folder to other users: chmod 700."),
     Step.DELETE: gettext_lazy("Give the folder to the user that the portal runs as."),
 }  # fmt: skip
@@ -50,6 +53,10 @@ _BUCKET_CURES = {
     ),
     Step.READ: gettext_lazy("Allow the key to read there (s3:GetObject)."),
     Step.COMPARE: gettext_lazy("Look at what stands between the portal and the storage: it changes what passes."),
+    Step.LIST: gettext_lazy(
+        "Allow the key to list the bucket (s3:ListBucket, on the bucket itself): without it the storage does not tell "
+        "an absent file from a forbidden one."
+    ),
     Step.PRIVATE: gettext_lazy("Make the bucket private: block all public access, remove any policy for everybody."),
     Step.DELETE: gettext_lazy("Allow the key to delete there (s3:DeleteObject)."),
 }  # fmt: skip
@@ -73,7 +80,7 @@ class Trial:
 
 
 def try_storage() -> Trial:
-    """Write a file, read it, compare it, check that it is private, and delete it."""
+    """Write a file, read it back, compare it, list, check that it is private, and delete it."""
     attempt = _Attempt()
     place = storage.label()
     done: list[Step] = []
@@ -98,7 +105,8 @@ class _Attempt:
     def steps(self) -> list[tuple[Step, Callable[[], None]]]:
         return [
             (Step.SPACE, self.look_for_room), (Step.WRITE, self.write), (Step.READ, self.read),
-            (Step.COMPARE, self.compare), (Step.PRIVATE, self.ask_as_a_stranger), (Step.DELETE, self.delete),
+            (Step.COMPARE, self.compare), (Step.LIST, self.list), (Step.PRIVATE, self.ask_as_a_stranger),
+            (Step.DELETE, self.delete),
         ]  # fmt: skip
 
     def look_for_room(self) -> None:
@@ -128,6 +136,10 @@ class _Attempt:
         part = b"".join(storage.read_range(self.name, 1_000, 2_000))
         if self.read_back != self.body or part != self.body[1_000:2_000]:
             raise storage.StorageError(_("What was read back is not what was written."))
+
+    def list(self) -> None:
+        next(iter(storage.names()), None)
+        storage.archive().exists(storage.new_name("wav"))
 
     def ask_as_a_stranger(self) -> None:
         if storage.is_public(self.name):

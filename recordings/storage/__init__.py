@@ -15,13 +15,14 @@ from typing import BinaryIO, Protocol, cast
 
 from django.core.files.storage import storages
 
-from recordings.storage.errors import AudioMissingError, StorageError, from_os_error
+from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space
 from recordings.storage.staging import StagingFile, sweep
 from recordings.storage.staging import staging_file as _staging_file
 
 __all__ = [
+    "AccessDeniedError",
     "Archive",
     "AudioMissingError",
     "Space",

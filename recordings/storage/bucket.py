@@ -19,7 +19,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
-from recordings.storage.errors import AudioMissingError, StorageError, from_os_error
+from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 
@@ -96,9 +96,7 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
-        with _storage_errors():
-            answer = self._client.head_object(Bucket=self.bucket_name, Key=checked_name(name))
-        return int(answer["ContentLength"])
+        return int(self._head(name)["ContentLength"])
 
     def exists(self, name: str) -> bool:
         """Return whether there is such an object."""
@@ -121,10 +119,20 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
 
     def written_at(self, name: str) -> datetime:
         """Return when the object was uploaded."""
-        with _storage_errors():
-            answer = self._client.head_object(Bucket=self.bucket_name, Key=checked_name(name))
-        at: datetime = answer["LastModified"]
+        at: datetime = self._head(name)["LastModified"]
         return at
+
+    def _head(self, name: str) -> dict[str, Any]:
+        """Return the object's headers. A refusal of HEAD has no body, so its reason is asked for by a GET."""
+        where = {"Bucket": self.bucket_name, "Key": checked_name(name)}
+        with _storage_errors():
+            try:
+                headers: dict[str, Any] = self._client.head_object(**where)
+            except ClientError as error:
+                if str(error.response.get("Error", {}).get("Code")) == "403":
+                    self._client.get_object(**where, Range="bytes=0-0")["Body"].close()
+                raise
+        return headers
 
     def is_public(self, name: str) -> bool:
         """Return whether a request without credentials is answered."""
@@ -225,7 +233,8 @@ def _from_client_error(error: ClientError) -> StorageError:
     if code == "NoSuchBucket":
         return StorageError(_("The object storage has no bucket of the name in ARCHIVE_STORAGE."))
     if code in _REFUSED:
-        return StorageError(
+        kind = AccessDeniedError if code == "AccessDenied" else StorageError
+        return kind(
             _("The object storage refused S3_ACCESS_KEY_ID and its secret, or they may not do this (%s).")
             % code
         )

@@ -22,6 +22,10 @@ class AudioMissingError(StorageError):
     """The archive answered that it has no file of this name."""
 
 
+class AccessDeniedError(StorageError):
+    """The archive knows the key and refuses this; S3 answers so for an absent file, too, without `s3:ListBucket`."""
+
+
 def from_os_error(error: OSError) -> StorageError:
     """Return what an error of the operating system means for the archive."""
     words = error.strerror or type(error).__name__

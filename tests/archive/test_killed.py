@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
+from pytest_django import Settings
 
 from recordings import storage, sync
 from recordings.archive import Outcome, Result, archive_one
@@ -26,6 +27,7 @@ from tests.archive.conftest import at_vobiz, files, sha256
 from tests.commands.shell import MANAGE, environment
 from tests.conftest import MAIN
 from tests.ledger import asked
+from tests.object_storage import NO_LIST, ObjectStorage, as_s3_answers_without_list
 from tests.waiting import eventually
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
@@ -167,6 +169,34 @@ def test_what_was_put_there_and_is_another_now_is_fetched_again(
         assert copied.audio != row.coming_audio
         assert files(archive_folder) == [archive_folder / str(copied.audio)]
         (archive_folder / str(copied.audio)).unlink()
+
+
+def test_a_key_that_may_not_list_fetches_again_what_a_kill_left_unsaid(
+    world: SandboxState, account: Account, now: datetime, s3_archive: ObjectStorage, settings: Settings
+) -> None:
+    row, body = put_there(world, account, now)
+    s3_archive.empty()  # killed before the upload; S3 answers such a key 403, not 404
+    options = settings.STORAGES["archive"]["OPTIONS"]
+    with as_s3_answers_without_list(s3_archive) as endpoint:
+        options = options | {"endpoint_url": endpoint, "access_key": NO_LIST[0], "secret_key": NO_LIST[1]}
+        settings.STORAGES = settings.STORAGES | {
+            "archive": settings.STORAGES["archive"] | {"OPTIONS": options}
+        }
+        assert archive_one(row, by="the next", now=now) == Outcome(Result.ARCHIVED, size=len(body))
+    account.refresh_from_db()
+    assert account.archive_pause is None
+    assert s3_archive.names() == [Recording.objects.get().audio]
+
+
+def test_a_key_that_is_refused_altogether_pauses_before_anything_is_fetched(
+    world: SandboxState, account: Account, now: datetime, s3_archive: ObjectStorage, settings: Settings
+) -> None:
+    row, _body = put_there(world, account, now)
+    options = settings.STORAGES["archive"]["OPTIONS"] | {"secret_key": "wrong"}
+    settings.STORAGES = settings.STORAGES | {"archive": settings.STORAGES["archive"] | {"OPTIONS": options}}
+    assert archive_one(row, by="the next", now=now).result == Result.PAUSED
+    assert asked(world, "media.get") == []
+    assert Recording.objects.get().coming_audio == row.coming_audio
 
 
 def put_there(world: SandboxState, account: Account, now: datetime) -> tuple[Recording, bytes]:

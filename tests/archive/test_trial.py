@@ -12,7 +12,7 @@ from pytest_django import Settings
 from recordings.archive.trial import Step, Trial, try_storage
 from recordings.storage import Space, StorageError
 from recordings.storage.folder import ArchiveFolder
-from tests.object_storage import OPEN_BUCKET, WRITER, ObjectStorage
+from tests.object_storage import NO_LIST, OPEN_BUCKET, WRITER, ObjectStorage, as_s3_answers_without_list
 from tests.ports import free_ports
 
 EVERYTHING = tuple(Step)
@@ -139,6 +139,18 @@ def test_what_is_wrong_with_a_bucket_is_found_at_its_step(
     assert tried.cure
     assert s3_archive.names() == []
     assert s3_archive.client().list_objects_v2(Bucket=OPEN_BUCKET)["KeyCount"] == 0
+
+
+def test_a_key_that_may_not_list_lacks_that_right_and_no_other(
+    s3_archive: ObjectStorage, settings: Settings
+) -> None:
+    key = {"access_key": NO_LIST[0], "secret_key": NO_LIST[1]}
+    with as_s3_answers_without_list(s3_archive) as endpoint:
+        spoil(settings, endpoint_url=endpoint, **key)
+        tried = try_storage()
+    assert (tried.failed, tried.left) == (Step.LIST, None)
+    assert "s3:ListBucket" in tried.cure
+    assert s3_archive.names() == []
 
 
 def test_a_storage_that_is_away_is_said_to_be(s3_archive: ObjectStorage, settings: Settings) -> None:

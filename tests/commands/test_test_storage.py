@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.commands.shell import manage, run
 from tests.object_storage import ObjectStorage
 
-STEPS = ["space", "write", "read", "compare", "private", "delete"]
+STEPS = ["space", "write", "read", "compare", "list", "private", "delete"]
 
 
 def test_a_storage_that_works_exits_clean(archive_folder: Path) -> None:

@@ -21,7 +21,7 @@ from recordings.callbacks.endpoints import CallbackEndpoint
 from recordings.callbacks.payload import CallbackPayload, parse_payload
 from recordings.choices import EventKind, EventOutcome, Trust
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce
-from recordings.vobiz.signature import SIGNATURE_HEADERS, Verdict
+from recordings.vobiz.signature import SIGNATURE_HEADERS, Verdict, body_signatures, verify_body
 from recordings.vobiz.wire import storable
 
 MIB = 1024 * 1024
@@ -41,6 +41,7 @@ PER_ACCOUNT_KEY = Budget(
 )  # of the account's own address: in 24 hours, and without effect at all
 PER_ACCOUNT = Budget(20_000, 128 * MIB)  # all its addresses together: likewise
 BUDGET_PERIOD = timedelta(days=1)
+MAX_BODY_SIGNATURES = 4
 MAX_HEADER_SETS = 8  # one delivery is tried four times
 MAX_NONCES = 32
 HEADER_LENGTH = 1_024
@@ -199,13 +200,16 @@ def record_repeat(event: CallbackEvent, delivery: Delivery, *, reopen: bool) -> 
         event.reopen()
         event.scheme = delivery.verdict.scheme
     if event.outcome == EventOutcome.REFUSED:
-        given = _signature_headers(delivery.headers)
+        given = _signature_headers(delivery)
         if given not in event.signature_headers and len(event.signature_headers) < MAX_HEADER_SETS:
             event.signature_headers.append(given)
 
 
 def _store_evidence(event: CallbackEvent, delivery: Delivery) -> None:
-    event.signature_headers = [_signature_headers(delivery.headers)]
+    given = _signature_headers(delivery)
+    event.signature_headers = [given]
+    if set(given).difference(SIGNATURE_HEADERS):  # a body's signature is of use with its body alone
+        event.raw_body = delivery.raw.content
     hosts = (delivery.headers.get(name, "") for name in ("Host", "X-Forwarded-Host"))
     event.hosts = [storable(host)[:255] for host in dict.fromkeys(hosts) if host]
     event.expected_base = delivery.endpoint.redact(delivery.endpoint.signed_bases[0])
@@ -215,13 +219,32 @@ def _store_evidence(event: CallbackEvent, delivery: Delivery) -> None:
         event.error = _("None of its signatures verifies under the address and the tokens known here.")
 
 
-def _signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of a fixed list: others may hold the account's token in clear text."""
-    return {
+def _signature_headers(delivery: Delivery) -> dict[str, str]:
+    """Return the headers of a fixed list, and what may be a body's signature; others may hold a token in clear text."""
+    headers = delivery.headers
+    given = {
         name: storable(value)[:HEADER_LENGTH]
         for name in SIGNATURE_HEADERS
         if (value := headers.get(name)) is not None
     }
+    if not given and delivery.endpoint.name == "account":
+        given = dict(list(body_signatures(headers).items())[:MAX_BODY_SIGNATURES])
+    return given
+
+
+def body_verdicts(event: CallbackEvent, endpoint: CallbackEndpoint) -> list[Verdict]:
+    """Check the stored signatures over the body of a refused event under today's header and secret."""
+    expected = endpoint.webhook_signature
+    if expected is None or event.raw_body is None:
+        return []
+    header, secret = expected
+    values = [
+        value
+        for given in event.signature_headers
+        for name, value in given.items()
+        if name.lower() == header.lower()
+    ]
+    return [verify_body(value, bytes(event.raw_body), secret) for value in values]
 
 
 # The bound on what nobody vouches for

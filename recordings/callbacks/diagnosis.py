@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from recordings.callbacks.deliveries import body_verdicts
 from recordings.callbacks.endpoints import CallbackEndpoint
 from recordings.choices import Trust
 from recordings.models import CallbackEvent
@@ -40,6 +41,9 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     if endpoint is None:
         return _without_address(_("Its address is not in use any more, so it cannot be verified."))
     expected = tuple(endpoint.redact(base) for base in endpoint.signed_bases)
+    if event.raw_body is not None and not event.is_unreadable:
+        words = _body_words(event, endpoint)
+        return Diagnosis(expected, None, expected[0], "", "", words)
     if event.trust == Trust.UNSIGNED:
         words = _("It has no signature. The account requires one: change that there, or in Vobiz's console.")
         return Diagnosis(expected, None, expected[0], "", "", words)
@@ -65,6 +69,16 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     shown = endpoint.redact(used)
     same = _common_beginning(expected[0], shown)
     return Diagnosis(expected, shown, same, expected[0][len(same) :], shown[len(same) :], words)
+
+
+def _body_words(event: CallbackEvent, endpoint: CallbackEndpoint) -> str:
+    """Return what stands between a trunk webhook and its verification."""
+    if any(verdict.trust == "signed" for verdict in body_verdicts(event, endpoint)):
+        return _("It verifies now: process it again.")
+    return _(
+        "It looks like a trunk webhook: its body is signed in the header %(headers)s. Compare the secret and the name "
+        "of the signature header on the account's page with the trunk's webhook in Vobiz's console."
+    ) % {"headers": ", ".join(dict.fromkeys(name for given in event.signature_headers for name in given))}
 
 
 def _common_beginning(one: str, other: str) -> str:

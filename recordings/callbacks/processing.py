@@ -23,6 +23,7 @@ from recordings.callbacks.deliveries import (
     FINAL,
     BudgetSpentError,
     Delivery,
+    body_verdicts,
     count_only,
     find_event,
     first_outcome,
@@ -122,7 +123,7 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
     if event.outcome == EventOutcome.REFUSED:
         event = _verify_again(event, now=now)
     if event.outcome == EventOutcome.UNPARSED:
-        event = _decode_again(event) if event.raw_body is not None else _reopen(event)
+        event = _decode_again(event) if event.is_unreadable else _reopen(event)
     if event.outcome == EventOutcome.CONFLICT:
         event = _reopen_conflict(event)
     if event.outcome in NOT_APPLIED:
@@ -423,6 +424,7 @@ def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
         return event
     bases, tokens = endpoint.signed_bases, endpoint.tokens(now)
     tried = [verify(given, bases=bases, tokens=tokens) for given in event.signature_headers]
+    tried += body_verdicts(event, endpoint)
     verified = [verdict for verdict in tried if verdict.trust == "signed"]
     with transaction.atomic():
         held = _locked(event)
@@ -442,6 +444,8 @@ def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackE
     nonces = tuple(dict.fromkeys(nonce for verdict in verified for nonce in verdict.nonces))
     replay = not spend_nonces(event.key_digest, nonces, event.content_digest)
     event.scheme, event.attempts = verified[0].scheme, 0
+    if not event.is_unreadable:
+        event.raw_body = None
     event.reopen()
     if replay:
         event.set_outcome(EventOutcome.CONFLICT)
@@ -485,7 +489,7 @@ def _reopen(event: CallbackEvent) -> CallbackEvent:
     """Let an event be applied again in which nothing known was found: today's reader may find it."""
     with transaction.atomic():
         held = _locked(event)
-        if held.outcome in (EventOutcome.UNPARSED, EventOutcome.APPLIED) and held.raw_body is None:
+        if held.outcome in (EventOutcome.UNPARSED, EventOutcome.APPLIED) and not held.is_unreadable:
             held.reopen()
             held.kind = parse_payload(held.payload, held.door).kind
             held.save(update_fields=[*OUTCOME, "error", "kind"])

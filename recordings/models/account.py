@@ -318,6 +318,10 @@ class Account(Leased):
         self.encrypted_webhook_secret = None if secret is None else encrypt(secret)
         Account.objects.filter(pk=self.pk).update(encrypted_webhook_secret=self.encrypted_webhook_secret)
 
+    def verify_refused_again(self, now: datetime) -> None:
+        """Have the worker verify its refused callbacks again, because what they are verified by was changed."""
+        Account.objects.filter(pk=self.pk).update(refused_due_at=now)
+
     @property
     def webhook_secret(self) -> str | None:
         """The secret of trunk webhooks; None where none is stored or no key opens it."""

@@ -122,7 +122,8 @@ class CallbackEvent(models.Model):
     signature_headers = models.JSONField(default=list, editable=False)
     hosts = models.JSONField(default=list, editable=False)
     expected_base = models.CharField(_("address expected"), max_length=2048, null=True, blank=True)
-    # Of an unreadable one, to read it again: its bytes, and what it says they are
+    # Of an unreadable one, to read it again: its bytes, and what it says they are. Of a refused one that may be signed
+    # over its body, to verify it anew: its bytes alone
     raw_body = models.BinaryField(null=True, editable=False)
     raw_form = models.JSONField(null=True, editable=False)
     reader_version = models.PositiveSmallIntegerField(default=READER_VERSION, db_default=0, editable=False)
@@ -186,7 +187,7 @@ class CallbackEvent(models.Model):
     @property
     def raw_text(self) -> str | None:
         """The beginning of an unreadable body as text; None where the body could be read."""
-        if self.raw_body is None:
+        if not self.is_unreadable:
             return None
         return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
 
@@ -200,9 +201,14 @@ class CallbackEvent(models.Model):
         return self.seen_at is None and (self.outcome in NO_EFFECT or waits_for_ever)
 
     @property
+    def is_unreadable(self) -> bool:
+        """Whether its fields are still to be decoded."""
+        return self.raw_body is not None and self.raw_form is not None
+
+    @property
     def unapplied_outcome(self) -> EventOutcome:
         """The outcome of an event that is to be applied: first it must be decoded."""
-        return EventOutcome.RECEIVED if self.raw_body is None else EventOutcome.UNPARSED
+        return EventOutcome.UNPARSED if self.is_unreadable else EventOutcome.RECEIVED
 
     def set_outcome(self, outcome: EventOutcome) -> None:
         """Set another outcome, which nobody has reviewed yet. Save it with the columns OUTCOME."""

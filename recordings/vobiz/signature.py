@@ -53,6 +53,8 @@ _SCHEMES: tuple[tuple[Scheme, str, str, str], ...] = (
 # V2 joins base and nonce without a separator, so anything but digits could move part of a path into it.
 _NONCE = re.compile(r"[0-9]{1,64}", re.ASCII)
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)  # 32 bytes in Base64
+_BODY_SIGNATURE = re.compile(r"(?:sha256=)?(?:[0-9A-Fa-f]{64}|[A-Za-z0-9+/]{43}=)", re.ASCII)
+_BODY_HEADER = re.compile(r"signature|hmac", re.IGNORECASE)
 _CANDIDATES = 8  # signatures tried in one header, which may be a comma-separated list
 
 
@@ -149,6 +151,15 @@ def verify_body(value: str, body: bytes, secret: str) -> Verdict:
     given = value.strip(" \t").removeprefix("sha256=").encode("utf-8", "surrogatepass")
     matches = [hmac.compare_digest(given, expected[1]), hmac.compare_digest(given.lower(), expected[0])]
     return Verdict("signed", "body", ()) if any(matches) else Verdict("refused", "none", ())
+
+
+def body_signatures(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that may be a signature over the body, by name and shape: tokens and passwords are not."""
+    return {
+        name: value.strip(" \t")
+        for name, value in headers.items()
+        if _BODY_HEADER.search(name) and _BODY_SIGNATURE.fullmatch(value.strip(" \t"))
+    }
 
 
 def _sign(token: str, signed_text: str) -> str:

@@ -242,6 +242,7 @@ def test_the_secret_of_trunk_webhooks_is_stored_encrypted_kept_and_removed(
     boss.post(change(account), {**FORM, "webhook_secret": secret, "webhook_header": header})
     account.refresh_from_db()
     assert (account.webhook_secret, account.webhook_header) == (secret, header)
+    assert account.refused_due_at is not None  # what was refused under the former secret is verified again
     assert secret not in str(account.encrypted_webhook_secret)
     assert secret not in boss.get(change(account)).content.decode()
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from recordings.callbacks import processing
+from recordings.callbacks.diagnosis import diagnosis
 from recordings.callbacks.payload import parse_payload
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
 from recordings.models import Account, CallbackEvent
@@ -81,6 +83,59 @@ def test_the_header_may_have_another_name(client: Client, trunk: Account) -> Non
 def test_another_signature_is_refused_and_kept(client: Client, trunk: Account, value: str) -> None:
     assert send(client, trunk, a_body(), {"X-Vobiz-Signature": value}).status_code == 403
     assert CallbackEvent.objects.get().outcome == EventOutcome.REFUSED
+
+
+WRONG = "whsec_another"
+
+
+@pytest.mark.parametrize(
+    ("secret", "header", "sent_in"),
+    [
+        (WRONG, "", "X-Vobiz-Signature"),
+        (SECRET, "X-Other-Signature", "X-Vobiz-Signature"),
+        (WRONG, "X-Trunk-Hmac", "X-Trunk-Hmac"),
+        (None, "", "X-Vobiz-Signature"),
+    ],
+    ids=["secret", "header", "both named", "no secret"],
+)
+def test_what_was_refused_is_taken_once_the_secret_or_the_header_is_right(
+    client: Client, account: Account, secret: str | None, header: str, sent_in: str
+) -> None:
+    account.set_webhook_secret(secret)
+    Account.objects.update(require_signed=True, webhook_header=header)
+    body = a_body()
+    assert send(client, account, body, {sent_in: signed(body)}).status_code == 403
+    event = CallbackEvent.objects.get()
+    assert processing.process_again(event, now=event.received_at) == EventOutcome.REFUSED
+    assert "trunk webhook" in diagnosis(event, now=event.received_at).words
+
+    account.set_webhook_secret(SECRET)
+    Account.objects.update(webhook_header=sent_in.lower())
+    event = CallbackEvent.objects.get()
+    assert "verifies now" in diagnosis(event, now=event.received_at).words
+    assert processing.process_again(event, now=event.received_at) == EventOutcome.UNMATCHED
+    event.refresh_from_db()
+    assert (event.trust, event.scheme, event.raw_body) == (Trust.SIGNED, Scheme.BODY, None)
+
+
+def test_headers_that_are_no_signature_are_not_stored(client: Client, trunk: Account) -> None:
+    Account.objects.update(require_signed=True)
+    hexed = signed(a_body())
+    tokens = {"X-Auth-Token": hexed, "Authorization": f"Bearer {hexed}", "X-Signature-Note": "of the trunk"}
+    assert send(client, trunk, a_body(), tokens).status_code == 403
+    event = CallbackEvent.objects.get()
+    assert (event.signature_headers, event.raw_body) == ([{}], None)
+
+
+def test_an_unsigned_one_with_a_kept_body_is_applied_once_that_is_allowed(
+    client: Client, trunk: Account
+) -> None:
+    Account.objects.update(require_signed=True, webhook_header="X-Other-Signature")
+    body = a_body()
+    assert send(client, trunk, body, {"X-Vobiz-Signature": signed(body)}).status_code == 403
+    Account.objects.update(require_signed=False)
+    assert send(client, trunk, body, {"X-Vobiz-Signature": signed(body)}).status_code == 200
+    assert CallbackEvent.objects.get().outcome == EventOutcome.UNMATCHED
 
 
 def test_without_the_header_or_without_a_secret_it_is_unsigned(client: Client, account: Account) -> None:

@@ -254,6 +254,8 @@ class AccountAdmin(PortalAdmin):
             obj.set_webhook_secret(form.cleaned_data["webhook_secret"])
         elif form.cleaned_data.get("forget_webhook_secret"):
             obj.set_webhook_secret(None)
+        if change and {"webhook_secret", "webhook_header", "require_signed"}.intersection(form.changed_data):
+            obj.verify_refused_again(timezone.now())
 
     def _replace_token(self, request: HttpRequest, account: Account, form: Any) -> None:
         now = timezone.now()

@@ -300,6 +300,8 @@ CSV_COLUMNS = {
         gone_at_provider_at happened_at kind leaves_vobiz_at monthly_storage_amount needs_attention origin
         recording_id requested_at requested_by seen_at seen_note seen_reason started_at status
         storage_days storage_rate time_limit to_number transcription verified_at
+        audio_codec audio_duration_ms clipped_ms double_talk_ms is_silent longest_silence_ms one_side_silent
+        talk_left_ms talk_right_ms
     """,
     "call": """
         account call_uuid direction ended_at from_number started_at state to_number

@@ -88,7 +88,9 @@ TABLES: dict[str, Table] = {
         Column("audio_sha256"), _time("verified_at"), _time("leaves_vobiz_at", "retention_ends_at"),
         _time("gone_at_provider_at"),
         Column("archive_error"), Column("transcription", _transcription), _time("seen_at"), Column("seen_reason"),
-        Column("seen_note"),
+        Column("seen_note"), Column("audio_codec"), Column("audio_duration_ms"), Column("talk_left_ms"),
+        Column("talk_right_ms"), Column("double_talk_ms"), Column("longest_silence_ms"), Column("one_side_silent"),
+        Column("clipped_ms"), Column("is_silent"),
     )),
     "call": Table("calls", (
         Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"),

@@ -11,6 +11,7 @@ from django.test import Client
 
 from recordings.choices import ArchiveFlag
 from recordings.models import Account, Recording
+from tests.admin.test_exports import listed
 from tests.admin.test_recording_page import page_of
 from tests.archived import an_archived
 
@@ -53,6 +54,19 @@ def test_silence_throughout_is_said_instead_of_talk(
     page = page_of(boss, a_copy(account, is_silent=True))
     assert "digital silence from start to end" in page
     assert "Talk time" not in page
+
+
+def test_what_was_measured_has_columns_in_the_exported_list(
+    account: Account, boss: Client, archive_folder: Path
+) -> None:
+    a_copy(account, one_side_silent=True, audio_duration_ms=140_000)
+    (row,) = listed(boss)
+    measured = {
+        "audio_codec": "gsm_ms", "audio_duration_ms": "140000", "talk_left_ms": "130000", "talk_right_ms": "4000",
+        "double_talk_ms": "2000", "longest_silence_ms": "75000", "one_side_silent": "True", "clipped_ms": "1500",
+        "is_silent": "False",
+    }  # fmt: skip
+    assert {name: row[name] for name in measured} == measured
 
 
 def test_a_withdrawn_flag_is_in_the_history(account: Account, boss: Client, archive_folder: Path) -> None:

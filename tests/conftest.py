@@ -33,11 +33,16 @@ TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210", OTHER: "ot
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare --database-only, for the suite's run on a second database."""
+    """Declare --database-only, for the suite's run on a second database, and --every-format."""
     parser.addoption(
         "--database-only",
         action="store_true",
         help="only tests whose outcome may depend on the database engine",
+    )
+    parser.addoption(
+        "--every-format",
+        action="store_true",
+        help="play all files of tests/audio/library.py in the browser, not only some (ten minutes)",
     )
 
 

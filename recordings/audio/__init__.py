@@ -100,7 +100,7 @@ def _inspect(descriptor: int, task: Task) -> Finding:
         size -= _header_length(descriptor, head)
         if size < SHORTEST_SOUND:
             return Finding(Verdict.NOT_AUDIO, _of_nothing(descriptor), Reason.TOO_SHORT)
-    if is_text(head[SYNC:]):
+    if is_text(head[SYNC:]) or is_text(os.pread(descriptor, HEAD, _header_length(descriptor, head))):
         return Finding(Verdict.NOT_AUDIO, reason=Reason.TEXT)
     return _unproven(Reason.UNREADABLE, None)
 

@@ -279,6 +279,8 @@ def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packe
     if "caf" in names and stream.frames:  # its frames are samples
         return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
     if "avi" in names and stream.frames and packets.count:
+        if stream.codec_context.codec.canonical_name.startswith("pcm_"):  # its frames are samples
+            return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
         return float(milliseconds * stream.frames / packets.count)
     if not names & _HEADER_SAYS_LENGTH:
         return None

@@ -12,6 +12,7 @@ _SIGNATURES = (
     (b"BZh", "bzip2 archive"), (b"\xfd7zXZ\x00", "xz archive"), (b"\x28\xb5\x2f\xfd", "zstd archive"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Office document"), (b"{\\rtf", "RTF document"), (b"%!PS", "PostScript"),
     (b"\x89PNG\r\n", "picture"), (b"\xff\xd8\xff", "picture"), (b"GIF8", "picture"), (b"\x7fELF", "program"),
+    (b"II*\0", "picture"), (b"MM\0*", "picture"), (b"SQLite format 3\0", "database"),
 )  # fmt: skip
 _MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")  # byte order marks
 _MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|error|[a-z][a-z0-9:_-]*[\s>/])", re.IGNORECASE)
@@ -25,6 +26,8 @@ def document_in(head: bytes) -> str:
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "picture"
     if head[257:262] == b"ustar":
         return "tar archive"
     if b"%PDF-" in head[:1024] and not head.startswith((b"RIFF", b"ID3", b"OggS")):

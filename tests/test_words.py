@@ -223,6 +223,11 @@ FORMER_SENTENCES = (
     "no such recording here yet", "nothing of it was applied", "Ten tries to fetch", "Nobody has done anything to it",
     "Nothing was chosen that this is for", "tick Staff status", "Each look is written",
     "Bring every Recording object", "also settle which", "settles what callbacks left open: ",
+    "found by sync only", "recording started here", "recordings started here", "not started here", "last started here",
+    "ended without a callback: Vobiz", "synced, settled", "to be settled", "recordings settled", "settles what is open",
+    "asked to stop %d", "mark as seen what", "read from Vobiz's API", "going well", "not looked at yet",
+    "tick to record",
+    "This portal has not answered", "Load it again to see", "What is recorded\" %}",
     "You see no account that is switched on", "It says the connection works",
 )  # fmt: skip
 FORMER_LABELS = {

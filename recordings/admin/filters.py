@@ -227,7 +227,7 @@ class SilentFilter(LinkedFilter):
     title = _("callback")
     parameter_name = "callback"
     value_on = "missing"
-    words = _("none came, among the last started here")
+    words = _("none received, among the last started from the portal")
 
     def found(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """For those who may see callbacks."""

@@ -120,13 +120,15 @@ def _silence(look: Figures) -> Iterator[Problem]:
     if starts is None or not look.is_silent:
         return
     count = Counted(len(starts.silent))
-    words = _("ended without a callback: Vobiz does not reach this portal at %s") % public_url("")
+    counted = ngettext(
+        "No callbacks received for %s recording.", "No callbacks received for %s recordings.", count.n
+    ) % count  # fmt: skip
+    words = _("Check that Vobiz can reach %s.") % public_url("")
     cure = _(
         "Check that Vobiz can reach this address from the internet, and that a proxy passes /callbacks/ on."
     )
     yield Problem(
-        ProblemCode.CALLBACKS_SILENT, None, None, words, _overview("#no-callbacks"), cure,
-        counted=_recordings(count),
+        ProblemCode.CALLBACKS_SILENT, None, None, words, _overview("#no-callbacks"), cure, counted=counted,
     )  # fmt: skip
 
 
@@ -135,7 +137,7 @@ def _worker(look: Figures) -> Iterator[Problem]:
     found = look.background
     if found is None or found.workers or not any(account.is_active for account in look.accounts):
         return
-    words = _("No worker is running: nothing is synced, settled or archived by itself")
+    words = _("No worker is running: no recording is synced, checked or archived")
     cure = _("Start one: manage.py worker")
     yield Problem(ProblemCode.NO_WORKER, None, found.heard_at, words, _overview("#worker"), cure)
 

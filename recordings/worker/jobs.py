@@ -51,7 +51,11 @@ class ReconcileJob:
                 continue
             settled = tasks.reconcile_account(account)
             if settled is not None and settled.error is not None:
-                logger.warning("%s could not be settled: %s", account.masked_auth_id, settled.error)
+                logger.warning(
+                    "Unfinished recordings of %s could not be checked: %s",
+                    account.masked_auth_id,
+                    settled.error,
+                )
                 self._rests[account.pk] = time.monotonic() + BACKOFF_SECONDS
 
 

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from recordings.models import Account
 from tests.admin.conftest import Person
 
-BANNER = "Vobiz cannot call this portal: recordings are found by sync only."
+BANNER = "Vobiz cannot call this portal: recordings appear only after a sync."
 
 
 def test_an_empty_portal_says_what_to_do_first(boss: Client) -> None:

@@ -171,7 +171,7 @@ def test_a_missing_worker_needs_attention_while_an_account_is_switched_on(
     [line] = boss.get("/admin/").context["overview"]["lines"]
     assert (line.role, line.about) == (
         "bad",
-        "No worker is running: nothing is synced, settled or archived by itself",
+        "No worker is running: no recording is synced, checked or archived",
     )
     assert line.verb.url == "#worker"
     assert '<li id="worker">' in text_of(boss)

@@ -24,12 +24,14 @@ def test_three_recordings_in_a_row_without_a_callback_mean_that_vobiz_does_not_r
         an_ended_start(account, minutes=minutes)
     an_ended_start(account, minutes=3)  # its callback may still come
     assert REACHED_NOT not in text_of(boss)
-    assert "2</strong> of the last 3 recordings started here had no callback" in text_of(boss)
+    assert "2</strong> of the last 3 recordings started from the portal had no callback" in text_of(boss)
 
     an_ended_start(account, minutes=6)
 
     page = text_of(boss)
     assert REACHED_NOT in page
+    assert "No callbacks received for 3 recordings." in page
+    assert "Check that Vobiz can reach http://127.0.0.1:8000." in page
     assert "PORTAL_URL must be the public address" in page
     assert 'href="#no-callbacks"' in page
     assert 'id="no-callbacks"' in page
@@ -54,7 +56,7 @@ def test_a_callback_after_silence_ends_the_alarm(account: Account, boss: Client)
     page = text_of(boss)
 
     assert REACHED_NOT not in page
-    assert "4</strong> of the last 5 recordings started here had no callback" in page
+    assert "4</strong> of the last 5 recordings started from the portal had no callback" in page
 
 
 @pytest.mark.parametrize("known_by", ["the end of the call", "the time limit"])
@@ -75,4 +77,4 @@ def test_a_recording_that_gave_vobiz_no_address_waits_for_no_callback(account: A
     at = timezone.now() - timedelta(hours=1)
     a_running(account, status="completed", ended_at=at, happened_at=at, callback_base=None)
 
-    assert "started here had no callback" not in text_of(boss)
+    assert "started from the portal had no callback" not in text_of(boss)

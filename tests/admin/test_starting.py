@@ -319,9 +319,9 @@ def test_where_vobiz_cannot_call_this_portal_no_transcript_can_be_chosen(
     settings.VOBIZ_API_URL = "https://api.vobiz.ai/api/v1"
     page = boss.get(record(call)).content.decode()
     assert "Not possible here: Vobiz cannot call this portal" in page
-    assert "Vobiz cannot call this portal: recordings are found by sync only." in page
+    assert "Vobiz cannot call this portal: recordings appear only after a sync." in page
     settings.VOBIZ_API_URL = sandbox_url
-    assert "recordings are found by sync only" not in boss.get(record(call)).content.decode()
+    assert "recordings appear only after a sync" not in boss.get(record(call)).content.decode()
 
 
 def test_where_a_call_flow_records_too_the_form_asks_first(

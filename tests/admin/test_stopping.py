@@ -189,7 +189,7 @@ def test_stop_all_names_what_will_stop_and_stops_it_when_confirmed(
 
     answer = boss.post(stop_all_page(call), {"expected": page.context["expected"]}, follow=True)
 
-    assert "Vobiz was asked to stop 2 recordings started here" in said(answer)
+    assert "Stopping 2 recordings started from the portal" in said(answer)
     assert not world.running(MAIN)
     assert stops(world) == 1
     logged = LogEntry.objects.filter(change_message__startswith="Asked to stop all of it")

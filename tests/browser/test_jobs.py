@@ -174,7 +174,7 @@ def test_of_a_calls_recordings_one_is_stopped_and_then_all(
     expect(page.locator(".vp-run")).to_have_count(2)
     hands.press(page.get_by_role("button", name="Stop all 2 recordings"))
 
-    expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop 2 recordings started here")
+    expect(page.locator(".messagelist")).to_contain_text("Stopping 2 recordings started from the portal")
     assert stopped(lively_world) == [second.recording_url, None]
     assert lively_world.running() == []
     asked_for = Recording.objects.filter(stop_requested_by__username="admin")

@@ -44,7 +44,7 @@ def test_all_of_a_call_are_stopped(call: LiveCall, world: SandboxState) -> None:
 def test_people_read_how_many_were_stopped(call: LiveCall) -> None:
     assert run("stop_recording", ids()[0]).stdout == "Stopping 1 recording.\n"
     words = run("stop_recording", "--call", call.call_uuid, "--all").stdout
-    assert words == "Stopping 2 recordings started here, and any other of the call.\n"
+    assert words == "Stopping 2 recordings started from the portal, and any other of the call.\n"
 
 
 def test_a_call_that_is_not_known_here_can_be_stopped_too(account: Account, world: SandboxState) -> None:

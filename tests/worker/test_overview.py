@@ -87,11 +87,11 @@ def test_a_start_of_unknown_outcome_waits_to_be_settled(
     client.force_login(syncs_only)
 
     for page in (overview_of(admin_client), overview_of(client)):
-        assert "1 start that is not confirmed waits to be settled." in page
+        assert "1 start is not confirmed yet. The portal checks it again." in page
         assert "Nothing waits to be settled." not in page
 
     unheard(account, 2, **unknown)
-    assert "2 starts that are not confirmed wait to be settled." in overview_of(admin_client)
+    assert "2 starts are not confirmed yet. The portal checks them again." in overview_of(admin_client)
 
 
 def test_a_recording_without_its_callback_says_so(admin_client: Client, account: Account) -> None:

@@ -437,8 +437,8 @@ def stop_all_words(call: Call, result: StopResult) -> tuple[int, str]:
     """Return message level and words for a stop of all recordings of a call."""
     if result.outcome == StopOutcome.SENT:
         count = ngettext(
-            "Vobiz was asked to stop %d recording started here, and any other of this call.",
-            "Vobiz was asked to stop %d recordings started here, and any other of this call.",
+            "Stopping %d recording started from the portal, and any other of this call.",
+            "Stopping %d recordings started from the portal, and any other of this call.",
             result.stopped,
         )
         return messages.SUCCESS, count % result.stopped

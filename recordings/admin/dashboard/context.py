@@ -243,8 +243,8 @@ def _silent(look: DashboardData) -> dict[str, Any] | None:
     n = Counted(len(starts.silent))
     role = "bad" if look.is_silent else "attention" if n else "good"
     words = ngettext(
-        "of the last %d recording started here had no callback",
-        "of the last %d recordings started here had no callback",
+        "of the last %d recording started from the portal had no callback",
+        "of the last %d recordings started from the portal had no callback",
         starts.looked_at,
     ) % starts.looked_at  # fmt: skip
     return {
@@ -459,8 +459,8 @@ def worker_line(look: DashboardData) -> dict[str, Any] | None:
     unconfirmed = ""
     if n := look.unconfirmed:
         unconfirmed = ngettext(
-            "%s start that is not confirmed waits to be settled.",
-            "%s starts that are not confirmed wait to be settled.",
+            "%s start is not confirmed yet. The portal checks it again.",
+            "%s starts are not confirmed yet. The portal checks them again.",
             n.n,
         ) % n  # fmt: skip
     return {

@@ -50,7 +50,9 @@ class Command(PortalCommand):
         parser.add_argument("recording_id", metavar="RECORDING_ID", nargs="?", help="the recording to stop")
         parser.add_argument("--call", metavar="CALL_UUID", help="the call whose recordings are stopped")
         parser.add_argument(
-            "--all", action="store_true", help="every recording of the call, also those not started here"
+            "--all",
+            action="store_true",
+            help="every recording of the call, also those not started from the portal",
         )
 
     def act(self, **options: Any) -> None:
@@ -61,7 +63,7 @@ class Command(PortalCommand):
         if options["call"]:
             call = requested_call(options["call"], options["account"])
             result = control.stop_all(call, by=None, now=timezone.now())
-            said = {"what": f"{_count(result.stopped)} started here, and any other of the call"}
+            said = {"what": f"{_count(result.stopped)} started from the portal, and any other of the call"}
         else:
             recording = self._recording(options)
             result = control.stop(recording, by=None, now=timezone.now())

@@ -127,9 +127,9 @@ class Recording(ProviderFacts, ArchivedCopy):
             ("stop_recording", _("Can stop recordings")),
             ("hear_recording", _("Can hear recordings")),
             ("archive_recording", _("Can have recordings archived now")),
-            ("reconcile_recording", _("Can have open recordings settled now")),
+            ("reconcile_recording", _("Can check unfinished recordings now")),
             ("export_recording", _("Can export recordings")),
-            ("mark_seen", _("Can mark as seen what cannot be cured")),
+            ("mark_seen", _("Can mark as reviewed what cannot be repaired")),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=RecordingStatus.values), name="recording_status"),

@@ -192,7 +192,7 @@ def test_the_worst_and_soonest_to_be_lost_come_first_and_the_rest_is_folded(
 
     assert len(context["lines"]) == 10
     assert context["more_lines"]
-    assert "Vobiz does not reach this portal" in str(context["lines"][0].words)
+    assert "Check that Vobiz can reach" in str(context["lines"][0].words)
     assert [line.rank for line in context["lines"]] == sorted(line.rank for line in context["lines"])
     assert context["lines"][1].about == "Main 1 recording may be recording: Vobiz's answer was lost"
     assert "2 recordings with a second transcript" in " ".join(lines_of(boss))

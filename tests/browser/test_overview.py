@@ -69,7 +69,7 @@ def test_what_needs_attention_is_mended_with_the_keyboard_alone(
 ) -> None:
     account = an_account()
     log_in(page)
-    expect(page.locator(".portal-needs li").first).to_contain_text("Vobiz does not reach this portal at")
+    expect(page.locator(".portal-needs li").first).to_contain_text("No callbacks received for")
     button = page.locator(".portal-needs").get_by_role("button", name="Sync now")
 
     page.locator("#content a").first.focus()

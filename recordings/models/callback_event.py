@@ -187,7 +187,7 @@ class CallbackEvent(models.Model):
     @property
     def raw_text(self) -> str | None:
         """The beginning of an unreadable body as text; None where the body could be read."""
-        if not self.is_unreadable:
+        if self.raw_body is None or not self.is_unreadable:
             return None
         return bytes(self.raw_body[: 4 * SHOWN_BODY]).decode(errors="replace")[:SHOWN_BODY]
 

@@ -1,20 +1,23 @@
 """Converted copies: what no browser plays, or finds moments in, as MP3 or Opus.
 
 A copy is made once, when it is first asked for, by the same kind of child process that inspects files. It is kept in
-VAR_DIR, deleted when it is old or when all of them take too much room, and never counts as archived.
+VAR_DIR, deleted when it is old or when all of them take too much room, and never counts as archived. Of audio that is
+not archived yet the whole file is fetched from Vobiz first, and thrown away afterwards.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -25,6 +28,9 @@ from recordings.models import Recording
 from recordings.playback.streaming import TooManyStreamsError
 
 MAX_AGE = timedelta(days=7)  # since somebody last listened to it
+FRESH = timedelta(
+    hours=1
+)  # in which a copy of what is still at Vobiz is used again: that may have been incomplete
 MAX_BYTES = 2 * 1000**3  # of all copies on this machine
 AT_ONCE = 2  # conversions side by side: each takes a core
 _places = threading.BoundedSemaphore(AT_ONCE)
@@ -54,10 +60,33 @@ def converted_copy(recording: Recording, kind: str) -> Path:
     Raises ConversionError, TooManyStreamsError, or StorageError.
     """
     path = _folder() / f"{recording.audio_sha256}.{kind}"
-    if not _touched(path):
+    return _made(path, kind, _touched, lambda: storage.local_file(str(recording.audio)))
+
+
+def converted_from_vobiz(recording: Recording, kind: str, download: Callable[[BinaryIO], object]) -> Path:
+    """Return the copy of what only Vobiz has, as `converted_copy`; `download` writes the whole file, and may raise."""
+    name = hashlib.sha256(f"{recording.account_id} {recording.recording_id}".encode()).hexdigest()
+    return _made(_folder() / f"vobiz-{name}.{kind}", kind, _is_fresh, lambda: _downloaded(download))
+
+
+@contextmanager
+def _downloaded(download: Callable[[BinaryIO], object]) -> Iterator[BinaryIO]:
+    with tempfile.TemporaryFile(dir=_folder()) as file:
+        download(file)
+        file.flush()
+        yield file
+
+
+def _made(
+    path: Path,
+    kind: str,
+    is_there: Callable[[Path], bool],
+    original: Callable[[], AbstractContextManager[BinaryIO]],
+) -> Path:
+    if not is_there(path):
         with _one_place(), _alone(path):
-            if not _touched(path):  # another made it meanwhile
-                _make(recording, kind, path)
+            if not is_there(path):  # another made it meanwhile
+                _make(original, kind, path)
                 delete_old_copies(keep=path)
     return path
 
@@ -96,6 +125,13 @@ def _touched(path: Path) -> bool:
     return True
 
 
+def _is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < FRESH.total_seconds()
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def _one_place() -> Iterator[None]:
     if not _places.acquire(blocking=False):
@@ -118,10 +154,10 @@ def _alone(path: Path) -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _make(recording: Recording, kind: str, path: Path) -> None:
+def _make(original: Callable[[], AbstractContextManager[BinaryIO]], kind: str, path: Path) -> None:
     if not storage.working_space().enough:
         raise ConversionError(_("There is no room on the disk for a copy that your browser can play."))
-    with storage.local_file(str(recording.audio)) as file:
+    with original() as file:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="new-")
         made = Path(name)
         try:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -14,7 +17,7 @@ from recordings import storage
 from recordings.audio import Reason, Verdict, formats, probe
 from recordings.choices import AudioState
 from recordings.models import Recording
-from recordings.playback.converted import ConversionError, converted_copy
+from recordings.playback.converted import ConversionError, converted_copy, converted_from_vobiz
 from recordings.playback.ranges import ByteRange
 from recordings.playback.streaming import FileSlice, Stream
 from recordings.provider import client_for, explain
@@ -27,6 +30,7 @@ from recordings.vobiz.media import AudioStream
 # A part of a stream that a listener asks for is answered with this much at most (RFC 9110, 15.3.7, allows it; players
 # ask for the rest when they need it): less than what waitress buffers, so that no slow listener holds a thread.
 MOST_OF_A_STREAM = 8 * 1024 * 1024
+MOST_TO_CONVERT = 512 * 1024 * 1024  # bytes fetched from Vobiz for a converted copy
 SNIFFED = 64 * 1024  # bytes that tell what a file is: the first page of every container is in them
 UNREADABLE = gettext_lazy("The portal cannot read this file's format, so it cannot play it.")
 _NOT_YET = gettext_lazy("There is no audio yet: the recording has not ended, or never began.")
@@ -95,7 +99,7 @@ class Audio:
 class AudioRequest:
     """What a request asks for; `if_range`: its range counts only for a file of this ETag.
 
-    `to_play`: what no browser can play is refused with the reason, and not sent. `converted`: not the archived file,
+    `to_play`: what no browser can play is refused with the reason, and not sent. `converted`: not the file itself,
     but a copy of this kind.
     """
 
@@ -128,6 +132,8 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
             logger.warning("The archive's copy of recording %s cannot be read: %s", recording.pk, trouble)
             if not recording.is_at_vobiz:
                 raise AudioUnavailableError(*_unread(trouble)) from trouble
+    if wanted.converted is not None:
+        return _converted_from_vobiz(recording, wanted, wanted.converted)
     return _at_vobiz(recording, wanted)
 
 
@@ -200,11 +206,18 @@ def _converted(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
     """
     if recording.container in (None, formats.UNKNOWN):
         raise AudioUnavailableError(str(UNREADABLE), 415)
+    return _copy(lambda: converted_copy(recording, kind), wanted, kind)
+
+
+def _copy(make: Callable[[], Path], wanted: AudioRequest, kind: str) -> Audio:
+    """Open a converted copy. Its ETag changes when it is made anew."""
     try:
-        file = converted_copy(recording, kind).open("rb")
+        path = make()
+        file = path.open("rb")
     except ConversionError as error:
         raise AudioUnavailableError(str(error), 415) from error
-    size, etag = os.fstat(file.fileno()).st_size, f'"{recording.audio_sha256}-{kind}"'
+    facts = os.fstat(file.fileno())
+    size, etag = facts.st_size, f'"{path.name}-{facts.st_size}"'
     asked = wanted.of(etag)
     found = (0, size) if asked is None else asked.within(size)
     if found is None:
@@ -227,6 +240,25 @@ def _at_vobiz(recording: Recording, wanted: AudioRequest) -> Audio:
     except BaseException:
         body.close()
         raise
+
+
+def _converted_from_vobiz(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
+    """Fetch the whole file from Vobiz, and open a copy of it that browsers play."""
+
+    def download(into: BinaryIO) -> None:
+        with client_for(recording.account, retry_policy=INTERACTIVE) as client:
+            url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
+            client.download(url, into, max_bytes=MOST_TO_CONVERT)
+
+    try:
+        return _copy(lambda: converted_from_vobiz(recording, kind, download), wanted, kind)
+    except VobizError as error:
+        raise AudioUnavailableError(explain(error, recording.account), 502) from error
+    except (StorageError, OSError) as error:
+        logger.warning("Recording %s could not be converted: %s", recording.pk, error)
+        raise AudioUnavailableError(
+            _("There is no room on the portal's disk for a converted copy."), 503
+        ) from error
 
 
 def _proxied(recording: Recording, wanted: AudioRequest, body: Stream) -> Audio:
@@ -269,7 +301,7 @@ def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
         if to_play and not (
             formats.plays_everywhere(container, codec) or formats.browser_type(container, codec)
         ):
-            words = _("Browsers cannot play %s. It can be heard here as soon as it is archived.")
+            words = _("Browsers cannot play %s. The portal's player plays a converted copy.")
             raise AudioUnavailableError(words % formats.CONTAINERS[container].label, 415)
         return container
     is_incomplete = len(head) < SNIFFED if size is None else len(head) < min(SNIFFED, size)

@@ -101,13 +101,13 @@
         let said = isBroken ? words.unplayable : words.lost;
         try {
             const answer = await fetch(bar.audio.currentSrc, { headers: { Range: "bytes=0-0" } });
-            if (!answer.ok) {
-                said = await answer.text();
-            } else if (isBroken && copy && !bar.audio.currentSrc.includes("&as=")) {
+            const isCopy = bar.audio.currentSrc.includes("&as=");
+            if (copy && !isCopy && (answer.status === 415 || (answer.ok && isBroken))) {
                 bar.audio.src = copy;
                 bar.audio.play().catch(() => {});
                 return;
             }
+            said = answer.ok ? said : await answer.text();
         } catch {
             said = words.lost;
         }

@@ -121,6 +121,10 @@
         const isBroken = audio.error.code >= MediaError.MEDIA_ERR_DECODE;
         try {
             const answer = await fetch(audio.currentSrc, { headers: { Range: "bytes=0-0" } });
+            if (answer.status === 415 && copy() && !audio.currentSrc.includes("&as=")) {
+                playCopy(copy());
+                return;
+            }
             if (!answer.ok) {
                 say(await answer.text());
                 return;

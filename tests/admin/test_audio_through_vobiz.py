@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from recordings import playback
 from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import streaming
 from recordings.playback.sources import MOST_OF_A_STREAM
 from tests.admin.rows import a_recording
-from tests.audio.making import CASES
+from tests.audio.making import CASES, look
 from tests.conftest import MAIN
+from tests.ledger import asked as asked_of
 from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.serializers import audio_of
@@ -89,9 +92,15 @@ def test_the_shortest_range_is_answered_as_if_the_whole_had_been_asked_for(
 
 
 @pytest.mark.parametrize("asked", [{}, {"Range": "bytes=0-1"}])
-def test_what_no_browser_plays_says_so_until_it_is_archived_and_can_be_downloaded(
-    world: SandboxState, account: Account, boss: Client, asked: dict[str, str]
+def test_what_no_browser_plays_says_so_and_is_converted_or_downloaded(
+    world: SandboxState,
+    account: Account,
+    boss: Client,
+    settings: Settings,
+    tmp_path: Path,
+    asked: dict[str, str],
 ) -> None:
+    settings.VAR_DIR = tmp_path
     recording, _audio = made(world, account)
     amr = (CASES / "o06-amr.mp3").read_bytes()
     world.faults.plan(Fault(on="media.get", body=amr, times=None))
@@ -99,9 +108,19 @@ def test_what_no_browser_plays_says_so_until_it_is_archived_and_can_be_downloade
     answer = hear(boss, recording, **asked)
 
     assert answer.status_code == 415
-    assert (
-        answer.content.decode() == "Browsers cannot play AMR. It can be heard here as soon as it is archived."
-    )
+    assert answer.content.decode() == "Browsers cannot play AMR. The portal's player plays a converted copy."
+    path = f"/admin/recordings/recording/{recording.pk}/audio/?as=mp3"
+    copy = boss.get(path, headers=asked)
+    assert (copy["Content-Type"], copy.status_code) == ("audio/mpeg", 206 if asked else 200)
+    if asked:
+        assert len(body(copy)) == 2
+    else:
+        found = look(body(copy)).audio
+        assert found is not None
+        assert found.duration_ms == pytest.approx(6_000, rel=0.02)
+    fetched = len(asked_of(world, "media.get"))
+    body(boss.get(path, headers={"Range": "bytes=100-199"}))
+    assert len(asked_of(world, "media.get")) == fetched  # it is made once
     whole = boss.get(f"/admin/recordings/recording/{recording.pk}/download/")
     assert body(whole) == amr
     assert whole["Content-Disposition"].endswith('.amr"')

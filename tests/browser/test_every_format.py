@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -23,6 +23,7 @@ from recordings.models import Account, Recording
 from recordings.sync import SyncRequest
 from tests.audio.library import LOUD, File, every_file
 from tests.browser.conftest import sign_in
+from tests.browser.test_player import open_page, until
 from tests.conftest import MAIN, TOKENS
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.server import Sandbox
@@ -92,14 +93,27 @@ def files(request: pytest.FixtureRequest) -> list[File]:
 
 
 @pytest.fixture
-def fetched(world: SandboxState, account: Account, now: datetime) -> Callable[[File], Recording]:
-    """Have Vobiz serve a file, sync its recording, and try to archive it three times; its row."""
+def listed(world: SandboxState, account: Account, now: datetime) -> Callable[[File], Recording]:
+    """Have Vobiz serve a file for a recording of its own, and sync that; its row."""
 
-    def fetched(file: File) -> Recording:
+    def listed(file: File) -> Recording:
         made = world.add_recording(MAIN, age_days=1.0, duration=6.0)
         sync.run(account, SyncRequest(recording_id=made.recording_id), now=now, sync_run=None)
-        row: Recording = Recording.objects.get(recording_id=made.recording_id)
         world.faults.plan(Fault(on="media.get", body=file.body, times=None))
+        row: Recording = Recording.objects.get(recording_id=made.recording_id)
+        return row
+
+    return listed
+
+
+@pytest.fixture
+def fetched(
+    world: SandboxState, listed: Callable[[File], Recording], now: datetime
+) -> Callable[[File], Recording]:
+    """Try three times to archive the recording of a file; its row."""
+
+    def fetched(file: File) -> Recording:
+        row = listed(file)
         for hours in (1, 2, 3):
             if (
                 archive.archive_one(row, by="tester", now=now + timedelta(hours=hours)).result
@@ -164,3 +178,30 @@ def wrong_with(heard: dict[str, Any], row: Recording) -> str:
     if heard["loud"] < 0.3 or heard["quiet"] > 0.05:
         return f"{heard['loud']:.2f} at three quarters, {heard['quiet']:.2f} after: {heard['src']}"
     return ""
+
+
+@pytest.mark.parametrize("name", ["aiff, pcm_s16be, 8000 Hz, 1 ch", "caf, alac, 16000 Hz, 1 ch"])
+def test_what_is_not_archived_yet_is_heard_as_a_converted_copy(
+    page: Page,
+    portal: LiveServer,
+    admin_login: User,
+    settings: Settings,
+    tmp_path: Path,
+    listed: Callable[[File], Recording],
+    name: str,
+) -> None:
+    settings.VAR_DIR = tmp_path / "var"
+    row = listed(next(file for file in every_file() if file.name == name))
+    sign_in(page, portal)
+    page.goto("/admin/recordings/recording/")
+    page.locator(f'.field-listen a[href="{row.pk}/change/"]').click()
+    until(page, "audio && audio.currentSrc.includes('&as=mp3')")
+    heard = page.evaluate(HEARD, [row.pk, LOUD, (LOUD[1] + 0.3, LOUD[1] + 0.8)])
+    assert heard["duration"] == pytest.approx(6.0, rel=0.02)
+    assert heard["loud"] > 0.3 > 0.05 > heard["quiet"]
+
+    open_page(page, row)
+    page.get_by_role("button", name="Play").click()
+    until(page, "audio.currentTime > 0.1")
+    expect(page.locator("#converted")).to_be_visible()
+    assert not Recording.objects.exclude(archived_at=None).exists()

@@ -224,9 +224,12 @@ class PlayerSources:
 def sources_of(request: HttpRequest, recording: Recording) -> PlayerSources:
     """Return the addresses of one play by this reader."""
     src = audio_url(request, recording)
-    if recording.audio_state != AudioState.ARCHIVED or recording.container == formats.UNKNOWN:
+    is_archived = recording.audio_state == AudioState.ARCHIVED
+    if is_archived and recording.container == formats.UNKNOWN:
         return PlayerSources(src)
     mp3, opus = (f"{src}&{urlencode({CONVERTED: kind})}" for kind in ("mp3", "opus"))
+    if not is_archived:  # what it is shows when it is played
+        return PlayerSources(src, mp3=mp3, opus=opus)
     if playback.plays_as_it_is(recording):
         return PlayerSources(src, mp3=mp3, opus=opus)
     known_to_some = playback.browser_type(recording)

@@ -47,9 +47,9 @@ from recordings.choices import (
     StartAnswer,
     Trust,
 )
-from recordings.models import Account, CallbackEvent, LockedRecording, Recording, SpentNonce
+from recordings.models import Account, CallbackEvent, LockedRecording, Recording, SpentNonce, Transcription
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
-from recordings.models.transcription import AWAITED, store_transcript
+from recordings.models.transcription import ARRIVED, AWAITED, store_transcript
 from recordings.vobiz.signature import Verdict, verify
 from recordings.vobiz.wire import one_line
 
@@ -506,7 +506,8 @@ def reread(event: CallbackEvent, *, now: datetime) -> None:
         return
     payload = parse_payload(event.payload, event.door)
     if event.outcome == EventOutcome.APPLIED:
-        if payload.kind != event.kind or payload.misses_subject or payload.is_start_answer:
+        means_more = payload.kind != event.kind or payload.misses_subject or payload.is_start_answer
+        if means_more or _lost_its_transcript(event, payload):
             apply(_reopen(event), now=now, read_back=True)
         return
     before = event.outcome, event.error
@@ -515,6 +516,14 @@ def reread(event: CallbackEvent, *, now: datetime) -> None:
     process_again(event, now=now)
     if (event.outcome, event.error) == before:
         CallbackEvent.objects.filter(pk=event.pk, outcome=event.outcome).update(**seen)
+
+
+def _lost_its_transcript(event: CallbackEvent, payload: CallbackPayload) -> bool:
+    """Return whether an applied event holds a transcript and its recording still has none."""
+    if not payload.brings_transcript or event.error is not None:
+        return False
+    arrived = Transcription.objects.filter(recording=event.recording_id, status__in=ARRIVED)
+    return event.recording_id is None or not arrived.exists()
 
 
 def _reopen_conflict(event: CallbackEvent) -> CallbackEvent:

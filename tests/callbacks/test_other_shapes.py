@@ -224,6 +224,16 @@ def test_a_transcript_that_an_older_version_settled_without_is_stored(account: A
     assert reread_events(limit=10) == 0
 
 
+@pytest.mark.parametrize("kind", ["transcription", "recording", "other"])
+def test_it_is_stored_whatever_kind_the_older_version_took_it_for(account: Account, kind: str) -> None:
+    recording = asked_for(account, transcribe=True)
+    fields = {"transcription_text": "found", "transcription_charge": "0.1", "call_uuid": CALL}
+    stored_by_an_older_version(account, kind=kind, payload=fields, recording=recording)
+    assert reread_events(limit=10) == 1
+    assert Transcription.objects.get().text == "found"
+    assert the_event().outcome == EventOutcome.APPLIED
+
+
 def test_of_a_transcript_stored_in_part_that_is_said(account: Account) -> None:
     asked_for(account, transcribe=True)
     part = "x" * 1_999 + "…"
@@ -242,8 +252,14 @@ def test_an_old_event_that_waits_for_its_recording_is_made_visible(account: Acco
 
 def test_what_means_the_same_today_is_left_alone(account: Account, now: datetime) -> None:
     recording = asked_for(account, transcribe=True)
+    row = Transcription.objects.get()
+    row.status, row.text = TranscriptionStatus.COMPLETED, "corrected since"
+    row.save()
     applied = stored_by_an_older_version(
-        account, kind="transcription", payload={"transcription": "first", "call_uuid": CALL}
+        account,
+        kind="transcription",
+        payload={"transcription": "first", "call_uuid": CALL},
+        recording=recording,
     )
     failed = stored_by_an_older_version(
         account, content_digest="d" * 64, payload={"recording_id": "../x"}, outcome=EventOutcome.FAILED,
@@ -253,5 +269,5 @@ def test_what_means_the_same_today_is_left_alone(account: Account, now: datetime
     applied.refresh_from_db()
     failed.refresh_from_db()
     assert applied.outcome == EventOutcome.APPLIED
-    assert Transcription.objects.get(recording=recording).status == TranscriptionStatus.EXPECTED
+    assert Transcription.objects.get(recording=recording).text == "corrected since"
     assert (failed.outcome, failed.seen_at) == (EventOutcome.FAILED, now - timedelta(days=1))

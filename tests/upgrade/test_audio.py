@@ -28,6 +28,16 @@ kept = {{**settings.STORAGES["archive"], "OPTIONS": {{"location": Path("{folder}
 with override_settings(STORAGES={{**settings.STORAGES, "archive": kept}}):
     archive.run(Account.objects.all(), limit=5, workers=1, by="upgrade", now=timezone.now(), automatic=True)
 """
+# What the recording's page says of it, to a person
+TIMELINE = """
+from django.contrib.auth.models import User
+from django.test import Client
+from recordings.models import Recording
+row = Recording.objects.get(recording_id="rec-upgrade-0001")
+client = Client(headers={{"host": "127.0.0.1"}})
+client.force_login(User.objects.get(username="upgraded"))
+print(client.get(f"/admin/recordings/recording/{{row.pk}}/change/?tab=timeline").content.decode())
+"""
 # The file's place in the dump is none of the archive's
 PLACE = """
 from recordings.models import Recording
@@ -63,6 +73,7 @@ def test_a_flag_of_the_old_parsers_is_withdrawn_where_it_does_not_stand(
     if promised == 0x7FFFFFFF:
         assert (copy["archive_flag"], copy["needs_attention"]) == (None, None)
         assert copy["withdrawn_flag"] == "cut_by_vobiz"
+        assert "was withdrawn" in manage(old_database, "shell", "-c", TIMELINE.format())
     else:
         assert (copy["archive_flag"], copy["needs_attention"]) == ("cut_by_vobiz", "cut_by_vobiz")
     was_due = datetime.fromisoformat(before["rec-upgrade-0002"]["archive_next_at"])

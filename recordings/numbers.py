@@ -13,8 +13,11 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 # Raised when the rules below change: the worker then normalises the numbers of every call again, in batches.
 NUMBERS_VERSION = 1
 LONGEST = 32  # digits
-_EXTENSION = re.compile(r"(?:;\s*ext\s*=|(?<=\d)\s*(?:ext\.?|x|#))\s*\d{1,8}\s*$", re.IGNORECASE)
-_SERVICE_PREFIX = re.compile(r"^[*#]+\d{1,4}[*#]+")  # *31# hides the caller's number for one call
+# After a number: `;ext=12`, `x12`, `ext. 12`, `extn 12`, `#12`, and digits dialled after a pause: `,,12`, `p12`, `w12`
+_EXTENSION = re.compile(
+    r"(?:;\s*ext\s*=|(?<=\d)\s*(?:ext(?:ensio)?n?\.?|x|#|[pw,;]+))\s*\d{1,8}\s*$", re.IGNORECASE
+)
+_SERVICE_PREFIX = re.compile(r"^[*#]+\d{1,4}(?:[*#]+|\s+)")  # *31# hides the caller's number for one call
 _SCHEME = re.compile(r"^\s*(?:sips?|tel):", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -52,6 +55,19 @@ def e164_number(number: str | None, digits: str | None = None) -> str | None:
     return number if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
 
 
+def without_extras(number: str) -> str:
+    """Return the number without service prefix and extension."""
+    return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", number)).strip()
+
+
+def area_digits(digits: str) -> str | None:
+    """Return `9180` for `080`: the digits of an area code, as numbers of DEFAULT_REGION have them; None for others."""
+    if not digits.startswith("0") or not digits.strip("0"):
+        return None
+    code: int = phonenumbers.country_code_for_region(settings.DEFAULT_REGION)
+    return f"{code}{digits.lstrip('0')}" if code else None
+
+
 def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
     """Return the number of the stored digits; None for a SIP address, whatever digits it holds."""
     if not number or _LETTER.search(_written(number)):
@@ -68,7 +84,7 @@ def _written(number: str) -> str:
         ascii_digits = "".join(
             str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
         )
-    return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", ascii_digits)).strip()
+    return without_extras(ascii_digits)
 
 
 @lru_cache(maxsize=8_192)

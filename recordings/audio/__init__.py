@@ -57,15 +57,17 @@ def inspect(file: BinaryIO | io.FileIO) -> Finding:
     return _inspect(file.fileno(), Task.INSPECT)
 
 
-def probe(head: bytes) -> Finding:
-    """Return container and codec of a file of which only the beginning is known."""
+def probe(head: bytes, *, is_all: bool = False) -> Finding:
+    """Return the verdict on a file of which only the beginning is known, or of a small one `is_all`."""
     with tempfile.TemporaryFile(buffering=0) as file:
         file.write(head)
-        return _inspect(file.fileno(), Task.PROBE)
+        return _inspect(file.fileno(), Task.INSPECT if is_all else Task.PROBE)
 
 
 def convert(file: BinaryIO | io.FileIO, into: BinaryIO | io.FileIO, kind: str) -> None:
     """Write a copy that browsers play, `mp3` or `opus`, into an open file. Raise NotConvertedError."""
+    if document_in(os.pread(file.fileno(), HEAD, 0)):  # whatever a decoder would find inside
+        raise NotConvertedError(Reason.DOCUMENT)
     try:
         with POOL.reader() as reader:
             answer = reader.ask(

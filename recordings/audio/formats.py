@@ -106,6 +106,12 @@ def codec_label(codec: str | None) -> str:
     return CODEC_LABELS.get(codec or "", (codec or "").upper().replace("_", " "))
 
 
+def label_of(container: str | None, codec: str | None) -> str:
+    """Return the true format in words: `WAV, GSM 6.10`; without a word of it, an empty text."""
+    words = (CONTAINERS.get(container or "", CONTAINERS[UNKNOWN]).label, codec_label(codec))
+    return ", ".join(dict.fromkeys(word for word in words if word))
+
+
 def container_of(demuxer: str, codec: str, head: bytes) -> str:
     """Return our name for what FFmpeg's demuxer and codec found; `head` is the beginning of the file."""
     found = next((DEMUXERS[name] for name in demuxer.split(",") if name in DEMUXERS), UNKNOWN)

@@ -8,11 +8,13 @@ not archived yet the whole file is fetched from Vobiz first, and thrown away aft
 from __future__ import annotations
 
 import fcntl
+import gzip
 import hashlib
 import os
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
@@ -23,7 +25,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.audio import NotConvertedError, Reason, convert, formats
+from recordings.audio import GZIP, NotConvertedError, Reason, convert, formats
 from recordings.models import Recording
 from recordings.playback.streaming import TooManyStreamsError
 
@@ -32,6 +34,7 @@ FRESH = timedelta(
     hours=1
 )  # in which a copy of what is still at Vobiz is used again: that may have been incomplete
 MAX_BYTES = 2 * 1000**3  # of all copies on this machine
+BLOCK = 1024 * 1024
 AT_ONCE = 2  # conversions side by side: each takes a core
 _places = threading.BoundedSemaphore(AT_ONCE)
 
@@ -73,8 +76,28 @@ def converted_from_vobiz(recording: Recording, kind: str, download: Callable[[Bi
 def _downloaded(download: Callable[[BinaryIO], object]) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile(dir=_folder()) as file:
         download(file)
-        file.flush()
+        file.seek(0)
+        if file.read(len(GZIP)) == GZIP:
+            file.seek(0)
+            with tempfile.TemporaryFile(dir=_folder()) as unpacked:
+                _unpack(file, unpacked)
+                yield unpacked
+            return
         yield file
+
+
+def _unpack(packed: BinaryIO, into: BinaryIO) -> None:
+    size = 0
+    try:
+        with gzip.GzipFile(fileobj=packed) as content:
+            while block := content.read(BLOCK):
+                size += len(block)
+                if size > MAX_BYTES:
+                    raise ConversionError(_why(Reason.TOO_LONG))
+                into.write(block)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ConversionError(_why(Reason.UNREADABLE)) from error
+    into.flush()
 
 
 def _made(
@@ -171,6 +194,10 @@ def _make(original: Callable[[], AbstractContextManager[BinaryIO]], kind: str, p
 
 
 def _why(reason: Reason) -> str:
-    if reason == Reason.OUT_OF_TIME:
+    if reason == Reason.DOCUMENT:
+        return _("What Vobiz gave is no audio, so it is not played.")
+    if reason == Reason.UNREADABLE:
+        return _("The portal cannot read this file's format, so it cannot play it.")
+    if reason in (Reason.OUT_OF_TIME, Reason.TOO_LONG):
         return _("The file is too long to be converted for your browser.")
     return _("The portal could not convert this file for your browser.")

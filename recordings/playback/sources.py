@@ -295,14 +295,14 @@ def _beginning_of(stream: AudioStream) -> bytes:
 
 def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
     """Return the container by the first bytes; Vobiz's name and type are not trusted. Raises AudioUnavailableError."""
-    found = probe(head)
+    found = probe(head, is_all=size == len(head))
     if found.verdict == Verdict.AUDIO and found.audio is not None:
         container, codec = found.audio.container, found.audio.codec
         if to_play and not (
             formats.plays_everywhere(container, codec) or formats.browser_type(container, codec)
         ):
             words = _("Browsers cannot play %s. The portal's player plays a converted copy.")
-            raise AudioUnavailableError(words % formats.CONTAINERS[container].label, 415)
+            raise AudioUnavailableError(words % formats.label_of(container, codec), 415)
         return container
     is_incomplete = len(head) < SNIFFED if size is None else len(head) < min(SNIFFED, size)
     if is_incomplete and found.reason not in (Reason.DOCUMENT, Reason.TEXT):

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from recordings.numbers import normalize_number
+from recordings.numbers import area_digits, normalize_number, without_extras
 from recordings.search.lookups import SHORTEST, Side
 from recordings.tokens import tokenize
 
 LONGEST = 200  # characters read; what follows is left out
-SHORTEST_NUMBER = 4  # digits
+SHORTEST_NUMBER, SHORTEST_AREA = 4, 3  # digits
 SHORTEST_ID = 4  # characters
 DIALLED = re.compile(r"[\s\d+().\-/]+")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}", re.ASCII)
@@ -81,13 +81,15 @@ def parse_query(typed: str) -> Query:
 def _digits(text: str) -> tuple[str, ...]:
     """Return the digits to look for: as a whole number, and as typed (they may be a part, or foreign).
 
-    A national number's leading zeros are not among those stored.
+    A national number's leading zeros are not among those stored. An area code alone may be shorter than a number.
     """
-    if not DIALLED.fullmatch(text):
+    dialled = without_extras(text)
+    if not DIALLED.fullmatch(dialled):
         return ()
-    typed = "".join(tokenize(text))
+    typed = "".join(tokenize(dialled))
     if len(typed) < SHORTEST_NUMBER:
-        return ()
+        area = area_digits(typed) if len(typed) >= SHORTEST_AREA else None
+        return () if area is None else (area,)
     given = typed.lstrip("0") or typed
     whole = normalize_number(text) or given
     # A national number stands in its international one, so the shorter of the two finds both.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from recordings.models import AccessEvent, Account, Recording
 from recordings.playback import streaming
 from recordings.playback.sources import MOST_OF_A_STREAM
 from tests.admin.rows import a_recording
-from tests.audio.making import CASES, look
+from tests.audio.making import CASES, look, pcm, wav
 from tests.conftest import MAIN
 from tests.ledger import asked as asked_of
 from vobiz_portal.sandbox.audio import MP3_FRAME_BYTES
@@ -124,6 +125,43 @@ def test_what_no_browser_plays_says_so_and_is_converted_or_downloaded(
     whole = boss.get(f"/admin/recordings/recording/{recording.pk}/download/")
     assert body(whole) == amr
     assert whole["Content-Disposition"].endswith('.amr"')
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("n10-zip-stored-mp3.mp3", "is no audio"), ("n14-id3-only.mp3", "is no audio"),
+        ("n16-html-after-wavhead.wav", "is no audio"), ("m06-freeformat.mp3", "cannot read this file's format"),
+    ],
+)  # fmt: skip
+def test_what_is_no_audio_says_so_and_is_not_converted(
+    world: SandboxState,
+    account: Account,
+    boss: Client,
+    settings: Settings,
+    tmp_path: Path,
+    name: str,
+    words: str,
+) -> None:
+    settings.VAR_DIR = tmp_path
+    recording, _audio = made(world, account)
+    world.faults.plan(Fault(on="media.get", body=(CASES / name).read_bytes(), times=None))
+    assert words in hear(boss, recording).content.decode()
+    copy = boss.get(f"/admin/recordings/recording/{recording.pk}/audio/?as=mp3")
+    assert copy.status_code == 415
+    assert "format" in copy.content.decode() or words in copy.content.decode()
+
+
+def test_a_gzip_file_is_heard_as_a_copy(
+    world: SandboxState, account: Account, boss: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    recording, _audio = made(world, account)
+    world.faults.plan(Fault(on="media.get", body=gzip.compress(wav(pcm())), times=None))
+    assert hear(boss, recording).status_code == 415
+    found = look(body(boss.get(f"/admin/recordings/recording/{recording.pk}/audio/?as=mp3"))).audio
+    assert found is not None
+    assert found.duration_ms == pytest.approx(6_000, rel=0.02)
 
 
 def test_wav_under_an_mp3_name_is_served_as_what_it_is(

@@ -18,6 +18,8 @@ NUMBER, ID, WORDS, NAME = Reading.NUMBER, Reading.ID, Reading.WORDS, Reading.NAM
         ("08071387423", (NUMBER, WORDS, ID)),
         ("387423", (NUMBER, WORDS, ID)),
         ("74", (WORDS,)),
+        ("000", (WORDS,)),
+        ("123", (WORDS,)),
         ("from:+918071387423", (NUMBER,)),
         ("parcel", (WORDS, NAME, ID)),
         ("lost parcel", (WORDS, NAME)),
@@ -32,8 +34,15 @@ def test_the_likeliest_reading_comes_first(typed: str, readings: tuple[Reading, 
     assert parse_query(typed).readings == readings
 
 
-@pytest.mark.parametrize("typed", ["+91 80713 87423", "08071387423", "80713-87423", "०८०७१३८७४२३"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "+91 80713 87423", "08071387423", "80713-87423", "०८०७१३८७४२३", "080", "०८०", "०80", "8071387423 x12",
+        "8071387423;ext=5", "*31#8071387423", "８０７１３８７４２３", "00918071387423", "07138",
+    ],
+)  # fmt: skip
 def test_every_spelling_of_a_number_looks_for_digits_that_its_row_has(typed: str) -> None:
+    assert parse_query(typed).digits
     assert all(digits in "918071387423" for digits in parse_query(typed).digits)
 
 

@@ -134,10 +134,7 @@ def _copy(recording: Recording) -> list[Fact]:
 
 def format_of(recording: Recording) -> str:
     """Return the true format of our copy in words: `WAV, GSM 6.10`."""
-    container = formats.CONTAINERS.get(recording.container or "", formats.CONTAINERS[formats.UNKNOWN])
-    codec = formats.codec_label(recording.audio_codec)
-    words = [container.label or _("unknown format"), codec]
-    return ", ".join(dict.fromkeys(word for word in words if word))
+    return formats.label_of(recording.container, recording.audio_codec) or _("unknown format")
 
 
 def _inside(recording: Recording) -> str:

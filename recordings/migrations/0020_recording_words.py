@@ -18,7 +18,7 @@ def rename(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0018_saved_views"),
+        ("recordings", "0019_sync_run_stopped"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
 

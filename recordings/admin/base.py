@@ -50,7 +50,7 @@ from recordings.admin.search import AS, ListSearch, read_search
 from recordings.admin.zones import reader_zone
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
-from recordings.overview import Totals
+from recordings.overview import EventTotals, Totals
 from recordings.search import Reading
 
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
@@ -129,7 +129,7 @@ class PortalChangeList(ChangeList):
     page: KeysetPage | None = None  # None where the order of the rows allows no keyset
     order: Order | None = None
     counts_more = False
-    totals: Totals | None = None
+    totals: Totals | EventTotals | None = None
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
@@ -172,7 +172,7 @@ class PortalChangeList(ChangeList):
         self.can_show_all, self.multi_page = False, not is_whole
         self.paginator = None
 
-    def sum_up(self, request: HttpRequest) -> Totals | None:
+    def sum_up(self, request: HttpRequest) -> Totals | EventTotals | None:
         """Return the totals of the list, if it has any; those of a part may be TOTALS_HOLD seconds old."""
         owner: Any = self.model_admin
         if owner.totals is None:
@@ -181,10 +181,10 @@ class PortalChangeList(ChangeList):
         filters = sorted((name, values) for name, values in request.GET.lists() if name not in POSITIONS)
         asked = f"{user.pk} {getattr(user, 'narrowed_to', '')} {request.path} {filters}"
         key = f"totals-{hashlib.sha256(asked.encode()).hexdigest()}"
-        held: Totals | None = caches["process"].get(key)
+        held: Totals | EventTotals | None = caches["process"].get(key)
         if held is not None:
             return held
-        found: Totals = owner.totals(self.queryset)
+        found: Totals | EventTotals = owner.totals(self.queryset)
         if found.is_partial:
             caches["process"].set(key, found, TOTALS_HOLD)
         return found
@@ -197,6 +197,13 @@ class PortalChangeList(ChangeList):
             if self.counts_more
             else formatting.count(self.result_count)
         )
+
+    @property
+    def rows_named(self) -> str:
+        """What a row of the list is called, for the number before it."""
+        owner: Any = self.model_admin
+        names = owner.rows_named or (self.opts.verbose_name, self.opts.verbose_name_plural)
+        return str(names[0] if self.result_count == 1 and not self.counts_more else names[1])
 
     @property
     def page_links(self) -> list[PageLink]:
@@ -255,7 +262,10 @@ class PortalAdmin(_Base):
     list_deferred: tuple[str, ...] = ()
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
-    totals: Callable[[QuerySet[Any]], Totals] | None = None  # what the list's rows come to, above them
+    rows_named: tuple[Any, Any] | None = None  # one row and several, where the list says it in other words
+    totals: Callable[[QuerySet[Any]], Totals | EventTotals] | None = (
+        None  # what the list's rows come to, above them
+    )
     readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 

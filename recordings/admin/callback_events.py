@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -70,8 +70,7 @@ TRUST_WORDS = {
     Trust.REFUSED: gettext_lazy("The signature matches no auth token of the account."),
 }
 LIST_WORDS = gettext_lazy(
-    "Requests (webhooks) in which Vobiz told the portal something. Each is kept; a value counts when Vobiz's API "
-    "confirms it."
+    "Requests (webhooks) from Vobiz. Every delivery is kept; values count only when Vobiz's API confirms them."
 )
 MOST_NOTICES = 3  # accounts whose rejected callbacks are named above the list
 
@@ -106,6 +105,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     readings = (Reading.NUMBER, Reading.ID, Reading.NAME)
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or recording ID")
     actions = ("process_selected", "mark_seen")
+    list_day = "received_at"
+    totals = staticmethod(overview.event_totals)
     views: tuple[tuple[Any, dict[str, str]], ...] = (
         (gettext_lazy("All"), {}),
         (gettext_lazy("Needs attention"), {"effect": "none"}),
@@ -135,8 +136,12 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("received"))
     def when(self, event: CallbackEvent) -> str | SafeString:
-        """Return the time in the reader's zone."""
-        return formatting.moment(event.received_at)
+        """Return the time in the reader's zone, without the day under its heading."""
+        if not getattr(event, "under_day", False):
+            return formatting.moment(event.received_at)
+        utc = event.received_at.astimezone(UTC)
+        title, words = f"{utc:%Y-%m-%d %H:%M:%S} UTC", formatting.time_of(event.received_at)
+        return format_html('<time title="{}">{}</time>', title, words)
 
     @admin.display(description=gettext_lazy("event"))
     def about(self, event: CallbackEvent) -> SafeString:

@@ -24,6 +24,7 @@ from recordings.admin.filters import DateFilter
 from recordings.admin.keyset import POSITIONS
 from recordings.admin.search import without_words
 from recordings.models import SavedView
+from recordings.overview import EventTotals
 
 MOST_VIEWS = 12  # saved ones that are tabs
 
@@ -325,6 +326,9 @@ def totals(cl: Any, request: HttpRequest) -> list[Total]:
     more = "+" if found.is_partial else ""
     name = cl.opts.verbose_name if found.rows == 1 and not more else cl.opts.verbose_name_plural
     shown = [Total(formatting.count(found.rows) + more, str(name))]
+    if isinstance(found, EventTotals):
+        counts = [(formatting.count(n), str(outcome.label).lower()) for outcome, n in found.outcomes.items()]
+        return [*shown, *(Total(figure, words) for figure, words in counts)]
     if found.duration_ms:
         shown.append(
             Total(formatting.span(found.duration_ms / 1_000) + more, "", _("Length, as Vobiz reports it"))

@@ -39,8 +39,10 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     search_fields = ("recording__recording_id",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
+    rows_named = (gettext_lazy("transcript"), gettext_lazy("transcripts"))
     empty_words = gettext_lazy(
-        "No transcript yet. Tick Transcribe when you start a recording; the text comes by a callback after its end."
+        "No transcripts yet. Choose Create a transcript when you start a recording; the text arrives in a callback, "
+        "usually within 5 minutes of its end."
     )
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
@@ -72,7 +74,11 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("received"))
     def received(self, held: Transcription) -> SafeString:
         """Return when its callback came."""
-        return columns.named(_("Received"), formatting.moment(held.received_at))
+        return (
+            columns.named(_("Received"), columns.day_and_time(held.received_at, timezone.now()))
+            if held.received_at
+            else columns.NOTHING
+        )
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
@@ -82,8 +88,9 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Add words for when there is none."""
-        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
+        """Add the title, and words for when there is none."""
+        said = {"title": _("Transcripts"), "empty_words": self.empty_words}
+        return super().changelist_view(request, {**said, **(extra_context or {})})
 
     @page(
         "<path:object_id>/read/",

@@ -98,12 +98,17 @@ document.addEventListener("rows:change", count);
 count();
 
 /* Buttons that copy a text: absent where the browser gives no clipboard, as over plain HTTP. */
-for (const button of document.querySelectorAll("[data-copy]")) {
-    if (navigator.clipboard) {
-        button.hidden = false;
-        button.addEventListener("click", async () => {
+if (navigator.clipboard) {
+    document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
+    document.addEventListener("click", async (event) => {
+        const button = event.target.closest("[data-copy]");
+        if (button) {
             await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+            const label = button.querySelector("span");
+            if (label && button.dataset.copied) {
+                label.textContent = button.dataset.copied;
+            }
             button.classList.add("is-copied");
-        });
-    }
+        }
+    });
 }

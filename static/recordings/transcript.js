@@ -1,6 +1,9 @@
-/* A transcript that is opened while something plays: the page stays, and what was said comes into it. */
+/* A transcript: opened while something plays, the page stays and the text comes into it. Words are found in it here, so
+ * that no word of it or of the search is sent anywhere. */
 (() => {
     "use strict";
+
+    const MOST = 500; // matches
 
     document.addEventListener("submit", async (event) => {
         const form = event.target;
@@ -15,12 +18,63 @@
             if (!answer.ok || !fresh) {
                 throw new Error(`no transcript: ${answer.status}`);
             }
-            const old = document.getElementById("transcript");
-            old.replaceWith(document.adoptNode(fresh));
+            document.getElementById("transcript").replaceWith(document.adoptNode(fresh));
             fresh.setAttribute("tabindex", "-1");
             fresh.focus({ preventScroll: true });
+            fresh.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+            findIn(fresh.querySelector("[data-find]"));
         } catch {
             form.submit(); // as without a script
         }
     });
+
+    function findIn(box) {
+        if (!box) {
+            return;
+        }
+        const [field, said] = [box.querySelector("input"), box.querySelector("[role=status]")];
+        const text = document.getElementById(box.dataset.find);
+        const whole = text.textContent;
+        let marks = [];
+        let at = 0;
+
+        function show() {
+            marks.forEach((mark, n) => mark.classList.toggle("is-current", n === at));
+            if (marks.length) {
+                said.textContent = said.dataset.some.replace("%(n)s", at + 1).replace("%(all)s", marks.length);
+                marks[at].scrollIntoView({ block: "nearest" });
+            } else {
+                said.textContent = field.value.trim() ? said.dataset.none : "";
+            }
+        }
+
+        function search() {
+            const wanted = field.value.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+");
+            const found = wanted ? [...whole.matchAll(new RegExp(wanted, "giu"))].slice(0, MOST) : [];
+            const parts = [];
+            let end = 0;
+            marks = found.map((one) => {
+                const mark = document.createElement("mark");
+                mark.textContent = one[0];
+                parts.push(whole.slice(end, one.index), mark);
+                end = one.index + one[0].length;
+                return mark;
+            });
+            text.replaceChildren(...parts, whole.slice(end));
+            at = 0;
+            show();
+        }
+
+        box.hidden = false;
+        field.addEventListener("input", search);
+        field.addEventListener("keydown", (event) => {
+            if (event.key === "Enter" && marks.length) {
+                event.preventDefault();
+                at = (at + (event.shiftKey ? marks.length - 1 : 1)) % marks.length;
+                show();
+            }
+        });
+    }
+
+    findIn(document.querySelector("[data-find]"));
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
 
 from recordings import overview
 from recordings.admin.callback_events import MOST_AT_ONCE
@@ -380,3 +383,21 @@ def test_only_those_who_may_process_a_callback_see_the_button_in_its_row(
     assert address in may.get(LIST).content.decode()
     assert f"{done.pk}/process/" not in may.get(LIST).content.decode()
     assert "formaction" not in looks.get(LIST).content.decode()
+
+
+def test_the_list_counts_each_outcome_of_what_is_filtered_and_stands_under_its_days(
+    account: Account, boss: Client
+) -> None:
+    today = timezone.now()
+    for outcome in ("applied", "applied", "refused"):
+        an_event(account, outcome=outcome, received_at=today)
+    an_event(account, outcome="unmatched", received_at=today - timedelta(days=1))
+
+    def totals(query: str = "") -> str:
+        page = boss.get(LIST + query).content.decode()
+        return strip_tags(page.partition('<p class="vp-totals">')[2].partition("</p>")[0])
+
+    assert totals() == "4 callbacks2 applied1 no matching recording1 rejected"
+    assert totals("?outcome__exact=refused") == "1 callback1 rejected"
+    page = boss.get(LIST).content.decode()
+    assert page.index("Today<span>3 callbacks</span>") < page.index("Yesterday<span>1 callback</span>")

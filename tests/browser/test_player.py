@@ -172,6 +172,35 @@ def test_a_transcript_is_opened_beside_what_plays(page: Page, heard: Heard, reco
     assert set(AccessEvent.objects.values_list("action", flat=True)) == {"sign_in", "play", "transcript"}
 
 
+def test_words_are_found_in_a_transcript_and_it_is_copied_and_nothing_of_it_is_sent(
+    page: Page, heard: Heard, recording: Recording
+) -> None:
+    text = "A parcel (large). No, two parcels; <b>parcel</b> one is lost."
+    a_transcript(recording, text=text)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_page(page, recording)
+    page.get_by_role("button", name="Read the transcript").click()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+
+    field, said = page.get_by_label("Find in this transcript"), page.locator(".vp-find [role=status]")
+    field.fill("PARCEL")
+    expect(said).to_have_text("1 of 3 matches")
+    field.press("Enter")
+    field.press("Enter")
+    expect(said).to_have_text("3 of 3 matches")
+    expect(page.locator("#transcript-text mark.is-current")).to_have_text("parcel")
+    expect(page.locator("#transcript-text")).to_have_text(text)
+    field.fill("(large).")
+    expect(said).to_have_text("1 of 1 matches")
+    field.fill("tomorrow")
+    expect(said).to_have_text("No match")
+    page.get_by_role("button", name="Copy", exact=True).click()
+
+    assert page.evaluate("() => navigator.clipboard.readText()") == text
+    assert sent == []
+
+
 def test_a_list_plays_in_place_one_recording_at_a_time(
     page: Page, heard: Heard, recording: Recording
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -139,9 +139,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return the time in the reader's zone, without the day under its heading."""
         if not getattr(event, "under_day", False):
             return formatting.moment(event.received_at)
-        utc = event.received_at.astimezone(UTC)
-        title, words = f"{utc:%Y-%m-%d %H:%M:%S} UTC", formatting.time_of(event.received_at)
-        return format_html('<time title="{}">{}</time>', title, words)
+        return columns.second_of_day(event.received_at)
 
     @admin.display(description=gettext_lazy("event"))
     def about(self, event: CallbackEvent) -> SafeString:

@@ -56,6 +56,12 @@ def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> Saf
     )  # fmt: skip
 
 
+def second_of_day(at: datetime) -> SafeString:
+    """Return `14:02:11` in the reader's zone, for a row under a heading that names the day."""
+    utc = at.astimezone(UTC)
+    return format_html('<time title="{} UTC">{}</time>', f"{utc:%Y-%m-%d %H:%M:%S}", formatting.time_of(at))
+
+
 def from_to_of(call: Call, account: Account) -> SafeString:
     """Return who spoke, and beneath it whose call it was."""
     name, title = _name(account)

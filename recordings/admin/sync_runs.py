@@ -17,7 +17,7 @@ from recordings import tasks
 from recordings.admin import columns, formatting
 from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import Fact, Section
+from recordings.admin.facts import Fact, KeyFact, Section
 from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
@@ -66,12 +66,15 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "error")
+    list_day = "started_at"
     empty_words = gettext_lazy("No syncs yet. A sync reads every recording that Vobiz lists.")
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
         """Return the time in the reader's zone."""
-        return formatting.moment(run.started_at)
+        if not getattr(run, "under_day", False):
+            return formatting.moment(run.started_at)
+        return columns.second_of_day(run.started_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
@@ -138,7 +141,6 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             "is_running": running,
             "is_silent": is_silent,
             "every": REFRESH if running and not is_silent else None,
-            "state_badge": self.state_shown(obj),
             "may_sync": may(request, "sync_now") and obj.account.is_active,
             "may_stop": running and may(request, "sync_now"),
             "progress_words": _progress_words(obj, now) if running else "",
@@ -146,7 +148,8 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
                 (formatting.words(failure.get("recording_id")), formatting.words(failure.get("reason")))
                 for failure in obj.failures
             ],
-            "sections": [self._asked(request, obj), _found(obj)],
+            "key_facts": _key_facts(obj, self.state_shown(obj)),
+            "sections": [self._asked(request, obj)],
         }
 
     def _asked(self, request: HttpRequest, run: SyncRun) -> Section:
@@ -156,23 +159,41 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             if name in run.scope
         )
         return Section(
-            _("The run"),
+            _("Details"),
             [
                 Fact(_("Account"), formatting.linked(request, run.account)),
                 Fact(_("Asked for"), scope or _("Every recording that Vobiz lists")),
                 Fact(_("By"), self.asked_by(run)),
                 Fact(_("Started"), formatting.moment(run.started_at)),
                 Fact(_("Ended"), formatting.moment(run.ended_at)),
-                Fact(_("Complete"), _("Yes") if run.complete else _("No"), hint=_complete_words(run)),
+                Fact(_("Pages read"), formatting.count(run.pages)),
             ],
         )
+
+
+def _key_facts(run: SyncRun, badge: str | SafeString) -> list[KeyFact]:
+    """Return how it stands, what it read, and what that changed."""
+    seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
+    return [
+        KeyFact(_("State"), badge, _complete_words(run)),
+        KeyFact(_("Recordings read"), formatting.count(run.seen), _total_words(run)),
+        KeyFact(_("New"), formatting.count(run.created), _("%s updated") % formatting.count(run.updated)),
+        KeyFact(_("Unchanged"), formatting.count(run.unchanged)),
+        KeyFact(
+            _("Deleted at Vobiz"),
+            formatting.count(run.gone),
+            _("They stay in the portal") if run.gone else "",
+        ),
+        KeyFact(_("Failed"), formatting.count(run.failed)),
+        KeyFact(_("Duration"), formatting.length(seconds)),
+    ]
 
 
 def _complete_words(run: SyncRun) -> str:
     if run.complete:
         return _("Every page was read and every recording stored.")
     if run.state == SyncState.RUNNING:
-        return _("It is still running.")
+        return _("It continues in the background.")
     if run.state == SyncState.STOPPED:
         return _("Pages were left unread. What was read is kept, and a later sync reads the rest.")
     return _("What was read is kept. No recording was marked as deleted at Vobiz.")
@@ -189,25 +210,6 @@ def _progress_words(run: SyncRun, now: datetime) -> str:
         return _("%(seen)s of %(total)s recordings") % {"seen": seen, "total": total}
     words = _("%(seen)s of %(total)s recordings, about %(left)s left")
     return words % {"seen": seen, "total": total, "left": formatting.span(left)}
-
-
-def _found(run: SyncRun) -> Section:
-    return Section(
-        _("Found"),
-        [
-            Fact(_("Pages read"), formatting.count(run.pages)),
-            Fact(_("Recordings seen"), formatting.count(run.seen), hint=_total_words(run)),
-            Fact(_("New"), formatting.count(run.created)),
-            Fact(_("Updated"), formatting.count(run.updated)),
-            Fact(_("Unchanged"), formatting.count(run.unchanged)),
-            Fact(
-                _("Deleted at Vobiz"),
-                formatting.count(run.gone),
-                hint=_("they stay in the portal") if run.gone else "",
-            ),
-            Fact(_("Failed"), formatting.count(run.failed)),
-        ],
-    )
 
 
 def _total_words(run: SyncRun) -> str:

@@ -71,7 +71,7 @@ def test_none_is_the_goal_and_has_no_number(account: Account, boss: Client) -> N
     aged(account, 25, archived_at=timezone.now(), **ARCHIVED)
 
     assert number_in_navigation(text_of(boss, "/admin/recordings/call/")) == ""
-    assert "Every recording that Vobiz deletes within 7 days is archived" in text_of(boss)
+    assert "every recording that Vobiz deletes within 7 days is archived" in text_of(boss)
 
 
 def test_how_many_days_count_as_soon_is_a_setting(account: Account, boss: Client, settings: Settings) -> None:
@@ -97,8 +97,8 @@ def test_the_page_shows_what_is_at_risk_soonest_first_and_why_and_what_is_lost(
     places = [said.index(f"/recording/{row.pk}/change/") for row in (sooner, later, lost)]
     assert places == sorted(places)
     assert "Vobiz answered 404." in said
-    assert "next try" in said
-    assert "1</strong></a> more was deleted by Vobiz before" in said
+    assert "next attempt" in said
+    assert "1</a> more was deleted by Vobiz before" in said
 
 
 def test_one_button_asks_for_all_and_another_for_those_ticked(synced: Account, staff: Person) -> None:
@@ -278,7 +278,7 @@ def test_an_old_recording_that_was_found_just_now_has_not_been_due_for_long(
     assert "over 24 hours" not in said
     assert "the oldest became due 3 h ago" in said
     Account.objects.update(archive_automatically=False)
-    assert "the oldest became due 0 s ago" in text_of(boss, "/admin/")
+    assert re.search(r"the oldest became due \d+ s ago", text_of(boss, "/admin/"))
 
 
 def test_archiving_that_pauses_is_a_cross_with_its_reason(synced: Account, boss: Client) -> None:

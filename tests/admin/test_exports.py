@@ -239,7 +239,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
     page = asked(client, kept, fetched, lost, failed)
     answer, found = zipped(client, kept, fetched, lost, failed)
 
-    assert "<strong>2</strong>, about" in page
+    assert "<b>2</b>, about" in page
     assert "1 is not archived yet and is fetched from Vobiz" in page
     assert "rec-lost</bdi>: Vobiz deleted it before it was archived" in page
     assert "Content-Length" not in answer

@@ -20,7 +20,7 @@ from tests.admin.every_kind import Rows
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 NARROW, WIDE = ViewportSize(width=360, height=800), ViewportSize(width=1280, height=900)
 PAGES = (200, 403, 404, 409, 422)  # what else a route answers has no page of its own
-SERIOUS = ("serious", "critical")
+SERIOUS = ("moderate", "serious", "critical")
 
 # Of a long list or table only the beginning: the rest is like it, and each row takes axe as long as the one before.
 # A change of colours is not waited for. `preload` would put a style element into the page, against its policy.

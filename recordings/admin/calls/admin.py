@@ -40,6 +40,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     list_filter = (DateFilter, "state", "direction", AccountFilter)
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
+    list_day = "happened_at"
     search_fields = ("call_uuid",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
@@ -66,7 +67,8 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("when"))
     def when(self, call: Any) -> SafeString:
         """Return when it started; else when its first recording did; else when it became known here."""
-        return columns.day_and_time(call.happened_at, timezone.now())
+        under_day = getattr(call, "under_day", False)
+        return columns.day_and_time(call.happened_at, timezone.now(), under_day=under_day)
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:

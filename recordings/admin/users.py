@@ -82,6 +82,7 @@ class PortalUserAdmin(_UserAdmin):
     change_form_template = add_form_template = "admin/recordings/user/form.html"
     list_display = ("username", "full_name", "email_shown", "roles", "accounts", "admitted")
     list_filter = ("is_active", "is_superuser", ("groups", RoleFilter))
+    search_help_text = _("User name, name or e-mail")
     filter_horizontal = ()
     readonly_fields = ()
     show_facets = admin.ShowFacets.NEVER
@@ -111,7 +112,8 @@ class PortalUserAdmin(_UserAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list; a panel of filters sends empty fields, which an address does not keep."""
-        return without_empty_filters(request) or super().changelist_view(request, extra_context)
+        said = {"title": gettext("Users and roles"), **(extra_context or {})}
+        return without_empty_filters(request) or super().changelist_view(request, said)
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""
@@ -134,7 +136,7 @@ class PortalUserAdmin(_UserAdmin):
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str | SafeString:
         """Return the names of the person's roles."""
-        names = [str(_("superuser"))] if user.is_superuser else []
+        names = [str(_("Superuser"))] if user.is_superuser else []
         names += [label_of(group.name) for group in user.groups.all()]
         return ", ".join(names) or columns.NOTHING
 
@@ -152,7 +154,7 @@ class PortalUserAdmin(_UserAdmin):
             return formatting.badge("off", gettext("Inactive"), role="quiet")
         if not user.is_staff:
             return formatting.badge("outside", gettext("No access"), role="quiet")
-        return formatting.badge("staff", gettext("yes"), role="good")
+        return formatting.badge("staff", gettext("Yes"), role="good")
 
     # The form
 

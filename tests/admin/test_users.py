@@ -78,7 +78,7 @@ def test_the_list_says_what_each_may_do_and_who_may_sign_in(boss: Client, asha: 
     }
     assert page.context["title"] == "Users"
     assert "Listener" in page.content.decode()
-    assert "yes" in rows["asha"]
+    assert "Yes" in rows["asha"]
     assert "No access" in rows["outsider"]
     assert "Inactive" in rows["former"]
 

@@ -122,7 +122,8 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_deferred = ("detail",)
     search_fields = ("username",)
     search_help_text = gettext_lazy("User name or recording ID")
-    empty_words = gettext_lazy("No entries yet. Each play, download, transcript opened and export adds one.")
+    empty_title = gettext_lazy("No entries yet")
+    empty_words = gettext_lazy("Each play, download, transcript opened and export adds one.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add whether its recording is still there and the reader's to see."""

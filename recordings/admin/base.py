@@ -262,6 +262,8 @@ class PortalAdmin(_Base):
     list_deferred: tuple[str, ...] = ()
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    empty_title: Any = ""  # what an empty list says first
+    begins_live = False  # whether the first row comes by recording a live call
     rows_named: tuple[Any, Any] | None = None  # one row and several, where the list says it in other words
     totals: Callable[[QuerySet[Any]], Totals | EventTotals] | None = (
         None  # what the list's rows come to, above them

@@ -114,8 +114,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         (gettext_lazy("No matching recording"), {"outcome__exact": EventOutcome.UNMATCHED.value}),
         (gettext_lazy("Unsigned"), {"trust__exact": Trust.UNSIGNED.value}),
     )
+    empty_title = gettext_lazy("No callbacks received yet")
     empty_words = gettext_lazy(
-        "No callbacks received yet. Recordings started in the portal give Vobiz its address. For call flows, copy the "
+        "Recordings started in the portal give Vobiz its address. For call flows, copy the "
         "address from the account's page."
     )
 

@@ -67,7 +67,8 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "error")
     list_day = "started_at"
-    empty_words = gettext_lazy("No syncs yet. A sync reads every recording that Vobiz lists.")
+    empty_title = gettext_lazy("No syncs yet")
+    empty_words = gettext_lazy("A sync reads every recording that Vobiz lists.")
 
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:

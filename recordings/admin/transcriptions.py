@@ -40,8 +40,10 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     rows_named = (gettext_lazy("transcript"), gettext_lazy("transcripts"))
+    begins_live = True
+    empty_title = gettext_lazy("No transcripts yet")
     empty_words = gettext_lazy(
-        "No transcripts yet. Choose Create a transcript when you start a recording; the text arrives in a callback, "
+        "Choose Create a transcript when you start a recording; the text arrives in a callback, "
         "usually within 5 minutes of its end."
     )
 

@@ -47,9 +47,9 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     list_words = gettext_lazy(
         "Calls seen live here, and calls with a recording; not every call of the account."
     )
-    empty_words = gettext_lazy(
-        "No call is known here yet. They come by opening Live calls while there are some, and with recordings."
-    )
+    empty_title = gettext_lazy("No calls yet")
+    empty_words = gettext_lazy("A call appears here when it is seen among the live calls or has a recording.")
+    begins_live = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add how many recordings each has."""

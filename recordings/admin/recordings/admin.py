@@ -128,9 +128,11 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         (gettext_lazy("With transcript"), {"transcript": "there"}),
         (gettext_lazy("Needs attention"), {"attention": "yes"}),
     )
+    empty_title = gettext_lazy("No recordings yet")
     empty_words = gettext_lazy(
-        "No recording is known here yet. They come by recording a live call, through callbacks, and by a sync."
+        "Record a live call, or wait for the next sync: it reads what call flows recorded."
     )
+    begins_live = True
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
         """Search by number, id, name or words, the newest first unless a filter brings an order."""

@@ -76,7 +76,7 @@ def test_the_list_says_what_each_may_do_and_who_may_sign_in(boss: Client, asha: 
         row.username: str(page.context["cl"].model_admin.admitted(row))
         for row in page.context["cl"].result_list
     }
-    assert page.context["title"] == "Users"
+    assert page.context["title"] == "Users and roles"
     assert "Listener" in page.content.decode()
     assert "Yes" in rows["asha"]
     assert "No access" in rows["outsider"]

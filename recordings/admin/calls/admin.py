@@ -99,7 +99,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add words for what these are, and for when there is none."""
-        said = {"empty_words": self.empty_words, "list_words": self.list_words}
+        said = {"title": _("Call history"), "empty_words": self.empty_words, "list_words": self.list_words}
         return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def page_context(self, request: HttpRequest, obj: Call) -> dict[str, Any]:

@@ -226,6 +226,21 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
     expect(told).to_contain_text("Enter a time with its unit")
 
 
+def test_the_whole_start_form_is_on_one_screen_of_a_phone(operator: Page) -> None:
+    operator.set_viewport_size({"width": 390, "height": 844})
+    operator.locator("#live-rows summary").first.click()
+    operator.get_by_role("link", name="Record with options…").first.click()
+    expect(operator.locator("#start-sum")).to_contain_text("Stops at ")
+
+    button = operator.locator("#start-form button[type=submit]").bounding_box()
+    last = operator.locator("#start-sum").bounding_box()
+    assert button is not None
+    assert last is not None
+    assert last["y"] + last["height"] <= button["y"]
+    assert button["y"] + button["height"] <= 844
+    assert operator.evaluate("() => window.scrollY") == 0
+
+
 def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
     plain: Page, lively_world: SandboxState
 ) -> None:

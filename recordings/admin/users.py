@@ -145,7 +145,8 @@ class PortalUserAdmin(_UserAdmin):
         """Return the accounts that the person sees."""
         if user.is_superuser:
             return gettext("All")
-        return ", ".join(str(account) for account in user.vobiz_accounts.all()) or columns.NOTHING
+        names = sorted(account.name or account.auth_id for account in user.vobiz_accounts.all())
+        return ", ".join(formatting.plain(name) for name in names) or columns.NOTHING
 
     @admin.display(description=_("may sign in"))
     def admitted(self, user: User) -> str:

@@ -167,7 +167,7 @@ class Scene:
         call = self.address(self.row().get_by_role("link").first)
         time.sleep(max(0.0, began + SPOKEN - time.monotonic()))
         self.page.goto(self.at["address"] + call)
-        self.page.get_by_role("button", name="Stop no. 1").click()
+        self.page.get_by_role("button", name="Stop recording 1").click()
         recording = self.transcribed()
         return {
             "overview": "", "live": "recordings/call/live/", "start": start, "call": call, "recording": recording,

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -56,6 +57,7 @@ class Archived:
     size: int
     kept: float
     drawn: float
+    decoded: float  # seconds that the reader alone takes for the same files, one after another
     peak: int  # the most memory since the process settled in, over what it had then, in KiB
 
 
@@ -119,7 +121,21 @@ def archive(load: Load) -> Archived:
     if report.archived != load.count:
         raise RuntimeError(f"{report.archived} of {load.count} were archived: {report}")
     last = Recording.objects.filter(archived_at__gte=now).latest("archived_at").archived_at
-    return Archived(report.bytes, (last - now).total_seconds(), drawn, _kib("VmHWM") - _memory["idle"])
+    peak = _kib("VmHWM") - _memory["idle"]
+    return Archived(report.bytes, (last - now).total_seconds(), drawn, _decode(now), peak)
+
+
+def _decode(since: datetime) -> float:
+    from recordings import storage
+    from recordings.audio import inspect
+    from recordings.models import Recording
+
+    names = list(Recording.objects.filter(archived_at__gte=since).values_list("audio", flat=True))
+    began = time.perf_counter()
+    for name in names:
+        with storage.local_file(str(name)) as file:
+            inspect(file)
+    return time.perf_counter() - began
 
 
 _memory: dict[str, int] = {}
@@ -219,7 +235,7 @@ def measure(load: Load, rounds: int, folder: Path) -> str:
         api_url, urls = vobiz.submit(serve, load, rounds).result()
         portal.submit(get_ready, str(folder / "portal"), api_url).result()
         rate(urls[:1], forget, folder)  # the sandbox reads its clips once
-        sockets, plain, kept, drawn = [], [], [], []
+        sockets, plain, kept, drawn, decoded = [], [], [], [], []
         for at in range(rounds):
             these = urls[at * load.count : (at + 1) * load.count]
             sockets.append(rate(these, forget, folder, connections=load.workers if load.latency else 1))
@@ -227,7 +243,8 @@ def measure(load: Load, rounds: int, folder: Path) -> str:
             done = portal.submit(archive, load).result()
             kept.append(done.size / done.kept)
             drawn.append(done.size / done.drawn)
-    speeds = (f"{statistics.median(each) / 1e6:.1f}" for each in (sockets, plain, kept, drawn))
+            decoded.append(done.size / done.decoded)
+    speeds = (f"{statistics.median(each) / 1e6:.1f}" for each in (sockets, plain, kept, drawn, decoded))
     shares = (f"{ratio(kept, each):.2f}" for each in (sockets, plain))
     peak = f"{done.peak / 1024:.1f}" if _STATUS.exists() else "?"
     return f"| {load.name} | {' | '.join((*speeds, *shares, peak))} |"
@@ -249,8 +266,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     long = chosen.hours * 60 * MINUTE
-    print("| MB/s | raw socket | plainest code | kept | kept and drawn | kept : socket | kept : plainest "
-          "| peak over idle, MB |\n|---|---|---|---|---|---|---|---|")  # fmt: skip
+    print("| MB/s | raw socket | plainest code | kept | kept and drawn | decoding alone | kept : socket "
+          "| kept : plainest | peak over idle, MB |\n|---|---|---|---|---|---|---|---|---|")  # fmt: skip
     loads = (
         Load(f"WAV of {chosen.hours:g} h", 1, long, "wav", 1),
         Load(f"MP3 of {chosen.hours:g} h", 1, long, "mp3", 1),

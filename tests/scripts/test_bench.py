@@ -44,10 +44,11 @@ def test_archiving_is_measured_against_a_socket_and_the_plainest_code() -> None:
         "8 of 500 KB, 5 ms, 8 at once",
     ]
     for figures in found.values():
-        socket, plainest, kept, drawn, _of_socket, _of_plainest, peak = numbers(figures)
+        socket, plainest, kept, drawn, decoded, _of_socket, _of_plainest, peak = numbers(figures)
         assert socket > 0
         assert plainest > 0
         assert kept >= drawn > 0
+        assert decoded > 0
         if Path("/proc/self/status").exists():
             assert 0 < peak < 20
 

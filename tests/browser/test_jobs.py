@@ -195,7 +195,7 @@ def test_stopping_all_is_asked_again_where_another_began_meanwhile(
     expect(page.get_by_role("alert")).to_contain_text("Nothing was stopped: other recordings run now")
     assert stopped(lively_world) == []
     hands.press(page.get_by_role("button", name="Stop all 2 recordings"))
-    expect(page.locator(".messagelist")).to_contain_text("Vobiz was asked to stop 2 recordings")
+    expect(page.locator(".messagelist")).to_contain_text("Stopping 2 recordings")
     assert lively_world.running() == []
 
 

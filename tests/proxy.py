@@ -84,20 +84,25 @@ def make_certificate(folder: Path, *names: str, days: float = 90) -> None:
 
 @contextmanager
 def nginx(
-    folder: Path, upstream: int, *, host: str = "portal.example.com", changes: dict[str, str] | None = None
+    folder: Path,
+    upstream: int,
+    *,
+    host: str = "portal.example.com",
+    proxy_port: int = 0,
+    changes: dict[str, str] | None = None,
 ) -> Iterator[Proxy]:
     """Run nginx before the port `upstream`; `changes` are what an operator got wrong in the file: old to new text."""
     folder.mkdir(exist_ok=True)
     if not (folder / "portal.pem").exists():
         make_certificate(folder, "localhost", "127.0.0.1", host)
-    port = free_ports(2)
+    port = proxy_port or free_ports(2)
     proxy = Proxy(port, port + 1, folder)
     site = CONFIGURATION.read_text(encoding="utf-8")
     ours = {
         "portal.example.com": host, "127.0.0.1:8000": f"127.0.0.1:{upstream}", "listen 443": f"listen 127.0.0.1:{port}",
         "listen 80;": f"listen 127.0.0.1:{port + 1};", "/etc/ssl/": f"{folder}/", "/var/log/nginx/": f"{folder}/",
     }  # fmt: skip
-    for old, new in {**ours, **(changes or {})}.items():
+    for old, new in {**(changes or {}), **ours}.items():
         assert old in site, old
         site = site.replace(old, new)
     (folder / "site.conf").write_text(site)

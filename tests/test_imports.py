@@ -16,7 +16,7 @@ ABOVE = (
     ("vobiz_portal",),
     ("recordings.admin", "recordings.management", "recordings.forms", "recordings.templatetags",
      "recordings.apps", "recordings.migrations", "recordings.webhooks", "recordings.signin"),
-    ("recordings.worker",),
+    ("recordings.worker", "recordings.doctor"),
     ("recordings.tasks",),
     ("recordings.reconcile",),
 )  # fmt: skip

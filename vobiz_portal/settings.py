@@ -241,6 +241,7 @@ if LOCAL_MODE:
 
 MIDDLEWARE = [
     "vobiz_portal.headers.ResponseHeadersMiddleware",
+    "recordings.webhooks.rehearsal.RehearsalMiddleware",
     "recordings.webhooks.middleware.CallbackHostMiddleware",  # before anything asks for the Host
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",

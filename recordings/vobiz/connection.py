@@ -171,15 +171,18 @@ class GuardedAdapter(HTTPAdapter):
         super().init_poolmanager(*args, ssl_context=self.tls, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
-    def exchange(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+    def exchange(
+        self, request: requests.PreparedRequest, exchange: Exchange, *, verify: bool | str = True
+    ) -> requests.Response:
         """Send and wait for the headers of the answer; its body is still to be read, by `body_of`.
 
+        `verify`: a file with the authorities that are believed, instead of the usual ones.
         Raises ExchangeError. Whatever happened, `exchange.sent` says whether anything left.
         """
         token = _current.set(exchange)
         try:
             timeouts = (exchange.connect_timeout, exchange.read_timeout)
-            return self.send(request, stream=True, timeout=timeouts)
+            return self.send(request, stream=True, timeout=timeouts, verify=verify)
         except _TROUBLES as trouble:
             raise _failure(exchange, trouble, _host_of(request)) from None
         finally:

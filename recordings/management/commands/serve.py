@@ -13,8 +13,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.utils.module_loading import import_string
+from waitress.task import ThreadedTaskDispatcher
 
 from recordings.management.documented_command import USAGE, DocumentedCommand
+from recordings.webhooks.waiting import CallbacksFirst
 
 CONNECTIONS = 8_000
 OTHER_FILES = (
@@ -56,20 +58,31 @@ class Command(DocumentedCommand):
             raise CommandError(str(error), returncode=USAGE) from None
         signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
         try:
-            waitress.serve(
-                application,
-                listen=options["listen"],
-                threads=options["threads"],
-                trusted_proxy=options["trusted_proxy"],
-                trusted_proxy_headers="x-forwarded-for x-forwarded-proto",
-                # Slow clients hold connections, not threads. Waitress' own limit of 100 is theirs in a moment.
-                connection_limit=_allowed_connections(),
-                asyncore_use_poll=True,  # select() knows no file descriptor above 1023
-                max_request_body_size=LARGEST_BODY,
-                ident="",
-            )
+            server = make_server(application, options["listen"], options["threads"], options["trusted_proxy"])
         except (OSError, ValueError) as error:
             raise CommandError(f"Cannot listen on {options['listen']}: {error}") from None
+        self.stdout.write(f"Serving on http://{options['listen']}")
+        self.stdout.flush()
+        server.run()
+
+
+def make_server(application: Any, listen: str, threads: int, trusted_proxy: str) -> Any:
+    """Return a waitress that listens already. Raises OSError or ValueError where it cannot."""
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.queue = CallbacksFirst()
+    dispatcher.set_thread_count(threads)
+    return waitress.create_server(
+        application,
+        _dispatcher=dispatcher,
+        listen=listen,
+        trusted_proxy=trusted_proxy,
+        trusted_proxy_headers="x-forwarded-for x-forwarded-proto",
+        # Slow clients hold connections, not threads. Waitress' own limit of 100 is theirs in a moment.
+        connection_limit=_allowed_connections(),
+        asyncore_use_poll=True,  # select() knows no file descriptor above 1023
+        max_request_body_size=LARGEST_BODY,
+        ident="",
+    )
 
 
 def _allowed_connections() -> int:

@@ -1,0 +1,58 @@
+"""`serve`: the order in which waiting requests are worked on, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from recordings.management.commands.serve import make_server
+from tests.commands.shell import MANAGE, environment, manage
+from tests.ports import free_ports
+from tests.waiting import eventually
+
+
+def test_a_callback_overtakes_the_pages_that_wait_and_not_all_of_them_for_ever() -> None:
+    port, served, go = free_ports(), list[str](), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        go.wait(30)
+        served.append(environ["PATH_INFO"])
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    server = make_server(application, f"127.0.0.1:{port}", threads=1, trusted_proxy="127.0.0.1")
+    threading.Thread(target=server.run, daemon=True).start()
+    with ExitStack() as stack:
+        for number, path in enumerate(["/first", "/page", "/page", *["/callbacks/account/x/"] * 5]):
+            asking = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            asking.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+            eventually(lambda: len(server.task_dispatcher.queue) == number)  # noqa: B023 - asked at once
+        go.set()
+        eventually(lambda: len(served) == 8)
+    server.close()
+    callback = "/callbacks/account/x/"
+    assert served == ["/first", *[callback] * 4, "/page", callback, "/page"]
+
+
+def test_sigterm_ends_it_and_an_address_in_use_is_said() -> None:
+    port = free_ports()
+    with socket.create_server(("127.0.0.1", port)):
+        refused = manage("serve", "--listen", f"127.0.0.1:{port}", DEBUG="on")
+    assert (refused.code, f"Cannot listen on 127.0.0.1:{port}" in refused.stderr) == (1, True)
+    process = subprocess.Popen(
+        [sys.executable, str(MANAGE), "serve", "--listen", f"127.0.0.1:{port}"], env=environment(DEBUG="on"),
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"Serving on http://127.0.0.1:{port}\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()

@@ -23,6 +23,7 @@ from recordings.models import Account
 from recordings.models.access_event import NO_DELETE
 from recordings.roles import make_roles
 from tests import object_storage as s3
+from tests import redis_server as redis
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.state import SandboxState
 
@@ -87,6 +88,13 @@ def _create_roles(*, using: str, **_kwargs: object) -> None:
 
 # After a flush Django sends this again, and creates the permissions first.
 post_migrate.connect(_create_roles, sender=apps.get_app_config("recordings"))
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Redis of our own."""
+    with redis.running(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)

@@ -214,8 +214,9 @@ print(allowed)
 """
 
 
+@pytest.mark.parametrize("queue", ["database", "redis"])
 @pytest.mark.django_db(transaction=True)
-def test_two_processes_count_together(priya: User) -> None:
+def test_two_processes_count_together(priya: User, queue: str, request: pytest.FixtureRequest) -> None:
     database = connection.settings_dict
     url = f"sqlite:///{database['NAME']}"
     if connection.vendor == "postgresql":
@@ -224,6 +225,7 @@ def test_two_processes_count_together(priya: User) -> None:
     environment = {
         **os.environ, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "vobiz_portal.settings",
         "VAR_DIR": str(in_force.VAR_DIR),
+        "TASKS_BACKEND": "database" if queue == "database" else request.getfixturevalue("redis_server"),
     }  # fmt: skip
     both = [
         subprocess.Popen([sys.executable, "-c", GUESS], cwd=ROOT, env=environment, stdout=subprocess.PIPE)

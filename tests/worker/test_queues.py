@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
-import shutil
 import signal
-import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +16,6 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from redis import Redis
-from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 
 from recordings import tasks
@@ -32,42 +27,11 @@ from recordings.worker.maintenance import Maintenance
 from recordings.worker.redis_queue import ForeignJobError, PortalJob
 from tests.commands.shell import manage
 from tests.conftest import MAIN
-from tests.ports import free_ports
 from tests.waiting import eventually
 from tests.worker.test_processes import due_for_read_back, nothing_to_sync
 from tests.workers import Begin
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Redis of our own."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        assert not os.environ.get("CI"), "redis-server is not installed"
-        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
-    port = str(free_ports())
-    folder = str(tmp_path_factory.mktemp("redis"))
-    server = subprocess.Popen(
-        [binary, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", folder],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    url = f"redis://127.0.0.1:{port}/1"
-    try:
-        eventually(lambda: _answers(url))
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with Redis.from_url(url) as client:
-            return bool(client.ping())
-    except RedisError:
-        return False
 
 
 @pytest.fixture(params=["database", "redis"])

@@ -161,7 +161,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert cycles(graph) == []
 
 
-# `callbacks` is below `tasks`, and its HTTP side, `webhooks`, above: a door queues tasks, a verb is run by them.
+# `callbacks` is below `tasks`, and its HTTP side, `webhooks`, above: a webhook queues tasks, a verb is run by them.
 def test_no_package_imports_itself_by_way_of_others() -> None:
     assert cycles(import_graph(depth=2)) == []
     assert cycles(import_graph(depth=3)) == []

@@ -80,7 +80,7 @@ EMPTY = {ANYONE: 400}  # a callback under a known key with nothing in it
 
 # fmt: off
 ROUTES = (
-    # Doors that are open to everybody
+    # Endpoints that are open to everybody
     Route("", get={ANYONE: 302}, post={ANYONE: 302}, at="/"),
     Route("admin/login/", get={OUTSIDE: 200, STAFF: 302}, post={ANYONE: 200}),
     Route("admin/login/second-factor/", get={SIGNED_IN: 302}, post={SIGNED_IN: 302}),

@@ -1,4 +1,4 @@
-"""The doors to the audio: which bytes, to whom, and what is written down of it."""
+"""The audio endpoints: which bytes, to whom, and what is logged of it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ AUDIO = speech(seconds=3)
 SIZE = len(AUDIO)
 
 
-def door(recording: Recording, name: str = "audio") -> str:
+def audio_url(recording: Recording, name: str = "audio") -> str:
     return f"/admin/recordings/recording/{recording.pk}/{name}/"
 
 
 def hear(client: Client, recording: Recording, *, play: str = "", method: str = "get", **headers: str) -> Any:
-    url = f"{door(recording)}?play={play}" if play else door(recording)
+    url = f"{audio_url(recording)}?play={play}" if play else audio_url(recording)
     said = {name.replace("_", "-"): value for name, value in headers.items()}
     return getattr(client, method)(url, headers=said)
 
@@ -207,8 +207,8 @@ def test_whoever_may_not_hear_is_refused_and_that_is_written_down(
     client = staff("view_recording", "export_recording", accounts=[account], name="ravi")
 
     assert hear(client, kept).status_code == 403
-    assert client.get(door(kept, "play")).status_code == 403
-    assert client.get(door(kept, "download")).status_code == 403
+    assert client.get(audio_url(kept, "play")).status_code == 403
+    assert client.get(audio_url(kept, "download")).status_code == 403
 
     events = AccessEvent.objects.order_by("at")
     assert [(event.username, event.action, event.result) for event in events] == [
@@ -230,7 +230,7 @@ def test_what_is_not_ones_own_answers_as_what_is_not_there_and_is_written_down(
 ) -> None:
     client, foreign = staff("hear_recording", "export_recording"), an_archived(stranger, AUDIO)
 
-    refused = client.get(door(foreign, name), headers={"Range": "bytes=0-9"})
+    refused = client.get(audio_url(foreign, name), headers={"Range": "bytes=0-9"})
     absent = client.get(f"/admin/recordings/recording/999999/{name}/")
 
     assert refused.status_code == absent.status_code == 404
@@ -306,7 +306,7 @@ def test_a_play_that_fails_again_and_again_is_one_line_and_a_later_one_that_work
 
 
 def test_a_list_asks_for_an_address_for_one_play(listener: Client, kept: Recording) -> None:
-    given = listener.get(door(kept, "play"))
+    given = listener.get(audio_url(kept, "play"))
 
     assert "no-store" in given["Cache-Control"]
     assert given.json()["title"] == "+91 8071 387 423 → +91 96247 05678"
@@ -326,7 +326,7 @@ def test_a_download_has_a_readable_name_and_one_line(
         account, AUDIO, happened_at=datetime(2025, 11, 6, 13, 49, 10, tzinfo=UTC), recording_id="rec-1"
     )
 
-    answer = client.get(door(recording, "download"), headers={"Range": "bytes=0-9"})
+    answer = client.get(audio_url(recording, "download"), headers={"Range": "bytes=0-9"})
 
     assert (answer.status_code, body(answer)) == (200, AUDIO)
     assert answer["Content-Disposition"] == (
@@ -334,7 +334,7 @@ def test_a_download_has_a_readable_name_and_one_line(
     )
     event = AccessEvent.objects.get()
     assert (event.action, event.result) == ("download", "ok")
-    assert client.head(door(recording, "download"))["Content-Length"] == str(SIZE)
+    assert client.head(audio_url(recording, "download"))["Content-Length"] == str(SIZE)
     assert AccessEvent.objects.count() == 1
 
 
@@ -351,7 +351,7 @@ def test_a_file_name_holds_only_safe_signs_and_the_readers_time(
     call.from_number, call.to_number = '"; rm -rf / "\r\n\u202e', "sip:agent@example.com"
     call.save()
 
-    said = client.get(door(recording, "download"))["Content-Disposition"]
+    said = client.get(audio_url(recording, "download"))["Content-Disposition"]
 
     name = re.fullmatch(r'attachment; filename="([A-Za-z0-9._-]+)"', said)
     assert name is not None
@@ -365,7 +365,7 @@ def test_a_download_takes_both_permissions(
 ) -> None:
     client = staff(permission, accounts=[account])
 
-    assert client.get(door(kept, "download")).status_code == 403
+    assert client.get(audio_url(kept, "download")).status_code == 403
     event = AccessEvent.objects.get()
     assert (event.action, event.result) == ("download", "refused")
 
@@ -373,7 +373,7 @@ def test_a_download_takes_both_permissions(
 def test_a_download_of_what_is_lost_says_so(staff: Person, account: Account) -> None:
     client = staff("hear_recording", "export_recording", accounts=[account])
 
-    answer = client.get(door(a_recording(account, gone_at_provider_at=datetime.now(UTC)), "download"))
+    answer = client.get(audio_url(a_recording(account, gone_at_provider_at=datetime.now(UTC)), "download"))
 
     assert answer.status_code == 410
     assert AccessEvent.objects.get().result == "failed"

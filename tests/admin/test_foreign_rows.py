@@ -1,4 +1,4 @@
-"""Two thousand random people and rows, through every door: nothing foreign is shown or touched.
+"""Two thousand random people and rows, through every endpoint: nothing foreign is shown or touched.
 
 What is not theirs to see and what is not there answer the same, to the letter.
 """
@@ -16,12 +16,12 @@ from django.contrib.admin.models import LogEntry
 from django.db import transaction
 
 from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
-from tests.admin.doors import (
+from tests.admin.endpoints import (
     NEW_EACH_TIME,
     PASSING,
-    Door,
+    Endpoint,
     accounts_shown,
-    doors,
+    endpoints,
     is_a_page,
     shows,
     status_of,
@@ -31,7 +31,7 @@ from tests.admin.many import FIRST_ACCOUNT, MARK, Many, Person, Target, many
 from tests.admin.route_table import ROUTES
 
 PAIRS, PARTS = 2_000, 8
-DOORS = doors()
+ENDPOINTS = endpoints()
 
 
 def absent(target: Target) -> Target:
@@ -39,12 +39,12 @@ def absent(target: Target) -> Target:
     return Target(target.label, 7_999_999, None, target.term.replace(target.term[:6], "qz99zq"))
 
 
-def a_pair(found: Many, door: Door, random: Random) -> tuple[Person, Target]:
+def a_pair(found: Many, endpoint: Endpoint, random: Random) -> tuple[Person, Target]:
     """Mostly somebody with a role, mostly a row of somebody else's account."""
     person = random.choice(found.people)
     if len(person.who) == 1 or not person.accounts:
         person = random.choice(found.people)
-    rows = found.rows[door.label]
+    rows = found.rows[endpoint.label]
     own = [row for row in rows if person.sees(row)]
     return person, random.choice(own if own and random.random() < 0.35 else rows)
 
@@ -55,15 +55,15 @@ def trace(person: Person, target: Target) -> tuple[Any, int]:
     return row, LogEntry.objects.filter(user=person.user, object_id=str(target.pk)).count()
 
 
-def wrongs(found: Many, door: Door, person: Person, target: Target) -> list[str]:
-    """What is wrong with how one door answers one person about one row."""
+def wrongs(found: Many, endpoint: Endpoint, person: Person, target: Target) -> list[str]:
+    """What is wrong with how one endpoint answers one person about one row."""
     visible = person.sees(target)
     before = trace(person, target)
-    answer = door.open(person.client, person, target)
+    answer = endpoint.open(person.client, person, target)
     wrong = []
-    expected = door.expected(person, visible)
+    expected = endpoint.expected(person, visible)
     # The table's row is completed and has no transcript; these may run, and some have one.
-    stands = [(502, 409)] + [(302, 200)] * ("/transcript/" in door.name)
+    stands = [(502, 409)] + [(302, 200)] * ("/transcript/" in endpoint.name)
     as_it_stands = visible and (expected, status_of(answer)) in stands
     if expected is not None and status_of(answer) != expected and not as_it_stands:
         wrong.append(f"{status_of(answer)} instead of {expected}")
@@ -71,16 +71,19 @@ def wrongs(found: Many, door: Door, person: Person, target: Target) -> list[str]
     if foreign:
         wrong.append(f"it shows {foreign}")
     findable = visible and {int(owner) for owner in MARK.findall(target.term)} <= person.accounts
-    if findable and door.finds and status_of(answer) == 200 and not shows(answer, target):
+    if findable and endpoint.finds and status_of(answer) == 200 and not shows(answer, target):
         wrong.append("it does not show a row that is theirs")
     if not visible:
-        if door.acts and trace(person, target) != before:
+        if endpoint.acts and trace(person, target) != before:
             wrong.append("a foreign row was touched")
         other = absent(target)
-        if door.alike and told(answer, target) != told(door.open(person.client, person, other), other):
+        if endpoint.alike and told(answer, target) != told(
+            endpoint.open(person.client, person, other), other
+        ):
             wrong.append("what is not theirs and what is not there differ")
     return [
-        f"{door} · {sorted(person.who)} of {sorted(person.accounts)} · {target}: {words}" for words in wrong
+        f"{endpoint} · {sorted(person.who)} of {sorted(person.accounts)} · {target}: {words}"
+        for words in wrong
     ]
 
 
@@ -88,16 +91,16 @@ def wrongs(found: Many, door: Door, person: Person, target: Target) -> list[str]
 @pytest.mark.parametrize(
     "part", [pytest.param(part, marks=[pytest.mark.once] if part else []) for part in range(PARTS)]
 )
-def test_nothing_foreign_is_shown_or_touched_through_any_door(part: int, db: None) -> None:
+def test_nothing_foreign_is_shown_or_touched_through_any_endpoint(part: int, db: None) -> None:
     random = Random(part)
     found = many(part)
     wrong, kinds = [], Counter[str]()
 
     for n in range(part, PAIRS, PARTS):
-        door = DOORS[n // PARTS % len(DOORS)]
-        person, target = a_pair(found, door, random)
+        endpoint = ENDPOINTS[n // PARTS % len(ENDPOINTS)]
+        person, target = a_pair(found, endpoint, random)
         kinds["own" if person.sees(target) else "foreign"] += 1
-        wrong += wrongs(found, door, person, target)
+        wrong += wrongs(found, endpoint, person, target)
 
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
     assert kinds["own"] > 40

@@ -151,12 +151,12 @@ def test_a_transcript_shows_its_charge_and_rate(account: Account, boss: Client) 
 def test_a_transcript_is_opened_by_a_click_that_is_written_down(account: Account, boss: Client) -> None:
     recording = a_recording(account)
     a_transcript(recording)
-    door = reverse("admin:recordings_recording_transcript", args=[recording.pk])
+    endpoint = reverse("admin:recordings_recording_transcript", args=[recording.pk])
 
-    opened = unescape(boss.post(door).content.decode())
+    opened = unescape(boss.post(endpoint).content.decode())
 
     assert "Good morning, Lotus Parcels." in opened
-    assert door not in opened
+    assert endpoint not in opened
     event = AccessEvent.objects.get()
     assert (event.action, event.result, event.recording_pk) == ("transcript", "ok", recording.pk)
 

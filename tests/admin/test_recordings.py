@@ -185,9 +185,9 @@ def test_a_transcript_is_read_only_by_those_who_may(account: Account, staff: Per
     assert "4111" not in without.get(url).content.decode()
     assert "You do not have the permission to read transcripts." in without.get(url).content.decode()
     assert "4111" not in listener.get(url).content.decode()  # until they ask for it
-    door = url.replace("change", "transcript" if where == "recording" else "read")
-    assert "My card number is 4111." in listener.post(door).content.decode()
-    assert without.post(door).status_code == 403
+    url_of_text = url.replace("change", "transcript" if where == "recording" else "read")
+    assert "My card number is 4111." in listener.post(url_of_text).content.decode()
+    assert without.post(url_of_text).status_code == 403
     assert "4111" not in listener.get(f"/admin/recordings/{where}/").content.decode()
 
 

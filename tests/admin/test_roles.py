@@ -39,7 +39,7 @@ def test_transcripts_are_read_by_listeners_and_superusers_alone_and_by_a_click(
 ) -> None:
     client, held = scene.people[kind], scene.mine["recordings.transcription"]
     event = an_event(scene.mine["recordings.account"], held.recording, payload={"transcription": SPOKEN})
-    doors = {
+    endpoints = {
         "transcription_read": held, "recording_transcript": held.recording, "callbackevent_words": event,
     }  # fmt: skip
     pages = {"transcription_change": held, "recording_change": held.recording, "callbackevent_change": event}
@@ -47,7 +47,7 @@ def test_transcripts_are_read_by_listeners_and_superusers_alone_and_by_a_click(
     shown = [page(client, name, row) for name, row in pages.items()]
     opened = [
         client.post(reverse(f"admin:recordings_{name}", args=[row.pk])).content.decode()
-        for name, row in doors.items()
+        for name, row in endpoints.items()
     ]
 
     reads = kind in ("Listener", "Supervisor", "superuser")

@@ -1,4 +1,4 @@
-"""Copies that cannot be used: missing, altered, or in a storage that is away. What the doors and the page say then."""
+"""Copies that cannot be used: missing, altered, or in a storage that is away; what the pages then say."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SIZE = len(AUDIO)
 FOUND = datetime(2025, 11, 6, 13, 49, 10, tzinfo=UTC)
 
 
-def hear(client: Client, recording: Recording, *, door: str = "audio") -> Any:
-    return client.get(f"/admin/recordings/recording/{recording.pk}/{door}/")
+def hear(client: Client, recording: Recording, *, endpoint: str = "audio") -> Any:
+    return client.get(f"/admin/recordings/recording/{recording.pk}/{endpoint}/")
 
 
 def found_missing(recording: Recording, archive_folder: Path) -> None:
@@ -143,15 +143,15 @@ def test_a_lost_copy_that_a_person_has_seen_is_not_called_never_archived(
 # In a storage that is away
 
 
-@pytest.mark.parametrize(("door", "action"), [("audio", "play"), ("download", "download")])
+@pytest.mark.parametrize(("endpoint", "action"), [("audio", "play"), ("download", "download")])
 def test_a_copy_that_only_the_archive_has_is_not_called_lost_while_the_storage_is_away(
-    listener: Client, kept: Recording, archive_folder: Path, door: str, action: str
+    listener: Client, kept: Recording, archive_folder: Path, endpoint: str, action: str
 ) -> None:
     Recording.objects.update(gone_at_provider_at=datetime.now(UTC))
     elsewhere = archive_folder.rename(archive_folder.with_name("elsewhere"))
     archive_folder.touch()
 
-    answer = hear(listener, kept, door=door)
+    answer = hear(listener, kept, endpoint=endpoint)
 
     words = answer.content.decode()
     assert answer.status_code == 503
@@ -161,7 +161,7 @@ def test_a_copy_that_only_the_archive_has_is_not_called_lost_while_the_storage_i
     assert (event.action, event.result, event.detail) == (action, "failed", words)
     archive_folder.unlink()
     elsewhere.rename(archive_folder)
-    assert b"".join(hear(listener, kept, door=door).streaming_content) == AUDIO
+    assert b"".join(hear(listener, kept, endpoint=endpoint).streaming_content) == AUDIO
 
 
 def test_object_storage_that_does_not_answer_is_away_too(

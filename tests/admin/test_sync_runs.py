@@ -36,15 +36,15 @@ def running(account: Account, **columns: Any) -> SyncRun:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("door", ["account", "list"])
+@pytest.mark.parametrize("page", ["account", "list"])
 def test_sync_now_answers_at_once_and_goes_on_by_itself(
-    account: Account, world: SandboxState, staff: Person, door: str
+    account: Account, world: SandboxState, staff: Person, page: str
 ) -> None:
     for _each in range(3):
         world.add_recording(MAIN)
     client = staff("sync_now", "view_syncrun", "view_account", "view_recording", accounts=[account])
 
-    if door == "account":
+    if page == "account":
         answer = client.post(reverse("admin:recordings_account_sync", args=[account.pk]))
     else:
         answer = client.post(SYNC, {"account": account.pk})

@@ -30,7 +30,7 @@ MODELS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """One way in for rows of a model.
 
     `expected(person, is_visible)` is the status, or None where that is another test's matter. `finds`: an answer of
@@ -53,7 +53,7 @@ def _any(person: Person, visible: bool) -> None:
     """Whatever the status is."""
 
 
-def doors() -> list[Door]:
+def endpoints() -> list[Endpoint]:
     """All of them."""
     found = [_route(route, method) for route in ROUTES for method in ("GET", "POST") if _is_ours(route)]
     lists = [f"{_path(label)}/" for label in MODELS]
@@ -82,7 +82,7 @@ def _list_route(label: str) -> Route:
     return next(route for route in ROUTES if route.path == f"{_path(label)}/")
 
 
-def _route(route: Route, method: str) -> Door:
+def _route(route: Route, method: str) -> Endpoint:
     """A page or button of one row."""
     label = (
         f"recordings.{route.names}" if route.names else route.subject.removeprefix("admin/").replace("/", ".")
@@ -98,21 +98,21 @@ def _route(route: Route, method: str) -> Door:
     def expected(person: Person, visible: bool) -> int | str:
         return route.answer(person.who, method, visible=visible)
 
-    return Door(f"{method} {route.path}", label, go, expected, acts=method == "POST")
+    return Endpoint(f"{method} {route.path}", label, go, expected, acts=method == "POST")
 
 
-def _lists(label: str) -> list[Door]:
+def _lists(label: str) -> list[Endpoint]:
     """The list: all of it, what a search finds, and what a filter leaves."""
     route = _list_route(label)
 
-    def asking(name: str, query: Callable[[Target], dict[str, Any]], *, finds: bool) -> Door:
+    def asking(name: str, query: Callable[[Target], dict[str, Any]], *, finds: bool) -> Endpoint:
         def go(client: Client, person: Person, target: Target) -> Any:
             return client.get(f"/{route.path}", query(target))
 
         def expected(person: Person, visible: bool) -> int | str:
             return route.answer(person.who, "GET")
 
-        return Door(f"list {label} {name}", label, go, expected, finds=finds)
+        return Endpoint(f"list {label} {name}", label, go, expected, finds=finds)
 
     of_account = [] if label == "recordings.account" else [
         asking("of account", lambda target: {"account": _account_of(target)}, finds=True),
@@ -129,32 +129,32 @@ def _account_of(target: Target) -> int:
     return target.pk if target.owner is None else FIRST_ACCOUNT + target.owner
 
 
-def _shortcut(label: str) -> Door:
+def _shortcut(label: str) -> Endpoint:
     """Django's own redirect to an object's page on the site: there is none."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
         of = ContentType.objects.get_by_natural_key(*label.split("."))
         return client.get(f"/admin/r/{of.pk}/{target.pk}/")
 
-    return Door(f"shortcut {label}", label, go, lambda person, visible: 404)
+    return Endpoint(f"shortcut {label}", label, go, lambda person, visible: 404)
 
 
-def _actions(label: str) -> list[Door]:
+def _actions(label: str) -> list[Endpoint]:
     """Each action with the row chosen, by itself and across all pages."""
 
-    def choosing(name: str, across: str) -> Door:
+    def choosing(name: str, across: str) -> Endpoint:
         def go(client: Client, person: Person, target: Target) -> Any:
             chosen = {"action": name, "_selected_action": [target.pk], "select_across": across, "index": "0"}
             return client.post(f"/{_path(label)}/", {**chosen, "post": "yes"}, follow=True)
 
         # Across all pages it acts on the list, whichever row is named, and leaves less to do for the next.
-        return Door(f"action {label}.{name} {across}", label, go, _any, acts=True, alike=across == "0")
+        return Endpoint(f"action {label}.{name} {across}", label, go, _any, acts=True, alike=across == "0")
 
     names = [action.rpartition(".")[2] for action in ACTIONS if action.startswith(f"{label}.")]
     return [choosing(name, across) for name in names for across in ("0", "1")]
 
 
-def _autocompletes(label: str) -> list[Door]:
+def _autocompletes(label: str) -> list[Endpoint]:
     """What a form would offer for each field that points at this model."""
     pointing = [
         (model._meta.model_name, field.name)
@@ -163,7 +163,7 @@ def _autocompletes(label: str) -> list[Door]:
         if field.is_relation and field.related_model._meta.label_lower == label  # type: ignore[union-attr]
     ]
 
-    def offering(model_name: str, field_name: str) -> Door:
+    def offering(model_name: str, field_name: str) -> Endpoint:
         def go(client: Client, person: Person, target: Target) -> Any:
             asked = {"app_label": "recordings", "model_name": model_name, "field_name": field_name}
             return client.get("/admin/autocomplete/", {**asked, "term": target.term})
@@ -171,18 +171,18 @@ def _autocompletes(label: str) -> list[Door]:
         def expected(person: Person, visible: bool) -> int | str:
             return _list_route(label).answer(person.who, "GET")
 
-        return Door(f"autocomplete {model_name}.{field_name}", label, go, expected, finds=True)
+        return Endpoint(f"autocomplete {model_name}.{field_name}", label, go, expected, finds=True)
 
     return [offering(str(model_name), field_name) for model_name, field_name in pointing]
 
 
-def _page(route: Route) -> Door:
+def _page(route: Route) -> Endpoint:
     """A page that names no row, for what it shows by itself: any row is foreign to it."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
         return client.get(route.address({}))
 
-    return Door(
+    return Endpoint(
         f"page {route.path}",
         "recordings.call",
         go,
@@ -191,17 +191,17 @@ def _page(route: Route) -> Door:
     )
 
 
-def _live_fragment() -> Door:
+def _live_fragment() -> Endpoint:
     """What refreshes a page of live calls that shows the call already."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
         asked = {"shown": f"{target.pk}", "q": target.term}
         return client.get("/admin/recordings/call/live/", asked, headers={"X-Background-Refresh": "1"})
 
-    return Door("live calls refreshed", "recordings.call", go, _any)
+    return Endpoint("live calls refreshed", "recordings.call", go, _any)
 
 
-def _selected() -> Door:
+def _selected() -> Endpoint:
     """The form that starts several recordings, complete, with the call ticked twice."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
@@ -214,10 +214,10 @@ def _selected() -> Door:
         }
         return client.post("/admin/recordings/call/record/", asked, follow=True)
 
-    return Door("start of several", "recordings.call", go, _any, acts=True)
+    return Endpoint("start of several", "recordings.call", go, _any, acts=True)
 
 
-def _foreign_parent() -> Door:
+def _foreign_parent() -> Endpoint:
     """An account's form, sent with a parent that is not on offer."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
@@ -228,10 +228,10 @@ def _foreign_parent() -> Door:
             f"/admin/recordings/account/{FIRST_ACCOUNT + own}/change/", {"parent": target.pk}, follow=True
         )
 
-    return Door("account's form with a parent", "recordings.account", go, _any, acts=True)
+    return Endpoint("account's form with a parent", "recordings.account", go, _any, acts=True)
 
 
-def _foreign_running() -> Door:
+def _foreign_running() -> Endpoint:
     """The confirmation of *stop all*, sent with a recording of somebody else's call."""
 
     def go(client: Client, person: Person, target: Target) -> Any:
@@ -240,10 +240,10 @@ def _foreign_running() -> Door:
             f"/admin/recordings/call/{own}/stop-all/", {"expected": f"{target.pk}"}, follow=True
         )
 
-    return Door("stop all with a recording", "recordings.recording", go, _any, acts=True)
+    return Endpoint("stop all with a recording", "recordings.recording", go, _any, acts=True)
 
 
-def _foreign_intent() -> Door:
+def _foreign_intent() -> Endpoint:
     """The form that starts a recording, sent with the intent of another one: it tells of no row but its own call's.
 
     An intent that nobody had before starts a recording, so here what is not there answers otherwise.
@@ -254,7 +254,7 @@ def _foreign_intent() -> Door:
         asked = {**START, "intent": str(UUID(int=target.pk)), "running": str(own)}
         return client.post(f"/admin/recordings/call/{own}/record/", asked, follow=True)
 
-    return Door("start with an intent", "recordings.recording", go, _any, acts=True, alike=False)
+    return Endpoint("start with an intent", "recordings.recording", go, _any, acts=True, alike=False)
 
 
 # What an answer gives away

@@ -36,15 +36,15 @@ def running(account: Account, **columns: Any) -> SyncRun:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("page", ["account", "list"])
+@pytest.mark.parametrize("pressed_on", ["account", "list"])
 def test_sync_now_answers_at_once_and_goes_on_by_itself(
-    account: Account, world: SandboxState, staff: Person, page: str
+    account: Account, world: SandboxState, staff: Person, pressed_on: str
 ) -> None:
     for _each in range(3):
         world.add_recording(MAIN)
     client = staff("sync_now", "view_syncrun", "view_account", "view_recording", accounts=[account])
 
-    if page == "account":
+    if pressed_on == "account":
         answer = client.post(reverse("admin:recordings_account_sync", args=[account.pk]))
     else:
         answer = client.post(SYNC, {"account": account.pk})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.numbers import e164_number, format_number, normalize_number
+from recordings.numbers import AREAS, area_range, e164_number, format_number, normalize_number
 
 
 @pytest.mark.parametrize(
@@ -120,3 +120,15 @@ def test_a_number_leaves_the_portal_as_e164_where_it_is_one(number: str | None, 
 
 def test_the_stored_digits_decide_how_a_number_is_shown() -> None:
     assert format_number("2125550123", "12125550123") == "+1 212-555-0123"
+
+
+def test_the_areas_are_those_of_the_library() -> None:
+    """The library's table of areas is read here alone, for it takes 100 MB."""
+    from phonenumbers import geocoder, parse
+
+    for prefix, names in AREAS.items():
+        begins, ends = area_range(names[0])
+        for first in range(int(begins[-1]), int(ends[-1])):
+            number = f"91{prefix}{first}".ljust(12, "3")
+            described = geocoder.description_for_number(parse(f"+{number}"), "en")
+            assert any(name.split()[0][:5].casefold() in described.casefold() for name in names), names

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import validate_host
 
 from recordings.encryption import MINIMUM_SECRET
+from recordings.search.index import FULL_TEXT_TABLES
 from recordings.vobiz.addresses import InvalidAddressError, checked_api_url, is_loopback
 from recordings.vobiz.transport import CONNECTIONS
 
@@ -245,6 +248,26 @@ def check_background_work(**_kwargs: Any) -> Iterable[CheckMessage]:
             hint="Remove it: 15 is the default.",
             id="recordings.E017",
         )
+
+
+@register
+def check_search(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check that SQLite can search: FTS5 with the tokenizers of its indexes (E023)."""
+    if settings.DATABASES["default"]["ENGINE"] != DATABASES[0]:
+        return
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for number, table in enumerate(FULL_TEXT_TABLES):
+            try:
+                connection.execute(
+                    f'CREATE VIRTUAL TABLE t{number} USING fts5(a, tokenize="{table.tokenizer}")'
+                )
+            except sqlite3.OperationalError as error:
+                yield Error(
+                    f"Python's SQLite ({sqlite3.sqlite_version}) cannot make a search index: {error}",
+                    hint="Use a Python whose SQLite is 3.34 or newer with FTS5, or PostgreSQL (DATABASE_URL).",
+                    id="recordings.E023",
+                )
+                return
 
 
 @register

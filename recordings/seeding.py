@@ -210,6 +210,7 @@ def _transcript(
     text = " ".join(source.choices(words, cum_weights=weights, k=source.randint(20, 180)))
     return Transcription(
         recording=row,
+        account=row.account,
         status=TranscriptionStatus.COMPLETED,
         text=text,
         trust=Trust.SIGNED,

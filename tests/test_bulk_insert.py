@@ -45,9 +45,10 @@ def test_a_field_that_sets_itself_does_so(account: Account) -> None:
     call = Call.objects.create(account=account, call_uuid="c-1", happened_at=AT)
     row = recording(account, call, "a")
     row.save()
-    insert_rows(
-        [Transcription(recording=row, text="Two words", status="completed", trust="signed", received_at=AT)]
+    held = Transcription(
+        recording=row, account=account, text="Two words", status="completed", trust="signed", received_at=AT
     )
+    insert_rows([held])
     assert Transcription.objects.get().tokens == "two words"
 
 

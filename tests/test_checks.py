@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 from pytest_django import Settings
 
+from recordings.search.index import FullTextTable
+
 GOOD_ELSEWHERE: dict[str, Any] = {
     "LOCAL_MODE": False, "PORTAL_URL": "https://portal.example.com", "ALLOWED_HOSTS": ["portal.example.com"],
     "VOBIZ_API_URL": "https://api.vobiz.ai/api/v1", "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True,
@@ -207,3 +209,15 @@ def test_the_services_group_may_read_the_settings(settings: Settings, tmp_path: 
     assert found(settings, changes) == []
     (tmp_path / ".env").chmod(0o644)
     assert [message.id for message in found(settings, changes)] == ["recordings.W002"]
+
+
+def test_a_sqlite_that_cannot_search_is_said_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one without the tokenizer `trigram` answers."""
+    lacking = FullTextTable("x", "y", {}, "no_such_tokenizer")
+    monkeypatch.setattr("recordings.checks.FULL_TEXT_TABLES", [lacking])
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+
+    found = [message for message in run_checks() if message.id == "recordings.E023"]
+
+    assert "no_such_tokenizer" in found[0].msg
+    assert "PostgreSQL" in str(found[0].hint)

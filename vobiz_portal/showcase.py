@@ -117,7 +117,8 @@ def write_transcripts(now: datetime) -> None:
     newest = synced.exclude(account__auth_id=AUTH_ID).order_by("-happened_at")[:TRANSCRIPTS]
     Transcription.objects.bulk_create(
         Transcription(
-            recording=row, status=TranscriptionStatus.COMPLETED, text=texts[place % len(texts)],
+            recording=row, account_id=row.account_id, status=TranscriptionStatus.COMPLETED,
+            text=texts[place % len(texts)],
             trust=Trust.SIGNED, received_at=now,
         )
         for place, row in enumerate(newest)

@@ -7,9 +7,8 @@ is found through the one gate, `visible_to`.
 
 from __future__ import annotations
 
-import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
-from django.core.cache import caches
 from django.core.exceptions import (
     ImproperlyConfigured,
     PermissionDenied,
@@ -39,15 +37,13 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from recordings.admin import formatting
 from recordings.admin.audit import note_access
-from recordings.admin.keyset import MOST_COUNTED, POSITIONS, KeysetPage, Order, count_up_to, order_of, page_at
+from recordings.admin.change_list import PortalChangeList, Sort
+from recordings.admin.keyset import Order
 from recordings.admin.scope import sees_many
-from recordings.admin.search import AS, ListSearch, read_search
-from recordings.admin.zones import reader_zone
+from recordings.admin.search import ListSearch, read_search
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
 from recordings.overview import EventTotals, Totals
@@ -56,7 +52,6 @@ from recordings.search import Reading
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 LIST_FILTERS = "_changelist_filters"  # Django's parameter with the query of the list that somebody came from
 LONGEST_TERM = 200  # characters of a search
-TOTALS_HOLD = 30  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,152 +108,16 @@ else:
     _Base = admin.ModelAdmin
 
 
-@dataclass(frozen=True, slots=True)
-class PageLink:
-    """A link to a page beside the one shown."""
-
-    label: str
-    rel: str
-    url: str
-
-
-class PortalChangeList(ChangeList):
-    """A list that does not fetch what it does not show, under its plain name."""
-
-    search: ListSearch | None = None
-    page: KeysetPage | None = None  # None where the order of the rows allows no keyset
-    order: Order | None = None
-    counts_more = False
-    totals: Totals | EventTotals | None = None
-
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, *args, **kwargs)
-        if not self.is_popup:
-            self.title = str(capfirst(self.opts.verbose_name_plural))
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read the rows of one page, found by keyset, and count at most MOST_COUNTED of the list."""
-        owner: Any = self.model_admin
-        order = order_of(self.queryset)
-        if order is None:
-            super().get_results(request)
-        else:
-            self.get_page(request, order)
-        if self.query and owner.readings:
-            self.search = read_search(request, self.query, owner.readings)
-        owner.on_page(self.result_list, self.order)
-        owner.on_found(request, self.search, self.result_list)
-        if not self.query and not self.has_active_filters:
-            self.full_result_count = self.result_count
-
-    def get_page(self, request: HttpRequest, order: Order) -> None:
-        """Set what Django's list sets, without an offset and without a count of all rows."""
-        page = page_at(
-            self.queryset, order, request.GET.dict(), size=self.list_per_page, zone=reader_zone(request)
-        )
-        if page.is_position_wrong:
-            words = _("The position in this link is not valid. This is the first page.")
-            messages.warning(request, words, fail_silently=True)
-        self.page, self.order, self.result_list = page, order, page.rows
-        is_whole = page.ahead is None and page.following is None
-        self.totals = self.sum_up(request) if request.method == "GET" else None
-        if self.totals is not None:
-            self.result_count, self.counts_more = self.totals.rows, self.totals.is_partial
-        else:
-            counted = len(page.rows) if is_whole else count_up_to(self.queryset)
-            self.result_count, self.counts_more = min(counted, MOST_COUNTED), counted > MOST_COUNTED
-        self.full_result_count, self.show_full_result_count = None, False
-        self.show_admin_actions = True
-        self.can_show_all, self.multi_page = False, not is_whole
-        self.paginator = None
-
-    def sum_up(self, request: HttpRequest) -> Totals | EventTotals | None:
-        """Return the totals of the list, if it has any; those of a part may be TOTALS_HOLD seconds old."""
-        owner: Any = self.model_admin
-        if owner.totals is None:
-            return None
-        user: Any = request.user
-        filters = sorted((name, values) for name, values in request.GET.lists() if name not in POSITIONS)
-        asked = f"{user.pk} {getattr(user, 'narrowed_to', '')} {request.path} {filters}"
-        key = f"totals-{hashlib.sha256(asked.encode()).hexdigest()}"
-        held: Totals | EventTotals | None = caches["process"].get(key)
-        if held is not None:
-            return held
-        found: Totals | EventTotals = owner.totals(self.queryset)
-        if found.is_partial:
-            caches["process"].set(key, found, TOTALS_HOLD)
-        return found
-
-    @property
-    def count_words(self) -> str:
-        """The number of rows, as far as it was counted: `1,284` or `10,000+`."""
-        return (
-            f"{formatting.count(self.result_count)}+"
-            if self.counts_more
-            else formatting.count(self.result_count)
-        )
-
-    @property
-    def rows_named(self) -> str:
-        """What a row of the list is called, for the number before it."""
-        owner: Any = self.model_admin
-        names = owner.rows_named or (self.opts.verbose_name, self.opts.verbose_name_plural)
-        return str(names[0] if self.result_count == 1 and not self.counts_more else names[1])
-
-    @property
-    def page_links(self) -> list[PageLink]:
-        """The links to the pages beside this one, which keep every filter."""
-        if self.page is None or self.order is None:
-            return []
-        names = (_("Newer"), _("Older")) if self.order.is_newest_first else (_("Previous"), _("Next"))
-        positions = zip(names, ("prev", "next"), (self.page.ahead, self.page.following), strict=True)
-        return [
-            PageLink(name, rel, self.get_query_string(dict(position)))
-            for name, rel, position in positions
-            if position is not None
-        ]
-
-    def get_query_string(
-        self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
-    ) -> str:
-        """Return an address of this list; a position is kept in none of them, for another list has other pages."""
-        self._forget_position()
-        return str(super().get_query_string(new_params, remove))
-
-    def _forget_position(self) -> None:
-        for name in POSITIONS:
-            self.params.pop(name, None)
-            self.filter_params.pop(name, None)
-
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the filters, without what says how to read the search and where in the list the page is."""
-        self._forget_position()
-        lookups = super().get_filters_params(params)
-        lookups.pop(AS, None)
-        return lookups
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Return the order that a filter asks for, by an annotation `list_order` or its `order`; else the usual one."""
-        if "list_order" in queryset.query.annotations:
-            return ["list_order", "pk"]
-        for spec in self.filter_specs:
-            if order := getattr(spec, "order", None):
-                return list(order)
-        return list(super().get_ordering(request, queryset))
-
-    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """Return the rows asked for, without the columns in the admin's `list_deferred`."""
-        rows = super().get_queryset(request, exclude_parameters)
-        return rows.defer(*getattr(self.model_admin, "list_deferred", ()))
-
-
 class PortalAdmin(_Base):
     """Rows gated by `visible_to`; pages and actions with their own permissions; nothing is deleted here."""
 
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 100
-    sortable_by = ()  # each order has its index; a click on a heading must not sort a million
+    sortable_by = ()  # Django's sorting: a click on a heading must not sort a million
+    sorts: tuple[
+        Sort, ...
+    ] = ()  # orders that have an index, besides the usual one; of a column, the first click's first
     list_deferred: tuple[str, ...] = ()
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
@@ -367,6 +226,10 @@ class PortalAdmin(_Base):
         attributes = {"class": "action-select", "aria-label": _("Select %s") % obj}
         box = CheckboxInput(attributes, lambda _value: False)
         return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
+
+    def sort_rows(self, request: HttpRequest, rows: QuerySet[Any], name: str) -> QuerySet[Any]:
+        """Return the rows in one of the orders of `sorts`."""
+        return rows
 
     def on_page(self, rows: Any, order: Order | None) -> None:
         """Return what is to be known of a page's rows together, before they are drawn."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,11 +16,13 @@ from django.utils.translation import gettext_lazy as _
 from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.scope import accounts_seen
+from recordings.admin.scope import accounts_seen, is_counted
 from recordings.admin.zones import iso_day, reader_zone
-from recordings.choices import Attention, AudioState, FileFormat, RecordingStatus, TranscriptionStatus
-from recordings.models import Account
+from recordings.choices import Attention, AudioState, TranscriptionStatus
+from recordings.models import Account, Recording, Transcription
+from recordings.models.recording.queryset import AUDIO_STATES
 from recordings.overview import day_bounds
+from recordings.search import few_or_walked
 
 CLIPPED_MS = 100  # less is not heard
 LONG_SILENCE_MS = 60_000
@@ -56,17 +58,12 @@ class AccountFilter(admin.SimpleListFilter):
         return rows.filter(**{f"{self.path}_id": pk})
 
 
-class RecordingAccountFilter(AccountFilter):
-    """The same, for what belongs to a recording."""
-
-    path = "recording__account"
-
-
 class AttentionFilter(admin.SimpleListFilter):
     """Whether a person is needed, and why."""
 
     title = _("needs attention")
     parameter_name = "attention"
+    order: tuple[Any, ...] | None = None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Yes, or why."""
@@ -77,8 +74,11 @@ class AttentionFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        asking = queryset.filter(needs_attention__isnull=False)
-        return asking if value == "yes" else asking.filter(needs_attention=value)
+        asking = Q(needs_attention__isnull=False)
+        condition = asking if value == "yes" else asking & Q(needs_attention=value)
+        hits = Recording.objects.filter(condition).values("pk")
+        rows, self.order = few_or_walked(queryset, condition, hits, is_counted=is_counted(request))
+        return rows
 
 
 class LinkedFilter(admin.SimpleListFilter):
@@ -107,6 +107,7 @@ class KeptFilter(admin.SimpleListFilter):
 
     title = _("audio")
     parameter_name = "kept"
+    order: tuple[Any, ...] | None = None
     WORDS: ClassVar[dict[str, Any]] = {
         "archived": _("archived"),
         "not_yet": _("not archived yet"),
@@ -131,7 +132,10 @@ class KeptFilter(admin.SimpleListFilter):
         now, accounts = timezone.now(), Account.objects.visible_to(request.user).order_by()
         match self.value():
             case "archived":
-                found = rows.in_audio_state(AudioState.ARCHIVED)
+                hits = Recording.objects.filter(archived_at__isnull=False).values("pk")
+                found, self.order = few_or_walked(
+                    rows, AUDIO_STATES[AudioState.ARCHIVED], hits, is_counted=is_counted(request)
+                )
             case "not_yet":
                 found = rows.available_to_archive()
             case "gone":
@@ -147,22 +151,6 @@ class KeptFilter(admin.SimpleListFilter):
             case "lost_before":
                 found = rows.lost_before(now, accounts)
         return found
-
-
-class FormatFilter(admin.SimpleListFilter):
-    """By what the list calls its format."""
-
-    title = _("format")
-    parameter_name = "format"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Those that Vobiz is known to record in."""
-        return list(FileFormat.choices)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of this format."""
-        value = self.value()
-        return queryset.filter(file_format=value) if value in FileFormat.values else queryset
 
 
 class SoundFilter(admin.SimpleListFilter):
@@ -198,6 +186,7 @@ class TranscriptFilter(admin.SimpleListFilter):
 
     title = _("transcript")
     parameter_name = "transcript"
+    order: tuple[Any, ...] | None = None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """There, or not."""
@@ -210,15 +199,25 @@ class TranscriptFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """One that is waited for is not there."""
-        came = Q(transcription__status=TranscriptionStatus.COMPLETED)
+        # By EXISTS: SQLite would begin a join with the transcripts and sort, and PostgreSQL takes the opposite of an
+        # outer join's column to be rare.
+        of_row = Transcription.objects.order_by().filter(recording=OuterRef("pk"))
+        came = Exists(of_row.filter(status=TranscriptionStatus.COMPLETED))
+        held = Transcription.objects.visible_to(request.user)
         match self.value():
             case "there":
-                return queryset.filter(came)
+                condition, hits = Q(came), held.filter(status=TranscriptionStatus.COMPLETED)
             case "none":
                 return queryset.filter(~came)
             case "failed" | "missing" as status:
-                return queryset.filter(transcription__status=status)
-        return queryset
+                condition = Q(transcription__status=status)
+                hits = held.filter(status=status).exclude(status=TranscriptionStatus.COMPLETED)
+            case _:
+                return queryset
+        rows, self.order = few_or_walked(
+            queryset, condition, hits.values("recording"), is_counted=is_counted(request)
+        )
+        return rows
 
 
 class SilentFilter(LinkedFilter):
@@ -277,37 +276,6 @@ class BrokenFilter(LinkedFilter):
     parameter_name = "broken"
     words = _("did not complete")
     rows = "failed_since_last_complete"
-
-
-class EndedFilter(admin.SimpleListFilter):
-    """How a recording ended."""
-
-    title = _("how it ended")
-    parameter_name = "ended"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """As the overview counts them."""
-        return [
-            ("completed", _("completed")),
-            ("cut", _("cut at its limit")),
-            ("failed", _("failed")),
-            ("cut_at_60", _("probably cut at 60 s")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Each row is in at most one of the first three; *probably* are those without a known limit, 60 s long."""
-        rows: Any = queryset
-        match self.value():
-            case "completed":
-                rows = rows.not_cut_short()
-            case "cut":
-                rows = rows.cut_short()
-            case "failed":
-                rows = rows.filter(status=RecordingStatus.FAILED)
-            case "cut_at_60":
-                rows = rows.probably_cut()
-        found: QuerySet[Any] = rows
-        return found
 
 
 class DayFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers, results
-from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -19,7 +19,7 @@ from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 
 from recordings.admin import formatting
-from recordings.admin.base import PortalChangeList
+from recordings.admin.change_list import PortalChangeList
 from recordings.admin.filters import DateFilter
 from recordings.admin.keyset import POSITIONS
 from recordings.admin.search import without_words
@@ -136,6 +136,9 @@ def chips(cl: Any) -> list[Chip]:
         if not isinstance(spec, DateFilter):
             label = f"{str(spec.title).capitalize()}: {label}"
         found.append(Chip(label, cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR])))
+    sorted_by = next((one for one in cl.model_admin.sorts if one.name == cl.sort), None)
+    if sorted_by is not None:
+        found.append(Chip(str(sorted_by.label), cl.get_query_string(remove=[ORDER_VAR])))
     return found
 
 
@@ -212,12 +215,13 @@ def views(cl: Any, request: HttpRequest) -> list[View]:
     """Return the tabs of this list; the first is the whole list."""
     named = _named_views(cl, request)
     filters = {name: value for name, value in request.GET.items() if name not in {PAGE_VAR, *POSITIONS}}
+    unsorted = {name: value for name, value in filters.items() if name != ORDER_VAR}
     counts: dict[str, str] = getattr(request, "view_counts", {})
     found = [
         View(
             label,
             f"?{urlencode(query)}" if query else request.path,
-            filters == query,
+            query in (filters, unsorted),
             counts.get(urlencode(query), ""),
         )
         for label, query in named
@@ -262,7 +266,7 @@ def view_queries(cl: Any, request: HttpRequest) -> list[str]:
 def rows_of(cl: Any, request: HttpRequest, query: str) -> QuerySet[Any] | None:
     """Return the rows that this list would show for a query string; None where it asks for nothing known."""
     asked: Any = copy(request)
-    asked.GET = QueryDict(query)
+    asked.GET, asked.is_counted = QueryDict(query), True
     try:
         unread = UnreadList(
             asked, cl.model, cl.list_display, cl.list_display_links, cl.list_filter, cl.date_hierarchy,
@@ -293,8 +297,42 @@ def rows(cl: Any) -> Rows:
                 groups[-1].day_sum = _sum_of_day(cl, at)
         groups[-1].rows.append(cells)
         day_before, call_before = day, call
-    headers = list(result_headers(cl))
+    headers = [
+        {**header, **_sort_link(cl, name)}
+        for name, header in zip(cl.list_display, result_headers(cl), strict=True)
+    ]
     return Rows(headers, groups, len(headers))
+
+
+def _sort_link(cl: Any, column: str) -> dict[str, Any]:
+    """Return where a heading leads: to its first order, from one order to the next, from the last to the usual one."""
+    offered = [one for one in cl.model_admin.sorts if one.column == column]
+    if not offered:
+        return {}
+    names = [one.name for one in offered]
+    place = names.index(cl.sort) if cl.sort in names else None
+    following = offered[0] if place is None else next(iter(offered[place + 1 :]), None)
+    url = (
+        cl.get_query_string({ORDER_VAR: following.name})
+        if following
+        else cl.get_query_string(remove=[ORDER_VAR])
+    )
+    title = following.label if following else _("Newest first")
+    if place is None:
+        return {"sort_url": url, "sort_title": title}
+    way = "descending" if offered[place].is_descending else "ascending"
+    return {"sort_url": url, "sort_title": title, "aria_sort": way}
+
+
+def sort_choices(cl: Any) -> list[Choice]:
+    """Return the orders that the list can be put in; none where there is only the usual one."""
+    offered = cl.model_admin.sorts
+    usual = Choice("", _("Newest first"), not cl.sort)
+    return (
+        [usual, *(Choice(one.name, str(one.label), one.name == cl.sort) for one in offered)]
+        if offered
+        else []
+    )
 
 
 def _day_column(cl: Any) -> str | None:

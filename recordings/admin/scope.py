@@ -38,3 +38,8 @@ def accounts_seen(request: HttpRequest) -> list[Account]:
 def sees_many(request: HttpRequest) -> bool:
     """Return whether a row has to say whose it is."""
     return len(accounts_seen(request)) > 1
+
+
+def is_counted(request: HttpRequest) -> bool:
+    """Return whether the rows of a list are asked for to be counted alone, as for a tab of another page."""
+    return getattr(request, "is_counted", False)

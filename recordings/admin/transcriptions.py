@@ -17,7 +17,7 @@ from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.exports import TranscriptionCsvMixin
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import OfRecordingDateFilter, RecordingAccountFilter
+from recordings.admin.filters import AccountFilter, OfRecordingDateFilter
 from recordings.admin.recordings.detail import charges, opened, transcript
 from recordings.admin.search import EVERY_READING, ListSearch
 from recordings.choices import AccessAction
@@ -33,7 +33,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "numbers", "status_shown", "trust_shown", "received", "account_name")
     list_display_links = ("when",)
-    list_filter = (OfRecordingDateFilter, "status", "trust", RecordingAccountFilter)
+    list_filter = (OfRecordingDateFilter, "status", "trust", AccountFilter)
     list_select_related = ("recording__account", "recording__call")
     list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)

@@ -157,9 +157,15 @@ class Call(models.Model):
                 name="call_numbers_due",
             ),
             models.Index(fields=["call_uuid"], name="call_by_uuid"),
+            # the search for a call that Vobiz names by something else: few, whatever the account
+            models.Index(
+                fields=["call_uuid_text"], condition=Q(call_uuid_text__isnull=False), name="call_by_text"
+            ),
             models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
             models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
             models.Index(fields=["started_at"], name="call_by_start"),  # the calls of a day
+            # how many calls of an account go one way: few are gathered for a list, many are met on a walk by time
+            models.Index(fields=["direction", "account"], name="call_by_direction"),
             # the live page and every refresh look only at these few rows
             models.Index(fields=["account"], condition=Q(state="live"), name="call_live"),
         ]

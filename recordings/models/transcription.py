@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import TranscriptionStatus, Trust
+from recordings.models.account import Account
 from recordings.models.recording import Recording
 from recordings.models.visibility import VisibleQuerySet
 from recordings.tokens import tokens_text
@@ -41,14 +42,16 @@ class TokensField(models.TextField[Any, Any]):
 class TranscriptionQuerySet(VisibleQuerySet):
     """A queryset of transcriptions."""
 
-    account_path = "recording__account"
-
 
 class Transcription(models.Model):
     """The transcript of one recording, expected from the moment it is asked for."""
 
     recording = models.OneToOneField(
         Recording, verbose_name=_("recording"), on_delete=models.CASCADE, related_name="transcription"
+    )
+    # The recording's, set by every save: a member's list is read in its order from an index over it
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.PROTECT, db_index=False, editable=False
     )
     status = models.CharField(
         _("status"), max_length=16, choices=TranscriptionStatus, default=TranscriptionStatus.EXPECTED
@@ -98,6 +101,13 @@ class Transcription(models.Model):
         indexes = [
             # those that may never come
             models.Index(fields=["recording"], condition=Q(status="expected"), name="transcription_expected"),
+            models.Index(fields=["account", "-id"], name="transcription_newest"),
+            # those without a text: what failed or never came
+            models.Index(
+                fields=["status", "-id", "account"],
+                condition=~Q(status="completed"),
+                name="transcription_not_completed",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -115,6 +125,12 @@ class Transcription(models.Model):
         """Whether its text came by an unsigned callback, which anyone may have sent."""
         return self.trust == Trust.UNSIGNED and self.status != TranscriptionStatus.FAILED
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save with the account of the recording."""
+        if self.account_id is None:
+            self.account_id = self.recording.account_id
+        super().save(*args, **kwargs)
+
     def reassign(self, recording: Recording) -> bool:
         """Move to the row that its recording turned out to be. False: a different text stands there already.
 
@@ -127,7 +143,7 @@ class Transcription(models.Model):
             rival.delete()
         elif rival is not None:
             return True
-        Transcription.objects.filter(pk=self.pk).update(recording=recording)
+        Transcription.objects.filter(pk=self.pk).update(recording=recording, account=recording.account_id)
         return True
 
 

@@ -44,4 +44,5 @@ def _memberships(user: Any) -> Any:
 
 def remember_accounts(user: Any) -> None:
     """Read which accounts `user` belongs to, for `visible_to`: once in a request, whose user is read anew."""
-    user.account_ids = tuple(user.vobiz_accounts.order_by("pk").values_list("pk", flat=True))
+    known = dict(user.vobiz_accounts.order_by("pk").values_list("pk", "auth_id"))
+    user.account_ids, user.auth_ids = tuple(known), tuple(known.values())

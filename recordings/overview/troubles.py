@@ -11,6 +11,7 @@ from django.db.models.functions import Left
 
 from recordings.choices import EventOutcome, Trust
 from recordings.models import CallbackEvent, Recording, SyncRun
+from recordings.models.recording.queryset import NO_ROW
 from recordings.overview.counting import MOST, Trouble, Viewer, read_rows, troubles
 
 UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
@@ -25,7 +26,7 @@ def for_a_person(user: Viewer) -> dict[tuple[int, str], Trouble]:
 
 def broken_syncs(user: Viewer, seen: Iterable[Any], *, every_account: bool = False) -> dict[int, Trouble]:
     """Return failed syncs since the last complete one, by enabled account. `seen`: the result of `accounts`."""
-    since = Q(pk=None)
+    since = NO_ROW
     for account in seen:
         if account.is_active:
             later = Q(started_at__gt=account.whole_at) if account.whole_at is not None else Q()
@@ -50,7 +51,7 @@ def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tupl
 
 def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:
     """Return unsigned callbacks of accounts that usually get signed ones. `seen`: the result of `accounts`."""
-    found = Q(pk=None)
+    found = NO_ROW
     for account in seen:
         since = now - UNSIGNED_IN
         if not account.require_signed:

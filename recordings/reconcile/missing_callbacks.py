@@ -36,7 +36,7 @@ def mark_missing_callbacks(account: Account, *, now: datetime) -> None:
 def mark_missing_transcripts(account: Account, *, now: datetime) -> int:
     """Mark transcripts that are overdue, and return how many. One that comes late replaces the mark."""
     late = Q(recording__status=RecordingStatus.COMPLETED, recording_ended_at__lte=now - TRANSCRIPT_TIMEOUT)
-    rows = Transcription.objects.filter(recording__account=account, status=TranscriptionStatus.EXPECTED)
+    rows = Transcription.objects.filter(account=account, status=TranscriptionStatus.EXPECTED)
     rows = rows.annotate(recording_ended_at=Coalesce("recording__ended_at", "recording__happened_at"))
     pks = rows.filter(late | Q(recording__status=RecordingStatus.FAILED)).values_list("pk", flat=True)
     missing = Transcription.objects.filter(pk__in=list(pks), status=TranscriptionStatus.EXPECTED)

@@ -5,15 +5,25 @@
 
 from recordings.search.index import after_migrate, rebuild
 from recordings.search.query import Query, Reading, parse_query
-from recordings.search.rows import Found, find_calls, find_of_recordings, find_recordings, likeliest
+from recordings.search.rows import (
+    NEWEST_FIRST,
+    Found,
+    few_or_walked,
+    find_calls,
+    find_of_recordings,
+    find_recordings,
+    likeliest,
+)
 from recordings.search.snippets import Part, snippet
 
 __all__ = [
+    "NEWEST_FIRST",
     "Found",
     "Part",
     "Query",
     "Reading",
     "after_migrate",
+    "few_or_walked",
     "find_calls",
     "find_of_recordings",
     "find_recordings",

@@ -33,6 +33,9 @@ class Unindexed(Func):
     output_field = DateTimeField()
 
 
+GATHERED = (Unindexed(F("happened_at")).desc(), "-pk")  # newest first too, of rows that another index finds
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Rows that a query finds, how the query was read, and the order in which to list them, newest first."""
@@ -78,17 +81,34 @@ def find_calls(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Fo
     return _in_order(rows, query, reading, partial(_calls, query, reading))
 
 
+def few_or_walked(
+    rows: QuerySet[Any], condition: Q, hits: QuerySet[Any], *, path: str = "pk", is_counted: bool = False
+) -> tuple[QuerySet[Any], tuple[Any, ...]]:
+    """Return the rows that meet `condition`, and the order in which to list them, newest first.
+
+    `hits` has one column, the values of `path` of those rows, and an index that finds them without regard to time.
+    Where they are few on SQLite, they are gathered from it; PostgreSQL's planner knows how many they are. Rows that
+    are counted alone (`is_counted`) need no order, so there is nothing to choose.
+    """
+    if is_counted:
+        return rows.filter(condition), NEWEST_FIRST
+    if connections[rows.db].vendor == "sqlite" and hits.order_by()[: FEW + 1].count() <= FEW:
+        return rows.filter(**{f"{path}__in": hits.order_by()}), GATHERED
+    return rows.filter(condition), NEWEST_FIRST
+
+
 def _calls(query: Query, reading: Reading, *, by_row: bool) -> Q:
     match reading:
         case Reading.NUMBER:
             return _any_digits("pk", query, by_row=by_row)
         case Reading.NAME:
             conferences = Recording.objects.filter(pk__in_conference=Name(query.name))
-            return Q(pk__has_name=Name(query.name, query.side)) | Q(pk__in=_ids(conferences, "call_id"))
+            named = [*_ids(conferences, "call_id"), *_calls_named(query)]
+            return Q(pk__has_name=Name(query.name, query.side)) | Q(pk__in=named)
         case Reading.ID:
             of_recordings = Recording.objects.filter(_begins("recording_id", query))
             calls = Call.objects.filter(_begins("call_uuid", query))
-            return Q(pk__in=[*_ids(calls, "pk"), *_ids(of_recordings, "call_id")])
+            return Q(pk__in=[*_ids(calls, "pk"), *_calls_named(query), *_ids(of_recordings, "call_id")])
         case Reading.WORDS:
             return Q(pk__in=_ids(Recording.objects.filter(pk__has_words=_words(query)), "call_id"))
 
@@ -104,9 +124,10 @@ def _recordings(
         case Reading.NAME:
             of_calls = Q(**{f"{path}call__pk__has_name": Name(query.name, query.side)})
             in_conference = Q(**{f"{path}pk__in_conference": Name(query.name)})
-            return of_calls if query.side else of_calls | in_conference
+            named = Q(**{f"{path}call__in": _calls_named(query)})
+            return of_calls if query.side else of_calls | in_conference | named
         case Reading.ID:
-            calls = _ids(Call.objects.filter(_begins("call_uuid", query)), "pk")
+            calls = [*_ids(Call.objects.filter(_begins("call_uuid", query)), "pk"), *_calls_named(query)]
             by_id = _ids(of.filter(_begins("recording_id", query)), "pk")
             by_call = _ids(of.filter(call__in=calls), "pk") if calls else []
             return Q(**{f"{path}pk__in": {*by_id, *by_call}})
@@ -117,7 +138,7 @@ def _in_order(rows: QuerySet[Any], query: Query, reading: Reading, hits: Callabl
     if connections[rows.db].vendor == "sqlite" and _has_many(query, reading, using=rows.db):
         return Found(rows.filter(hits(by_row=True)), reading, NEWEST_FIRST)
     if connections[rows.db].vendor == "sqlite":
-        return Found(rows.filter(hits(by_row=False)), reading, (Unindexed(F("happened_at")).desc(), "-pk"))
+        return Found(rows.filter(hits(by_row=False)), reading, GATHERED)
     return Found(rows.filter(hits(by_row=False)), reading, NEWEST_FIRST)
 
 
@@ -144,6 +165,12 @@ def _any_digits(path: str, query: Query, *, by_row: bool = False) -> Q:
 
 def _words(query: Query, *, by_row: bool = False) -> Words:
     return Words(query.phrases, prefix=query.prefix, by_row=by_row)
+
+
+def _calls_named(query: Query) -> list[int]:
+    """Return the calls whose name at Vobiz, where that is no UUID, begins as what was typed."""
+    begins = Call.objects.filter(call_uuid_text__isnull=False, call_uuid_text__begins=query.text)
+    return _ids(begins, "pk")
 
 
 def _begins(column: str, query: Query) -> Q:

@@ -14,6 +14,7 @@ register.simple_tag(list_page.chips, name="list_chips")
 register.simple_tag(list_page.filter_groups, name="list_filter_groups")
 register.simple_tag(list_page.kept_parameters, name="list_kept")
 register.simple_tag(list_page.rows, name="list_rows")
+register.simple_tag(list_page.sort_choices, name="list_sorts")
 
 
 @register.simple_tag(takes_context=True)

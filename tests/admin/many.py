@@ -157,7 +157,12 @@ def _recordings(people: list[Person]) -> list[Recording]:
 def _transcriptions() -> list[Transcription]:
     return [
         Transcription(
-            pk=pk, recording_id=pk, status="completed", text=f"Good morning {mark(n)}", trust="signed"
+            pk=pk,
+            recording_id=pk,
+            account_id=FIRST_ACCOUNT + n,
+            status="completed",
+            text=f"Good morning {mark(n)}",
+            trust="signed",
         )
         for pk, n in _ids()
     ]

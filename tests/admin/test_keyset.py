@@ -170,7 +170,7 @@ def test_a_count_stops_behind_its_bound(account: Account) -> None:
 def test_a_count_that_stopped_says_so(
     account: Account, boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recordings.admin.base.MOST_COUNTED", 4)
+    monkeypatch.setattr("recordings.admin.change_list.MOST_COUNTED", 4)
     monkeypatch.setattr("recordings.overview.sums.MOST_SUMMED", 4)
     monkeypatch.setattr(PortalAdmin, "list_per_page", 3)
     for _each in range(5):

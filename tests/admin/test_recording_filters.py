@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
@@ -48,6 +50,12 @@ def plain(account: Account) -> Recording:
         ({"talk": "callee"}, {"talk_left_ms": 10, "talk_right_ms": 90}),
         ({"talk": "balanced"}, {"talk_left_ms": 45, "talk_right_ms": 55}),
         ({"weekday": "3"}, {"happened_at": TUESDAY_EVENING}),
+        ({"min_cost": "0.004", "max_cost": "0.005"}, {"monthly_storage_amount": Decimal("0.005")}),
+        ({"format": "wav"}, {"file_format": "wav"}),
+        ({"origin__exact": "callback"}, {"origin": "callback"}),
+        ({"status__exact": "failed"}, {"status": "failed"}),
+        ({"ended": "failed"}, {"status": "failed"}),
+        ({"ended": "cut"}, {"time_limit": 60, "duration_ms": 60_000}),
         ({"time_from": "18:00", "time_to": "22:00"}, {"happened_at": TUESDAY_EVENING}),
         ({"time_from": "18:00", "time_to": "02:00"}, {"happened_at": TUESDAY_EVENING}),
     ],
@@ -64,7 +72,8 @@ def test_a_filter_finds_what_it_names(
 
 @pytest.mark.parametrize(
     "query",
-    [{"min_length": "5"}, {"time_from": "25:00"}, {"number": "abc"}, {"caller": "12"}, {"starter": "x"},
+    [{"min_length": "5"}, {"caller_area": "Atlantis"}, {"callee_area": "+"}, {"min_cost": "nan"}, {"max_cost": "1e99"},
+     {"time_from": "25:00"}, {"number": "abc"}, {"caller": "12"}, {"starter": "x"},
      {"starter": "99999999999999999999"}],
 )  # fmt: skip
 def test_what_cannot_be_read_finds_nothing(boss: Client, plain: Recording, query: dict[str, str]) -> None:
@@ -82,6 +91,55 @@ def test_a_number_is_asked_for_on_either_side_or_one(
     assert found(boss, caller="387423") == {wanted}
     assert found(boss, callee="387423") == set()
     assert found(boss, caller="387423", callee="5678") == {wanted}
+
+
+@pytest.mark.parametrize(
+    ("caller", "query"),
+    [
+        ("+918045123400", {"caller_area": "Bengaluru"}),
+        ("+918045123400", {"caller_area": "bangalore"}),
+        ("+918045123400", {"caller_area": "080"}),
+        ("+442071838750", {"caller_area": "+44 20"}),
+        ("+912226123456", {"caller_area": "Mumbai"}),
+    ],
+)
+def test_an_area_is_asked_for_by_its_name_or_prefix(
+    account: Account, boss: Client, plain: Recording, caller: str, query: dict[str, str]
+) -> None:
+    wanted = a_recording(account, call=a_call(account, from_number=caller, to_number="+919624705678"))
+    back = a_recording(account, call=a_call(account, from_number="+919624705678", to_number=caller))
+
+    assert found(boss, **query) == {wanted}
+    assert found(boss, callee_area=query["caller_area"]) == {back}
+
+
+def test_a_mobile_number_is_of_no_area(account: Account, boss: Client, plain: Recording) -> None:
+    a_recording(account, call=a_call(account, from_number="+918005123456"))  # begins with Bengaluru's prefix
+
+    assert found(boss, caller_area="Bengaluru") == set()
+
+
+def test_a_transcript_s_charge_is_asked_for_by_those_who_may_see_transcripts(
+    account: Account, boss: Client, staff: Person, plain: Recording
+) -> None:
+    wanted = a_recording(account)
+    a_transcript(wanted, charge=Decimal("0.5"))
+    member = staff("view_recording", accounts=[account])
+
+    assert found(boss, min_charge="0.4") == {wanted}
+    assert found(member, min_charge="0.4") == set()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Berlin", "UTC"])
+def test_hours_and_weekdays_are_the_reader_s(account: Account, boss: Client, zone: str) -> None:
+    Account.objects.update(time_zone=zone)
+    local = datetime(2026, 7, 5, 23, 30, tzinfo=ZoneInfo(zone))  # a Sunday, in summer time where there is one
+    wanted = a_recording(account, happened_at=local)
+    a_recording(account, happened_at=local + timedelta(hours=1))  # Monday
+    a_recording(account, happened_at=local - timedelta(hours=1))
+
+    assert found(boss, weekday="1", time_from="23:00") == {wanted}
+    assert found(boss, weekday="1", time_from="23:00", time_to="00:15") == {wanted}
 
 
 def test_transcripts_that_failed_or_never_came(account: Account, boss: Client, plain: Recording) -> None:

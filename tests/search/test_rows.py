@@ -120,6 +120,16 @@ def test_a_call_is_found_by_its_own_facts_and_by_those_of_its_recordings() -> No
         assert [call.call_uuid for call in result.rows.order_by(*result.order)] == ["0f3e-call-of-rec-0004"]
 
 
+@pytest.mark.parametrize("typed", ["leg 7@10.0.0.1", "leg 7@", "leg-of-Trunk_7"])
+@pytest.mark.usefixtures("library")
+def test_a_call_that_vobiz_names_by_no_uuid_is_found_by_that(typed: str) -> None:
+    name = "leg-of-Trunk_7/b" if "Trunk" in typed else "leg 7@10.0.0.1"
+    Call.objects.filter(from_digits="14155550132").update(call_uuid=None, call_uuid_text=name)
+    query = parse_query(typed)
+
+    assert found(typed, likeliest(Recording.objects.all(), query, query.readings)) == ["rec-0004"]
+
+
 @pytest.mark.usefixtures("library")
 def test_the_index_follows_every_write() -> None:
     Call.objects.filter(from_digits="14155550132").update(**numbers("+14155559999", None))

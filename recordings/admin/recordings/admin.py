@@ -20,6 +20,7 @@ from recordings import control
 from recordings.admin import columns, formatting
 from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
+from recordings.admin.change_list import Sort
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.facts import as_said, confirmation
 from recordings.admin.filters import (
@@ -27,8 +28,6 @@ from recordings.admin.filters import (
     AttentionFilter,
     DateFilter,
     DayFilter,
-    EndedFilter,
-    FormatFilter,
     GapFilter,
     KeptFilter,
     SilentFilter,
@@ -49,24 +48,35 @@ from recordings.admin.recordings.detail import (
 )
 from recordings.admin.recordings.filters import (
     DaysLeftFilter,
-    ExactLengthFilter,
-    KindFilter,
+    DirectionFilter,
+    EndedFilter,
+    FormatFilter,
     LengthFilter,
     NoiseFilter,
-    NumberFilter,
-    SavedViewForm,
-    SideFilter,
+    OriginFilter,
     StarterFilter,
+    StatusFilter,
     TalkFilter,
-    TimeOfDayFilter,
     TrueFormatFilter,
     WeekdayFilter,
+    by_days_left,
 )
 from recordings.admin.recordings.history import key_facts, listened, timeline
+from recordings.admin.recordings.saved_views import SavedViewForm
+from recordings.admin.recordings.typed_filters import (
+    AreaFilter,
+    CostFilter,
+    ExactLengthFilter,
+    KindFilter,
+    NumberFilter,
+    SideFilter,
+    TimeOfDayFilter,
+)
 from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.choices import Origin
 from recordings.forms import span
 from recordings.models import Recording, SavedView, Transcription
+from recordings.models.recording.queryset import LENGTH
 from recordings.overview import totals
 from recordings.search import find_recordings
 
@@ -99,18 +109,20 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     )
     list_display_links = ("when",)
     list_filter = (
-        DateFilter, DayFilter, "call__direction", LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
-        StarterFilter, NumberFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter, AccountFilter,
-        "origin", "status", AttentionFilter, KindFilter, TrueFormatFilter, SoundFilter, TalkFilter, DaysLeftFilter,
-        SilentFilter, GapFilter, NoiseFilter,
+        DateFilter, DayFilter, DirectionFilter, LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
+        StarterFilter, NumberFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter, AreaFilter,
+        AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter, SoundFilter,
+        TalkFilter, CostFilter, DaysLeftFilter, SilentFilter, GapFilter, NoiseFilter,
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
             "date", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter", "number",
         )),
         (gettext_lazy("Time and length"), ("time_from", "weekday", "min_length", "noise")),
-        (gettext_lazy("Call and people"), ("caller", "account", "origin__exact", "kind")),
-        (gettext_lazy("Audio and status"), ("true_format", "sound", "talk", "left", "status__exact", "attention")),
+        (gettext_lazy("Call and people"), ("caller", "caller_area", "account", "origin__exact", "kind")),
+        (gettext_lazy("Audio and status"), (
+            "true_format", "sound", "talk", "left", "status__exact", "attention", "min_cost",
+        )),
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
     list_deferred = ("provider_data", "call__provider_data", "transcription__text", "content_hash")
@@ -119,6 +131,12 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     actions = ("archive_selected", "export_zip", "mark_seen")
     list_day = "happened_at"
+    sorts = (
+        Sort("time", gettext_lazy("Oldest first"), "when"),
+        Sort("-length", gettext_lazy("Longest first"), "length", is_descending=True),
+        Sort("length", gettext_lazy("Shortest first"), "length"),
+        Sort("left", gettext_lazy("Not archived, first to be deleted by Vobiz"), "kept"),
+    )
     may_save_views = True
     totals = staticmethod(totals)
     views: tuple[tuple[Any, dict[str, str]], ...] = (
@@ -138,6 +156,18 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Search by number, id, name or words, the newest first unless a filter brings an order."""
         found = find_recordings(queryset, search.query, search.reading)
         return found.rows if "list_order" in queryset.query.annotations else found.rows.order_by(*found.order)
+
+    def sort_rows(self, request: HttpRequest, rows: QuerySet[Any], name: str) -> QuerySet[Any]:
+        """Return the rows by time, length, or days left, which only those have that the archive has not."""
+        match name:
+            case "length" | "-length":
+                keyed: QuerySet[Any] = rows.annotate(list_order=LENGTH)
+                order = ("-list_order", "-pk") if name == "-length" else ("list_order", "pk")
+                return keyed.order_by(*order)
+            case "left":
+                return by_days_left(request, rows)
+            case _:
+                return rows.order_by("happened_at", "pk")
 
     def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
         """Add the words that were found in each transcript."""

@@ -19,7 +19,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import LIST_FILTERS, PageLink, PortalAdmin, PortalChangeList, may
+from recordings.admin.base import LIST_FILTERS, PortalAdmin, may
+from recordings.admin.change_list import PageLink, PortalChangeList
 from recordings.admin.facts import Fact, Section, vobiz_facts
 from recordings.admin.keyset import Order, order_of
 from recordings.admin.recordings import archive_panel

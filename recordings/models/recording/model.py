@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import (
@@ -31,8 +31,10 @@ from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts
 from recordings.models.recording.queryset import (
     ALMOST,
     AVAILABLE_SINCE,
+    LENGTH,
     LONGEST_CUT,
     SHORTEST_CUT,
+    WAS_CUT_SHORT,
     RecordingQuerySet,
 )
 from recordings.models.recording.transitions import (
@@ -260,6 +262,30 @@ class Recording(ProviderFacts, ArchivedCopy):
                 fields=["-happened_at"],
                 condition=Q(callback_base__isnull=False),
                 name="recording_with_callback",
+            ),
+            # the list's tab of what was cut short; the account last, so that a member's are told apart in the index
+            models.Index(
+                fields=["-happened_at", "-id", "account"],
+                condition=WAS_CUT_SHORT & Q(status="completed"),
+                name="recording_cut_short",
+            ),
+            # the list sorted by length, and its filters of rare lengths
+            models.Index(LENGTH, F("id"), F("account"), name="recording_by_length"),
+            # values that few rows have, for the list's filters: what nearly all rows have, a walk by time finds at once
+            models.Index(
+                fields=["status", "-happened_at", "-id", "account"],
+                condition=~Q(status="completed"),
+                name="recording_of_other_status",
+            ),
+            models.Index(
+                fields=["origin", "-happened_at", "-id", "account"],
+                condition=~Q(origin="sync"),
+                name="recording_of_other_origin",
+            ),
+            models.Index(
+                fields=["file_format", "-happened_at", "-id", "account"],
+                condition=Q(file_format__isnull=False) & ~Q(file_format="mp3"),
+                name="recording_of_other_format",
             ),
         ]
 

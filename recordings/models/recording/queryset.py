@@ -34,6 +34,8 @@ WAVEFORM_RETRY_PERIOD = timedelta(
 # Literals in the SQL, as in the condition of the partial index `recording_open`: SQLite uses a partial index only where
 # the query's condition implies the index's, and it cannot know that of parameters.
 AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
+# Unknown counts as none. The 0 is a literal, as in the index `recording_by_length`, for the same reason.
+LENGTH = Coalesce("duration_ms", Func(template="0", output_field=models.BigIntegerField()))
 READ_AT_ONCE = 1_000  # rows
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
 # As Recording.was_cut_short. Every NULL is asked for by name, so that the opposite (~WAS_CUT_SHORT) finds those rows.
@@ -67,6 +69,11 @@ AUDIO_STATES = {
     AudioState.CORRUPT: CORRUPT & ~AT_VOBIZ,
     AudioState.DELETED: NO_COPY & ~AT_VOBIZ,
 }
+
+
+# The first of conditions that are joined by OR. Django leaves it out of the SQL, where `pk IS NULL` would keep
+# PostgreSQL from using an index for the others.
+NO_ROW = Q(pk__in=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +302,7 @@ class RecordingQuerySet(LeasedQuerySet):
 
         `kept_days`: every number of days that one of the accounts is kept for. Each row has its `leaves_at`.
         """
-        soon, leaves = Q(pk=None), []
+        soon, leaves = NO_ROW, []
         for days in sorted(set(kept_days)):
             kept = timedelta(days=days)
             soon |= Q(
@@ -317,7 +324,7 @@ class RecordingQuerySet(LeasedQuerySet):
         return self._gone(parts)
 
     def _gone(self, parts: list[Q]) -> Self:
-        return self.never_archived().filter(reduce(or_, parts, Q(pk=None))).exclude(seen_reason=SEEN_LOST)
+        return self.never_archived().filter(reduce(or_, parts, NO_ROW)).exclude(seen_reason=SEEN_LOST)
 
     def mark_seen(self, *, by: User, note: str, now: datetime, accounts: Collection[Account]) -> list[int]:
         """Mark as reviewed what cannot be repaired; return the primary keys of those that were not before.

@@ -34,6 +34,7 @@ from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
 from recordings.roles import label_of
 from recordings.signin import log
+from recordings.signin.budgets import remember_device
 from recordings.signin.factors import reset_factors
 from recordings.tasks import mail_password_link
 from recordings.user_forms import PersonForm
@@ -327,8 +328,12 @@ class SetPassword(PasswordResetConfirmView):
     success_url = reverse_lazy("admin:login")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Set the password, and say so on the login page."""
+        """Set the password, make the browser known, and say so on the login page.
+
+        Guesses from elsewhere may have used up the budget of unknown browsers; whoever holds the link gets in.
+        """
         answer = super().form_valid(form)
+        remember_device(self.request, answer, form.user)
         messages.success(self.request, gettext("Password set. Sign in with it."))
         return answer
 

@@ -18,6 +18,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
+from recordings import mail
 from recordings.models import AccessEvent
 from recordings.signin import budgets
 from recordings.signin.budgets import GuessRefusedError, Turns, guess
@@ -108,6 +109,16 @@ def test_the_right_person_gets_in_from_a_known_browser(priya: User) -> None:
 
     assert give_password(Client()).status_code == 429
     assert give_password(known)["Location"] == OVERVIEW
+
+
+def test_the_right_person_gets_in_from_a_new_browser_by_a_link_to_set_a_password(priya: User) -> None:
+    use_up(priya)
+    new, password = Client(), "eight-lotus-parcels"
+    form = new.get(mail.password_link(priya).removeprefix(in_force.PORTAL_URL))["Location"]
+    new.post(form, {"new_password1": password, "new_password2": password})
+
+    assert give_password(new, password=password)["Location"] == OVERVIEW
+    assert give_password(Client(), password=password).status_code == 429
 
 
 def test_a_known_browser_has_a_budget_too_and_another_persons_cookie_none(priya: User) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chromium import find_chromium
+from tests.proxy import needs_nginx
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,6 +101,14 @@ def test_syncs_are_measured_against_pages_one_after_another() -> None:
     found = rows("sync", "--rows", "300", "--sample", "100", "--latency", "1")
 
     assert list(found) == ["first", "unchanged", "a day later"]
+
+
+@needs_nginx
+def test_callbacks_are_measured_while_passwords_are_guessed() -> None:
+    found = rows("attack", "--guessers", "2", "--seconds", "1", "--guesses", "0")
+
+    assert list(found) == ["without a proxy", "behind nginx"]
+    assert all(numbers(figures)[1] >= 1 for figures in found.values())
 
 
 def test_make_lists_it() -> None:

@@ -108,7 +108,19 @@ else:
     _Base = admin.ModelAdmin
 
 
-class PortalAdmin(_Base):
+class ObjectLookupMixin(_Base):
+    """A mixin of every admin: what names no object, in whatever spelling, is absent."""
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> models.Model | None:
+        """Return the object; an id that no database takes is absent, and an empty `_to_field` is none."""
+        if "\x00" in object_id:
+            return None
+        return super().get_object(request, object_id, from_field or None)
+
+
+class PortalAdmin(ObjectLookupMixin):
     """Rows gated by `visible_to`; pages and actions with their own permissions; nothing is deleted here."""
 
     show_full_result_count = False
@@ -201,14 +213,6 @@ class PortalAdmin(_Base):
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
         """Return the rows that a search finds, read as `search.reading` says: for lists with `readings`."""
         return queryset.none()
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> models.Model | None:
-        """Return the object; an id that no database takes is absent."""
-        if "\x00" in object_id:
-            return None
-        return super().get_object(request, object_id, from_field)
 
     def _get_obj_does_not_exist_redirect(self, *_args: Any) -> HttpResponse:
         """Django would lead to the index with a message; what is absent or not ours to see is not found."""

@@ -29,7 +29,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from recordings import mail
 from recordings.admin import columns, formatting
-from recordings.admin.base import without_empty_filters
+from recordings.admin.base import ObjectLookupMixin, without_empty_filters
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
 from recordings.roles import label_of
@@ -75,7 +75,7 @@ class PlainList(ChangeList):
             self.title = str(capfirst(self.opts.verbose_name_plural))
 
 
-class PortalUserAdmin(_UserAdmin):
+class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
     """People: who they are, which roles they have, which accounts they see."""
 
     form = PersonForm
@@ -338,7 +338,7 @@ class SetPassword(PasswordResetConfirmView):
         return answer
 
 
-class RoleAdmin(GroupAdmin):
+class RoleAdmin(ObjectLookupMixin, GroupAdmin):
     """Roles are made by a migration once; superusers change them here."""
 
     list_display = ("role",)

@@ -70,7 +70,7 @@ class Life:
 
     def _calls(self, rng: random.Random) -> None:
         """Call flows that record by themselves, recordings of others, and deletions in Vobiz's console."""
-        while not self.stop.wait(rng.uniform(0.1, 0.6)):
+        while not self.stop.wait(rng.uniform(0.3, 1.2)):
             what = rng.random()
             if what < 0.5:
                 self.state.place_call(self.other, lasts=rng.uniform(1, 4), flow=True)

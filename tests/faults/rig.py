@@ -115,7 +115,7 @@ class Rig:
         }[name]
         self.processes[name] = self._begin(name, *argv)
         if name == "web":
-            eventually(self._answers, within=60, every=0.1)
+            eventually(self._answers, within=240, every=0.1)
 
     def kill(self, name: str) -> None:
         """Kill `web` or `worker` with SIGKILL, wherever it stands."""

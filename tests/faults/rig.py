@@ -100,7 +100,9 @@ class Rig:
 
     def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Begin a command that somebody may kill; what it says goes to its log."""
-        return self._begin("command", "manage.py", *arguments)
+        process = self._begin("command", "manage.py", *arguments)
+        self.processes[f"command {process.pid}"] = process
+        return process
 
     # Processes
 
@@ -126,7 +128,7 @@ class Rig:
 
     def stop(self) -> None:
         """Kill all that still run."""
-        for name in self.processes:
+        for name in list(self.processes):
             self.kill(name)
 
     def _begin(self, name: str, *argv: str) -> subprocess.Popen[bytes]:

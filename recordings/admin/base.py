@@ -111,9 +111,7 @@ else:
 class ObjectLookupMixin(_Base):
     """A mixin of every admin: what names no object, in whatever spelling, is absent."""
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> models.Model | None:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object; an id that no database takes is absent, and an empty `_to_field` is none."""
         if "\x00" in object_id:
             return None

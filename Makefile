@@ -1,6 +1,10 @@
 # The portal's commands. `make` alone lists them.
 PORT ?= 8000
 SANDBOX_PORT ?= 8100
+# of `make bench`: recordings in the library, recordings of a first sync, and a PostgreSQL to measure too
+ROWS ?= 1000000
+SYNCED ?= 50000
+BENCH_SERVER ?=
 
 .PHONY: help install demo check test lint lock screenshots bench
 
@@ -12,7 +16,7 @@ help:
 	@echo "make lint      only style and types"
 	@echo "make lock      rewrite the locked requirements from pyproject.toml (make lock UPGRADE=1: newest versions)"
 	@echo "make screenshots   the README's pictures anew, from a demo of their own (needs Chromium, two minutes)"
-	@echo "make bench     how fast it archives and plays, against plain baselines (two minutes; bench/README.md)"
+	@echo "make bench     how fast it is, against plain baselines (an hour; ROWS=50000 SYNCED=5000: minutes; bench/README.md)"
 
 install:
 	@sh scripts/install.sh
@@ -34,7 +38,7 @@ screenshots: install
 	@. scripts/clean-env.sh; exec .venv/bin/python -m scripts.screenshots
 
 bench: install
-	@. scripts/clean-env.sh; .venv/bin/python -m bench.archive && echo && exec .venv/bin/python -m bench.playback
+	@. scripts/clean-env.sh; exec .venv/bin/python -m bench --rows "$(ROWS)" --synced "$(SYNCED)" --server "$(BENCH_SERVER)"
 
 lock:
 	@exec sh scripts/lock.sh $(if $(UPGRADE),--upgrade)

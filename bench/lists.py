@@ -5,7 +5,7 @@
 One process asks pages of itself, through the whole middleware. *Stock*: an admin site with the same columns,
 `date_hierarchy` and `search_fields`, for a superuser. *By key*: the same page, its context made once, with a hundred
 rows fetched anew by primary key and rendered by the same template. What the portal remembers between two requests is
-forgotten before each. CPU is this process's and its PostgreSQL backend's, without parallel workers.
+forgotten before each. CPU is this process's and its PostgreSQL backend's, which has no parallel workers here.
 
 `--library`: a folder that keeps the library between runs; with `--database` it belongs to that database.
 """
@@ -257,6 +257,7 @@ def _backend_pid() -> int | None:
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
+        cursor.execute("SET max_parallel_workers_per_gather = 0")  # so that all its CPU is counted
         cursor.execute("SELECT pg_backend_pid()")
         pid = int(cursor.fetchone()[0])
     return pid if Path(f"/proc/{pid}/stat").exists() else None
@@ -296,7 +297,9 @@ def cases() -> Iterator[Case]:
     since = timezone.now() - timedelta(days=90)
     until = since + timedelta(days=30)
     month = {"date_from": f"{since:%Y-%m-%d}", "date_to": f"{until:%Y-%m-%d}"}
-    stock_month = {"happened_at__gte": f"{since:%Y-%m-%d}", "happened_at__lt": f"{until:%Y-%m-%d}"}
+    stock_month = {
+        "happened_at__gte": f"{since:%Y-%m-%d} 00:00:00+00:00", "happened_at__lt": f"{until:%Y-%m-%d} 00:00:00+00:00"
+    }  # fmt: skip
     digits = newest.exclude(call__from_digits=None).select_related("call")[total // 3].call.from_digits
     account = str(Recording.objects.values_list("account_id", flat=True)[0])
     cursor = f"{int(edge.happened_at.timestamp()) * 1_000_000 + edge.happened_at.microsecond}.{edge.pk}"
@@ -332,7 +335,7 @@ def rare_word() -> str:
     return max(text.split(), key=lambda word: (any(map(str.isdigit, word)), len(word)))
 
 
-def run(repeat: int, only: str) -> None:
+def run(repeat: int, only: str, *, with_stock: bool) -> None:
     """Print the table."""
     from django.urls import path
 
@@ -350,7 +353,9 @@ def run(repeat: int, only: str) -> None:
         if only and only not in case.name:
             continue
         ours = {name: meter.page(client, case.url()) for name, client in people.items()}
-        stock = meter.page(people["superuser"], case.url(stock=True), 1) if case.stock else None
+        stock = (
+            meter.page(people["superuser"], case.url(stock=True), 1) if with_stock and case.stock else None
+        )
         if case.by_key:
             page = people["superuser"].get(case.url())
             urls.urlpatterns.insert(0, path(f"by-key-{at}/", by_key(page)))
@@ -384,6 +389,7 @@ def main() -> None:
     parser.add_argument("--database", default="", help="an empty PostgreSQL; SQLite without it")
     parser.add_argument("--repeat", type=int, default=3, help="times each page of ours is asked (3)")
     parser.add_argument("--only", default="", help="only the pages whose name holds this")
+    parser.add_argument("--no-stock", action="store_true", help="without the stock pages, which take minutes")
     given = parser.parse_args()
     with ExitStack() as stack:
         folder = given.library or stack.enter_context(tempfile.TemporaryDirectory())
@@ -393,7 +399,7 @@ def main() -> None:
         began = time.monotonic()
         fill(given.rows)
         print(f"{given.rows:,} recordings, ready in {time.monotonic() - began:.0f} s", file=sys.stderr)
-        run(given.repeat, given.only)
+        run(given.repeat, given.only, with_stock=not given.no_stock)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     .venv/bin/python -m bench.worker [--rows 1000000] [--library FOLDER] [--database postgres://…] [--seconds 60]
 
-The accounts of the library are active and archived automatically, everything of theirs has left Vobiz, and Vobiz lists
-nothing: every sweep looks, and finds nothing to do. The worker is the command, in a process of its own. CPU is its
-own, its children's and, on PostgreSQL, that of its backends; memory is its own and its children's.
+The accounts of the library are active and archived on request, nothing is requested, and Vobiz lists nothing: every
+sweep looks, and finds nothing to do. The worker is the command, in a process of its own. CPU is its own, its children's
+and, on PostgreSQL, that of its backends; memory is its own and its children's.
 """
 
 from __future__ import annotations
@@ -34,18 +34,16 @@ def prepare(folder: str, database: str, rows: int, api_url: str) -> dict[str, st
     settings = {"DATABASE_URL": database} if database else {}
     make(folder, VOBIZ_API_URL=api_url, **settings)
     fill(rows)
-    from django.db.models import F
     from django.utils import timezone
 
     from bench.portal import TOKEN
     from recordings import connect
-    from recordings.models import Account, Recording
+    from recordings.models import Account
 
     now = timezone.now()
     for auth_id in Account.objects.values_list("auth_id", flat=True):
         connect.store(auth_id, TOKEN, now=now)
-    Account.objects.update(is_active=True, first_synced_at=now)
-    Recording.objects.filter(gone_at_provider_at=None).update(gone_at_provider_at=F("happened_at"))
+    Account.objects.update(is_active=True, first_synced_at=now, archive_automatically=False)
     return dict(os.environ)
 
 

@@ -300,7 +300,11 @@ def cases() -> Iterator[Case]:
     stock_month = {
         "happened_at__gte": f"{since:%Y-%m-%d} 00:00:00+00:00", "happened_at__lt": f"{until:%Y-%m-%d} 00:00:00+00:00"
     }  # fmt: skip
-    digits = newest.exclude(call__from_digits=None).select_related("call")[total // 3].call.from_digits
+    call = newest.filter(call__direction="inbound").select_related("call")[total // 3].call
+    theirs, ours = (
+        call.from_digits,
+        call.to_digits,
+    )  # of one caller; of a line that a twentieth of all calls has
     account = str(Recording.objects.values_list("account_id", flat=True)[0])
     cursor = f"{int(edge.happened_at.timestamp()) * 1_000_000 + edge.happened_at.microsecond}.{edge.pk}"
     yield Case("recordings, page 1", RECORDINGS, {}, stock, {}, by_key=True)
@@ -314,7 +318,9 @@ def cases() -> Iterator[Case]:
     yield Case("at risk", RECORDINGS, {"kept": "at_risk"}, stock, {"archived_at__isnull": "1"})
     yield Case("with transcript", RECORDINGS, {"transcript": "there"}, stock, {})
     yield Case(f"page {deep:,}", RECORDINGS, {"after": cursor}, stock, {"p": str(deep)}, by_key=True)
-    for name, text in (("full number", digits), ("6 digits", digits[-8:-2]), ("no hit", "99990000111122")):
+    for name, text in (
+        ("full", theirs), ("6 digits", theirs[-8:-2]), ("no hit", "99990000111122"), ("of our line", ours),
+    ):  # fmt: skip
         yield Case(f"number, {name}", RECORDINGS, {"q": text}, stock, {"q": text})
     for name, word in (("rare", rare_word()), ("common", "parcel")):
         listed = f"{PORTAL}/transcription/"

@@ -271,6 +271,23 @@ def check_search(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
+def check_monitoring(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check the token of the metrics, and the format of the log (E022)."""
+    if settings.METRICS_TOKEN and len(settings.METRICS_TOKEN) < MINIMUM_SECRET:
+        yield Error(
+            "METRICS_TOKEN is shorter than 32 characters.",
+            hint="Put a long random text there, or remove it: then there are no metrics.",
+            id="recordings.E022",
+        )
+    if settings.LOG_FORMAT not in {"line", "json"}:
+        yield Error(
+            "LOG_FORMAT is neither line nor json.",
+            hint="Remove it: line is the default.",
+            id="recordings.E022",
+        )
+
+
+@register
 def check_modes(**_kwargs: Any) -> Iterable[CheckMessage]:
     """Check that other users of this machine cannot read settings, database or audio (W002); POSIX only."""
     if os.name != "posix":

@@ -76,6 +76,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
         ("E021", {"OIDC_ISSUER": url, "OIDC_CLIENT_ID": "portal", "OIDC_CLIENT_SECRET": "secret"})
         for url in ("http://id.example.com", "id.example.com", "https://[::1", "https://a.example/.well-known/x")
     ],
+    ("E022", {"METRICS_TOKEN": "x" * 31}),
+    ("E022", {"LOG_FORMAT": "xml"}),
     *[("E020", {"SESSION_IDLE_HOURS": hours}) for hours in (0, -1, 721)],
     ("E020", {"SESSION_MAX_DAYS": 91}),
     ("E020", {"REAUTHENTICATION_MINUTES": -1}),

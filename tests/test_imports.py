@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 ABOVE = (
     ("vobiz_portal",),
     ("recordings.admin", "recordings.management", "recordings.forms", "recordings.templatetags",
-     "recordings.apps", "recordings.migrations", "recordings.webhooks", "recordings.signin"),
+     "recordings.apps", "recordings.migrations", "recordings.monitoring", "recordings.webhooks", "recordings.signin"),
     ("recordings.worker", "recordings.doctor"),
     ("recordings.tasks",),
     ("recordings.reconcile",),

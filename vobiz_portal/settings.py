@@ -240,7 +240,9 @@ if LOCAL_MODE:
     INSTALLED_APPS.append("vobiz_portal.sandbox")
 
 MIDDLEWARE = [
+    "vobiz_portal.logs.RequestIdMiddleware",
     "vobiz_portal.headers.ResponseHeadersMiddleware",
+    "recordings.monitoring.middleware.MonitoringMiddleware",
     "recordings.webhooks.rehearsal.RehearsalMiddleware",
     "recordings.webhooks.middleware.CallbackHostMiddleware",  # before anything asks for the Host
     "django.middleware.security.SecurityMiddleware",
@@ -383,6 +385,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
 
+# For whoever watches it
+METRICS_TOKEN = text("METRICS_TOKEN")
+LOG_FORMAT = text("LOG_FORMAT", "line")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -391,14 +396,19 @@ LOGGING = {
             "()": "vobiz_portal.redaction.RedactingFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "vobiz_portal.logs.JSONFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json" if LOG_FORMAT == "json" else "line"}
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # Django's own default would mail error pages, with the request's body in them, to ADMINS. Naming this one
         # also takes the development server's own handler away, which would write callback keys.
         "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         "urllib3": {"level": "ERROR"},
+        # one line for each request
+        "vobiz_portal.logs": {"level": "INFO" if LOG_FORMAT == "json" else "WARNING"},
     },
 }

@@ -31,7 +31,7 @@ from recordings.overview.archive import (
 from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
 from recordings.overview.counting import Counted, Group, Trouble, counted, total
 from recordings.overview.figures import Figures, figures
-from recordings.overview.problems import Problem, problems, problems_of
+from recordings.overview.problems import EVERYTHING, Problem, problems, problems_of
 from recordings.overview.sums import MOST_SUMMED, EventTotals, Totals, event_totals, totals
 from recordings.overview.troubles import (
     broken_syncs,
@@ -42,10 +42,10 @@ from recordings.overview.troubles import (
 )
 
 __all__ = [
-    "DUE_TAKES", "MOST_SUMMED", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background", "Counted",
-    "Day", "EventTotals", "Figures", "Gap", "Group", "Problem", "Starts", "Totals", "Trouble",
-    "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs",
-    "callback_troubles", "counted", "database_space", "day_bounds", "days", "event_totals", "figures",
-    "for_a_person", "gaps", "holdings", "live_calls", "lost", "lost_before", "problems", "problems_of",
-    "running", "soon", "space", "starts", "total", "totals", "unexpectedly_unsigned", "unsigned",
+    "DUE_TAKES", "EVERYTHING", "MOST_SUMMED", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background",
+    "Counted", "Day", "EventTotals", "Figures", "Gap", "Group", "Problem", "Starts", "Totals", "Trouble",
+    "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs", "callback_troubles",
+    "counted", "database_space", "day_bounds", "days", "event_totals", "figures", "for_a_person", "gaps",
+    "holdings", "live_calls", "lost", "lost_before", "problems", "problems_of", "running", "soon", "space",
+    "starts", "total", "totals", "unexpectedly_unsigned", "unsigned",
 ]  # fmt: skip

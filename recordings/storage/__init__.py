@@ -29,6 +29,7 @@ __all__ = [
     "StagingFile",
     "StorageError",
     "archive",
+    "check_reachable",
     "checked_name",
     "delete",
     "free_space",
@@ -69,6 +70,7 @@ class Archive(Protocol):
     def names(self) -> Iterator[str]: ...
     def written_at(self, name: str) -> datetime: ...
     def is_public(self, name: str) -> bool: ...
+    def check_reachable(self) -> None: ...
     def free_space(self) -> Space | None: ...
     def working_space(self) -> Space: ...
 
@@ -155,6 +157,11 @@ def label() -> str:
 def is_public(name: str) -> bool:
     """Return whether others can read the file: anybody (bucket) or other users of the machine (folder)."""
     return archive().is_public(name)
+
+
+def check_reachable() -> None:
+    """Raise StorageError where the archive does not answer or cannot be written to; writes nothing."""
+    archive().check_reachable()
 
 
 def free_space() -> Space | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
 from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, from_os_error
-from recordings.storage.naming import checked_name, is_name
+from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space, space_of
 
 BLOCK = 256 * 1024  # bytes
@@ -145,6 +145,15 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
                     return False
                 raise
         return True
+
+    def check_reachable(self) -> None:
+        """Raise StorageError where the bucket does not answer, or does not know the credentials.
+
+        By GET: the answer to HEAD does not say why it is 403, and without `s3:ListBucket` an absent file is 403, too.
+        """
+        with suppress(AudioMissingError, AccessDeniedError):
+            for _piece in self.read_range(new_name("mp3"), 0, 1):
+                pass
 
     def free_space(self) -> Space | None:
         """Return None: object storage does not report it."""

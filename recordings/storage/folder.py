@@ -14,8 +14,9 @@ from typing import BinaryIO
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
+from django.utils.translation import gettext as _
 
-from recordings.storage.errors import from_os_error
+from recordings.storage.errors import StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 from recordings.storage.staging import staging_file
@@ -115,6 +116,14 @@ class ArchiveFolder(Storage):
             return bool(readable) and all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
         except OSError as error:
             raise from_os_error(error) from error
+
+    def check_reachable(self) -> None:
+        """Raise StorageError where the folder cannot be written to, or cannot be made."""
+        folder = self.location
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StorageError(_("The archive's folder cannot be written to."))
 
     def free_space(self) -> Space | None:
         """Return the space of its file system."""

@@ -1,0 +1,1 @@
+"""What a monitor asks over HTTP: `/healthz`, `/readyz` and `/metrics`."""

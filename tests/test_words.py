@@ -12,14 +12,15 @@ from django.conf import settings
 
 ROOT = Path(settings.BASE_DIR)
 TEMPLATES = sorted(ROOT.glob("templates/**/*.html"))
-# The wire knows no Django; `provider.explain` puts its errors into words. Commands, their doctor and system checks
-# speak English, as Django's do.
+# The wire knows no Django; `provider.explain` puts its errors into words. Commands, their doctor, system checks and
+# metrics speak English, as Django's do.
 UNREAD = (
     "recordings/vobiz/",
     "recordings/management/",
     "recordings/migrations/",
     "recordings/checks",
     "recordings/doctor/",
+    "recordings/monitoring/",
 )
 MODULES = sorted(
     path for path in ROOT.glob("recordings/**/*.py") if not str(path.relative_to(ROOT)).startswith(UNREAD)

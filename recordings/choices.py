@@ -269,6 +269,41 @@ class ProblemCode(models.TextChoices):
     CALLBACKS_REJECTED = "callbacks_rejected", _("Callbacks rejected")
     AT_RISK = "at_risk", _("Recordings at risk")
     LOST = "lost", _("Recordings lost")
+    ALERTS_FAILING = "alerts_failing", _("Alerts not sent")
+
+
+# The permissions of this app that a person needs to know of a problem; the figures behind it ask for the same.
+PROBLEM_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    ProblemCode.DISK_FILLING: ("view_syncrun",),
+    ProblemCode.CALLBACKS_SILENT: ("view_recording", "view_callbackevent"),
+    ProblemCode.NO_WORKER: ("view_syncrun",),
+    ProblemCode.NO_TOKEN: ("view_syncrun",),
+    ProblemCode.TOKEN_REFUSED: ("view_syncrun",),
+    ProblemCode.API_DOWN: ("view_syncrun",),
+    ProblemCode.ARCHIVE_STOPPED: ("view_recording",),
+    ProblemCode.SYNC_FAILING: ("view_syncrun",),
+    ProblemCode.CALLBACKS_REJECTED: ("view_callbackevent",),
+    ProblemCode.AT_RISK: ("view_recording",),
+    ProblemCode.LOST: ("view_recording",),
+    ProblemCode.ALERTS_FAILING: ("view_syncrun",),
+}
+
+
+class AlertKind(models.TextChoices):
+    """What a message tells."""
+
+    STARTED = "started", _("Began")
+    ENDED = "ended", _("Over")
+    DIGEST = "digest", _("Digest")
+    TEST = "test", _("Test")
+
+
+class Digest(models.TextChoices):
+    """How often a person gets a summary."""
+
+    NEVER = "never", _("Never")
+    DAILY = "daily", _("Every day")
+    WEEKLY = "weekly", _("Every week")
 
 
 class SyncState(models.TextChoices):

@@ -142,10 +142,13 @@ class AccountForm(_AccountForm):
         model = Account
         fields = (
             "auth_id", "name", "parent", "is_active", "require_signed", "webhook_header", "default_time_limit",
-            "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow",
+            "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow", "alert_addresses",
             "retention_days", "time_zone", "region", "members",
         )  # fmt: skip
-        widgets = {"members": forms.CheckboxSelectMultiple}
+        widgets = {
+            "members": forms.CheckboxSelectMultiple,
+            "alert_addresses": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),
+        }
         labels = {
             "default_file_format": gettext_lazy("Format"),
             "default_channels": gettext_lazy("Channels"),

@@ -23,7 +23,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from django_tasks import task
 
-from recordings import archive, mail, reconcile, sync
+from recordings import alerts, archive, mail, overview, reconcile, sync
 from recordings.archive import verifying
 from recordings.choices import SyncState
 from recordings.lease_renewal import LEASE_RENEWER
@@ -125,6 +125,14 @@ def archive_accounts(accounts: list[Account], *, limit: int | None) -> archive.R
         automatic=True,
         stop=STOPPING,
     )
+
+
+def run_alerts(now: datetime, *, check: bool) -> None:
+    """Send the alerts that are due; with `check`, compare the problems of now with those told before, first."""
+    if check:
+        alerts.record(overview.problems(now), now)
+        alerts.write_digests(now)
+    alerts.send_due(now, stop=STOPPING.is_set)
 
 
 def verify_nightly_share(now: datetime) -> verifying.Report:

@@ -26,7 +26,7 @@ BELOW = (
     ("recordings.models", "recordings.shared_cache"),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock", "recordings.bulk_insert",
-     "recordings.compiled_query", "recordings.database_waits"),
+     "recordings.compiled_query", "recordings.database_waits", "recordings.problem"),
     ("recordings.vobiz",),
 )  # fmt: skip
 NOT_VERBS = {package for packages in ABOVE + BELOW for package in packages}

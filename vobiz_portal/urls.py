@@ -8,6 +8,7 @@ from django.urls import include, path
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
+from recordings.admin.alerts import choose_alerts
 from recordings.admin.shell import choose_account, help_page
 from recordings.admin.users import SetPassword
 from recordings.admin.zones import choose_zone
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", login_not_required(RedirectView.as_view(pattern_name="admin:index"))),
     path("admin/zone/", admin.site.admin_view(choose_zone), name="reader_zone"),
     path("admin/account/", admin.site.admin_view(choose_account), name="choose_account"),
+    path("admin/alerts/", admin.site.admin_view(choose_alerts), name="alerts"),
     path("admin/help/", admin.site.admin_view(help_page), name="portal_help"),
     *(path(f"admin/{app}/", admin.site.admin_view(to_overview)) for app in ("recordings", "auth")),
     path("admin/set-password/<uidb64>/<token>/", SetPassword.as_view(), name="set_password"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recordings.models.access_event import AccessEvent
 from recordings.models.account import Account
+from recordings.models.alert import Alert, AlertChoice, AlertMessage
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.preference import Preference, SavedView
@@ -27,6 +28,9 @@ from recordings.shared_cache import CacheEntry
 __all__ = [
     "AccessEvent",
     "Account",
+    "Alert",
+    "AlertChoice",
+    "AlertMessage",
     "CacheEntry",
     "Call",
     "CallbackEvent",

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, validate_email
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 USUALLY_SIGNED_IN = timedelta(days=30)
 FORMER_TOKEN_LIFE = timedelta(hours=24)
 ARCHIVE_PROBED_EVERY = timedelta(seconds=60)
+MOST_ADDRESSES = 10  # for alerts
 API_FAILURES, API_PROBED_EVERY = 5, timedelta(seconds=60)
 TOKEN_COLUMNS = ("encrypted_token", "former_encrypted_token", "former_token_until")
 ENCRYPTED_COLUMNS = ("encrypted_token", "former_encrypted_token", "encrypted_webhook_secret")
@@ -53,6 +54,20 @@ def validate_region(name: str) -> None:
     """Raise ValidationError unless `name` is a country's two letters with phone numbers of its own, such as IN."""
     if name not in SUPPORTED_REGIONS:
         raise ValidationError(_("%(name)s is not a country's two letters."), params={"name": name})
+
+
+def split_addresses(text: str) -> list[str]:
+    """Return the e-mail addresses of a text with one on each line, or with commas between."""
+    return list(dict.fromkeys(part.strip() for part in text.replace(",", "\n").splitlines() if part.strip()))
+
+
+def validate_addresses(text: str) -> None:
+    """Raise ValidationError unless the text holds at most ten e-mail addresses, and nothing else."""
+    found = split_addresses(text)
+    if len(found) > MOST_ADDRESSES:
+        raise ValidationError(_("Enter at most ten addresses."))
+    for address in found:
+        validate_email(address)
 
 
 class AccountQuerySet(LeasedQuerySet):
@@ -173,6 +188,16 @@ class Account(Leased):
         ),
     )
 
+    alert_addresses = models.TextField(
+        _("e-mail addresses for alerts"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_addresses],
+        help_text=_(
+            "One on each line, at most ten. They are told of problems of this account and of the portal."
+        ),
+    )
     archive_automatically = models.BooleanField(
         _("archive automatically"),
         default=True,

@@ -31,7 +31,7 @@ from recordings.overview.archive import (
 from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
 from recordings.overview.counting import Counted, Group, Trouble, counted, total
 from recordings.overview.figures import Figures, figures
-from recordings.overview.problems import EVERYTHING, Problem, problems, problems_of
+from recordings.overview.problems import EVERYTHING, problems, problems_of
 from recordings.overview.sums import MOST_SUMMED, EventTotals, Totals, event_totals, totals
 from recordings.overview.troubles import (
     broken_syncs,
@@ -40,6 +40,7 @@ from recordings.overview.troubles import (
     unexpectedly_unsigned,
     unsigned,
 )
+from recordings.problem import Problem
 
 __all__ = [
     "DUE_TAKES", "EVERYTHING", "MOST_SUMMED", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background",

@@ -12,7 +12,7 @@ from recordings.overview.activity import SILENT_IN_A_ROW, Starts, accounts, star
 from recordings.overview.archive import Archiving, archiving, at_risk, database_space, lost
 from recordings.overview.background import Background, background
 from recordings.overview.counting import Counted, Group, Trouble, Viewer, total
-from recordings.overview.troubles import broken_syncs, callback_troubles
+from recordings.overview.troubles import broken_syncs, callback_troubles, unsent_alerts
 from recordings.storage import Space
 
 
@@ -33,6 +33,7 @@ class Figures:
     starts: Starts | None
     background: Background | None
     database: Space | None
+    unsent_alerts: Trouble | None
     sees_syncs: bool
 
     @property
@@ -96,5 +97,6 @@ def figures(
         starts=starts(user, now) if recordings and callbacks else None,
         background=background(user, now) if syncs else None,
         database=database_space() if syncs else None,
+        unsent_alerts=unsent_alerts(now) if syncs else None,
         sees_syncs=syncs,
     )

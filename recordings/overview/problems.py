@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
@@ -18,41 +17,13 @@ from recordings.choices import ProblemCode
 from recordings.overview.archive import soon
 from recordings.overview.counting import Counted, total
 from recordings.overview.figures import Figures, figures
+from recordings.problem import Problem
 from recordings.provider import public_url
 
 LEAST_FOR_DATABASE, NOTHING_FREE = 256 * 1024**2, 8 * 1024**2  # bytes free
 ALMOST_FULL = 7  # days until archiving stops, as fast as it went in the last week
 
 EVERYTHING = User(is_active=True, is_staff=True, is_superuser=True)  # the portal itself; never stored
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One cause of trouble. `code` with `account` (None: the whole portal) identifies it among all current problems.
-
-    `since`: when it began; None where only the present is known. `counted`: the rows concerned with their noun, or
-    empty. `words`: a clause that follows it, or a sentence without a full stop. `said`: what was reported, as text from
-    outside; it may hold anything. `url`: the path of the page that shows it. `cure`: what to do.
-    """
-
-    code: ProblemCode
-    account: int | None
-    since: datetime | None
-    words: str
-    url: str
-    cure: str
-    counted: str = ""
-    said: str = ""
-
-    @property
-    def cause(self) -> str:
-        """Return the cause in one line, without the account's name and without a full stop."""
-        return f"{self.counted} {self.words}" if self.counted else self.words
-
-    @property
-    def key(self) -> tuple[str, int | None]:
-        """What identifies it among the current problems."""
-        return self.code.value, self.account
 
 
 def problems(now: datetime | None = None) -> list[Problem]:
@@ -63,7 +34,7 @@ def problems(now: datetime | None = None) -> list[Problem]:
 
 def problems_of(look: Figures) -> list[Problem]:
     """Return the problems that these figures tell of, the worst first; each `key` occurs once."""
-    parts = (_disk, _silence, _worker, _archive, _at_risk, _lost, _accounts, _rejected)
+    parts = (_disk, _silence, _worker, _archive, _at_risk, _lost, _accounts, _rejected, _alerts)
     found = {problem.key: problem for part in reversed(parts) for problem in part(look)}
     order = list(ProblemCode)
     return sorted(found.values(), key=lambda one: (order.index(one.code), one.account or 0))
@@ -228,3 +199,15 @@ def _rejected(look: Figures) -> Iterator[Problem]:
             _("Check the account's auth token, then process them again."),
             counted=f"{count} {ngettext('callback', 'callbacks', count.n)}",
         )  # fmt: skip
+
+
+def _alerts(look: Figures) -> Iterator[Problem]:
+    trouble = look.unsent_alerts
+    if trouble is None:
+        return
+    noun = ngettext("alert", "alerts", trouble.count.n)
+    yield Problem(
+        ProblemCode.ALERTS_FAILING, None, trouble.since, _("could not be sent"), reverse("alerts"),
+        _("Check the mail server in EMAIL_URL, and the addresses."), counted=f"{trouble.count} {noun}",
+        said=trouble.words,
+    )  # fmt: skip

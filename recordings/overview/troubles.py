@@ -10,10 +10,11 @@ from django.db.models import Q, Value
 from django.db.models.functions import Left
 
 from recordings.choices import EventOutcome, Trust
-from recordings.models import CallbackEvent, Recording, SyncRun
+from recordings.models import AlertMessage, CallbackEvent, Recording, SyncRun
 from recordings.models.recording.queryset import NO_ROW
 from recordings.overview.counting import MOST, Trouble, Viewer, read_rows, troubles
 
+UNSENT_IN = timedelta(days=4)
 UNSIGNED_IN = timedelta(days=7)  # older unsigned callbacks are history: nothing can be done about them
 
 
@@ -47,6 +48,13 @@ def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tupl
         ((a, outcome, trust), at, pk, said)
         for a, outcome, trust, at, pk, said in read_rows(found, every_account=every_account)
     )
+
+
+def unsent_alerts(now: datetime) -> Trouble | None:
+    """Return the alert messages that could not be sent, waiting for another attempt or given up lately."""
+    rows = AlertMessage.objects.failing().filter(created_at__gt=now - UNSENT_IN).order_by("pk")
+    found = rows.values_list(Value(0), "created_at", "pk", "error")
+    return troubles(found[: MOST + 1]).get(0)
 
 
 def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:

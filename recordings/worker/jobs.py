@@ -6,6 +6,7 @@ import logging
 import time
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from recordings.worker.schedule import due_sync
 logger = logging.getLogger(__name__)
 
 BACKOFF_SECONDS = 30.0  # seconds for which an account is left alone where Vobiz could not be asked
+CHECK_EVERY = 60.0  # seconds between two looks for problems
 RECONCILE_EVERY = timedelta(minutes=2)  # an account is looked at whether or not anything seems due
 
 
@@ -57,6 +59,20 @@ class ReconcileJob:
                     settled.error,
                 )
                 self._rests[account.pk] = time.monotonic() + BACKOFF_SECONDS
+
+
+class AlertJob:
+    """The job that looks for problems every CHECK_EVERY, and sends what is due at each sweep."""
+
+    def __init__(self) -> None:
+        self._next_check = 0.0
+
+    def __call__(self) -> None:
+        """Check, if it is time, and send."""
+        check = time.monotonic() >= self._next_check
+        if check:
+            self._next_check = time.monotonic() + min(CHECK_EVERY, 4 * settings.SWEEP_SECONDS)
+        tasks.run_alerts(timezone.now(), check=check)
 
 
 def run_due_syncs() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from recordings import history, playback, tasks
 from recordings.callbacks.rereading import reread_events
-from recordings.models import Account, Call, SyncRun, Worker
+from recordings.models import Account, Alert, AlertMessage, Call, SyncRun, Worker
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
 from recordings.worker.statistics import analyse
@@ -62,6 +62,8 @@ def nightly_maintenance() -> None:
     pruned = history.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
     SyncRun.objects.routine_unchanged().filter(started_at__lt=now - ROUTINE_RUN_RETENTION).delete()
+    Alert.objects.delete_old(now)
+    AlertMessage.objects.delete_old(now)
     playback.delete_old_copies()
     verified = tasks.verify_nightly_share(now)
     found = (verified.looked_at, verified.total("missing"), verified.total("altered"), verified.unread)

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.utils import timezone
 
-from recordings import tasks
+from recordings import alerts, tasks
 from recordings.lease_renewal import LEASE_RENEWER
 from recordings.models import Worker
-from recordings.worker.jobs import ReconcileJob, run_due_archiving, run_due_syncs
+from recordings.worker.jobs import AlertJob, ReconcileJob, run_due_archiving, run_due_syncs
 from recordings.worker.maintenance import Maintenance, nightly_maintenance
 from recordings.worker.queue import open_queue
 
@@ -97,11 +97,16 @@ class WorkerProcess:
             for kind, count in WORKER_THREADS.items()
             for number in range(1, count + 1)
         ]
-        for name, job in (("maintenance", Maintenance()), ("night", nightly_maintenance)):
+        for name, job in (
+            ("maintenance", Maintenance()),
+            ("night", nightly_maintenance),
+            ("alerts", AlertJob()),
+        ):
             self._threads.append(WorkerThread(name, name, job, has_queue=False))
 
     def run(self) -> None:
         """Work until `stop` is called, then finish what is in hand, as far as it ends in time."""
+        alerts.record_gap(timezone.now())
         _heartbeat()
         logger.info("Worker %s: every %s s it looks at what is due.", tasks.WORKER_ID, settings.SWEEP_SECONDS)
         with LEASE_RENEWER.renewing(_heartbeat):

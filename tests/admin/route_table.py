@@ -106,6 +106,7 @@ ROUTES = (
     Route("admin/<url>$", get={STAFF: 404}, post={STAFF: 404}, at="/admin/nowhere/"),
     Route("admin/help/", get={STAFF: 200}, post={STAFF: 405}),
     Route("admin/account/", get={STAFF: 200}, post={STAFF: 302}),
+    Route("admin/alerts/", get={STAFF: 200}, post={STAFF: 422}),
     Route("admin/zone/", get={STAFF: 200}, post={STAFF: 422}),
     # One's own account: for everybody signed in
     Route("admin/your-account/", get={SIGNED_IN: 200}, post={SIGNED_IN: 405}),

@@ -115,6 +115,7 @@ def test_no_page_scrolls_sideways_whatever_it_shows(page: Page, admin_login: Use
     hostile = {"from_number": HOSTILE, "to_number": HOSTILE}
     pages = [
         "/admin/zone/",
+        "/admin/alerts/",
         "/admin/recordings/recording/?date=30",
         address(a_full_call(account, admin_login)),
         address(a_full_call(account, admin_login, **hostile)),

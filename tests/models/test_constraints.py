@@ -15,6 +15,9 @@ from recordings.choices import EventOutcome, Origin, RecordingStatus, SyncState,
 from recordings.models import (
     AccessEvent,
     Account,
+    Alert,
+    AlertChoice,
+    AlertMessage,
     Call,
     CallbackEvent,
     Preference,
@@ -52,8 +55,12 @@ def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], model
     waveform = Waveform.objects.create(recording=recording, channels=1, points=b"\x00\xff")
     worker = Worker.objects.create(name="worker-1", started_at=at, heard_at=at)
     view = SavedView.objects.create(user=preference.user, name="Mumbai", query="kept=at_risk")
+    alert = Alert.objects.create(code="no_worker", cause="c", cure="c", url="/", opened_at=at, seen_at=at)
+    choice = AlertChoice.objects.create(user=preference.user)
+    message = AlertMessage.objects.create(alert=alert, kind="started", user=preference.user, created_at=at)
     rows = (
-        account, call, recording, transcription, event, nonce, run, preference, view, access, waveform, worker
+        account, call, recording, transcription, event, nonce, run, preference, view, access, waveform, worker,
+        alert, choice, message,
     )  # fmt: skip
     return {type(row): row for row in rows}
 
@@ -121,6 +128,10 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
     "callbackevent_scheme": (CallbackEvent, [{"scheme": "v1"}]),
     "accessevent_action": (AccessEvent, [{"action": "sung"}, {"action": ""}]),
     "accessevent_result": (AccessEvent, [{"result": "perhaps"}, {"result": ""}]),
+    "alert_code": (Alert, [{"code": "boredom"}]),
+    "alertchoice_digest": (AlertChoice, [{"digest": "hourly"}]),
+    "alertmessage_kind": (AlertMessage, [{"kind": "sung"}]),
+    "alertmessage_unknown_is_null": (AlertMessage, [{"address": ""}, {"text": ""}, {"error": ""}]),
     "syncrun_state": (SyncRun, [{"state": "tired", "ended_at": NOW}]),
     "syncrun_ended_when_not_running": (SyncRun, [{"state": SyncState.PARTIAL}, {"ended_at": NOW}]),
     "syncrun_complete_only_when_complete": (SyncRun, [{"complete": True}]),
@@ -142,6 +153,11 @@ COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "accessevent.play_id": (AccessEvent, {}),
     "waveform.recording": (Waveform, {}),
     "worker.name": (Worker, {}),
+    "alert_of_portal": (Alert, {}),
+    "alert_of_account": (Alert, {}),
+    "alertchoice.user": (AlertChoice, {}),
+    "alertmessage_once_a_person": (AlertMessage, {}),
+    "alertmessage_once_an_address": (AlertMessage, {"user": None, "address": "ops@example.com"}),
 }
 
 
@@ -176,6 +192,10 @@ def test_a_second_row_of_what_there_is_once_is_refused(account: Account, rule: s
     copy = make(account)[model]
     if rule == "call_once_each_text":  # a good row has a UUID, and so no text
         Call.objects.create(account=account, **differing)
+    if rule == "alert_of_account":
+        differing = {"account": account}
+    if rule in {"alert_of_account", "alertmessage_once_an_address"}:  # a good row is of the other kind
+        model._default_manager.update(**differing)
     copy.pk = None
     for name, value in differing.items():
         setattr(copy, name, value)

@@ -177,6 +177,10 @@ class AccountAdmin(PortalAdmin):
             ),
             *stored,
             _section("callbacks", _("Callbacks"), ["require_signed", *trunk], panels.CALLBACKS_WORDS),
+            _section(
+                "alerts", _("Alerts"), ["alert_addresses"],
+                _("Who is told by e-mail when a problem begins, and when it is over. Members choose for themselves."),
+            ),
             _section("members", _("Members"), ["members"], _("Who sees this account's calls and recordings.")),
         ]  # fmt: skip
 

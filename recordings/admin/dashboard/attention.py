@@ -124,7 +124,7 @@ def lines(look: DashboardData) -> list[Line]:
 
 PORTAL_RANKS = {
     ProblemCode.DISK_FILLING: SILENCE, ProblemCode.CALLBACKS_SILENT: SILENCE, ProblemCode.NO_WORKER: NO_WORKER,
-    ProblemCode.ARCHIVE_STOPPED: NO_ARCHIVE,
+    ProblemCode.ARCHIVE_STOPPED: NO_ARCHIVE, ProblemCode.ALERTS_FAILING: FAILED,
 }  # fmt: skip
 
 
@@ -133,7 +133,10 @@ def _portal(look: DashboardData) -> Iterator[Line]:
     for code, rank in PORTAL_RANKS.items():
         for problem in look.problems[code]:
             anchor = problem.url.partition("#")[2]
-            url = listed("recording", callback="missing") if code == ProblemCode.CALLBACKS_SILENT else ""
+            url = {
+                ProblemCode.CALLBACKS_SILENT: listed("recording", callback="missing"),
+                ProblemCode.ALERTS_FAILING: problem.url,
+            }.get(code, "")
             yield _line(
                 look, problem, rank, at=problem.since or (NEVER if code == ProblemCode.NO_WORKER else look.now),
                 url=url, verb=Verb(_("What to do"), f"#{anchor}") if anchor else None,

@@ -1,0 +1,124 @@
+"""Send the messages that are due, by e-mail, with a backoff for each recipient."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.mail import EmailMessage, get_connection
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from recordings.alerts.recipients import addresses
+from recordings.choices import AlertKind
+from recordings.models import Alert, AlertMessage
+from recordings.provider import public_url
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 100  # messages in one look
+
+
+class NotWantedError(Exception):
+    """The recipient may not be told any more, or has no address. It is no fault."""
+
+
+class PermanentError(Exception):
+    """The recipient's server refuses the message for good."""
+
+
+def send_due(now: datetime, *, stop: Callable[[], bool] = lambda: False) -> int:
+    """Send what is due and return how many were sent. Where one recipient fails, only that one's messages wait."""
+    sent, waiting = 0, set()
+    due = AlertMessage.objects.due(now).select_related("alert__account", "user")
+    for message in due[:AT_ONCE]:
+        if stop():
+            break
+        if message.recipient in waiting or not message.claim(now):
+            continue
+        try:
+            _send_mail(message)
+        except NotWantedError:
+            message.drop()
+        except PermanentError as error:
+            message.drop(str(error))
+            logger.warning("Alert message %s was refused", message.pk)
+        except (OSError, smtplib.SMTPException) as error:
+            waiting.add(message.recipient)
+            _wait(message, _why(error), now)
+        else:
+            message.mark_sent(now)
+            sent += 1
+    return sent
+
+
+def _wait(message: AlertMessage, why: str, now: datetime) -> None:
+    """Put off this message, and the others to the same recipient with it: one attempt tells for all."""
+    at = message.retry(why, now)
+    logger.warning("Alert message %s could not be sent: %s", message.pk, why)
+    if at is not None:
+        others = AlertMessage.objects.pending().filter(user=message.user_id, address=message.address)
+        others.filter(next_at__lt=at).update(next_at=at)
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong in words that hold nothing of the answer, in which an address may stand."""
+    code = getattr(error, "smtp_code", None)
+    return _("The mail server answered %s.") % code if code else _("The mail server did not answer.")
+
+
+def _send_mail(message: AlertMessage) -> None:
+    to = _address_of(message)
+    subject, body = mail_of(message)
+    mail = EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [to], connection=get_connection())
+    mail.extra_headers = {"Auto-Submitted": "auto-generated"}
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _said in error.recipients.values()]
+        if all(500 <= code < 600 for code in codes):
+            raise PermanentError(_("The mail server refused the address (%s).") % codes[0]) from None
+        raise
+
+
+def _address_of(message: AlertMessage) -> str:
+    """Return the address; raise NotWantedError for a person who lost access, and an account that took it off."""
+    user: Any = message.user
+    if user is None:
+        if message.alert is not None and message.address not in addresses(message.alert):
+            raise NotWantedError
+        return str(message.address)
+    fresh = User.objects.filter(pk=user.pk, is_active=True, is_staff=True).exclude(email="").first()
+    if fresh is None or (message.alert is not None and not message.alert.may_be_told_to(fresh)):
+        raise NotWantedError
+    return str(fresh.email)
+
+
+def mail_of(message: AlertMessage) -> tuple[str, str]:
+    """Return the subject and the text of a message."""
+    alert = message.alert
+    if alert is None:
+        return _("Vobiz Portal: summary"), message.text or ""
+    context = {
+        "alert": alert,
+        "account": account_name(alert),
+        "is_over": message.kind == AlertKind.ENDED,
+        "link": public_url(alert.url),
+        "portal": settings.PORTAL_URL,
+        "settings": public_url(reverse("alerts")) if message.user_id else "",
+    }
+    subject = _("Over: %s") if message.kind == AlertKind.ENDED else "%s"
+    named = ": ".join(filter(None, (str(alert.get_code_display()), account_name(alert))))
+    return " ".join((subject % named).split()), render_to_string("alerts/alert.txt", context)
+
+
+def account_name(alert: Alert) -> str:
+    """Return the account's name in one line; empty for a problem of the whole portal."""
+    account = alert.account
+    return " ".join((account.name or account.auth_id).split()) if account is not None else ""

@@ -1,0 +1,224 @@
+"""Alerts: a problem from its beginning to its end, the messages about it, and who wants them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, models, transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode
+from recordings.models.account import Account
+from recordings.models.visibility import VisibleQuerySet
+from recordings.problem import Problem
+
+QUIET = timedelta(minutes=5)  # a problem that comes back within this time is the same one
+ATTEMPT = timedelta(minutes=2)  # after which a message in the hands of a killed worker is sent again
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+GIVEN_UP = timedelta(days=3)  # after which a message is not tried any more
+KEPT = timedelta(days=90)
+
+
+class AlertQuerySet(VisibleQuerySet):
+    """A queryset of alerts."""
+
+    def current(self) -> Self:
+        """Return those whose problem has not ended."""
+        return self.filter(ended_at=None)
+
+    def open_for(self, problem: Problem, now: datetime) -> tuple[Alert, bool]:
+        """Return the alert of a current problem, and whether it is new; another worker may open it at the same time."""
+        mine = self.current().filter(code=problem.code, account_id=problem.account)
+        if mine.update(seen_at=now, cause=problem.cause):
+            return mine.get(), False
+        try:
+            with transaction.atomic():
+                return self.create(
+                    code=problem.code, account_id=problem.account, since=problem.since, cause=problem.cause,
+                    url=problem.url, cure=problem.cure, opened_at=now, seen_at=now,
+                ), True  # fmt: skip
+        except IntegrityError:
+            return mine.get(), False
+
+    def delete_old(self, now: datetime) -> None:
+        """Delete those that ended longer than KEPT ago, with their messages."""
+        self.filter(ended_at__lt=now - KEPT).delete()
+
+    def end(self, pk: int, now: datetime) -> bool:
+        """Record that the problem is over; return whether this call did so."""
+        return bool(self.current().filter(pk=pk).update(ended_at=now))
+
+
+class Alert(models.Model):
+    """One problem from its beginning (`since`, as far as known) to its end. `opened_at`: when the portal noticed."""
+
+    code = models.CharField(_("problem"), max_length=32, choices=ProblemCode)
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), null=True, on_delete=models.CASCADE, related_name="alerts"
+    )
+    cause = models.TextField()
+    cure = models.TextField()
+    url = models.TextField()
+    since = models.DateTimeField(null=True)
+    opened_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, db_index=True)
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(code__in=ProblemCode.values), name="alert_code"),
+            models.UniqueConstraint(
+                fields=["code", "account"],
+                condition=Q(ended_at=None, account__isnull=False),
+                name="alert_of_account",
+            ),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(ended_at=None, account=None), name="alert_of_portal"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_code_display()}: {self.cause}"
+
+    def may_be_told_to(self, user: User) -> bool:
+        """Return whether `user` may know of it now: active staff, with the permissions and the account."""
+        if not (user.is_active and user.is_staff):
+            return False
+        if not user.has_perms([f"recordings.{name}" for name in PROBLEM_PERMISSIONS[self.code]]):
+            return False
+        mine = Account.objects.visible_to(user)
+        return bool((mine if self.account_id is None else mine.filter(pk=self.account_id)).exists())
+
+
+class AlertChoice(models.Model):
+    """What a person wants to be told by e-mail. Without a row, superusers are told of each problem, nobody else."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        on_delete=models.CASCADE,
+        related_name="alert_choice",
+    )
+    each = models.BooleanField(_("an e-mail when a problem begins, and when it is over"), default=False)
+    digest = models.CharField(_("summary"), max_length=8, choices=Digest, default=Digest.NEVER)
+    digest_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("choice of alerts")
+        verbose_name_plural = _("choices of alerts")
+        default_permissions = ()  # everybody's own
+        constraints = [
+            models.CheckConstraint(condition=Q(digest__in=Digest.values), name="alertchoice_digest")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.each}, {self.digest}"
+
+
+class AlertMessageQuerySet(VisibleQuerySet):
+    """A queryset of messages."""
+
+    account_path = "alert__account"
+
+    def pending(self) -> Self:
+        """Return those neither sent nor given up."""
+        return self.filter(next_at__isnull=False)
+
+    def due(self, now: datetime) -> Self:
+        """Return those to be sent by `now`, oldest first."""
+        return self.filter(next_at__lte=now).order_by("pk")
+
+    def delete_old(self, now: datetime) -> None:
+        """Delete those without an alert, such as summaries, that are older than KEPT."""
+        self.filter(alert=None, created_at__lt=now - KEPT).delete()
+
+    def failing(self) -> Self:
+        """Return those whose last attempt failed."""
+        return self.filter(sent_at=None, error__isnull=False)
+
+
+class AlertMessage(models.Model):
+    """One message to one recipient: `user` (at their address of the moment) or `address`. The worker sends it.
+
+    `next_at`: when it is tried next; None once it is sent, given up or not wanted any more. `text`: of a digest.
+    """
+
+    alert = models.ForeignKey(Alert, null=True, on_delete=models.CASCADE, related_name="messages")
+    kind = models.CharField(_("tells"), max_length=8, choices=AlertKind)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="alert_messages"
+    )
+    address = models.CharField(_("address"), max_length=254, null=True)
+    text = models.TextField(null=True)
+    created_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, db_index=True)
+    tries = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(null=True)
+
+    objects = AlertMessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alert message")
+        verbose_name_plural = _("alert messages")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=AlertKind.values), name="alertmessage_kind"),
+            models.CheckConstraint(
+                condition=~Q(address="") & ~Q(text="") & ~Q(error=""), name="alertmessage_unknown_is_null"
+            ),
+            models.UniqueConstraint(
+                fields=["alert", "kind", "user"],
+                condition=Q(alert__isnull=False, user__isnull=False),
+                name="alertmessage_once_a_person",
+            ),
+            models.UniqueConstraint(
+                fields=["alert", "kind", "address"],
+                condition=Q(alert__isnull=False, user=None),
+                name="alertmessage_once_an_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.address or self.user}"
+
+    @property
+    def recipient(self) -> tuple[Any, ...]:
+        """To whom it goes; where one message cannot be sent, the others to the same recipient wait, too."""
+        return self.user_id, self.address
+
+    def claim(self, now: datetime) -> bool:
+        """Claim the attempt; False where another worker has it."""
+        mine = type(self).objects.filter(pk=self.pk, next_at=self.next_at)
+        claimed = mine.update(next_at=now + ATTEMPT, tries=F("tries") + 1)
+        self.tries += claimed
+        return bool(claimed)
+
+    def mark_sent(self, now: datetime) -> None:
+        """Record that it was accepted by the recipient's server."""
+        self._close(sent_at=now, error=None)
+
+    def drop(self, why: str | None = None) -> None:
+        """Record that it will not be sent; `why` where that is a fault."""
+        self._close(error=why)
+
+    def retry(self, why: str, now: datetime) -> datetime | None:
+        """Record a failed attempt; return when the next one is due, None where it is given up."""
+        if now - self.created_at >= GIVEN_UP:
+            self.drop(why)
+            return None
+        at: datetime = now + min(FIRST_WAIT * 2 ** min(self.tries - 1, 10), LONGEST_WAIT)
+        type(self).objects.filter(pk=self.pk).update(next_at=at, error=why)
+        return at
+
+    def _close(self, **columns: Any) -> None:
+        type(self).objects.filter(pk=self.pk).update(next_at=None, **columns)

@@ -298,6 +298,13 @@ class AlertKind(models.TextChoices):
     TEST = "test", _("Test")
 
 
+class WebhookForm(models.TextChoices):
+    """What a receiver of alerts reads."""
+
+    STANDARD = "standard", _("Signed JSON (Standard Webhooks)")
+    SLACK = "slack", _("Slack, or what reads the same")
+
+
 class Digest(models.TextChoices):
     """How often a person gets a summary."""
 

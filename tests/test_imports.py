@@ -211,13 +211,26 @@ def test_the_sandbox_takes_only_the_signatures_and_the_form_of_help_from_the_app
 
 def test_requests_leave_from_the_wire_alone() -> None:
     means = ("requests", "urllib3", "urllib.request", "http.client", "httpx", "aiohttp", "socket")
-    to_a_child = {"recordings.audio.child", "recordings.audio.reader", "recordings.audio.wire"}
+    # a pair of sockets, of which a process of ours has the other end
+    allowed = {f"recordings.audio.{name}": {"socket"} for name in ("child", "reader", "wire")}
+    allowed["recordings.alerts.wire"] = {
+        "requests"
+    }  # to build a request; the guarded adapter sends it (ADR 0014)
     for path in sources("recordings"):
         module = module_of(path)
         if not is_in(module, "recordings.vobiz"):
             found = {one for one in imports(path) if any(is_in(one, name) for name in means)}
-            # a pair of sockets, of which a process of ours has the other end
-            assert found <= ({"socket"} if module in to_a_child else set()), path
+            assert found <= allowed.get(module, set()), path
+
+
+def test_a_tenants_address_is_asked_by_the_alerts_wire_alone() -> None:
+    using = {
+        module_of(path) for path in sources("recordings") if "recordings.vobiz.connection" in imports(path)
+    }
+    assert {one for one in using if not is_in(one, "recordings.vobiz")} == {
+        "recordings.alerts.wire", "recordings.alerts.webhooks",
+    }  # fmt: skip
+    assert "requests.post" not in (ROOT / "recordings/alerts/wire.py").read_text("utf-8")
 
 
 def test_a_recording_is_requested_by_the_mirror_and_the_player_alone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-from recordings.models import Account, Alert
+from recordings.models import Account, Alert, AlertWebhook
 from recordings.models.account import split_addresses
 
 
@@ -22,3 +22,9 @@ def addresses(alert: Alert) -> list[str]:
         accounts = accounts.filter(pk=alert.account_id)
     texts = accounts.values_list("alert_addresses", flat=True)
     return sorted({address for text in texts for address in split_addresses(text)})
+
+
+def webhooks(alert: Alert) -> list[AlertWebhook]:
+    """Return the webhooks of its account; of every account for a problem of the whole portal."""
+    rows = AlertWebhook.objects.filter(account__is_active=True).order_by("pk")
+    return list(rows if alert.account_id is None else rows.filter(account=alert.account_id))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from recordings.alerts.recipients import addresses, people
+from recordings.alerts.recipients import addresses, people, webhooks
 from recordings.choices import AlertKind, ProblemCode
 from recordings.models import Account, Alert, AlertMessage, Worker
 from recordings.models.alert import QUIET
@@ -62,17 +63,11 @@ def _end(alert: Alert, now: datetime) -> None:
 
 def _write_messages(alert: Alert, kind: AlertKind, now: datetime) -> None:
     """Write one message to each person and address; who got no beginning gets no end."""
-    if not settings.EMAIL_URL:
-        return
-    messages = [
-        AlertMessage(alert=alert, kind=kind, user=user, address=None, created_at=now, next_at=now)
-        for user in people()
-        if alert.may_be_told_to(user)
-    ]
-    messages += [
-        AlertMessage(alert=alert, kind=kind, user=None, address=address, created_at=now, next_at=now)
-        for address in addresses(alert)
-    ]
+    told: list[dict[str, Any]] = [{"webhook": webhook} for webhook in webhooks(alert)]
+    if settings.EMAIL_URL:
+        told += [{"user": user} for user in people() if alert.may_be_told_to(user)]
+        told += [{"address": address} for address in addresses(alert)]
+    messages = [AlertMessage(alert=alert, kind=kind, created_at=now, next_at=now, **to) for to in told]
     if kind == AlertKind.ENDED:
         began = {one.recipient for one in alert.messages.filter(kind=AlertKind.STARTED)}
         messages = [one for one in messages if one.recipient in began]

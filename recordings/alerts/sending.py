@@ -1,4 +1,4 @@
-"""Send the messages that are due, by e-mail, with a backoff for each recipient."""
+"""Send the messages that are due, with a backoff for each recipient."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from recordings.alerts import webhooks
+from recordings.alerts.errors import NotWantedError, PermanentError, UnsentError
 from recordings.alerts.recipients import addresses
 from recordings.choices import AlertKind
 from recordings.models import Alert, AlertMessage
@@ -25,33 +27,25 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 100  # messages in one look
 
 
-class NotWantedError(Exception):
-    """The recipient may not be told any more, or has no address. It is no fault."""
-
-
-class PermanentError(Exception):
-    """The recipient's server refuses the message for good."""
-
-
 def send_due(now: datetime, *, stop: Callable[[], bool] = lambda: False) -> int:
     """Send what is due and return how many were sent. Where one recipient fails, only that one's messages wait."""
     sent, waiting = 0, set()
-    due = AlertMessage.objects.due(now).select_related("alert__account", "user")
+    due = AlertMessage.objects.due(now).select_related("alert__account", "user", "webhook__account")
     for message in due[:AT_ONCE]:
         if stop():
             break
         if message.recipient in waiting or not message.claim(now):
             continue
         try:
-            _send_mail(message)
+            _send(message, now)
         except NotWantedError:
             message.drop()
         except PermanentError as error:
             message.drop(str(error))
             logger.warning("Alert message %s was refused", message.pk)
-        except (OSError, smtplib.SMTPException) as error:
+        except UnsentError as error:
             waiting.add(message.recipient)
-            _wait(message, _why(error), now)
+            _wait(message, str(error), now)
         else:
             message.mark_sent(now)
             sent += 1
@@ -63,8 +57,17 @@ def _wait(message: AlertMessage, why: str, now: datetime) -> None:
     at = message.retry(why, now)
     logger.warning("Alert message %s could not be sent: %s", message.pk, why)
     if at is not None:
-        others = AlertMessage.objects.pending().filter(user=message.user_id, address=message.address)
-        others.filter(next_at__lt=at).update(next_at=at)
+        AlertMessage.objects.pending().to_same(message).filter(next_at__lt=at).update(next_at=at)
+
+
+def _send(message: AlertMessage, now: datetime) -> None:
+    if message.webhook is not None:
+        webhooks.post(message, now)
+        return
+    try:
+        _send_mail(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise UnsentError(_why(error)) from None
 
 
 def _why(error: Exception) -> str:

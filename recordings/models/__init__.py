@@ -5,6 +5,7 @@ from __future__ import annotations
 from recordings.models.access_event import AccessEvent
 from recordings.models.account import Account
 from recordings.models.alert import Alert, AlertChoice, AlertMessage
+from recordings.models.alert_webhook import AlertWebhook
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.preference import Preference, SavedView
@@ -31,6 +32,7 @@ __all__ = [
     "Alert",
     "AlertChoice",
     "AlertMessage",
+    "AlertWebhook",
     "CacheEntry",
     "Call",
     "CallbackEvent",

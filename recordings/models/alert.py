@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode
 from recordings.models.account import Account
+from recordings.models.alert_webhook import AlertWebhook
 from recordings.models.visibility import VisibleQuerySet
 from recordings.problem import Problem
 
@@ -141,13 +142,19 @@ class AlertMessageQuerySet(VisibleQuerySet):
         """Delete those without an alert, such as summaries, that are older than KEPT."""
         self.filter(alert=None, created_at__lt=now - KEPT).delete()
 
+    def to_same(self, message: AlertMessage) -> Self:
+        """Return those to the recipient of `message`."""
+        return self.filter(user=message.user_id, webhook=message.webhook_id, address=message.address)
+
     def failing(self) -> Self:
         """Return those whose last attempt failed."""
         return self.filter(sent_at=None, error__isnull=False)
 
 
 class AlertMessage(models.Model):
-    """One message to one recipient: `user` (at their address of the moment) or `address`. The worker sends it.
+    """One message to one recipient: `user` (at their address of the moment), `address` or `webhook`.
+
+    The worker sends it.
 
     `next_at`: when it is tried next; None once it is sent, given up or not wanted any more. `text`: of a digest.
     """
@@ -157,6 +164,7 @@ class AlertMessage(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="alert_messages"
     )
+    webhook = models.ForeignKey(AlertWebhook, null=True, on_delete=models.CASCADE, related_name="messages")
     address = models.CharField(_("address"), max_length=254, null=True)
     text = models.TextField(null=True)
     created_at = models.DateTimeField()
@@ -183,8 +191,13 @@ class AlertMessage(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["alert", "kind", "address"],
-                condition=Q(alert__isnull=False, user=None),
+                condition=Q(alert__isnull=False, address__isnull=False),
                 name="alertmessage_once_an_address",
+            ),
+            models.UniqueConstraint(
+                fields=["alert", "kind", "webhook"],
+                condition=Q(alert__isnull=False, webhook__isnull=False),
+                name="alertmessage_once_a_webhook",
             ),
         ]
 
@@ -194,7 +207,7 @@ class AlertMessage(models.Model):
     @property
     def recipient(self) -> tuple[Any, ...]:
         """To whom it goes; where one message cannot be sent, the others to the same recipient wait, too."""
-        return self.user_id, self.address
+        return self.user_id, self.webhook_id, self.address
 
     def claim(self, now: datetime) -> bool:
         """Claim the attempt; False where another worker has it."""
@@ -219,6 +232,11 @@ class AlertMessage(models.Model):
         at: datetime = now + min(FIRST_WAIT * 2 ** min(self.tries - 1, 10), LONGEST_WAIT)
         type(self).objects.filter(pk=self.pk).update(next_at=at, error=why)
         return at
+
+    def send_again(self, now: datetime) -> None:
+        """Make it due now, as a person asked, with its id and all its attempts anew."""
+        self.tries, self.created_at, self.next_at, self.sent_at, self.error = 0, now, now, None, None
+        self.save(update_fields=["tries", "created_at", "next_at", "sent_at", "error"])
 
     def _close(self, **columns: Any) -> None:
         type(self).objects.filter(pk=self.pk).update(next_at=None, **columns)

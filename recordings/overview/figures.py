@@ -33,7 +33,7 @@ class Figures:
     starts: Starts | None
     background: Background | None
     database: Space | None
-    unsent_alerts: Trouble | None
+    unsent_alerts: dict[int | None, Trouble]
     sees_syncs: bool
 
     @property
@@ -97,6 +97,6 @@ def figures(
         starts=starts(user, now) if recordings and callbacks else None,
         background=background(user, now) if syncs else None,
         database=database_space() if syncs else None,
-        unsent_alerts=unsent_alerts(now) if syncs else None,
+        unsent_alerts=unsent_alerts(user, now) if syncs else {},
         sees_syncs=syncs,
     )

@@ -202,12 +202,14 @@ def _rejected(look: Figures) -> Iterator[Problem]:
 
 
 def _alerts(look: Figures) -> Iterator[Problem]:
-    trouble = look.unsent_alerts
-    if trouble is None:
-        return
-    noun = ngettext("alert", "alerts", trouble.count.n)
-    yield Problem(
-        ProblemCode.ALERTS_FAILING, None, trouble.since, _("could not be sent"), reverse("alerts"),
-        _("Check the mail server in EMAIL_URL, and the addresses."), counted=f"{trouble.count} {noun}",
-        said=trouble.words,
-    )  # fmt: skip
+    for account, trouble in look.unsent_alerts.items():
+        noun = ngettext("alert", "alerts", trouble.count.n)
+        url = reverse("alerts")
+        cure = _("Check the mail server in EMAIL_URL, and the addresses.")
+        if account is not None:
+            url = reverse("admin:recordings_account_webhooks", args=[account])
+            cure = _("Check the webhook, then send them again.")
+        yield Problem(
+            ProblemCode.ALERTS_FAILING, account, trouble.since, _("could not be sent"), url, cure,
+            counted=f"{trouble.count} {noun}", said=trouble.words,
+        )  # fmt: skip

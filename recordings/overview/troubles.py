@@ -10,7 +10,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Left
 
 from recordings.choices import EventOutcome, Trust
-from recordings.models import AlertMessage, CallbackEvent, Recording, SyncRun
+from recordings.models import Account, AlertMessage, CallbackEvent, Recording, SyncRun
 from recordings.models.recording.queryset import NO_ROW
 from recordings.overview.counting import MOST, Trouble, Viewer, read_rows, troubles
 
@@ -50,11 +50,16 @@ def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tupl
     )
 
 
-def unsent_alerts(now: datetime) -> Trouble | None:
-    """Return the alert messages that could not be sent, waiting for another attempt or given up lately."""
-    rows = AlertMessage.objects.failing().filter(created_at__gt=now - UNSENT_IN).order_by("pk")
-    found = rows.values_list(Value(0), "created_at", "pk", "error")
-    return troubles(found[: MOST + 1]).get(0)
+def unsent_alerts(user: Viewer, now: datetime) -> dict[int | None, Trouble]:
+    """Return alert messages that could not be sent, waiting for another attempt or given up lately.
+
+    By the account whose webhook fails; None: e-mails.
+    """
+    of_portal, mine = Q(webhook=None), Q(webhook__account__in=Account.objects.visible_to(user).order_by())
+    rows = (
+        AlertMessage.objects.failing().filter(of_portal | mine, created_at__gt=now - UNSENT_IN).order_by("pk")
+    )
+    return troubles(rows.values_list("webhook__account", "created_at", "pk", "error")[: MOST + 1])
 
 
 def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:

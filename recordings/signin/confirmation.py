@@ -32,7 +32,8 @@ OWN = {
 }  # fmt: skip
 # Whole pages whose forms change users, roles, tokens or members, and what takes data out.
 CHANGES = {
-    "admin:recordings_account_add", "admin:recordings_account_change", "sso_login", "sso_disconnect",
+    "admin:recordings_account_add", "admin:recordings_account_change", "admin:recordings_account_webhooks",
+    "sso_login", "sso_disconnect",
 }  # fmt: skip
 PREFIXES = ("admin:auth_user_", "admin:auth_group_")
 EXPORTS = ("_export_csv", "_export_zip_file")

@@ -91,6 +91,24 @@ def checked_api_url(url: str, *, local: bool = False) -> str:
     return f"{address.scheme}://{address.authority}{path}"
 
 
+def checked_receiver_url(url: str, *, local: bool = False) -> str:
+    """Return the address of a receiver of webhooks: https, no fragment, no IP address that is not public.
+
+    `local` allows http, and any address. Where a name leads is checked when it is connected to. InvalidAddressError for
+    anything else.
+    """
+    address = plain_address(url)
+    if address.scheme != "https" and not local:
+        raise InvalidAddressError("The address must begin with https://.")
+    if not local and (
+        is_loopback(address.host) or (_is_ip(address.host) and not is_public(address.host.strip("[]")))
+    ):
+        raise InvalidAddressError("The address must be on the public internet.")
+    if address.fragment:
+        raise InvalidAddressError("The address must not have a # part.")
+    return url
+
+
 def _is_ip(host: str) -> bool:
     """Return whether a host is an IP address, in any spelling that some resolver takes for one."""
     if host.startswith("[") or host.rpartition(".")[2].isdecimal():

@@ -129,6 +129,7 @@ ROUTES = (
     Route("admin/recordings/account/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/account/<path:object_id>/delete/"),
     Route("admin/recordings/account/<path:object_id>/test/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
+    Route("admin/recordings/account/<path:object_id>/webhooks/", get={ADMINISTER: 200}, post={ADMINISTER: 422}),
     Route("admin/recordings/account/<path:object_id>/test-storage/", get={ADMINISTER: 405}, post={ADMINISTER: 302}),
     Route("admin/recordings/account/<path:object_id>/sync/", get={OPERATE: 405}, post={OPERATE: 302}),
     Route("admin/recordings/account/<path:object_id>/reconcile/", get={OPERATE: 405}, post={OPERATE: 302}),

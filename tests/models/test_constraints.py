@@ -18,6 +18,7 @@ from recordings.models import (
     Alert,
     AlertChoice,
     AlertMessage,
+    AlertWebhook,
     Call,
     CallbackEvent,
     Preference,
@@ -58,9 +59,10 @@ def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], model
     alert = Alert.objects.create(code="no_worker", cause="c", cure="c", url="/", opened_at=at, seen_at=at)
     choice = AlertChoice.objects.create(user=preference.user)
     message = AlertMessage.objects.create(alert=alert, kind="started", user=preference.user, created_at=at)
+    hook, _secret = AlertWebhook.create(account, "https://hooks.example.com/", "standard")
     rows = (
         account, call, recording, transcription, event, nonce, run, preference, view, access, waveform, worker,
-        alert, choice, message,
+        alert, choice, message, hook,
     )  # fmt: skip
     return {type(row): row for row in rows}
 
@@ -131,6 +133,7 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
     "alert_code": (Alert, [{"code": "boredom"}]),
     "alertchoice_digest": (AlertChoice, [{"digest": "hourly"}]),
     "alertmessage_kind": (AlertMessage, [{"kind": "sung"}]),
+    "alertwebhook_form": (AlertWebhook, [{"form": "fax"}]),
     "alertmessage_unknown_is_null": (AlertMessage, [{"address": ""}, {"text": ""}, {"error": ""}]),
     "syncrun_state": (SyncRun, [{"state": "tired", "ended_at": NOW}]),
     "syncrun_ended_when_not_running": (SyncRun, [{"state": SyncState.PARTIAL}, {"ended_at": NOW}]),
@@ -157,6 +160,7 @@ COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "alert_of_account": (Alert, {}),
     "alertchoice.user": (AlertChoice, {}),
     "alertmessage_once_a_person": (AlertMessage, {}),
+    "alertmessage_once_a_webhook": (AlertMessage, {"user": None}),
     "alertmessage_once_an_address": (AlertMessage, {"user": None, "address": "ops@example.com"}),
 }
 
@@ -194,7 +198,13 @@ def test_a_second_row_of_what_there_is_once_is_refused(account: Account, rule: s
         Call.objects.create(account=account, **differing)
     if rule == "alert_of_account":
         differing = {"account": account}
-    if rule in {"alert_of_account", "alertmessage_once_an_address"}:  # a good row is of the other kind
+    if rule == "alertmessage_once_a_webhook":
+        differing = {"user": None, "webhook": AlertWebhook.objects.get()}
+    if rule in {
+        "alert_of_account",
+        "alertmessage_once_a_webhook",
+        "alertmessage_once_an_address",
+    }:  # a good row is of the other kind
         model._default_manager.update(**differing)
     copy.pk = None
     for name, value in differing.items():

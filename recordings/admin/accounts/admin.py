@@ -22,6 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from recordings import connect, tasks
 from recordings.admin import columns, formatting
 from recordings.admin.accounts import panels
+from recordings.admin.accounts.webhooks import WebhooksMixin
 from recordings.admin.base import WRITE, PortalAdmin, may, page
 from recordings.admin.sync_runs import sync_now
 from recordings.archive import trial
@@ -47,7 +48,7 @@ DEFAULTS = gettext_lazy(
 
 
 @admin.register(Account)
-class AccountAdmin(PortalAdmin):
+class AccountAdmin(WebhooksMixin, PortalAdmin):
     """Connect accounts, replace their tokens, see that they work."""
 
     form = AccountForm

@@ -16,7 +16,7 @@ from recordings import connect
 from recordings.encryption import UndecipherableError, encrypt
 from recordings.management.documented_command import FAILED, USAGE
 from recordings.management.portal_command import PortalCommand
-from recordings.models import Account
+from recordings.models import Account, AlertWebhook
 from recordings.provider import explain
 from recordings.vobiz.errors import VobizError
 
@@ -109,6 +109,8 @@ class Command(PortalCommand):
                 done += 1
             except UndecipherableError:
                 unopened.append(account.auth_id)
+        webhooks = AlertWebhook.objects.order_by("pk").select_related("account")
+        unopened += [f"a webhook of {one.account.auth_id}" for one in webhooks if not one.reencrypt()]
         failed = f"No key decrypts the token of {', '.join(unopened)}. Enter it again." if unopened else None
         self.report(
             {"reencrypted": done, "unopened": unopened},

@@ -39,7 +39,7 @@ def choose_alerts(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     choice = AlertChoice.objects.filter(user=user).first() or AlertChoice(user=user, each=user.is_superuser)
     had = choice.digest
-    form = AlertForm(request.POST if request.method == "POST" else None, instance=choice)
+    form = AlertForm(request.POST if request.method == "POST" else None, instance=choice, label_suffix="")
     if form.is_bound and form.is_valid():
         if choice.digest != had and choice.digest != Digest.NEVER:
             choice.digest_at = timezone.now()  # the first one a day, or a week, from now

@@ -31,6 +31,7 @@ class WebhookEntry(forms.Form):
     url = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=2_000,
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
         help_text=gettext_lazy("Begins with https:// and is on the public internet."),
     )
     form = forms.ChoiceField(label=gettext_lazy("Form"), choices=WebhookForm.choices)
@@ -82,7 +83,7 @@ class WebhooksMixin:
         raise Http404
 
     def _add_webhook(self, request: HttpRequest, account: Account) -> HttpResponse:
-        entry = WebhookEntry(request.POST)
+        entry = WebhookEntry(request.POST, label_suffix="")
         if entry.is_valid() and account.alert_webhooks.count() >= MOST_WEBHOOKS:
             entry.add_error(None, _("An account has at most %d webhooks.") % MOST_WEBHOOKS)
         if not entry.is_valid():
@@ -107,7 +108,7 @@ class WebhooksMixin:
             "title": _("Webhooks of %s") % formatting.plain(account.name or account.auth_id),
             "account": account,
             "webhooks": account.alert_webhooks.order_by("pk"),
-            "entry": entry or WebhookEntry(),
+            "entry": entry or WebhookEntry(label_suffix=""),
             "secret": secret,
             "now": timezone.now(),
             "log": log.order_by("-pk")[:MOST_SHOWN],

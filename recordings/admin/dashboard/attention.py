@@ -133,13 +133,14 @@ def _portal(look: DashboardData) -> Iterator[Line]:
     for code, rank in PORTAL_RANKS.items():
         for problem in look.problems[code]:
             anchor = problem.url.partition("#")[2]
+            verb = Verb(OPEN, problem.url) if code == ProblemCode.ALERTS_FAILING else None
             url = {
                 ProblemCode.CALLBACKS_SILENT: listed("recording", callback="missing"),
                 ProblemCode.ALERTS_FAILING: problem.url,
             }.get(code, "")
             yield _line(
                 look, problem, rank, at=problem.since or (NEVER if code == ProblemCode.NO_WORKER else look.now),
-                url=url, verb=Verb(_("What to do"), f"#{anchor}") if anchor else None,
+                url=url, verb=Verb(_("What to do"), f"#{anchor}") if anchor else verb,
             )  # fmt: skip
 
 

@@ -100,7 +100,7 @@ def test_each_fault_is_one_problem_of_its_account_since_it_began(
 
 
 def test_every_code_has_a_fault_that_provokes_it() -> None:
-    assert {*FAULTS, ProblemCode.DISK_FILLING} == set(ProblemCode)
+    assert {*FAULTS, ProblemCode.DISK_FILLING, ProblemCode.ALERTS_FAILING} == set(ProblemCode)
 
 
 def test_a_disk_that_fills_is_a_problem(

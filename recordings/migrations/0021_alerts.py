@@ -9,7 +9,7 @@ import recordings.models.account
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0019_sync_run_stopped"),
+        ("recordings", "0020_recording_words"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

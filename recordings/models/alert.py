@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode
 from recordings.models.account import Account
 from recordings.models.alert_webhook import AlertWebhook
-from recordings.models.visibility import VisibleQuerySet
 from recordings.problem import Problem
 
 QUIET = timedelta(minutes=5)  # a problem that comes back within this time is the same one
@@ -24,8 +23,8 @@ GIVEN_UP = timedelta(days=3)  # after which a message is not tried any more
 KEPT = timedelta(days=90)
 
 
-class AlertQuerySet(VisibleQuerySet):
-    """A queryset of alerts."""
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """A queryset of alerts; who may see one is `Alert.may_be_told_to`."""
 
     def current(self) -> Self:
         """Return those whose problem has not ended."""
@@ -33,7 +32,8 @@ class AlertQuerySet(VisibleQuerySet):
 
     def open_for(self, problem: Problem, now: datetime) -> tuple[Alert, bool]:
         """Return the alert of a current problem, and whether it is new; another worker may open it at the same time."""
-        mine = self.current().filter(code=problem.code, account_id=problem.account)
+        whose: Any = problem.account
+        mine = self.current().filter(code=problem.code, account_id=whose)
         if mine.update(seen_at=now, cause=problem.cause):
             return mine.get(), False
         try:
@@ -125,10 +125,8 @@ class AlertChoice(models.Model):
         return f"{self.user}: {self.each}, {self.digest}"
 
 
-class AlertMessageQuerySet(VisibleQuerySet):
-    """A queryset of messages."""
-
-    account_path = "alert__account"
+class AlertMessageQuerySet(models.QuerySet["AlertMessage"]):
+    """A queryset of messages; they are read by their recipient alone."""
 
     def pending(self) -> Self:
         """Return those neither sent nor given up."""

@@ -78,6 +78,7 @@ def test_the_custom_pages_and_their_permissions_are_these() -> None:
         ("account", "gap_seen"): ("mark_seen", "POST"),
         ("account", "reconcile"): ("reconcile_recording", "POST"),
         ("account", "test_storage"): ("test_storage", "POST"),
+        ("account", "webhooks"): ("change_account", "GET/HEAD/POST"),
         ("call", "export_csv"): ("export_recording", "POST"),
         ("recording", "export_csv"): ("export_recording", "POST"),
         ("transcription", "export_csv"): ("export_recording", "POST"),

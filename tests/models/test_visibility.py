@@ -7,13 +7,26 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import models
 
-from recordings.models import Account, CacheEntry, Preference, SavedView, SpentNonce, Waveform, Worker
+from recordings.models import (
+    Account,
+    Alert,
+    AlertChoice,
+    AlertMessage,
+    CacheEntry,
+    Preference,
+    SavedView,
+    SpentNonce,
+    Waveform,
+    Worker,
+)
 from recordings.models.visibility import VisibleQuerySet
 from tests.conftest import OTHER
 from tests.models.test_constraints import make
 
 # digests that no page shows; what a person chose for themselves alone; a picture shown with its recording; machines
-HIDDEN = {CacheEntry, SpentNonce, Preference, SavedView, Waveform, Worker}
+HIDDEN = {
+    Alert, AlertChoice, AlertMessage, CacheEntry, SpentNonce, Preference, SavedView, Waveform, Worker,
+}  # fmt: skip
 SHOWN = [
     model
     for model in apps.get_app_config("recordings").get_models()

@@ -225,12 +225,9 @@ def test_requests_leave_from_the_wire_alone() -> None:
 
 def test_a_tenants_address_is_asked_by_the_alerts_wire_alone() -> None:
     using = {
-        module_of(path) for path in sources("recordings") if "recordings.vobiz.connection" in imports(path)
+        module_of(path) for path in sources("recordings") if "GuardedAdapter(" in path.read_text("utf-8")
     }
-    assert {one for one in using if not is_in(one, "recordings.vobiz")} == {
-        "recordings.alerts.wire", "recordings.alerts.webhooks",
-    }  # fmt: skip
-    assert "requests.post" not in (ROOT / "recordings/alerts/wire.py").read_text("utf-8")
+    assert {one for one in using if not is_in(one, "recordings.vobiz")} == {"recordings.alerts.wire"}
 
 
 def test_a_recording_is_requested_by_the_mirror_and_the_player_alone() -> None:

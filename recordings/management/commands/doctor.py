@@ -11,7 +11,8 @@ from django.db import DatabaseError, InterfaceError
 from recordings import doctor
 from recordings.management.portal_command import PortalCommand
 from recordings.models import Account
-from recordings.overview.problems import Problem, problems
+from recordings.overview.problems import problems
+from recordings.problem import Problem
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "×", "skipped": "-"}
 

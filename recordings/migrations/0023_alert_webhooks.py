@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0021_alerts"),
+        ("recordings", "0022_alerts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -9,7 +9,7 @@ import recordings.models.account
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("recordings", "0020_recording_words"),
+        ("recordings", "0021_list_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -23,7 +23,7 @@ from recordings.playback.streaming import FileSlice, Stream
 from recordings.provider import client_for, explain
 from recordings.storage import AudioMissingError, StorageError
 from recordings.storage.folder import ArchiveFolder
-from recordings.vobiz.client import INTERACTIVE
+from recordings.vobiz.client import INTERACTIVE, VobizClient
 from recordings.vobiz.errors import VobizError
 from recordings.vobiz.media import AudioStream
 
@@ -242,13 +242,17 @@ def _at_vobiz(recording: Recording, wanted: AudioRequest) -> Audio:
         raise
 
 
+def _url_of(recording: Recording, client: VobizClient) -> str:
+    """Ask the API where the audio is now; an empty text if it names no address."""
+    return client.retrieve_recording(str(recording.recording_id)).recording_url or ""
+
+
 def _converted_from_vobiz(recording: Recording, wanted: AudioRequest, kind: str) -> Audio:
     """Fetch the whole file from Vobiz, and open a copy of it that browsers play."""
 
     def download(into: BinaryIO) -> None:
         with client_for(recording.account, retry_policy=INTERACTIVE) as client:
-            url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
-            client.download(url, into, max_bytes=MOST_TO_CONVERT)
+            client.download(_url_of(recording, client), into, max_bytes=MOST_TO_CONVERT)
 
     try:
         return _copy(lambda: converted_from_vobiz(recording, kind, download), wanted, kind)
@@ -264,7 +268,7 @@ def _converted_from_vobiz(recording: Recording, wanted: AudioRequest, kind: str)
 def _proxied(recording: Recording, wanted: AudioRequest, body: Stream) -> Audio:
     asked = wanted.of(None)
     with client_for(recording.account, retry_policy=INTERACTIVE) as client:
-        url = client.retrieve_recording(str(recording.recording_id)).recording_url or ""
+        url = _url_of(recording, client)
         beginning = f"bytes=0-{SNIFFED - 1}"
         header = asked.header(most=MOST_OF_A_STREAM) if asked is not None else None
         if wanted.only_head:

@@ -141,7 +141,7 @@ def test_a_recording_is_started_with_what_was_chosen_and_another_is_thought_bett
     hands.press(row.locator("summary"))
     hands.press(row.get_by_role("link", name="Record with options…"))
     hands.pick(page.get_by_label("15 min"))
-    hands.pick(page.get_by_label("WAV"))
+    hands.pick(page.get_by_role("radio", name="WAV"))
     hands.pick(page.get_by_label("Mono"))
     hands.tick(page.get_by_label("Create a transcript"))
     hands.press(page.get_by_role("button", name="Start recording"))

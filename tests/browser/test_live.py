@@ -201,7 +201,7 @@ def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: S
     operator.get_by_role("checkbox", name="Select all calls").check()
     operator.get_by_role("button", name="Record selected…").click()
     expect(operator.locator(".vp-chosen > li")).to_have_count(2)
-    operator.get_by_label("WAV").check()
+    operator.get_by_role("radio", name="WAV").check()
     expect(operator.locator(".portal-wav-warning")).to_be_hidden()
     operator.get_by_label("Create a transcript").check()
     expect(operator.locator(".portal-wav-warning")).to_be_visible()

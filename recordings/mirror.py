@@ -33,9 +33,9 @@ from recordings.vobiz.objects import RecordingObject
 ACCOUNT_ERRORS = (
     AuthenticationError, NotConnectedError, PaymentRequiredError, RateLimitError, RouteMissingError, UnreachableError,
 )  # fmt: skip
-LISTED_WITHIN = timedelta(
-    days=1
-)  # after its end; the API may not list a recording that a callback named until then
+# After its end; until then the API may not know a recording that a callback named. Vobiz lists one within seconds.
+# A day outlasts an outage of its list, and is short against a retention of weeks.
+LISTED_WITHIN = timedelta(days=1)
 
 
 class FetchStatus(Enum):

@@ -73,6 +73,8 @@ def confirmation(recording: Recording, facts: list[Fact]) -> tuple[bool, str | S
     unconfirmed = any(fact.source for fact in facts)
     if recording.synced_at is None:
         words = _("Vobiz's API has not confirmed these values yet.")
+        if recording.gone_at_provider_at is not None:
+            words = _("Vobiz's API never listed this recording: these values come from a callback only.")
         return False, words
     at = formatting.moment(recording.synced_at)
     if not unconfirmed:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from recordings.mirror import FetchStatus, fetch_recording
-from recordings.models import Recording
+from recordings.choices import RecordingStatus, Trust
+from recordings.mirror import LISTED_WITHIN, FetchStatus, fetch_recording
+from recordings.models import CallbackEvent, Recording
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 
@@ -28,8 +29,10 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
             recording.account, recording.recording_id, client=asking, now=now, known=recording
         )
     if result.status != FetchStatus.FOUND:
-        # Whatever the mirror makes of the 404: as long as Vobiz keeps audio, the recording may still be listed.
+        # One that the API listed before is left to the full sync, which looks at the list and the recording.
         is_over = recording.gone_at_provider_at is not None or now >= recording.retention_ends_at
+        if result.status == FetchStatus.GONE and not is_over:
+            is_over = _mark_never_listed(recording, now)
         recording.reschedule_read_back(
             now, until=None if is_over else now + _wait(recording, now, first=SOON)
         )
@@ -42,6 +45,20 @@ def read_back(recording: Recording, *, now: datetime, client: VobizClient | None
     if recording.is_open:  # it should have ended, and Vobiz says that it runs on
         recording.reschedule_read_back(now, until=now + SOON)
     return True
+
+
+def _mark_never_listed(recording: Recording, now: datetime) -> bool:
+    """Mark as deleted a completed recording that only callbacks told of; return whether it was marked.
+
+    No list will ever show it as missing, so nothing else ends the questions. The times in a callback are not signed:
+    beside its end, the last signed callback must be older than LISTED_WITHIN too. In that time the recording is read
+    back about 80 times. A later answer from the API undoes the mark.
+    """
+    told = CallbackEvent.objects.filter(recording=recording, trust=Trust.SIGNED)
+    if told.filter(received_at__gt=now - LISTED_WITHIN).exists():
+        return False
+    rows = Recording.objects.filter(pk=recording.pk, status=RecordingStatus.COMPLETED, synced_at=None)
+    return bool(rows.mark_deleted_at_vobiz(now))
 
 
 def _wait(recording: Recording, now: datetime, *, first: timedelta) -> timedelta:

@@ -157,8 +157,15 @@ def test_it_says_when_vobiz_is_said_to_delete_it_or_that_it_is_gone(account: Acc
         in boss.get(page_of(recording)).content.decode()
     )
 
-    Recording.objects.update(gone_at_provider_at=timezone.now())
-    assert "Deleted at Vobiz" in boss.get(page_of(recording)).content.decode()
+    Recording.objects.update(gone_at_provider_at=timezone.now(), synced_at=timezone.now())
+    page = boss.get(page_of(recording)).content.decode()
+    assert "Deleted at Vobiz" in page
+    assert "never listed" not in page
+
+    Recording.objects.update(synced_at=None)
+    for tab in ("", "?tab=timeline"):
+        page = boss.get(page_of(recording) + tab).content.decode()
+        assert "API never listed this recording" in page
 
 
 def test_an_address_of_vobiz_is_text_and_never_a_link(account: Account, boss: Client) -> None:

@@ -116,6 +116,27 @@ def test_a_read_back_that_finds_nothing_yet_undoes_nothing_and_is_tried_again(
     assert reconcile.run(account, now=due_at(row)) == ReconcileResult(settled=1, open=0)
 
 
+def test_a_recording_deleted_before_the_api_listed_it_is_settled_a_day_after_its_signed_callback(
+    client: Client, account: Account, world: SandboxState
+) -> None:
+    kept_for_long(account)
+    asked_for(account)
+    deliver(client, KEY, ENDED)  # of a recording that ended weeks ago; its times are not signed
+    told = the_event().received_at
+    early, late = told + timedelta(hours=23), told + timedelta(hours=25)
+    Recording.objects.update(read_back_due_at=early)
+    assert reconcile.run(account, now=early).open == 1
+    assert the_recording().gone_at_provider_at is None
+    Recording.objects.update(read_back_due_at=late)
+    assert reconcile.run(account, now=late).open == 0
+    row = the_recording()
+    assert row.gone_at_provider_at is not None
+    assert (row.status, row.duration_ms) == (RecordingStatus.COMPLETED, 10_080)
+    asked_before = len(asked(world, "recording.retrieve"))
+    assert reconcile.run(account, now=late + timedelta(days=2)).open == 0
+    assert len(asked(world, "recording.retrieve")) == asked_before
+
+
 def test_an_unsigned_event_stays_open_until_the_api_knows_its_recording(
     client: Client, account: Account
 ) -> None:

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from recordings import sync
 from recordings.choices import RecordingStatus
+from recordings.mirror import LISTED_WITHIN
 from recordings.models import Account, Recording
-from recordings.sync import LATER, read_back
+from recordings.sync import LATER, SyncRequest, read_back
 from recordings.vobiz.errors import NotFoundError, VobizError
 from tests.conftest import OTHER
 from tests.ledger import asked
@@ -71,6 +73,43 @@ def test_an_answer_that_cannot_be_taken_is_put_off_and_the_row_says_why(
     assert read_back(row, now=now + wait)  # Vobiz has thought better of it
     row.refresh_from_db()
     assert (row.status, row.read_back_due_at, row.error) == (RecordingStatus.COMPLETED, None, None)
+
+
+def test_a_completed_recording_that_the_api_never_listed_is_marked_as_deleted_after_a_day(
+    account: Account, world: SandboxState, now: datetime
+) -> None:
+    row = asked_for(
+        account, at=now - LISTED_WITHIN, recording_id="rec-1", status=RecordingStatus.COMPLETED,
+        duration_ms=10_080, sources={"duration_ms": "callback"}, read_back_due_at=now,
+    )  # fmt: skip
+    earlier = now - timedelta(seconds=1)
+    assert not read_back(row, now=earlier)
+    row.refresh_from_db()
+    assert row.gone_at_provider_at is None
+
+    assert not read_back(row, now=now)
+    row = Recording.objects.get()
+    assert (row.gone_at_provider_at, row.read_back_due_at) == (now, None)
+    assert (row.status, row.duration_ms, row.sources) == ("completed", 10_080, {"duration_ms": "callback"})
+
+    world.add_recording(account.auth_id, recording_id="rec-1")  # listed after all
+    sync.run(account, SyncRequest(full=True), now=now, sync_run=None)
+    row = Recording.objects.get()
+    assert (row.gone_at_provider_at, row.duration_ms) == (None, 60_000)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": RecordingStatus.ACTIVE}, {"synced_at": datetime.fromisoformat("2025-01-01T00:00Z")}],
+)
+def test_one_that_may_run_or_that_the_api_listed_before_is_not_marked_by_one_404(
+    account: Account, now: datetime, changes: dict[str, object]
+) -> None:
+    given = {"status": RecordingStatus.COMPLETED, **changes}
+    row = asked_for(account, at=now - 2 * LISTED_WITHIN, recording_id="rec-1", **given)
+    assert not read_back(row, now=now)
+    row.refresh_from_db()
+    assert (row.gone_at_provider_at, row.read_back_due_at) == (None, now + timedelta(days=1))
 
 
 def test_a_row_without_an_id_cannot_be_asked_for(

@@ -146,7 +146,8 @@ def _at_vobiz(recording: Recording) -> list[Happening]:
             Happening(recording.inspected_at, _("Archived copy inspected again"), *_withdrawn(recording))
         )
     if recording.gone_at_provider_at is not None:
-        found.append(Happening(recording.gone_at_provider_at, _("Deleted at Vobiz"), _("Vobiz")))
+        reason = "" if recording.synced_at is not None else _("Vobiz's API never listed this recording.")
+        found.append(Happening(recording.gone_at_provider_at, _("Deleted at Vobiz"), _("Vobiz"), reason))
     return found
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from recordings.models import Account, Recording, SyncRun
@@ -185,3 +187,30 @@ def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world:
     assert stderr.strip() == "CommandError: Interrupted."
     run_ = SyncRun.objects.get()
     assert (run_.state, run_.error) == ("interrupted", "It was interrupted.")
+
+
+@pytest.mark.once
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_ends_it_in_words_and_the_next_sync_reads_everything(
+    account: Account, world: SandboxState
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("SQLite can be told that there is no more room")
+    ids = fill(world, 300)
+    with connection.cursor() as cursor:  # SQLite answers as on a full disk once its file would have to grow
+        room = cursor.execute("PRAGMA max_page_count").fetchone()[0]
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+        try:
+            ran = run("sync_recordings")
+        finally:
+            cursor.execute(f"PRAGMA max_page_count = {room}")
+    assert ran.code == 1
+    assert "disk is full" in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+    SyncRun.objects.update(
+        lease_until=timezone.now() - timedelta(hours=1)
+    )  # what is left of it has no process
+    assert run("sync_recordings", "--full").code == 0
+    assert set(Recording.objects.values_list("recording_id", flat=True)) == set(ids)

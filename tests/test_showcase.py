@@ -27,7 +27,7 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
     assert staged.encrypted_token is None
     at_risk = overview.at_risk(viewer, now, kept_days={staged.retention_days})
     assert str(at_risk[staged.pk].count) == "3"
-    assert str(overview.lost(viewer, now, seen)[staged.pk].count) == "1"
+    assert str(overview.lost(now, seen)[staged.pk].count) == "1"
     assert Recording.objects.cut_short().count() == 1
     assert CallbackEvent.objects.get().account == staged
     running = Recording.objects.filter(status=RecordingStatus.ACTIVE)

@@ -51,7 +51,10 @@ def background(user: Viewer, now: datetime) -> Background:
     alive = ExpressionWrapper(ALIVE, BooleanField())
     newest = Worker.objects.annotate(is_alive=alive).order_by("-heard_at")[:100]
     workers = list(newest.values_list("heard_at", "swept_at", "is_alive"))
-    rows = Recording.objects.visible_to(user).filter(read_back_due_at__lte=now, account__is_active=True)
+    due_rows = Recording.objects.filter(
+        read_back_due_at__lte=now
+    ).order_by()  # by their index, as in `for_a_person`
+    rows = Recording.objects.visible_to(user).filter(pk__in=due_rows.values("pk"), account__is_active=True)
     events = CallbackEvent.objects.visible_to(user).filter(
         outcome=EventOutcome.RECEIVED, processed_at=None, account__is_active=True
     )

@@ -25,7 +25,7 @@ from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript
 from tests.admin.test_overview_lists import SEE, a_busy_account
 from vobiz_portal.sandbox.server import Sandbox
 
-MOST_QUERIES = 28
+MOST_QUERIES = 29
 REACHED_NOT = "Vobiz does not reach this portal at http://127.0.0.1:8000"
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from recordings import overview
 from recordings.models import Account, Recording
 from recordings.worker.jobs import accounts_to_reconcile
+from tests.admin.rows import a_recording
 
 SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL knows the sizes of its indexes")
 
@@ -31,3 +35,25 @@ def test_what_a_new_reader_is_to_look_at_again_is_not_looked_for_among_all(accou
     assert "recording_to_inspect" in rows.to_inspect_again(2).explain()
     refused = rows.available_to_archive().filter(archive_tries__gt=0, reader_version__lt=2).order_by()
     assert "recording_refused" in refused.explain()
+
+
+@SQLITE
+def test_what_a_person_is_told_of_is_not_looked_for_among_all(account: Account) -> None:
+    """Nor among all of an account, for a member of one."""
+    member = User.objects.create_user("member", is_staff=True)
+    member.vobiz_accounts.add(account)
+    Account.objects.filter(pk=account.pk).update(first_synced_at=timezone.now())
+    a_recording(account)
+    with CaptureQueriesContext(connection) as captured:
+        overview.figures(member, timezone.now(), lambda _permission: True)
+        overview.running(member)
+        overview.for_a_person(member)
+        overview.at_risk_now(member, timezone.now(), kept_days={30})
+    read = [query["sql"] for query in captured if 'FROM "recordings_recording"' in query["sql"]]
+    assert len(read) >= 8
+    for sql in read:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = [row[3] for row in cursor.fetchall()]
+        assert "SCAN recordings_recording" not in plan, (sql, plan)
+        assert not any("recording_newest (account_id=?)" in step for step in plan), (sql, plan)

@@ -50,7 +50,7 @@ class DashboardData(Figures):
             zone=zone,
             live_calls=overview.live_calls(user) if calls else Counted(),
             running=running if recordings else {},
-            lost_before=overview.lost_before(user, now, seen) if recordings else Counted(),
+            lost_before=overview.lost_before(now, seen) if recordings else Counted(),
             for_a_person=overview.for_a_person(user) if recordings else {},
             unsigned=overview.unsigned(user, seen, now) if callbacks else {},
             unconfirmed=running.get(RecordingStatus.REQUESTED, Counted()) if syncs else Counted(),

@@ -164,7 +164,7 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "rows": [_row(row, now) for row in _shown(at_risk.order_by("leaves_at", "pk"))],
         "lost": overview.counted(lost.values_list("pk")),
         "lost_rows": [_row(row, now) for row in _shown(lost.order_by("-happened_at", "-pk"))],
-        "before": overview.lost_before(request.user, now, accounts),
+        "before": overview.lost_before(now, accounts),
         "may_archive": may(request, "archive_recording"),
         "may_mark": may(request, "mark_seen"),
         "progress": progress,

@@ -22,7 +22,7 @@ from recordings.choices import Attention, AudioState, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription
 from recordings.models.recording.queryset import AUDIO_STATES
 from recordings.overview import day_bounds
-from recordings.search import few_or_walked
+from recordings.search import few_or_walked, found_first
 
 CLIPPED_MS = 100  # less is not heard
 LONG_SILENCE_MS = 60_000
@@ -77,7 +77,9 @@ class AttentionFilter(admin.SimpleListFilter):
         asking = Q(needs_attention__isnull=False)
         condition = asking if value == "yes" else asking & Q(needs_attention=value)
         hits = Recording.objects.filter(condition).values("pk")
-        rows, self.order = few_or_walked(queryset, condition, hits, is_counted=is_counted(request))
+        if is_counted(request):
+            return found_first(queryset, hits)
+        rows, self.order = few_or_walked(queryset, condition, hits)
         return rows
 
 
@@ -147,6 +149,11 @@ class KeptFilter(admin.SimpleListFilter):
             case "due":
                 found = rows.waiting_to_be_archived(accounts).annotate(list_order=F("kept_from"))
             case "lost":
+                started, synced = Recording.objects.order_by().lost_in_parts(now, accounts)
+                hits = Recording.objects.filter(
+                    Q(pk__in=started.values("pk")) | Q(pk__in=synced.values("pk"))
+                )
+                rows, self.order = few_or_walked(rows, Q(), hits.values("pk"), is_counted=is_counted(request))
                 found = rows.lost(now, accounts)
             case "lost_before":
                 found = rows.lost_before(now, accounts)

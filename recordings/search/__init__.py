@@ -12,6 +12,7 @@ from recordings.search.rows import (
     find_calls,
     find_of_recordings,
     find_recordings,
+    found_first,
     likeliest,
 )
 from recordings.search.snippets import Part, snippet
@@ -27,6 +28,7 @@ __all__ = [
     "find_calls",
     "find_of_recordings",
     "find_recordings",
+    "found_first",
     "likeliest",
     "parse_query",
     "rebuild",

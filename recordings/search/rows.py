@@ -97,6 +97,14 @@ def few_or_walked(
     return rows.filter(condition), NEWEST_FIRST
 
 
+def found_first(rows: QuerySet[Any], hits: QuerySet[Any]) -> QuerySet[Any]:
+    """Return those of `rows` that are among the few `hits`, which SQLite then reads by their own index.
+
+    Else it would read every row of a reader's accounts.
+    """
+    return rows.filter(pk__in=hits.order_by().values("pk"))
+
+
 def _calls(query: Query, reading: Reading, *, by_row: bool) -> Q:
     match reading:
         case Reading.NUMBER:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from recordings import overview
 from recordings.models import Account, Recording
+from recordings.search import found_first
 from recordings.worker.jobs import accounts_to_reconcile
 from tests.admin.rows import a_recording
 
@@ -49,6 +50,9 @@ def test_what_a_person_is_told_of_is_not_looked_for_among_all(account: Account) 
         overview.running(member)
         overview.for_a_person(member)
         overview.at_risk_now(member, timezone.now(), kept_days={30})
+        found_first(
+            Recording.objects.visible_to(member), Recording.objects.filter(needs_attention__isnull=False)
+        ).order_by().count()
     read = [query["sql"] for query in captured if 'FROM "recordings_recording"' in query["sql"]]
     assert len(read) >= 8
     for sql in read:

@@ -23,7 +23,7 @@ from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
 from recordings.models import Call, Recording
 from recordings.models.recording.queryset import LENGTH, LONGEST_CUT, SHORTEST_CUT, WAS_CUT_SHORT
-from recordings.search import NEWEST_FIRST, few_or_walked
+from recordings.search import NEWEST_FIRST, few_or_walked, found_first
 
 MOST_PEOPLE = 100  # offered in a menu
 FIRST_YEAR = 2020  # no recording at Vobiz is older
@@ -340,4 +340,6 @@ class EndedFilter(ChoiceFilter):
         """Return the rows that ended so."""
         if self.value() == "cut_at_60":
             rows, self.order = of_length(request, rows, SHORTEST_CUT, LONGEST_CUT)
+        if self.value() == "cut" and is_counted(request):
+            return found_first(rows, Recording.objects.filter(condition))
         return rows.filter(condition)

@@ -10,14 +10,14 @@ from pathlib import Path
 from django.conf import settings
 from django.core import checks
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.template.defaultfilters import filesizeformat
 
 from recordings.archive import trial
 from recordings.checks import check_static_files
-from recordings.doctor.findings import Findings, failed, ok, skipped, warning
+from recordings.doctor.findings import Finding, Findings, failed, ok, skipped, warning
 from recordings.models import Recording, Worker
 from recordings.search import index
 from recordings.storage.space import space_of
@@ -85,10 +85,15 @@ def look_at_disk() -> Findings:
 
 def look_at_database() -> Findings:
     """Look at what decides whether a stored row is safe, by the database's own words."""
-    if connection.vendor == "sqlite":
-        yield from _sqlite()
-    else:
+    if connection.vendor != "sqlite":
         yield from _postgresql()
+        return
+    try:
+        yield from _sqlite()
+    except OperationalError:  # such as locked
+        raise
+    except DatabaseError as error:  # damaged so that SQLite cannot even read what tables there are
+        yield _damaged(error)
 
 
 def _sqlite() -> Findings:
@@ -101,12 +106,16 @@ def _sqlite() -> Findings:
         )
     size = name.stat().st_size if name.is_file() else 0
     if size < READ_IN_A_MOMENT and (said := _ask("PRAGMA quick_check(1)")) != "ok":
-        yield failed(
-            f"The database's file is damaged: {str(said).partition(chr(10))[0]}",
-            "Stop the portal, and restore the last backup (docs/operations.md). Look at the disk.",
-        )
+        yield _damaged(said)
         return
     yield ok(f"SQLite, {mode}, {filesizeformat(size)}.")
+
+
+def _damaged(what: object) -> Finding:
+    return failed(
+        f"The database's file is damaged: {str(what).partition(chr(10))[0]}",
+        "Stop the portal, and restore the last backup (docs/operations.md). Look at the disk.",
+    )
 
 
 def _postgresql() -> Findings:

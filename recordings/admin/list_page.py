@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 
 from recordings.admin import formatting
-from recordings.admin.change_list import PortalChangeList
+from recordings.admin.change_list import PortalChangeList, Sort
 from recordings.admin.filters import DateFilter
 from recordings.admin.keyset import POSITIONS
 from recordings.admin.search import without_words
@@ -136,7 +136,7 @@ def chips(cl: Any) -> list[Chip]:
         if not isinstance(spec, DateFilter):
             label = f"{str(spec.title).capitalize()}: {label}"
         found.append(Chip(label, cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR])))
-    sorted_by = next((one for one in cl.model_admin.sorts if one.name == cl.sort), None)
+    sorted_by = next((one for one in sorts_of(cl) if one.name == cl.sort), None)
     if sorted_by is not None:
         found.append(Chip(str(sorted_by.label), cl.get_query_string(remove=[ORDER_VAR])))
     return found
@@ -304,9 +304,14 @@ def rows(cl: Any) -> Rows:
     return Rows(headers, groups, len(headers))
 
 
+def sorts_of(cl: Any) -> Sequence[Sort]:
+    """Return the orders that the list offers; none for a list of Django's own, such as the one of people."""
+    return getattr(cl.model_admin, "sorts", ())
+
+
 def _sort_link(cl: Any, column: str) -> dict[str, Any]:
     """Return where a heading leads: to its first order, from one order to the next, from the last to the usual one."""
-    offered = [one for one in cl.model_admin.sorts if one.column == column]
+    offered = [one for one in sorts_of(cl) if one.column == column]
     if not offered:
         return {}
     names = [one.name for one in offered]
@@ -326,13 +331,11 @@ def _sort_link(cl: Any, column: str) -> dict[str, Any]:
 
 def sort_choices(cl: Any) -> list[Choice]:
     """Return the orders that the list can be put in; none where there is only the usual one."""
-    offered = cl.model_admin.sorts
+    offered = sorts_of(cl)
+    if not offered:
+        return []
     usual = Choice("", _("Newest first"), not cl.sort)
-    return (
-        [usual, *(Choice(one.name, str(one.label), one.name == cl.sort) for one in offered)]
-        if offered
-        else []
-    )
+    return [usual, *(Choice(one.name, str(one.label), one.name == cl.sort) for one in offered)]
 
 
 def _day_column(cl: Any) -> str | None:

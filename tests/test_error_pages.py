@@ -92,3 +92,9 @@ def test_a_changed_password_says_what_that_means_elsewhere(client: Client, djang
     )
 
     assert b"Every other browser in which you were logged in asks for the new one." in answer.content
+
+
+def test_a_nul_in_a_query_is_a_bad_request(client: Client, django_user_model: Any) -> None:
+    client.force_login(django_user_model.objects.create_superuser("boss"))
+
+    assert client.get("/admin/recordings/recording/?q=%00").status_code == 400

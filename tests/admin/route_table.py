@@ -205,6 +205,7 @@ ROUTES = (
     Route("admin/recordings/syncrun/<path:object_id>/change/", get={SEE: 200}, post={SEE: 405}),
     Route("admin/recordings/syncrun/<path:object_id>/history/", get={SEE: 200}, post={SEE: 200}),
     Route("admin/recordings/syncrun/<path:object_id>/delete/"),
+    Route("admin/recordings/syncrun/<path:object_id>/stop/", get={OPERATE: 405}, post={OPERATE: 302}),
     # Access log
     Route("admin/recordings/accessevent/", get={AUDIT: 200}, post={AUDIT: 200}),
     Route("admin/recordings/accessevent/add/"),

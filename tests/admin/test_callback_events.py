@@ -219,7 +219,9 @@ def test_what_was_said_is_shown_by_a_click_and_not_to_those_who_may_not_read_tra
         "transcription_charge": "0.006",
     }  # fmt: skip
     event = an_event(account, kind="transcription", payload=fields)
-    unread = an_event(account, outcome="unparsed", payload={}, raw_body=f"<x>{secret}</x>".encode())
+    unread = an_event(
+        account, outcome="unparsed", payload={}, raw_body=f"<x>{secret}</x>".encode(), raw_form={}
+    )
     without = staff("view_callbackevent", accounts=[account])
     listener = staff("view_callbackevent", "read_transcription", accounts=[account])
 

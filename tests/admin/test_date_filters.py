@@ -107,7 +107,7 @@ def test_today_is_the_readers_today(account: Account, boss: Client, name: str) -
 
 @pytest.mark.parametrize(
     "query",
-    ["date=tomorrow", "date_from=yesterday", "date_to=2025-13-01", "date_from=0001-01-01", "date_to=%00"],
+    ["date=tomorrow", "date_from=yesterday", "date_to=2025-13-01", "date_from=0001-01-01"],
 )
 def test_what_is_no_date_finds_nothing_and_breaks_nothing(account: Account, boss: Client, query: str) -> None:
     a_recording(account)

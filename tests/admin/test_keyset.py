@@ -111,7 +111,7 @@ def test_another_filter_begins_at_the_first_page(account: Account, boss: Client)
 @pytest.mark.parametrize(
     "position",
     ["after=x", "after=1", "after=.", "before=1.2.3", "after=99999999999999999999.1", "before=1.-x", "jump=soon",
-     "after=9223372036854775807.1", "jump=0001-01-01", "before=%00.1"],
+     "after=9223372036854775807.1", "jump=0001-01-01"],
 )  # fmt: skip
 def test_a_position_that_is_none_is_ignored_with_a_message(
     account: Account, boss: Client, position: str

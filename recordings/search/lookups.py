@@ -110,10 +110,16 @@ class HasDigits(_IndexLookup):
         return f'{{{_columns("digits", self.rhs.side)}}}: "{self.rhs.digits}"'
 
     def postgresql(self) -> tuple[str, list[Any]]:
-        """Return calls by either trigram index."""
+        """Return calls by either trigram index; `by_row` so that the planner may look each row up instead."""
         sides = [self.rhs.side] if self.rhs.side else SIDES
+        params = [f"%{self.rhs.digits}%"] * len(sides)
+        if self.rhs.by_row:
+            return (
+                f"SELECT id FROM {CALLS} WHERE {' OR '.join(f'{side}_digits LIKE %s' for side in sides)}",
+                params,
+            )
         by_side = [f"SELECT id FROM {CALLS} WHERE {side}_digits LIKE %s" for side in sides]
-        return " UNION ".join(by_side), [f"%{self.rhs.digits}%"] * len(sides)
+        return " UNION ".join(by_side), params
 
 
 class HasName(_IndexLookup):
@@ -192,7 +198,12 @@ class Begins(Lookup[Any]):
 
 
 def count_hits(lookup: type[_IndexLookup], value: Digits | Words, *, upto: int, using: str) -> int:
-    """Return how many rows of SQLite's index match, counted up to `upto` and one more."""
+    """Return how many rows of the index match, counted up to `upto` and one more."""
+    if connections[using].vendor == "postgresql":
+        matching, params = lookup(F("pk"), value).postgresql()
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({matching} LIMIT %s) AS hits", [*params, upto + 1])
+            return int(cursor.fetchone()[0])
     table = NUMBERS if lookup is HasDigits else WORDS
     matching = f"SELECT rowid FROM {table} WHERE {table} MATCH %s LIMIT %s"
     with connections[using].cursor() as cursor:

@@ -22,6 +22,7 @@ from recordings.search.lookups import Digits, HasDigits, HasWords, Name, Words, 
 from recordings.search.query import Query, Reading
 
 FEW = 50_000  # hits that are gathered and sorted
+FEW_CALLS = 5_000  # the same on PostgreSQL, whose planner takes parts of numbers to be commoner or rarer than they are
 MOST_IDS = 1_000  # rows whose id begins alike
 NEWEST_FIRST = ("-happened_at", "-pk")
 
@@ -143,21 +144,21 @@ def _recordings(
 
 def _in_order(rows: QuerySet[Any], query: Query, reading: Reading, hits: Callable[..., Q]) -> Found:
     """Return the rows that are hits, and their order; `hits` takes `by_row` as the lookups do."""
-    if connections[rows.db].vendor == "sqlite" and _has_many(query, reading, using=rows.db):
+    is_sqlite = connections[rows.db].vendor == "sqlite"
+    if (is_sqlite or reading == Reading.NUMBER) and _has_many(query, reading, using=rows.db):
         return Found(rows.filter(hits(by_row=True)), reading, NEWEST_FIRST)
-    if connections[rows.db].vendor == "sqlite":
-        return Found(rows.filter(hits(by_row=False)), reading, GATHERED)
-    return Found(rows.filter(hits(by_row=False)), reading, NEWEST_FIRST)
+    return Found(rows.filter(hits(by_row=False)), reading, GATHERED if is_sqlite else NEWEST_FIRST)
 
 
 def _has_many(query: Query, reading: Reading, *, using: str) -> bool:
+    few = FEW if connections[using].vendor == "sqlite" else FEW_CALLS
     match reading:
         case Reading.NUMBER:
             counts = (
-                count_hits(HasDigits, Digits(digits, query.side), upto=FEW, using=using)
+                count_hits(HasDigits, Digits(digits, query.side), upto=few, using=using)
                 for digits in query.digits
             )
-            return any(count > FEW for count in counts)
+            return any(count > few for count in counts)
         case Reading.WORDS:
             return count_hits(HasWords, _words(query), upto=FEW, using=using) > FEW
         case _:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.call import numbers
-from recordings.search import Reading, find_calls, find_recordings, likeliest, parse_query
+from recordings.search import Reading, find_calls, find_recordings, likeliest, parse_query, rows
 
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 LIBRARY = {
@@ -106,6 +108,19 @@ def test_words_find_the_recordings_in_which_they_were_said(typed: str, ids: list
 @pytest.mark.usefixtures("library")
 def test_a_name_finds_sip_addresses_and_conferences(typed: str, ids: list[int]) -> None:
     assert found(typed, Reading.NAME) == [f"rec-{number:04}" for number in ids]
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(("typed", "ids"), [("387423", [2, 1]), ("from: 387423", [1]), ("555013", [4])])
+def test_digits_of_many_calls_are_looked_up_row_by_row(
+    typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "FEW", 0)
+    monkeypatch.setattr(rows, "FEW_CALLS", 0)
+    with CaptureQueriesContext(connection) as captured:
+        assert found(typed, Reading.NUMBER) == [f"rec-000{n}" for n in ids]
+    assert "UNION" not in captured[-1]["sql"]
+    assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
 
 
 @pytest.mark.usefixtures("library")

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 LIMIT = 400  # rows of each index that are read
+UNSEEN = 10  # values that a second column is taken to have where the limit hid how many
 MOST_VALUES = 1_000  # of a column with more values the average is small, and the limit does no harm
 
 
@@ -54,7 +55,8 @@ def _corrected(cursor: Any, table: str, index: str, averages: list[int]) -> list
         return averages
     rows, *shares = averages
     share = max(shares[0], rows // max(1, _distinct(cursor, table, columns[0])))
-    return [rows, share, *(min(share, other) for other in shares[1:])]
+    hidden = max(LIMIT, share // UNSEEN)  # else direction and account together would seem to find a few rows
+    return [rows, share, *(min(share, hidden if other > LIMIT else other) for other in shares[1:])]
 
 
 def _distinct(cursor: Any, table: str, column: str) -> int:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from recordings.models import Account, Call, Recording
 from recordings.search import find_recordings, parse_query
 from recordings.seeding import seed_library
-from recordings.worker.statistics import LIMIT, analyse
+from recordings.worker.statistics import LIMIT, _corrected, analyse
 
 pytestmark = [
     pytest.mark.django_db,
@@ -54,3 +54,11 @@ def test_lists_walk_the_newest_rows_and_searches_the_hits() -> None:
     )
     plan = found.rows.order_by(*found.order)[:100].explain()
     assert "account" not in plan.partition("LIST SUBQUERY")[0]
+
+
+@pytest.mark.usefixtures("analysed_library")
+def test_an_average_that_the_limit_cut_is_taken_for_more() -> None:
+    """A call's direction and account together find a hundred thousand rows, not the 401 that were read."""
+    with connection.cursor() as cursor:
+        read = [856_324, LIMIT + 1, LIMIT + 1]
+        assert _corrected(cursor, "recordings_call", "call_by_direction", read) == [856_324, 428_162, 42_816]

@@ -114,7 +114,10 @@ def _worker(look: Figures) -> Iterator[Problem]:
 
 
 def _archive(look: Figures) -> Iterator[Problem]:
-    """Report that archiving is stopped: for all accounts, or else for those whose circuit is open."""
+    """Report that archiving is stopped: for all accounts, or else for those whose circuit is open.
+
+    An account without a token, or that Vobiz does not answer, is told of once, by `_accounts`.
+    """
     archiving = look.archiving
     if archiving is None:
         return
@@ -128,7 +131,8 @@ def _archive(look: Figures) -> Iterator[Problem]:
         yield Problem(ProblemCode.ARCHIVE_STOPPED, None, None, words, _overview(), cure, said=said)
         return
     for account in look.accounts:
-        if account.is_active and account.archive_pause:
+        told = look.sees_syncs and (account.encrypted_token is None or account.api_down_since is not None)
+        if account.is_active and account.archive_pause and not told:
             cure = _("The portal tries again every minute. Remove the cause, or check the storage.")
             yield Problem(
                 ProblemCode.ARCHIVE_STOPPED, account.pk, account.archive_paused_at, _("Archiving is stopped"),

@@ -136,6 +136,14 @@ def test_the_overview_tells_the_same_problems(account: Account, boss: Client) ->
     ] == []
 
 
+@pytest.mark.parametrize("cause", [ProblemCode.NO_TOKEN, ProblemCode.API_DOWN])
+def test_a_missing_token_and_a_silent_api_are_told_once(account: Account, cause: ProblemCode) -> None:
+    for code in (ProblemCode.ARCHIVE_STOPPED, cause):
+        FAULTS[code][0](account)
+
+    assert [one.code for one in problems()] == [cause]
+
+
 def test_a_refused_token_is_the_cause_of_rejected_callbacks_and_failed_syncs(account: Account) -> None:
     for code in (ProblemCode.CALLBACKS_REJECTED, ProblemCode.SYNC_FAILING, ProblemCode.TOKEN_REFUSED):
         FAULTS[code][0](account)

@@ -182,7 +182,8 @@ def named(name: object, value: object) -> SafeString:
 
 def snippet(parts: Iterable[Part]) -> SafeString:
     """Return the words of a transcript that a search found, the matching ones marked; nothing where there are none."""
-    pieces = (format_html("<mark>{}</mark>", part.text) if part.matches else part.text for part in parts)
+    texts = ((formatting.plain(part.text), part.matches) for part in parts)
+    pieces = (format_html("<mark>{}</mark>", text) if matches else text for text, matches in texts)
     marked = format_html_join("", "{}", ((piece,) for piece in pieces))
     return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
 

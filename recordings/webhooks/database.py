@@ -13,15 +13,18 @@ from recordings.database_waits import waits_at_most
 
 SQLITE_WAIT = 1.2  # seconds for each lock: one when the address is looked up, one when the delivery is stored
 POSTGRESQL_WAIT = 1.8  # seconds for all statements together, after the check that the database answers
+INDEXED_BYTES = (
+    250_000  # of a transcript, for which PostgreSQL may take a second longer: it indexes each word
+)
 
 _WRITER = threading.Lock()
 
 
 @contextmanager
-def short_waits() -> Iterator[None]:
+def short_waits(body_bytes: int) -> Iterator[None]:
     """Have this thread's connection wait as a callback can: SQLite for locks, PostgreSQL for answers."""
     if connection.vendor != "sqlite":
-        deadline = time.monotonic() + POSTGRESQL_WAIT
+        deadline = time.monotonic() + POSTGRESQL_WAIT + body_bytes / INDEXED_BYTES
         with waits_at_most(lambda: max(0.0, deadline - time.monotonic())):
             yield
         return

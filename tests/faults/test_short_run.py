@@ -10,7 +10,7 @@ from django.db import connection
 from tests.faults import harness
 from tests.faults.rig import clock_library
 
-pytestmark = pytest.mark.engine
+pytestmark = pytest.mark.once  # the long form runs on both databases
 
 SEED, SECONDS = 14, 12.0
 

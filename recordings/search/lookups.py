@@ -114,10 +114,8 @@ class HasDigits(_IndexLookup):
         sides = [self.rhs.side] if self.rhs.side else SIDES
         params = [f"%{self.rhs.digits}%"] * len(sides)
         if self.rhs.by_row:
-            return (
-                f"SELECT id FROM {CALLS} WHERE {' OR '.join(f'{side}_digits LIKE %s' for side in sides)}",
-                params,
-            )
+            either = " LIKE %s OR ".join(f"{side}_digits" for side in sides)
+            return f"SELECT id FROM {CALLS} WHERE {either} LIKE %s", params
         by_side = [f"SELECT id FROM {CALLS} WHERE {side}_digits LIKE %s" for side in sides]
         return " UNION ".join(by_side), params
 

@@ -288,8 +288,9 @@ def accounts_shown(answer: Any, target: Target, found: Many) -> set[int | None]:
 
 
 def _owner_of_new(label: str, pk: int) -> int | None:
-    """Whose a row is that a start has made meanwhile."""
-    rows = apps.get_model(label)._default_manager.filter(pk=pk) if label == "recordings.recording" else ()
+    """Whose a row is that a start or a sync has made meanwhile."""
+    made = {"recordings.recording", "recordings.syncrun"}
+    rows = apps.get_model(label)._default_manager.filter(pk=pk) if label in made else ()
     return next((row.account_id - FIRST_ACCOUNT for row in rows), None)
 
 

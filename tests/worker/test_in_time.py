@@ -61,7 +61,7 @@ def test_starts_of_unknown_outcome_settle_once_vobiz_answers_again(
     calls = started_twice_on_the_first(world, account)
     away = world.faults.plan(Fault(on="*", drop="before", times=None))
     worker = by_default()
-    eventually(lambda: "could not be settled" in worker.log.read_text(), within=60)  # so it rests for a while
+    eventually(lambda: "could not be checked" in worker.log.read_text(), within=60)  # so it rests for a while
     for call in calls:
         world.hang_up(call.call_uuid)
     assert not Recording.objects.exclude(status=RecordingStatus.REQUESTED).exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -20,7 +20,7 @@ class RecordingsConfig(AppConfig):
 
         from recordings import checks  # noqa: F401 - registers the system checks
         from recordings.database_waits import limit_waits
-        from recordings.models.access_event import after_migrate
+        from recordings.models import access_event, outgoing_event
         from recordings.search import index, lookups
         from recordings.signin import log, sso
 
@@ -28,5 +28,7 @@ class RecordingsConfig(AppConfig):
         lookups.register()
         log.connect()
         OpenIDConnectProvider.oauth2_adapter_class = sso.IssuerAdapter
-        post_migrate.connect(after_migrate, sender=self)
+        pre_migrate.connect(outgoing_event.before_migrate, sender=self)
+        post_migrate.connect(access_event.after_migrate, sender=self)
+        post_migrate.connect(outgoing_event.after_migrate, sender=self)
         post_migrate.connect(index.after_migrate, sender=self)

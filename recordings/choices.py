@@ -16,11 +16,11 @@ class Direction(models.TextChoices):
 
 
 class CallState(models.TextChoices):
-    """The state of a call; *unknown* was never seen live here."""
+    """The state of a call; one of *unknown* is known from its recordings alone."""
 
     LIVE = "live", _("live")
     ENDED = "ended", _("ended")
-    UNKNOWN = "unknown", _("unknown")
+    UNKNOWN = "unknown", _("not seen live")
 
 
 class RecordingStatus(models.TextChoices):
@@ -188,7 +188,7 @@ class ArchiveFlag(models.TextChoices):
 
 
 class AccessAction(models.TextChoices):
-    """What somebody did, for the access log: with a recording or transcript, or with sign-in and people."""
+    """What somebody did, for the access log: with a recording, transcript or event, or with sign-in and people."""
 
     PLAY = "play", _("played")
     DOWNLOAD = "download", _("downloaded")
@@ -197,6 +197,7 @@ class AccessAction(models.TextChoices):
     SIGN_IN = "sign_in", _("signed in")
     FACTOR = "factor", _("changed a second factor or password")
     PERSON = "person", _("changed a person's roles or accounts")
+    EVENT = "event", _("sent an event again")
 
 
 class AccessResult(models.TextChoices):
@@ -270,6 +271,7 @@ class ProblemCode(models.TextChoices):
     AT_RISK = "at_risk", _("Recordings at risk")
     LOST = "lost", _("Recordings lost")
     ALERTS_FAILING = "alerts_failing", _("Alerts not sent")
+    EVENTS_FAILING = "events_failing", _("Events not delivered")
 
 
 # The permissions of this app that a person needs to know of a problem; the figures behind it ask for the same.
@@ -286,6 +288,7 @@ PROBLEM_PERMISSIONS: dict[str, tuple[str, ...]] = {
     ProblemCode.AT_RISK: ("view_recording",),
     ProblemCode.LOST: ("view_recording",),
     ProblemCode.ALERTS_FAILING: ("view_syncrun",),
+    ProblemCode.EVENTS_FAILING: ("view_syncrun",),
 }
 
 
@@ -295,6 +298,17 @@ class AlertKind(models.TextChoices):
     STARTED = "started", _("Began")
     ENDED = "ended", _("Over")
     DIGEST = "digest", _("Digest")
+    TEST = "test", _("Test")
+
+
+class OutgoingKind(models.TextChoices):
+    """What an event tells another program. The values are the `type` names in its body."""
+
+    STARTED = "recording.started", _("Recording started")
+    COMPLETED = "recording.completed", _("Recording completed")
+    ARCHIVED = "recording.archived", _("Recording archived")
+    LOST = "recording.lost", _("Recording lost")
+    TRANSCRIPT = "transcript.received", _("Transcript received")
     TEST = "test", _("Test")
 
 

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import cache
-from zoneinfo import available_timezones
+from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+NO_REGIONS = {"Etc", "SystemV", "posix", "right"}
 
 
 @cache
 def zone_names() -> frozenset[str]:
     """Return the IANA names of all time zones. `available_timezones` reads some 600 files at each call."""
     return frozenset(available_timezones())
+
+
+@cache
+def usual_zone_names() -> tuple[str, ...]:
+    """Return UTC and the zones of a region, sorted. Old names without a region are left out."""
+    regional = (name for name in zone_names() if "/" in name)
+    return ("UTC", *sorted(name for name in regional if name.split("/")[0] not in NO_REGIONS))
+
+
+@lru_cache(maxsize=2)
+def zone_offsets(on: date) -> tuple[tuple[str, str], ...]:
+    """Return each usual zone with its offset at noon of a day: `Asia/Kolkata`, `UTC+05:30`."""
+    noons = (
+        (name, datetime(on.year, on.month, on.day, 12, tzinfo=ZoneInfo(name))) for name in usual_zone_names()
+    )
+    return tuple((name, f"UTC{noon.isoformat()[-len('+05:30') :]}") for name, noon in noons)
+
+
+def find_zone(text: str) -> str | None:
+    """Return the zone that `text` names, in any case: `Asia/Kolkata`, `kolkata`, `New York`. None: not one zone."""
+    typed = re.sub(r"\s*\(?UTC[+-]\d\d:\d\d\)?$", "", text.strip()).replace(" ", "_").casefold()
+    found = {name for name in zone_names() if name.casefold() == typed}
+    found = found or {name for name in usual_zone_names() if name.rpartition("/")[2].casefold() == typed}
+    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,11 @@ def coverage(call: Call, recordings: Sequence[Recording], *, now: datetime) -> C
     )
 
 
+def known_span(call: Call, recordings: Sequence[Recording], *, now: datetime) -> Span | None:
+    """Return the time in which the call is known to have gone on; None where nothing is known of it."""
+    return _known_span(call, [lane_of(recording, call, now=now) for recording in recordings], now=now)
+
+
 def lane_of(recording: Recording, call: Call, *, now: datetime) -> Lane:
     """Return when one recording began and ended, as far as that is known."""
     begins = recording.started_at or recording.requested_at

@@ -32,10 +32,16 @@ def waits_at_most(seconds: Callable[[], float]) -> Iterator[None]:
 
 
 def limit_waits(*, connection: Any, **_kwargs: object) -> None:
-    """Have a new PostgreSQL connection heed `waits_at_most`; a receiver of `connection_created`."""
+    """Have a new PostgreSQL connection heed `waits_at_most`; a receiver of `connection_created`.
+
+    And compile no statement: that takes 100 ms, and every statement of a page stops at a few thousand rows. By SET, for
+    PgBouncer may refuse to pass options on.
+    """
     if connection.vendor == "postgresql":
         raw = connection.connection
         raw.wait = partial(_wait, raw)
+        with connection.cursor() as cursor:
+            cursor.execute("SET jit = off")
 
 
 def _wait(raw: Any, gen: Any, *args: Any, timeout: float | None = None) -> Any:

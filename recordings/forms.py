@@ -13,13 +13,15 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
 from django.http import QueryDict
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat
-from recordings.clock import zone_names
+from recordings.clock import find_zone, zone_offsets
 from recordings.control import StartOptions
 from recordings.models import Account
 from recordings.vobiz.wire import one_line
@@ -69,6 +71,43 @@ class SpanField(forms.Field):
             return bool(self.to_python(data) != initial)
         except forms.ValidationError:
             return True
+
+
+class ZoneInput(forms.TextInput):
+    """A box for a time zone: what is typed narrows a list of all zones with their offsets, without a script."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Name the list that `render` adds."""
+        context = super().get_context(name, value, attrs)
+        context["widget"]["attrs"] |= {"list": f"{name}-zones", "autocomplete": "off", "spellcheck": "false"}
+        return context
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        """Return the box and its list."""
+        zones = zone_offsets(timezone.now().date())
+        options = format_html_join("", '<option value="{0}">{0} ({1})</option>', zones)
+        box = super().render(name, value, attrs, renderer)
+        return format_html('{}<datalist id="{}-zones">{}</datalist>', box, name, options)
+
+
+class ZoneField(forms.CharField):
+    """A time zone by its name, or by a city that names but one."""
+
+    widget = ZoneInput
+
+    def to_python(self, value: Any) -> str:
+        """Return the zone's name; empty where nothing was typed."""
+        text = str(value or "").strip()
+        if not text:
+            return ""
+        zone = find_zone(text)
+        if zone is None:
+            raise forms.ValidationError(
+                _("No such time zone. Type a city and choose from the list, for example Asia/Kolkata.")
+            )
+        return zone
 
 
 def span(seconds: int) -> str:
@@ -213,8 +252,10 @@ class AccountForm(_AccountForm):
     def _offer_zones(self) -> None:
         """Offer the time zones and countries as choices."""
         if "time_zone" in self.fields:
-            names = sorted(zone_names())
-            self.fields["time_zone"].widget = forms.Select(choices=[(name, name) for name in names])
+            words = _("Type a city, for example Kolkata, and choose from the list.")
+            model_field = self.fields["time_zone"]
+            label, initial = model_field.label, model_field.initial
+            self.fields["time_zone"] = ZoneField(label=label, initial=initial, max_length=64, help_text=words)
         if "region" in self.fields:
             default = _("%s (the portal's)") % settings.DEFAULT_REGION
             regions = [(name, name) for name in sorted(SUPPORTED_REGIONS)]
@@ -295,9 +336,9 @@ class StartForm(forms.Form):
     running = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
     limit = forms.ChoiceField(label=gettext_lazy("Stop after"), widget=forms.RadioSelect)
     other_limit = SpanField(
-        label=gettext_lazy("Time limit"),
+        label=gettext_lazy("Time limit with its unit"),
         required=False,
-        widget=forms.TextInput(attrs={"maxlength": 40}),
+        widget=forms.TextInput(attrs={"maxlength": 40, "placeholder": gettext_lazy("25 min")}),
         help_text=gettext_lazy("Such as 90 s, 25 min or 1 h 30 min; at most 8 h."),
     )
     file_format = forms.ChoiceField(
@@ -333,7 +374,7 @@ class StartForm(forms.Form):
         if not asks_first:
             del self.fields["despite_flow"]
         chosen = [(str(limit), cut_words(limit)) for limit in sorted({*LIMITS, defaults.time_limit})]
-        other = format_html("<span>{}</span><small>{}</small>", _("Other"), _("set time"))
+        other = format_html("<span>{}</span><small>{}</small>", _("Other"), _("such as 10 min"))
         self.fields["limit"].choices = [*chosen, (OTHER, other)]  # type: ignore[attr-defined]
         transcribe = self.fields["transcribe"]
         transcribe.disabled = not may_transcribe

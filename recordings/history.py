@@ -1,7 +1,8 @@
-"""Retention: deletes access events and callback events that are old enough.
+"""Retention: deletes access events, callback events and events for other programs that are old enough.
 
 Access events older than ACCESS_RETENTION_DAYS and *applied* callback events older than CALLBACK_RETENTION_DAYS. Never
-a callback that had no effect, and never a spent nonce, which keeps an old delivery from being played again.
+a callback that had no effect, and never a spent nonce, which keeps an old delivery from being played again. Events
+for other programs a week after they were delivered, or a month after they were given up.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from recordings.choices import EventOutcome
-from recordings.models import AccessEvent, Account, CallbackEvent, Recording, SyncRun
+from recordings.models import AccessEvent, Account, CallbackEvent, OutgoingEvent, Recording, SyncRun
 
 BATCH = 500  # rows deleted in one transaction, so that nobody waits long for it
 
@@ -53,22 +54,26 @@ def prune(now: datetime) -> Pruned:
         events += _delete(applied.filter(received_at__lt=applied_before).order_by("received_at"))
     before = now - timedelta(days=settings.ACCESS_RETENTION_DAYS)
     accesses = _delete(AccessEvent.objects.filter(at__lt=before).order_by("at", "pk"))
+    for rows in OutgoingEvent.objects.past_retention(now):
+        _delete(rows)
     Session.objects.filter(
         expire_date__lt=now
     ).delete()  # of people who closed the browser, and of no use to anybody
     return Pruned(events, accesses)
 
 
-def correct_future_times() -> int:
-    """Set to now the times of our own that lie in the future by the database's clock; return how many rows had one.
+def correct_future_times(now: datetime) -> int:
+    """Set to now the times of our own that lie in the future by the database's clock and by `now`; return how many.
 
-    They were written while this machine's clock was fast. Work that waits for such a moment would wait as long as the
-    clock was wrong. What Vobiz says is left as it is.
+    They were written while a machine's clock was fast. Work that waits for such a moment would wait as long as the
+    clock was wrong. A machine whose clock is still fast corrects nothing: what it has just done would seem long ago to
+    it, and be done again at once. What Vobiz says is left as it is.
     """
     corrected = 0
     for model, columns in OWN_TIMES.items():
         for column in columns:
-            rows = model._default_manager.filter(**{f"{column}__gt": Now() + CLOCK_LEEWAY}).order_by()
+            later = Q(**{f"{column}__gt": Now() + CLOCK_LEEWAY}) & Q(**{f"{column}__gt": now + CLOCK_LEEWAY})
+            rows = model._default_manager.filter(later).order_by()
             if rows.exists():
                 corrected += rows.update(**{column: Now()})
     if corrected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
+from urllib.parse import unquote
 
 import phonenumbers
 from django.conf import settings
@@ -13,12 +14,22 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 # Raised when the rules below change: the worker then normalises the numbers of every call again, in batches.
 NUMBERS_VERSION = 1
 LONGEST = 32  # digits
-# After a number: `;ext=12`, `x12`, `ext. 12`, `extn 12`, `#12`, and digits dialled after a pause: `,,12`, `p12`, `w12`
+LONGEST_WRITTEN = 512  # characters that are looked at
+# After a number: `;ext=12`, `x12`, `(ext. 12)`, `extn 12`, `#12`; digits after a pause: `,,12#`, `p12`, `w12`, `~12`
 _EXTENSION = re.compile(
-    r"(?:;\s*ext\s*=|(?<=\d)\s*(?:ext(?:ensio)?n?\.?|x|#|[pw,;]+))\s*\d{1,8}\s*$", re.IGNORECASE
+    r"(?:;\s*ext\s*=|(?<=\d)\s*\(?\s*(?:ext(?:ensio)?n?\.?|x|#|[pw,;~]+))\s*\d{1,8}\s*#?\s*\)?\s*$",
+    re.IGNORECASE,
 )
-_SERVICE_PREFIX = re.compile(r"^[*#]+\d{1,4}(?:[*#]+|\s+)")  # *31# hides the caller's number for one call
-_SCHEME = re.compile(r"^\s*(?:sips?|tel):", re.IGNORECASE)
+# *31# hides the caller's number for one call, *67 does in America, **21*…# forwards
+_SERVICE_PREFIX = re.compile(r"^[*#]+\d{1,4}(?:[*#]+|\s+)|^\*\d\d(?=\d{10})")
+_SCHEME = re.compile(r"^\s*(?:sips?|tel|callto):", re.IGNORECASE)
+_IN_BRACKETS = re.compile(r"<([^<>]*)>")  # "Priya" <sip:…>
+_CONTEXT = re.compile(r";\s*phone-context=(\+\d{1,3})(?!\d)", re.IGNORECASE)
+_PARAMETER = re.compile(r";\s*(?!ext\s*=)[a-z][a-z-]*(?:=[^;]*)?", re.IGNORECASE)
+_QUOTES = " \t\r\n'\"=`"  # that spreadsheets put around a number
+_AS_DECIMAL = re.compile(r"(?<=\d{6})\.0+$")  # a spreadsheet's number
+_BETWEEN = re.compile(r"[/|,;]")  # two numbers in one field
+SHORTEST_OF_TWO = 7  # digits
 _LETTER = re.compile(r"[^\W\d_]")
 
 # India's large areas by their national prefix: each with the names it is known by.
@@ -37,6 +48,12 @@ AREA_NAMES = tuple(sorted(names[0] for names in AREAS.values()))
 _PREFIX_OF = {name.casefold(): prefix for prefix, names in AREAS.items() for name in names}
 _MOBILES_FROM = {"79": "6"}  # where mobile numbers begin earlier than with 8
 _AFTER_DIGITS = ":"  # follows 9 in every order of characters
+
+
+def area_named(text: str) -> str | None:
+    """Return the name of the area that `text` names by any of its names; None where it names none of AREAS."""
+    prefix = _PREFIX_OF.get(text.strip().casefold())
+    return None if prefix is None else AREAS[prefix][0]
 
 
 def area_range(text: str) -> tuple[str, str]:
@@ -67,8 +84,8 @@ def normalize_number(number: str | None, region: str | None = None) -> str | Non
     """
     if not number:
         return None
-    written = _written(number)
-    parsed = None if _LETTER.search(written) else _parse(written, region or settings.DEFAULT_REGION)
+    written = dialled(number)
+    parsed = None if _LETTER.search(written) else _parse(written, (region or settings.DEFAULT_REGION).upper())
     if parsed is not None:
         return f"{parsed.country_code}{phonenumbers.national_significant_number(parsed)}"
     return re.sub(r"\D", "", written)[:LONGEST] or None
@@ -79,21 +96,17 @@ def format_number(number: str | None, digits: str | None = None) -> str:
 
     `digits`: as `normalize_number` stored them, which knows the account's region.
     """
-    parsed = _known(number, digits)
-    if parsed is None:
-        return number or ""
-    return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+    return _formatted(number, digits, PhoneNumberFormat.INTERNATIONAL) or number or ""
 
 
 def e164_number(number: str | None, digits: str | None = None) -> str | None:
     """Return the number as E.164 with its `+` where it is known to be one; as given where it is not."""
-    parsed = _known(number, digits)
-    return number if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    return _formatted(number, digits, PhoneNumberFormat.E164) or number
 
 
 def without_extras(number: str) -> str:
     """Return the number without service prefix and extension."""
-    return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", number)).strip()
+    return _SERVICE_PREFIX.sub("", _EXTENSION.sub("", number)).strip().rstrip("#")
 
 
 def area_digits(digits: str) -> str | None:
@@ -104,31 +117,73 @@ def area_digits(digits: str) -> str | None:
     return f"{code}{digits.lstrip('0')}" if code else None
 
 
-def _known(number: str | None, digits: str | None) -> PhoneNumber | None:
-    """Return the number of the stored digits; None for a SIP address, whatever digits it holds."""
-    if not number or _LETTER.search(_written(number)):
+def _formatted(number: str | None, digits: str | None, form: int) -> str | None:
+    """Return the number of the stored digits; None for a SIP address, whatever digits it holds, and for no number."""
+    if not number or _LETTER.search(dialled(number)):
         return None
     digits = digits or normalize_number(number)
-    return _valid(f"+{digits}", None) if digits else None
+    return _number_of(digits, form) if digits else None
 
 
-def _written(number: str) -> str:
-    """Return the number without scheme, host, service prefix or extension, in ASCII digits."""
-    user_part = _SCHEME.sub("", number).split("@", 1)[0]
-    ascii_digits = user_part
-    if not user_part.isascii():
-        ascii_digits = "".join(
-            str(unicodedata.decimal(c)) if unicodedata.category(c) == "Nd" else c for c in user_part
-        )
-    return without_extras(ascii_digits)
+@lru_cache(maxsize=8_192)
+def _number_of(digits: str, form: int) -> str | None:
+    """Format E.164 digits, cached: a list shows the same numbers again, and parsing them was a tenth of its page."""
+    parsed = _valid(f"+{digits}", None)
+    return None if parsed is None else phonenumbers.format_number(parsed, form)
+
+
+@lru_cache(maxsize=8_192)
+def dialled(number: str) -> str:
+    """Return the number itself, in ASCII: without display name, scheme, host, parameters, service prefix, extension.
+
+    Of two numbers the first. What a phone number cannot hold, a name or a word, stays as it is.
+    """
+    text = _plain(number[:LONGEST_WRITTEN])
+    if bracketed := _IN_BRACKETS.search(text):
+        text = bracketed[1]
+    if "%" in text:
+        text = unquote(text)
+    text = _SCHEME.sub("", text.strip(_QUOTES))
+    context = _CONTEXT.search(text)
+    user = re.sub(r"(?<=\d):.*", "", _PARAMETER.sub("", text.split("@", 1)[0]))  # a password, or a port
+    user = _AS_DECIMAL.sub("", without_extras(_first_of_two(user)))
+    if context and user[:1].isdigit():
+        return context[1] + user.lstrip("0")
+    return user
+
+
+def _first_of_two(text: str) -> str:
+    parts = _BETWEEN.split(text)
+    if len(parts) > 1 and all(len(re.sub(r"\D", "", part)) >= SHORTEST_OF_TWO for part in parts):
+        return parts[0]
+    return text
+
+
+def _plain(number: str) -> str:
+    """Return the text with ASCII digits, hyphens and blanks, and without marks of direction."""
+    if number.isascii():
+        return number
+    return "".join(map(_plain_character, unicodedata.normalize("NFKC", number)))
+
+
+def _plain_character(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category == "Cf":
+        return ""
+    return "-" if category == "Pd" or character == "\N{MINUS SIGN}" else character
 
 
 @lru_cache(maxsize=8_192)
 def _parse(written: str, region: str) -> PhoneNumber | None:
     """Parse a number, cached: a sync sees the same numbers again, and parsing is a hundred times slower."""
-    if written.startswith("+"):
-        return _valid(written, None)
-    return _valid(written, region) or _valid("+" + re.sub(r"\D", "", written), None)
+    if written.startswith("+") and (parsed := _valid(written, None)):
+        return parsed
+    digits = re.sub(r"\D", "", written)
+    # `091 …`: a trunk prefix before the country's code
+    found = None if written.startswith("+") else _valid(written, region) or _valid(f"+{digits}", None)
+    return found or _valid(f"+{digits.lstrip('0')}", None)
 
 
 def _valid(spelling: str, region: str | None) -> PhoneNumber | None:

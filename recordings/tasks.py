@@ -26,7 +26,7 @@ from django_tasks import task
 from recordings import alerts, archive, mail, overview, reconcile, sync
 from recordings.archive import verifying
 from recordings.choices import SyncState
-from recordings.lease_renewal import LEASE_RENEWER
+from recordings.lease import LEASE_RENEWER
 from recordings.models import Account, Recording, SyncRun, Worker
 from recordings.reconcile import ReconcileResult
 from recordings.vobiz.client import BACKGROUND, INTERACTIVE
@@ -133,6 +133,12 @@ def run_alerts(now: datetime, *, check: bool) -> None:
         alerts.record(overview.problems(now), now)
         alerts.write_digests(now)
     alerts.send_due(now, stop=STOPPING.is_set)
+
+
+def send_events() -> None:
+    """Post the events that are due to other programs, until none can be."""
+    while alerts.send_events(timezone.now(), stop=STOPPING.is_set):
+        pass
 
 
 def verify_nightly_share(now: datetime) -> verifying.Report:

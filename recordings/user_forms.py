@@ -37,7 +37,7 @@ class PersonForm(forms.ModelForm[User]):
         widget=forms.CheckboxSelectMultiple,
     )
     user_permissions = forms.ModelMultipleChoiceField(
-        label=_("Single permissions"),
+        label=_("Individual permissions"),
         queryset=Permission.objects.filter(content_type__app_label="recordings").order_by("codename"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
@@ -52,12 +52,13 @@ class PersonForm(forms.ModelForm[User]):
         labels = {
             "username": _("User name"),
             "is_active": _("Active"),
-            "is_staff": _("May sign in to the portal"),
+            "is_staff": _("May log in to the portal"),
             "is_superuser": _("Superuser"),
         }
+        error_messages = {"username": {"unique": _("Another person has this user name.")}}
         help_texts = {
-            "username": _("For signing in. Letters, digits and @ . + - _ only."),
-            "is_active": _("An inactive person cannot sign in. Their history stays."),
+            "username": _("Letters, digits and @ . + - _ only."),
+            "is_active": _("An inactive person cannot log in. Their history stays."),
             "is_staff": "",
             "is_superuser": _("Sees every account, may do everything, and manages users."),
         }

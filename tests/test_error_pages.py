@@ -77,7 +77,7 @@ def test_logging_out_says_that_recordings_go_on(client: Client, django_user_mode
 
     page = client.post("/admin/logout/").content.decode()
 
-    assert "recordings run until their limit" in page
+    assert "continue until their time limit" in page
     assert "quality time" not in page
 
 
@@ -91,7 +91,7 @@ def test_a_changed_password_says_what_that_means_elsewhere(client: Client, djang
         follow=True,
     )
 
-    assert b"Every other browser in which you were logged in asks for the new one." in answer.content
+    assert b"Your other sessions ended" in answer.content
 
 
 def test_a_nul_in_a_query_is_a_bad_request(client: Client, django_user_model: Any) -> None:

@@ -80,3 +80,16 @@ def test_a_redirect_to_https_has_them_too(client: Client, settings: Settings) ->
     response = client.get("/admin/")
     assert response.status_code == 301
     assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_pages_are_compressed_for_who_asks_and_nothing_else_is(boss: Client) -> None:
+    asks = {"accept-encoding": "gzip, br"}
+
+    page = boss.get("/admin/recordings/recording/", headers=asks)
+    assert page["Content-Encoding"] == "gzip"
+    assert int(page["Content-Length"]) * 2 < len(boss.get("/admin/recordings/recording/").content)
+
+    export = boss.post("/admin/recordings/recording/export-csv/", headers=asks)
+    assert export.status_code == 200
+    assert "Content-Encoding" not in export
+    assert "Content-Encoding" not in boss.get("/admin/jsi18n/", headers=asks)

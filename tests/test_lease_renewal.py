@@ -11,9 +11,8 @@ from functools import partial
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from recordings.lease_renewal import Lease, LeaseRenewer
+from recordings.lease import HELD_FOR, LEASE_DURATION, RENEWED_EVERY, Lease, LeaseRenewer
 from recordings.models import Account
-from recordings.models.lease import HELD_FOR, LEASE_DURATION, RENEWED_EVERY
 from tests.conftest import MAIN, OTHER, SUB
 from tests.waiting import eventually
 

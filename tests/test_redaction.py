@@ -1,14 +1,15 @@
-"""Callback keys and query strings never reach a log line, whoever writes it."""
+"""Callback keys, query strings and phone numbers never reach a log line, whoever writes it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import Client
 from django.utils.log import configure_logging
 from hypothesis import given
@@ -31,6 +32,8 @@ KEY = "kC7pZ3vQ9xR1tY5uB8nM2wE6aD4sF0gH"
         (f"https://a.example/callbacks%2Frecording%2F{KEY}", "https://a.example/callbacks%2Frecording%2F…"),
         ("GET /Account/MA_X/Recording/?limit=20&offset=0 took 3 s", "GET /Account/MA_X/Recording/ took 3 s"),
         ("https://media.vobiz.ai/x.mp3?X-Amz-Signature=abc expired", "https://media.vobiz.ai/x.mp3 expired"),
+        ("no call from +918071387423 to +14155550132.", "no call from +… to +…."),
+        ("2026-11-29T22:30:22+05:30 and +0530", "2026-11-29T22:30:22+05:30 and +0530"),
         ("is it there? yes", "is it there? yes"),
         ("the callbacks of MA_X", "the callbacks of MA_X"),
     ],
@@ -99,6 +102,33 @@ def test_a_refused_page_takes_one_line(client: Client, written: StringIO) -> Non
     assert client.get("/admin/recordings/recording/").status_code == 403
     (line,) = written.getvalue().splitlines()
     assert "/admin/recordings/recording/" in line
+
+
+def in_utf_16(_client: Client) -> HttpResponse:
+    """Post a form in a charset that Django does not read, as a browser that has been here before."""
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.cookies["csrftoken"] = "a" * 32
+    form = "application/x-www-form-urlencoded; charset=utf-16"
+    return client.post("/admin/login/", b"a=b", content_type=form)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        lambda client: client.get("/admin/login/?q=%00"),
+        lambda client: client.post("/admin/login/", b"x", content_type="multipart/form-data; boundary=\xff"),
+        in_utf_16,
+        lambda client: client.post("/admin/login/", {str(at): "" for at in range(1_001)}),
+        lambda client: client.get("/admin/", headers={"host": "a b"}),
+    ],
+    ids=["a NUL", "a boundary", "a charset", "fields", "a host"],
+)
+@pytest.mark.django_db
+def test_a_request_that_cannot_be_read_takes_one_line(
+    client: Client, written: StringIO, request_of: Callable[[Client], HttpResponse]
+) -> None:
+    assert request_of(client).status_code == 400
+    assert len(written.getvalue().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.template import loader
 from django.views import defaults
 
 # The database is away, locked by another, out of disk, or took too long
 DATABASE_AWAY = (OperationalError, InterfaceError)
 RETRY_AFTER = "10"  # seconds
+
+
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return the 400 page. Django's own reads the form for a CSRF token, and the form may be what cannot be read."""
+    return HttpResponseBadRequest(loader.get_template("400.html").render())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

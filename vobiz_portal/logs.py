@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 # As proxies make them; and longer than any phone number.
 SANE_ID = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
-PHONE_NUMBER = re.compile(r"\+[0-9]{7,15}\b")
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
@@ -34,15 +33,11 @@ class JSONFormatter(RedactingFormatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": _without_numbers(record.getMessage()),
+            "message": redact(record.getMessage()),
             "request_id": request_id.get(),
-            "traceback": _without_numbers(self.formatException(record.exc_info)) if record.exc_info else None,
+            "traceback": redact(self.formatException(record.exc_info)) if record.exc_info else None,
         }
         return json.dumps({name: value for name, value in line.items() if value}, ensure_ascii=False)
-
-
-def _without_numbers(text: str) -> str:
-    return PHONE_NUMBER.sub("+…", redact(text))
 
 
 class RequestIdMiddleware:

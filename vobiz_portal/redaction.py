@@ -1,4 +1,4 @@
-"""Redaction of callback keys and query strings from every log line, whoever logs it.
+"""Redaction of callback keys, query strings and phone numbers from every log line, whoever logs it.
 
 Django's own request logger writes the path of every refused request, and a callback's path holds its key.
 """
@@ -9,23 +9,25 @@ import logging
 import re
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 
 # Everything after the name of an endpoint, and after any other word: a mistyped path may hold a key too.
 CALLBACK = re.compile(
     r"(/callbacks(?:/|%2f)+(?:(?:recording|transcription|account)(?:/|%2f)+)?)[^\s\"'<>?]+", re.IGNORECASE
 )
 QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
+PHONE_NUMBER = re.compile(r"\+[0-9]{7,15}\b")  # as the portal writes one
 DATABASE_AWAY = (OperationalError, InterfaceError)
 NEWLINE = "\n"
-NO_FAULTS = (SuspiciousOperation, PermissionDenied, Http404)
+NO_FAULTS = (BadRequest, MultiPartParserError, SuspiciousOperation, PermissionDenied, Http404)
 
 
 def redact(text: str) -> str:
-    """Replace callback keys in `text` by `…` and remove query strings."""
-    return QUERY.sub(r"\1", CALLBACK.sub(r"\1…", text))
+    """Replace callback keys and phone numbers in `text` by `…` and remove query strings."""
+    return PHONE_NUMBER.sub("+…", QUERY.sub(r"\1", CALLBACK.sub(r"\1…", text)))
 
 
 class RedactingFormatter(logging.Formatter):

@@ -248,6 +248,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "vobiz_portal.compression.PageCompressionMiddleware",
     "vobiz_portal.null_bytes.NullByteMiddleware",
     "recordings.database_waits.DatabaseWaitsMiddleware",  # before anything asks the database
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -259,7 +260,7 @@ MIDDLEWARE = [
     "recordings.signin.sessions.SessionLimitsMiddleware",
     "recordings.signin.middleware.SecondFactorMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
-    "recordings.admin.zones.ReaderZone",
+    "recordings.admin.reader.ReaderZone",
     "recordings.admin.shell.NarrowedAccounts",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -9,11 +9,12 @@ from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
 from recordings.admin.alerts import choose_alerts
+from recordings.admin.reader import choose_zone
 from recordings.admin.shell import choose_account, help_page
 from recordings.admin.users import SetPassword
-from recordings.admin.zones import choose_zone
 from recordings.signin import redirects
 
+handler400 = "vobiz_portal.errors.bad_request"
 handler500 = "vobiz_portal.errors.server_error"
 
 to_overview = require_safe(RedirectView.as_view(pattern_name="admin:index"))  # there is no index of an app

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django_tasks_db.models import DBTaskResult
 
 from recordings.admin import access_log, callback_events, sync_runs, transcriptions, users
-from recordings.admin.accounts.admin import AccountAdmin
+from recordings.admin.accounts import AccountAdmin
 from recordings.admin.calls.admin import CallAdmin
 from recordings.admin.recordings.admin import RecordingAdmin
 

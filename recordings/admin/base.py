@@ -24,7 +24,7 @@ from django.core.exceptions import (
 )
 from django.db import models
 from django.db.models import QuerySet
-from django.forms import CheckboxInput, Media
+from django.forms import Media
 from django.http import (
     Http404,
     HttpRequest,
@@ -35,15 +35,15 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from recordings.admin.audit import note_access
-from recordings.admin.change_list import PortalChangeList, Sort
-from recordings.admin.keyset import Order
-from recordings.admin.scope import sees_many
-from recordings.admin.search import ListSearch, read_search
+from recordings.admin import formatting
+from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, read_search
+from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Recording
 from recordings.overview import EventTotals, Totals
@@ -157,6 +157,8 @@ class PortalAdmin(ObjectLookupMixin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
+            return answer
         return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -224,10 +226,11 @@ class PortalAdmin(ObjectLookupMixin):
         return [name for name in columns if name != "account_name" or sees_many(request)]
 
     def action_checkbox(self, obj: models.Model) -> SafeString:
-        """Return the box that chooses a row, named shorter than Django names it a hundred times."""
-        attributes = {"class": "action-select", "aria-label": _("Select %s") % obj}
-        box = CheckboxInput(attributes, lambda _value: False)
-        return box.render(ACTION_CHECKBOX_NAME, str(obj.pk))
+        """Return the box that chooses a row, named shorter than Django names it; a widget is a template for each."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
+            ACTION_CHECKBOX_NAME, obj.pk, _("Select %s") % obj,
+        )  # fmt: skip
 
     def sort_rows(self, request: HttpRequest, rows: QuerySet[Any], name: str) -> QuerySet[Any]:
         """Return the rows in one of the orders of `sorts`."""
@@ -347,14 +350,25 @@ class PortalAdmin(ObjectLookupMixin):
         self.message_user(request, words, level)
         return HttpResponseRedirect(to)
 
-    def say_how_many(self, request: HttpRequest, count: int, words: str, level: int = messages.INFO) -> None:
-        """Say how many rows a button was applied to; `words` have a place for the number."""
+    def say_how_many(
+        self,
+        request: HttpRequest,
+        count: int,
+        words: str,
+        *,
+        none: str,
+        left: str = "",
+        level: int | None = None,
+    ) -> None:
+        """Say in one message of how many rows something became what `words` say, which have a place for the number.
+
+        `left`: a sentence about those that were left as they are. `none`: the sentence where all were.
+        """
         if count:
-            self.message_user(request, words % count, level)
+            level = level or (messages.INFO if left else messages.SUCCESS)
+            self.message_user(request, f"{words % formatting.count(count)} {left}".strip(), level)
         else:
-            self.message_user(
-                request, _("None of the selected rows can be changed this way."), messages.WARNING
-            )
+            self.message_user(request, none, messages.WARNING)
 
     def log_each(self, request: HttpRequest, rows: list[models.Model], message: str) -> None:
         """Write one line into the history of each object."""
@@ -432,6 +446,20 @@ def without_empty_filters(request: HttpRequest) -> HttpResponseRedirect | None:
     if request.method != "GET" or len(kept) == sum(len(values) for _name, values in request.GET.lists()):
         return None
     return HttpResponseRedirect(f"{request.path}?{urlencode(kept)}" if kept else request.path)
+
+
+def needs_none(left: int) -> str:
+    """Return the sentence about those of a selection that needed no review; empty where there is none."""
+    words = ngettext("%s needed no review.", "%s needed no review.", left) % formatting.count(left)
+    return words if left else ""
+
+
+def nothing_selected(request: HttpRequest) -> HttpResponseRedirect | None:
+    """Lead back to the list where an action was pressed without a row; None where there is one, or no action."""
+    if request.method != "POST" or "action" not in request.POST or ACTION_CHECKBOX_NAME in request.POST:
+        return None
+    messages.warning(request, _("Select at least one row."))
+    return HttpResponseRedirect(request.get_full_path())
 
 
 def may(request: HttpRequest, permission: str) -> bool:

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,12 +20,19 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
 from recordings.admin import columns, formatting
-from recordings.admin.audit import note_access
-from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, page
+from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, needs_none, page
+from recordings.admin.change_list import ListSearch
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
-from recordings.admin.filters import AccountFilter, ReceivedDateFilter, UnsignedFilter, WithoutEffectFilter
-from recordings.admin.search import ListSearch
+from recordings.admin.filters import (
+    AccountFilter,
+    ChoiceFilter,
+    ReceivedDateFilter,
+    UnsignedFilter,
+    WithoutEffectFilter,
+)
+from recordings.admin.reader import note_access
+from recordings.admin.recordings.filters import rare
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.choices import AccessAction, EventKind, EventOutcome, Trust
@@ -45,10 +52,7 @@ WORDS = {
     EventOutcome.CONFLICT: gettext_lazy(
         "It contradicts Vobiz's API or an earlier callback. No data was changed."
     ),
-    EventOutcome.REFUSED: gettext_lazy(
-        "The signature does not match. No data was changed. Compare the addresses below, check the account's auth "
-        "token, then process the callback again."
-    ),
+    EventOutcome.REFUSED: gettext_lazy("The signature does not match. No data was changed."),
     EventOutcome.UNPARSED: gettext_lazy("The portal cannot read its format. No data was changed."),
     EventOutcome.FAILED: gettext_lazy("Applying it failed. Remove the cause, then process it again."),
 }
@@ -83,6 +87,21 @@ class Rejected:
     count: overview.Counted
     since: datetime
     is_unsigned: bool
+    words: str
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether only a token cures it: to process them again changes nothing before."""
+        return not self.is_unsigned and self.account.lacks_signing_token
+
+
+class OutcomeFilter(ChoiceFilter):
+    """What became of it."""
+
+    title = gettext_lazy("outcome")
+    parameter_name = "outcome__exact"
+    words: ClassVar[dict[str, Any]] = dict(EventOutcome.choices)
+    conditions: ClassVar[dict[str, Q]] = rare("outcome", EventOutcome.values, EventOutcome.APPLIED)
 
 
 @admin.register(CallbackEvent)
@@ -97,12 +116,12 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     )  # fmt: skip
     list_display_links = ("when",)
     list_filter = (
-        ReceivedDateFilter, "outcome", "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
+        ReceivedDateFilter, OutcomeFilter, "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
     )  # fmt: skip
     list_select_related = ("account", "recording__call")
     list_deferred = (*HEAVY, "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
-    readings = (Reading.NUMBER, Reading.ID, Reading.NAME)
+    readings = (Reading.NUMBER, Reading.AREA, Reading.ID, Reading.NAME)
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or recording ID")
     actions = ("process_selected", "mark_seen")
     list_day = "received_at"
@@ -123,12 +142,14 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add whether its recording is the reader's to see: an account's callbacks may be about its sub-account's."""
         recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording"))
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=Exists(recording))
+        # one value rather than EXISTS, for which PostgreSQL reads up to a hundred thousand recordings into a hash
+        seen = Subquery(recording.order_by().values("pk")[:1])
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=seen)
         return rows
 
     def find_read(self, queryset: QuerySet[Any], search: ListSearch) -> QuerySet[Any]:
         """Search by the number or id of a recording that the reader sees."""
-        seen = queryset.filter(sees_recording=True)
+        seen = queryset.filter(sees_recording__isnull=False)
         return find_of_recordings(seen, search.query, search.reading, path="recording__")
 
     def has_process_permission(self, request: HttpRequest) -> bool:
@@ -168,7 +189,10 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("signature"))
     def trust_shown(self, event: CallbackEvent) -> str | SafeString:
         """Return what its signature proves."""
-        return formatting.badge(event.trust, event.get_trust_display())
+        words = event.get_trust_display()
+        if event.trust == Trust.REFUSED and event.account.lacks_signing_token:
+            words = _("Not verified")  # nothing is known of it: there is no token
+        return formatting.badge(event.trust, words)
 
     @admin.display(description=gettext_lazy("sent"))
     def delivered(self, event: CallbackEvent) -> SafeString:
@@ -203,7 +227,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             Account.objects.visible_to(request.user).in_bulk([key[0] for key in those]) if those else {}
         )
         for (pk, _outcome, trust), trouble in [*those.items()][:MOST_NOTICES]:
-            yield Rejected(accounts[pk], trouble.count, trouble.since, trust == Trust.UNSIGNED)
+            account, is_unsigned = accounts[pk], trust == Trust.UNSIGNED
+            words = account.rejection(trust).words
+            yield Rejected(account, trouble.count, trouble.since, is_unsigned, words)
 
     # Processing again
 
@@ -211,7 +237,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def process_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Process each selected callback and count the outcomes."""
         if queryset.count() > MOST_AT_ONCE:
-            words = _("At most %d at once. Nothing was processed.") % MOST_AT_ONCE
+            words = _("Nothing was processed: at most %d callbacks at once. Select fewer.") % MOST_AT_ONCE
             self.message_user(request, words, messages.ERROR)
             return
         now = timezone.now()
@@ -259,14 +285,17 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return HttpResponseRedirect(to)
 
     def _mark(self, request: HttpRequest, rows: Any) -> None:
-        now, marked = timezone.now(), 0
+        now, marked, total = timezone.now(), 0, 0
         for batch in in_batches(rows, without=HEAVY):
             chosen: Any = CallbackEvent.objects.filter(pk__in=[event.pk for event in batch])
             news = set(chosen.mark_seen(by=request.user, now=now))
             self.log_each(request, [event for event in batch if event.pk in news], _("Marked as reviewed."))
-            marked += len(news)
-        words = ngettext("%d callback marked as reviewed.", "%d callbacks marked as reviewed.", marked)
-        self.say_how_many(request, marked, words)
+            marked, total = marked + len(news), total + len(batch)
+        words = ngettext("%s callback marked as reviewed.", "%s callbacks marked as reviewed.", marked)
+        none = ngettext(
+            "This callback needs no review.", "None of the selected callbacks needs a review.", total
+        )
+        self.say_how_many(request, marked, words, none=none, left=needs_none(total - marked))
 
     # The page
 
@@ -292,6 +321,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         outcome = EventOutcome(obj.outcome)
         reads = may(request, "read_transcription") and (obj.recording is None or obj.sees_recording)
         has_words = obj.raw_text is not None or holds_speech(obj.payload)
+        lacks_token = _lacks_token(obj)
         return {
             **self._received(obj, hidden=str(CLOSED if reads else HIDDEN)),
             "may_open": reads and has_words,
@@ -300,7 +330,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "outcome": self.outcome_shown(obj),
             "outcome_words": _outcome_words(obj),
             "trust": self.trust_shown(obj),
-            "trust_words": TRUST_WORDS[Trust(obj.trust)],
+            "trust_words": "" if lacks_token else TRUST_WORDS[Trust(obj.trust)],
+            "lacks_token": lacks_token,
             "error": formatting.plain(obj.error) if obj.error else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
@@ -351,8 +382,16 @@ def _diagnosis(event: CallbackEvent) -> Diagnosis | None:
     return diagnosis(event, now=timezone.now())
 
 
+def _lacks_token(event: CallbackEvent) -> bool:
+    """Return whether it was rejected because its account has no token to verify it with."""
+    is_wrong = event.outcome == EventOutcome.REFUSED and event.trust == Trust.REFUSED
+    return is_wrong and event.raw_body is None and event.account.lacks_signing_token
+
+
 def _outcome_words(event: CallbackEvent) -> str:
     """Return what became of it, and what to do."""
+    if _lacks_token(event):
+        return _("No data was changed. %s") % event.account.rejection(event.trust).words
     if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
         return str(UNSIGNED_REFUSED)
     if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:

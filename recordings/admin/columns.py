@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recordings.admin import formatting
-from recordings.choices import AudioState, TranscriptionStatus
+from recordings.choices import AudioState, Direction, TranscriptionStatus
 from recordings.models import Account, Call, Recording, SyncRun, Transcription
 from recordings.overview import soon
 from recordings.search import Part
@@ -65,7 +65,9 @@ def second_of_day(at: datetime) -> SafeString:
 def from_to_of(call: Call, account: Account) -> SafeString:
     """Return who spoke, and beneath it whose call it was."""
     name, title = _name(account)
-    return format_html('{}<span class="portal-hint" title="{}">{}</span>', from_to(call), title, name)
+    return format_html(
+        '{}{}<span class="portal-hint" title="{}">{}</span>', way(call), from_to(call), title, name
+    )
 
 
 def from_to(call: Call) -> SafeString:
@@ -103,10 +105,10 @@ def length(recording: Recording) -> str | SafeString:
     words = formatting.length(recording.duration_ms / 1_000)
     if recording.was_probably_cut:
         title = _("as long as Vobiz's default limit of 60 s, and its own limit is not known")
-        return format_html("{} {}", words, formatting.flag(_("60 s?"), title=title))
+        return format_html("{} {}", words, formatting.flag(_("cut at 60 s?"), title=title))
     if not recording.was_cut_short:
         return words
-    return format_html("{} {}", words, formatting.flag(_("cut"), title=_("ended at its time limit")))
+    return format_html("{} {}", words, formatting.flag(_("cut short"), title=_("ended at its time limit")))
 
 
 def kept(recording: Recording, now: datetime) -> SafeString:
@@ -212,12 +214,20 @@ def group_calls(rows: list[Any]) -> None:
     rows[:] = [row for group in groups.values() for row in group]
 
 
+def way(call: Call) -> SafeString:
+    """Return the arrow of the call's direction, which the stylesheet draws; a space as wide where it is not known."""
+    if call.direction is None:
+        return format_html("<i>{}</i>", "")
+    name = "in" if call.direction == Direction.INBOUND else "out"
+    return format_html('<i class="{}" role="img" aria-label="{}"></i>', name, call.get_direction_display())
+
+
 def from_to_in_group(call: Call, shared: OfCall | None) -> SafeString:
     """Return who spoke; of recordings of one call, how many there are, and of the later ones only their number."""
     if shared is None:
-        return from_to(call)
+        return format_html("{}{}", way(call), from_to(call))
     if shared.number == 1:
         words = ngettext("%d recording", "%d recordings", shared.of) % shared.of
-        return format_html('{} <span class="vp-of-call">{}</span>', from_to(call), words)
+        return format_html('{}{} <span class="vp-of-call">{}</span>', way(call), from_to(call), words)
     words = _("same call, recording %(number)d of %(of)d") % {"number": shared.number, "of": shared.of}
-    return format_html('<span class="vp-same-call">↳ {}</span>', words)
+    return format_html('<span class="vp-same-call"><i aria-hidden="true">↳</i>{}</span>', words)

@@ -7,6 +7,7 @@ one for each recording whose audio or words are in it, before those leave.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
 from typing import Any
@@ -24,9 +25,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import exports, playback
 from recordings.admin import formatting
-from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, PortalAdmin, in_order, may, page
-from recordings.admin.scope import accounts_seen
+from recordings.admin.reader import accounts_seen, note_access
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
 from recordings.exports import AudioOpenError, ExportSlot, Opened, Plan, TooManyExportsError
 from recordings.models import Account, Recording, Transcription
@@ -37,6 +37,7 @@ MOST_FILES = 1_000  # recordings in one ZIP
 MOST_LINES = 1_000_000  # of one CSV
 MOST_NAMED = 20  # of those a ZIP lacks, by name before it starts
 LONGEST_QUERY = 400  # characters of a list's filters in the access log
+MAIN = "main"  # the form's word for the main columns; without it a file has all of them
 CHUNK = 500  # rows read at once
 WORDY_CHUNK = 20  # rows read at once where each may bring the words of hours
 PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
@@ -66,7 +67,7 @@ class CsvExportMixin(PortalAdmin):
             return HttpResponseRedirect(self.to_page("changelist"))
         except TooManyExportsError:
             return self._too_many(request)
-        table, zone = exports.TABLES[str(self.opts.model_name)], formatting.zone_of()
+        table, zone = self.csv_table(request), formatting.zone_of()
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
         self._note(request, table, changes.queryset)
         header = [*table.header(zone), *self.csv_more(request)]
@@ -81,6 +82,24 @@ class CsvExportMixin(PortalAdmin):
         )
         query = request.GET.urlencode()
         return HttpResponseRedirect(self.to_page("changelist") + (f"?{query}" if query else ""))
+
+    @property
+    def csv_columns(self) -> int:
+        """How many columns the whole table has, where a table of the main ones is offered too; else 0."""
+        name = str(self.opts.model_name)
+        return len(exports.TABLES[name].columns) if name in exports.MAIN_COLUMNS else 0
+
+    def csv_table(self, request: HttpRequest) -> exports.Table:
+        """Return the whole table; where the form asks for the main columns, those with a link to each row's page."""
+        name = str(self.opts.model_name)
+        if request.POST.get("columns") != MAIN or name not in exports.MAIN_COLUMNS:
+            return exports.TABLES[name]
+
+        def link(row: Any) -> str:
+            return request.build_absolute_uri(self.to_object(row))
+
+        main = exports.MAIN_COLUMNS[name]
+        return replace(main, columns=(*main.columns, exports.Column("link", link, label=_("Link"))))
 
     def csv_more(self, request: HttpRequest) -> list[str]:
         """Columns beside the table's."""
@@ -159,7 +178,10 @@ class ZipExportMixin(CsvExportMixin):
         """Say how many files, how large, and what is missing, before it starts."""
         found = list(queryset.order_by("-happened_at", "-pk").values_list("pk", flat=True)[: MOST_FILES + 1])
         if len(found) > MOST_FILES:
-            words = _("At most %d recordings at once. Narrow the list, by date for instance.") % MOST_FILES
+            words = (
+                _("No ZIP made: at most %d recordings at once. Narrow the list, for example by date.")
+                % MOST_FILES
+            )
             self.message_user(request, words, messages.ERROR)
             return None
         held = self._plan(request, found)
@@ -191,7 +213,7 @@ class ZipExportMixin(CsvExportMixin):
         ]
         held = self._plan(request, [int(key) for key in keys[:MOST_FILES] if len(key) < 19])
         if not held.items:
-            self.message_user(request, _("Nothing was chosen."), messages.WARNING)
+            self.message_user(request, _("Select at least one recording."), messages.WARNING)
             return HttpResponseRedirect(self.to_page("changelist"))
         try:
             slot = ExportSlot()

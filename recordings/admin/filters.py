@@ -16,16 +16,12 @@ from django.utils.translation import gettext_lazy as _
 from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.scope import accounts_seen, is_counted
-from recordings.admin.zones import iso_day, reader_zone
+from recordings.admin.reader import accounts_seen, is_counted, iso_day, reader_zone
 from recordings.choices import Attention, AudioState, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription
-from recordings.models.recording.queryset import AUDIO_STATES
+from recordings.models.recording.queryset import AUDIO_STATES, CLIPPED, LONG_SILENCE
 from recordings.overview import day_bounds
-from recordings.search import few_or_walked, found_first
-
-CLIPPED_MS = 100  # less is not heard
-LONG_SILENCE_MS = 60_000
+from recordings.search import few_or_walked, found_first, rare_or_walked
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -81,6 +77,27 @@ class AttentionFilter(admin.SimpleListFilter):
             return found_first(queryset, hits)
         rows, self.order = few_or_walked(queryset, condition, hits)
         return rows
+
+
+class ChoiceFilter(admin.SimpleListFilter):
+    """A choice among conditions on the row; another value finds every row."""
+
+    words: ClassVar[dict[str, Any]]
+    conditions: ClassVar[dict[str, Q]]
+    order: tuple[Any, ...] | None = None
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the choices by their names."""
+        return list(self.words.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that meet the chosen condition."""
+        condition = self.conditions.get(self.value() or "")
+        return queryset if condition is None else self.found(request, queryset, condition)
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        """Return the rows that meet the condition."""
+        return rows.filter(condition)
 
 
 class LinkedFilter(admin.SimpleListFilter):
@@ -141,11 +158,13 @@ class KeptFilter(admin.SimpleListFilter):
             case "not_yet":
                 found = rows.available_to_archive()
             case "gone":
-                found = rows.filter(gone_at_provider_at__isnull=False)
+                gone = Q(gone_at_provider_at__isnull=False)
+                found, self.order = rare_or_walked(rows, gone, is_counted=is_counted(request))
             case "at_risk":
                 kept_days = {account.retention_days for account in accounts}
                 at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
-                found = at_risk.annotate(list_order=F("leaves_at"))
+                # where all are kept as long, the index over those without a copy has this order already
+                found = at_risk.annotate(list_order=F("kept_from" if len(kept_days) == 1 else "leaves_at"))
             case "due":
                 found = rows.waiting_to_be_archived(accounts).annotate(list_order=F("kept_from"))
             case "lost":
@@ -174,9 +193,10 @@ class SoundFilter(admin.SimpleListFilter):
     ROWS: ClassVar[dict[str, Q]] = {
         "one_sided": Q(one_side_silent=True),
         "silent": Q(is_silent=True),
-        "clipped": Q(clipped_ms__gte=CLIPPED_MS),
-        "long_silence": Q(longest_silence_ms__gte=LONG_SILENCE_MS),
+        "clipped": CLIPPED,
+        "long_silence": LONG_SILENCE,
     }
+    order: tuple[Any, ...] | None = None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return what admins look for."""
@@ -184,8 +204,11 @@ class SoundFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows whose copy sounds so."""
-        rows = self.ROWS.get(self.value() or "")
-        return queryset if rows is None else queryset.filter(rows)
+        condition = self.ROWS.get(self.value() or "")
+        if condition is None:
+            return queryset
+        rows, self.order = rare_or_walked(queryset, condition, is_counted=is_counted(request))
+        return rows
 
 
 class TranscriptFilter(admin.SimpleListFilter):
@@ -321,13 +344,20 @@ PERIODS = {
     "today": _("Today"),
     "yesterday": _("Yesterday"),
     "7": _("Last 7 days"),
+    "week": _("This week"),
+    "last_week": _("Last week"),
     "30": _("Last 30 days"),
     "month": _("This month"),
 }
+DAYS_NAMED = range(2, 8)  # days ago that are choices by their name, so that *last Tuesday* is one
 
 
 def days_of(period: str, today: date) -> tuple[date, date]:
-    """Return the first and last day of a period; the last 7 days are today and the six before. KeyError: no period."""
+    """Return the first and last day of a period, or of a day such as `2025-11-06`; KeyError: it is neither.
+
+    The last 7 days are today and the six before. A week begins on Monday (ISO 8601).
+    """
+    monday = today - timedelta(days=today.weekday())
     match period:
         case "today":
             return today, today
@@ -337,7 +367,14 @@ def days_of(period: str, today: date) -> tuple[date, date]:
             return today - timedelta(days=int(period) - 1), today
         case "month":
             return today.replace(day=1), today
-    raise KeyError(period)
+        case "week":
+            return monday, today
+        case "last_week":
+            return monday - timedelta(days=7), monday - timedelta(days=1)
+    day = iso_day(period)
+    if day is None:
+        raise KeyError(period)
+    return day, day
 
 
 def between(first: date | None, last: date | None, zone: tzinfo, column: str) -> Q:
@@ -351,7 +388,7 @@ def between(first: date | None, last: date | None, zone: tzinfo, column: str) ->
 
 
 class DateFilter(admin.ListFilter):
-    """Today, yesterday, the last 7 or 30 days, this month, or between two dates, by one column."""
+    """A day, a week, a month, the last 7 or 30 days, or between two dates, by one column."""
 
     title = _("date")
     parameters = (PARAMETER, FROM, TO)
@@ -402,12 +439,24 @@ class DateFilter(admin.ListFilter):
             "query_string": changelist.get_query_string(remove=[PARAMETER]),
             "display": _("Any"),
         }
-        for name, label in PERIODS.items():
+        for name, label in self.labels(timezone.now()).items():
             yield {
                 "selected": chosen == name,
                 "query_string": changelist.get_query_string({PARAMETER: name}, [FROM, TO]),
                 "display": label,
             }
+
+    def labels(self, now: datetime) -> dict[str, Any]:
+        """Return what can be chosen, and its label: periods, the days before yesterday, and another day of a link."""
+        today = now.astimezone(self.zone).date()
+        days = [today - timedelta(days=ago) for ago in DAYS_NAMED]
+        named: dict[str, Any] = {day.isoformat(): formatting.weekday(day) for day in days}
+        linked = iso_day(str(self.used_parameters.get(PARAMETER, "")))
+        if linked is not None:
+            named.setdefault(linked.isoformat(), formatting.day(linked))
+        first = ("today", "yesterday")
+        rest = {name: label for name, label in PERIODS.items() if name not in first}
+        return {name: PERIODS[name] for name in first} | named | rest
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of those days; none for what is no period and no date."""

@@ -45,7 +45,14 @@ MARKS = re.compile(
 NOT_DIGITS = re.compile(r"[^0-9]+")
 LONG_NUMBER = 28  # characters
 DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
-SHAPES = {"running": "●", "good": "✓", "attention": "!", "bad": "×", "quiet": "·"}
+SHAPES: dict[str, str] = {
+    "recording": format_html('<span class="dot on">{}</span>', ""),
+    "running": "●",
+    "good": "✓",
+    "attention": "!",
+    "bad": "×",
+    "quiet": "·",
+}
 CALLBACKS = {
     EventKind.RECORDING: gettext_lazy("Callback about a recording"),
     EventKind.TRANSCRIPTION: gettext_lazy("Callback about a transcript"),
@@ -56,7 +63,7 @@ ROLES: dict[str, str] = {
     CallState.ENDED: "quiet",
     CallState.UNKNOWN: "quiet",
     RecordingStatus.REQUESTED: "attention",
-    RecordingStatus.ACTIVE: "running",
+    RecordingStatus.ACTIVE: "recording",
     RecordingStatus.COMPLETED: "good",
     RecordingStatus.FAILED: "bad",
     TranscriptionStatus.EXPECTED: "quiet",
@@ -95,6 +102,11 @@ def words(text: object) -> str:
     return NONE if text in (None, "") else plain(text)
 
 
+def person(user: object) -> str:
+    """Return who did it: a user, or a command where no user did."""
+    return words(user or _("Command line"))
+
+
 def zone_of(zone: tzinfo | None = None) -> tzinfo:
     """Return the zone in which times are shown: the reader's, which a middleware makes the current one."""
     return zone if zone is not None else timezone.get_current_timezone()
@@ -123,6 +135,11 @@ def day(on: date) -> str:
     return dateformat.format(on, "j M Y")
 
 
+def weekday(on: date) -> str:
+    """Return `Tuesday 4 Nov`."""
+    return dateformat.format(on, "l j M")
+
+
 def time_of(at: datetime) -> str:
     """Return `14:02:11` in the reader's zone."""
     return dateformat.format(at.astimezone(zone_of()), "H:i:s")
@@ -148,15 +165,15 @@ def zone_name(local: datetime) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """Return `12 s ago`, `5 min ago`, `3 h ago`, `4 days ago`."""
+    """Return `12 s ago`, `5 min ago`, `3 h ago`; from a day on the date in the reader's zone, `on 6 Nov 2025`."""
     seconds = max(0, int((now - at).total_seconds()))
     if seconds < 60:
         return _("%d s ago") % seconds
     if seconds < 3_600:
         return _("%d min ago") % (seconds // 60)
-    if seconds < 48 * 3_600:
+    if seconds < 86_400:
         return _("%d h ago") % (seconds // 3_600)
-    return _("%d days ago") % (seconds // 86_400)
+    return _("on %s") % day(at.astimezone(zone_of()))
 
 
 def length(seconds: float | None) -> str:

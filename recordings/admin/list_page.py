@@ -1,4 +1,7 @@
-"""A list's page around its rows: filters as chips and one panel, views as tabs, days and calls as groups of rows."""
+"""A list's page around its rows: filters as chips and one panel, views as tabs, days and calls as groups of rows.
+
+A view is a choice of filters under a name; the form here saves and renames those of people.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+from django import forms
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
@@ -16,17 +20,20 @@ from django.core.exceptions import SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import dateformat, timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.change_list import PortalChangeList, Sort
+from recordings.admin.change_list import POSITIONS, PortalChangeList, Sort, without_words
 from recordings.admin.filters import DateFilter
-from recordings.admin.keyset import POSITIONS
-from recordings.admin.search import without_words
-from recordings.models import SavedView
+from recordings.admin.reader import iso_day
+from recordings.models import Account, SavedView
 from recordings.overview import EventTotals
 
 MOST_VIEWS = 12  # saved ones that are tabs
+MOST_SAVED, LONGEST_QUERY = 50, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ class RowGroup:
     day: str = ""
     day_sum: str = ""
     call: int | None = None
-    rows: list[Any] = field(default_factory=list)
+    rows: list[SafeString] = field(default_factory=list)  # the cells of each
 
     @property
     def is_call(self) -> bool:
@@ -142,17 +149,36 @@ def chips(cl: Any) -> list[Chip]:
     return found
 
 
+def without_filters(cl: Any) -> str:
+    """Return the address of the list without any of its chips: its search stays."""
+    return str(cl.get_query_string(remove=[*cl.get_filters_params(), ORDER_VAR, PAGE_VAR]))
+
+
 def _between(spec: Any) -> str:
     if not isinstance(spec, DateFilter):
         return formatting.plain(", ".join(str(value) for value in spec.used_parameters.values()))
-    first, last = formatting.plain(spec.date_from), formatting.plain(spec.date_to)
+    first, last = _day_words(spec.date_from), _day_words(spec.date_to)
+    if first and first == last:
+        return first
     if first and last:
         return _("%(first)s to %(last)s") % {"first": first, "last": last}
     return _("from %s") % first if first else _("until %s") % last
 
 
+def _day_words(text: str) -> str:
+    day = iso_day(text)
+    return formatting.plain(text) if day is None else formatting.day(day)
+
+
 def filter_fields(cl: Any) -> list[FilterField]:
-    """Return the panel's fields; a filter that only a link makes is a chip alone."""
+    """Return the panel's fields, made once for a list; a filter that only a link makes is a chip alone."""
+    known: list[FilterField] | None = getattr(cl, "filter_fields", None)
+    if known is None:
+        known = cl.filter_fields = _filter_fields(cl)
+    return known
+
+
+def _filter_fields(cl: Any) -> list[FilterField]:
     found = []
     for spec in cl.filter_specs:
         names = [str(name) for name in spec.expected_parameters()]
@@ -257,6 +283,61 @@ def _filters_of(request: HttpRequest, view: SavedView) -> dict[str, str]:
     return {name: str(value) for name, value in without_words(request, QueryDict(view.query)).items()}
 
 
+class SavedViewForm(forms.Form):
+    """A name for the filters of the recordings' list; who changes an account may share them with all who see it."""
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
+    query = forms.CharField(required=False, widget=forms.HiddenInput, max_length=LONGEST_QUERY)
+    account = forms.ModelChoiceField(
+        Account.objects.none(),
+        label=gettext_lazy("For"),
+        required=False,
+        empty_label=gettext_lazy("Me alone"),
+    )
+
+    def __init__(self, request: HttpRequest, data: Any = None) -> None:
+        super().__init__(data, initial={"query": request.GET.urlencode()}, label_suffix="")
+        self.user: Any = request.user
+        shared: Any = self.fields["account"]
+        shared.queryset = Account.objects.visible_to(self.user).order_by("name", "auth_id")
+        if not request.user.has_perm("recordings.change_account"):
+            del self.fields["account"]
+
+    def clean_query(self) -> str:
+        """Return the filters without the place in the list and without empty fields; there must be some."""
+        sent = QueryDict(self.cleaned_data["query"]).items()
+        kept = [(name, str(value)) for name, value in sent if value and name not in {*POSITIONS, PAGE_VAR}]
+        if not kept:
+            raise forms.ValidationError(_("The list has no filter. Choose some, then save the view."))
+        return urlencode(kept)
+
+    def clean_name(self) -> str:
+        """Return a name that is none of the person's other views, of which there are at most MOST_SAVED."""
+        name: str = self.cleaned_data["name"]
+        views = SavedView.objects.filter(user_id=self.user.pk)
+        if views.filter(name=name).exists():
+            raise forms.ValidationError(_("You have a view of this name."))
+        if views.count() >= MOST_SAVED:
+            raise forms.ValidationError(_("You have %d views. Delete one first.") % MOST_SAVED)
+        return name
+
+    def store(self) -> SavedView:
+        """Store the view."""
+        data = self.cleaned_data
+        return SavedView.objects.create(
+            user=self.user, name=data["name"], query=data["query"], account=data.get("account")
+        )
+
+    def rename(self, view: SavedView, name: str) -> bool:
+        """Give a view another name; False where it cannot have it."""
+        name = name.strip()[:60]
+        taken = SavedView.objects.filter(user_id=self.user.pk, name=name).exclude(pk=view.pk).exists()
+        if not name or taken:
+            return False
+        SavedView.objects.filter(pk=view.pk).update(name=name)
+        return True
+
+
 def view_queries(cl: Any, request: HttpRequest) -> list[str]:
     """Return the query string of each view that is counted: not of a search, which is made of several statements."""
     named = _named_views(cl, request)
@@ -295,7 +376,7 @@ def rows(cl: Any) -> Rows:
             groups.append(RowGroup(day if day != day_before else "", call=call))
             if groups[-1].day and at is not None:
                 groups[-1].day_sum = _sum_of_day(cl, at)
-        groups[-1].rows.append(cells)
+        groups[-1].rows.append(format_html_join("", "{}", ((cell,) for cell in cells)))
         day_before, call_before = day, call
     headers = [
         {**header, **_sort_link(cl, name)}
@@ -383,7 +464,11 @@ def totals(cl: Any, request: HttpRequest) -> list[Total]:
     if found.transcription and request.user.has_perm("recordings.view_transcription"):
         title = _("What Vobiz charged for transcription; it names no currency")
         shown.append(
-            Total(formatting.money(round(found.transcription, 2), "") + more, _("transcription"), title)
+            Total(
+                formatting.money(round(found.transcription, 2), "") + more,
+                _("transcription, currency not stated"),
+                title,
+            )
         )
     return shown
 

@@ -11,21 +11,21 @@ from typing import Any
 from django.contrib.admin import site
 from django.contrib.auth.models import User
 from django.core.cache import caches
-from django.db.models import Exists, IntegerField, QuerySet, Subquery
+from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
 from recordings.admin import formatting, list_page
-from recordings.admin.scope import all_accounts, chosen_account
-from recordings.choices import CallState, EventOutcome
+from recordings.admin.reader import all_accounts, chosen_account
+from recordings.choices import CallState
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
-from recordings.models.visibility import remember_accounts
+from recordings.models.account import remember_accounts
 from recordings.signin.redirects import next_page
 
 COUNTS_HOLD = 30  # seconds
@@ -36,6 +36,7 @@ SYNC_IS_OLD = timedelta(hours=24)
 NARROWED = (
     "index", "_changelist", "_live", "_at_risk", "_export_csv", "_export_zip", "_archive_at_risk", "_seen_lost",
 )  # fmt: skip
+STARTING = ("recordings_call_record", "recordings_call_record_selected", "recordings_call_stop_all")
 WHOLE = ("recordings_account_changelist",)
 
 
@@ -189,6 +190,8 @@ def _groups(request: HttpRequest, found: dict[str, Any]) -> tuple[Group, ...]:
     ]
     at = [entry.url for entry in entries if request.path.startswith(entry.url)]
     nearest = max(at, key=len, default=None)
+    if _is_opened_from_live_calls(request):
+        nearest = reverse("admin:recordings_call_live")
     index = reverse("admin:index")
     current = {
         entry.url_name
@@ -245,11 +248,19 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
         rows: QuerySet[Any] = model.objects.visible_to(user).order_by()
         return rows if chosen is None else rows.filter(account=chosen.pk)
 
+    whole: Any = SyncRun.objects.filter(account=OuterRef("pk")).complete()
+    latest = Subquery(whole.order_by("-started_at").values("started_at")[:1])
+    accounts: Any = Account.objects.visible_to(user).filter(is_active=True).order_by()
+    active = (accounts if chosen is None else accounts.filter(pk=chosen.pk)).annotate(synced_at=latest)
+    in_sync = active.filter(
+        encrypted_token__isnull=False, api_down_since=None, synced_at__gte=now - SYNC_IS_OLD
+    )
     columns: dict[str, Any] = {
         "has_worker": Exists(Worker.objects.alive()),
-        "synced_at": Subquery(
-            mine(SyncRun).complete().order_by("-started_at").values("started_at")[:1]  # type: ignore[attr-defined]
-        ),
+        "active": _number(active),
+        "in_sync": _number(in_sync),
+        "synced_at": Subquery(in_sync.order_by("synced_at").values("synced_at")[:1]),
+        "was_synced": Exists(active.filter(synced_at__isnull=False)),
     }
     if user.has_perm("recordings.view_live_calls"):
         columns["live"] = _number(mine(Call).filter(state=CallState.LIVE))
@@ -259,17 +270,25 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
         columns["at_risk"] = _number(rows.at_risk(now, overview.soon(), kept_days=kept_days))
     if user.has_perm("recordings.view_callbackevent"):
         events: Any = mine(CallbackEvent)
-        columns["callbacks"] = _number(events.without_effect().exclude(outcome=EventOutcome.APPLIED))
+        columns["callbacks"] = _number(events.without_effect())
     return columns
 
 
 def _health(found: dict[str, Any], now: datetime) -> Health:
-    synced_at = found.get("synced_at")
-    is_old = synced_at is None or now - synced_at > SYNC_IS_OLD
+    """Say how the worst of the accounts stands: since when all are synced, or how many are."""
+    in_sync, active = found.get("in_sync") or 0, found.get("active") or 0
     has_worker = bool(found.get("has_worker"))
-    synced = _("Not synced yet") if synced_at is None else _("Synced %s") % formatting.ago(synced_at, now)
+    is_whole = active > 0 and in_sync == active
+    if is_whole:
+        synced = _("Synced %s") % formatting.ago(found["synced_at"], now)
+    elif not found.get("was_synced"):
+        synced = _("Not synced yet")
+    else:
+        synced = ngettext("%(n)s of %(all)s account in sync", "%(n)s of %(all)s accounts in sync", active) % {
+            "n": in_sync, "all": active,
+        }  # fmt: skip
     worker = _("worker running") if has_worker else _("no worker running")
-    return Health(is_good=has_worker and not is_old, words=f"{synced} · {worker}")
+    return Health(is_good=has_worker and is_whole, words=f"{synced} · {worker}")
 
 
 def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
@@ -280,6 +299,8 @@ def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
     opts: Any = context.get("opts")
     if opts is None:
         return None
+    if _is_opened_from_live_calls(request):
+        return Back(str(_("Live calls")), reverse("admin:recordings_call_live"))
     key = match.kwargs.get("object_id")
     name = f"admin:{opts.app_label}_{opts.model_name}"
     if key is not None and not (match.url_name or "").endswith("_change"):
@@ -293,6 +314,18 @@ def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
     label = entry.label if entry is not None else capfirst(opts.verbose_name_plural)
     kept = request.GET.get("_changelist_filters", "")
     return Back(str(label), f"{url}?{kept}" if kept else url)
+
+
+def _is_opened_from_live_calls(request: HttpRequest) -> bool:
+    """Return whether this is a form that the live calls lead to, and not the call's own page."""
+    match, user = request.resolver_match, request.user
+    given = request.POST if request.method == "POST" else request.GET
+    return (
+        match is not None
+        and match.url_name in STARTING
+        and given.get("back") != "call"
+        and user.has_perm("recordings.view_live_calls")
+    )
 
 
 def _url_of(entry: Entry) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +20,7 @@ from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.facts import Fact, KeyFact, Section
 from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter
+from recordings.admin.recordings.filters import UsualFilter
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -54,6 +56,15 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
     return owner.conclude(request, account, words=words, log=log, to=to, level=messages.INFO)
 
 
+class StateFilter(UsualFilter):
+    """How it stands or ended."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state__exact"
+    words: ClassVar[dict[str, Any]] = dict(SyncState.choices)
+    conditions: ClassVar[dict[str, Q]] = {value: Q(state=value) for value in SyncState.values}
+
+
 @admin.register(SyncRun)
 class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every sync: what it found and how it ended."""
@@ -63,7 +74,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     page_template = "admin/recordings/syncrun/page.html"
     list_display = ("when", "account_name", "state_shown", "found", "took", "asked_by")
     list_display_links = ("when",)
-    list_filter = (StartedDateFilter, AccountFilter, "state", BrokenFilter)
+    list_filter = (StartedDateFilter, AccountFilter, StateFilter, BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "error")
     list_day = "started_at"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -13,16 +13,28 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import columns, formatting
-from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.change_list import EVERY_READING, ListSearch
 from recordings.admin.exports import TranscriptionCsvMixin
 from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter, OfRecordingDateFilter
+from recordings.admin.filters import AccountFilter, ChoiceFilter, OfRecordingDateFilter
+from recordings.admin.reader import note_access
 from recordings.admin.recordings.detail import charges, opened, transcript
-from recordings.admin.search import EVERY_READING, ListSearch
-from recordings.choices import AccessAction
+from recordings.admin.recordings.filters import rare
+from recordings.choices import AccessAction, TranscriptionStatus
 from recordings.models import Transcription
 from recordings.search import find_of_recordings
+
+
+class TranscriptStatusFilter(ChoiceFilter):
+    """Whether the text came."""
+
+    title = gettext_lazy("status")
+    parameter_name = "status__exact"
+    words: ClassVar[dict[str, Any]] = dict(TranscriptionStatus.choices)
+    conditions: ClassVar[dict[str, Q]] = rare(
+        "status", TranscriptionStatus.values, TranscriptionStatus.COMPLETED
+    )
 
 
 @admin.register(Transcription)
@@ -33,7 +45,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "numbers", "status_shown", "trust_shown", "received", "account_name")
     list_display_links = ("when",)
-    list_filter = (OfRecordingDateFilter, "status", "trust", AccountFilter)
+    list_filter = (OfRecordingDateFilter, TranscriptStatusFilter, "trust", AccountFilter)
     list_select_related = ("recording__account", "recording__call")
     list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)

@@ -8,15 +8,18 @@ from allauth.mfa.models import Authenticator
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected as ask_to_delete
 from django.contrib.admin.models import LogEntry
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import model_ngettext, unquote
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import Group, User
-from django.contrib.auth.views import PasswordResetConfirmView
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse, reverse_lazy
@@ -25,17 +28,19 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from recordings import mail
 from recordings.admin import columns, formatting
-from recordings.admin.base import ObjectLookupMixin, without_empty_filters
+from recordings.admin.base import ObjectLookupMixin, nothing_selected, without_empty_filters
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
 from recordings.roles import label_of
-from recordings.signin import log
+from recordings.signin import log, sessions
 from recordings.signin.budgets import remember_device
 from recordings.signin.factors import reset_factors
+from recordings.signin.forms import NewPasswordForm
+from recordings.signin.sessions import end_sessions
 from recordings.tasks import mail_password_link
 from recordings.user_forms import PersonForm
 
@@ -51,8 +56,7 @@ CODES = Authenticator.Type.RECOVERY_CODES
 
 
 HISTORY_WORDS = gettext_lazy(
-    "%(who)s has used the portal. People with history are made inactive, not deleted, so that their history stays "
-    "known: untick Active on their page."
+    "%(who)s has used the portal. The history of a person is kept: untick Active on their page instead."
 )
 
 
@@ -75,13 +79,41 @@ class PlainList(ChangeList):
             self.title = str(capfirst(self.opts.verbose_name_plural))
 
 
-class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
+class DeletionMixin(ObjectLookupMixin):
+    """A mixin: one sentence of what was deleted, in place of Django's."""
+
+    actions = ("delete_selected",)
+
+    @admin.action(permissions=["delete"], description=_("Delete…"))
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask, or delete those that were asked for."""
+        _objects, _counts, lacking, protected = self.get_deleted_objects(queryset, request)
+        if "post" not in request.POST or protected:
+            return ask_to_delete(self, request, queryset)
+        if lacking:
+            raise PermissionDenied
+        n = queryset.count()
+        words = gettext("%(n)d %(items)s deleted.") % {"n": n, "items": model_ngettext(self.opts, n)}
+        self.log_deletions(request, queryset)
+        self.delete_queryset(request, queryset)
+        self.message_user(request, words, messages.SUCCESS)
+        return None
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        """Lead back to the list."""
+        words = gettext("%(what)s %(name)s deleted.")
+        said = {"what": capfirst(self.opts.verbose_name), "name": formatting.plain(obj_display)}
+        self.message_user(request, words % said, messages.SUCCESS)
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+
+class PortalUserAdmin(DeletionMixin, _UserAdmin):
     """People: who they are, which roles they have, which accounts they see."""
 
     form = PersonForm
     add_form = PersonForm
     change_form_template = add_form_template = "admin/recordings/user/form.html"
-    list_display = ("username", "full_name", "email_shown", "roles", "accounts", "admitted")
+    list_display = ("user_name", "full_name", "email_shown", "roles", "accounts", "admitted")
     list_filter = ("is_active", "is_superuser", ("groups", RoleFilter))
     search_help_text = _("User name, name or e-mail")
     filter_horizontal = ()
@@ -114,6 +146,8 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
     ) -> HttpResponse:
         """Show the list; a panel of filters sends empty fields, which an address does not keep."""
         said = {"title": gettext("Users and roles"), **(extra_context or {})}
+        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
+            return answer
         return without_empty_filters(request) or super().changelist_view(request, said)
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
@@ -123,6 +157,11 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Add their roles and accounts."""
         return super().get_queryset(request).prefetch_related("groups", "vobiz_accounts")
+
+    @admin.display(description=_("user name"), ordering="username")
+    def user_name(self, user: User) -> str:
+        """Return the name that the person logs in with."""
+        return user.get_username()
 
     @admin.display(description=_("name"))
     def full_name(self, user: User) -> str | SafeString:
@@ -145,18 +184,18 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
     def accounts(self, user: User) -> str | SafeString:
         """Return the accounts that the person sees."""
         if user.is_superuser:
-            return gettext("All")
+            return gettext("All accounts")
         names = sorted(account.name or account.auth_id for account in user.vobiz_accounts.all())
         return ", ".join(formatting.plain(name) for name in names) or columns.NOTHING
 
-    @admin.display(description=_("may sign in"))
+    @admin.display(description=_("status"))
     def admitted(self, user: User) -> str:
         """Return whether the person may sign in: inactive people, and those not on the staff, see no page."""
         if not user.is_active:
             return formatting.badge("off", gettext("Inactive"), role="quiet")
         if not user.is_staff:
             return formatting.badge("outside", gettext("No access"), role="quiet")
-        return formatting.badge("staff", gettext("Yes"), role="good")
+        return formatting.badge("staff", gettext("Active"), role="good")
 
     # The form
 
@@ -181,6 +220,7 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
         )
         context["subtitle"] = None
         context["lacks"] = lacks(person) if person else []
+        context["needs_link"] = bool(person and person.is_active and not person.has_usable_password())
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         context["advanced"] = request.user.is_superuser
         may_reset = bool(person) and request.user.is_superuser
@@ -206,12 +246,14 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
                 f"{name}={getattr(obj, name)}" for name in rights if name != "user_permissions"
             )
             log.person_changed(f"user {obj.pk}: {'changed' if change else 'made'} {changed or 'permissions'}")
+        if not (obj.is_active and obj.is_staff):
+            sessions.end_sessions(obj)  # they would live on if the person came back
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Lead to the new person's page, where the link for signing in is made."""
-        words = gettext("User %s created. Create a sign-in link and send it to them.")
+        words = gettext("User %s created.")
         self.message_user(request, words % obj.get_username(), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:auth_user_change", args=[obj.pk]))
 
@@ -242,7 +284,7 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        self.log_change(request, person, gettext("Created a sign-in link."))
+        self.log_change(request, person, gettext("Created a login link."))
         log.person_changed(f"user {person.pk}: created a sign-in link")
         if "send" in request.POST and mail.is_possible() and person.email:
             mail_password_link.enqueue(person.pk)
@@ -251,7 +293,7 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
             return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
         context = {
             **self.admin_site.each_context(request),
-            "title": gettext("Sign-in link for %s") % person.get_username(),
+            "title": gettext("Login link for %s") % person.get_username(),
             "person": person,
             "link": mail.password_link(person),
             "hours": settings.PASSWORD_RESET_TIMEOUT // 3_600,
@@ -261,6 +303,47 @@ class PortalUserAdmin(ObjectLookupMixin, _UserAdmin):
         answer = TemplateResponse(request, "admin/recordings/user/link.html", context)
         answer["Cache-Control"] = "no-store"
         return answer
+
+    @method_decorator(sensitive_post_parameters())
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
+        """Set a person's password for them, or remove it, in plain words; a login link is offered first."""
+        person = self.get_object(request, unquote(id))
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        if person is None:
+            raise Http404
+        form = NewPasswordForm(person, request.POST or None)
+        form.fields["new_password1"].help_text = gettext(
+            "At least 12 characters. Not only digits, not a common password, and unlike the person's name."
+        )
+        can_remove = person.has_usable_password() and person != request.user
+        told = ""
+        if request.method == "POST" and "remove" in request.POST and can_remove:
+            person.set_unusable_password()
+            person.save(update_fields=["password"])
+            told = gettext("Password of %s removed. A login link sets a new one.")
+        elif form.is_valid():
+            form.save()
+            update_session_auth_hash(request, person)
+            told = gettext("Password of %s set. Their other sessions have ended.")
+        if told:
+            self.log_change(request, person, gettext("Changed the password."))
+            log.person_changed(
+                f"user {person.pk}: password {'set' if person.has_usable_password() else 'removed'}"
+            )
+            end_sessions(person, but=request.session.session_key)
+            self.message_user(request, told % person.get_username(), messages.SUCCESS)
+            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Password of %s") % person.get_username(),
+            "person": person,
+            "form": form,
+            "can_remove": can_remove,
+            "opts": self.opts,
+            "original": person,
+        }
+        return TemplateResponse(request, "admin/auth/user/change_password.html", context)
 
     def reset_second_factor(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - Django's name
         """Ask, then delete a person's second factors and end their sessions: for somebody who lost every device."""
@@ -302,15 +385,13 @@ def lacks(person: User) -> list[str]:
         return []
     missing = []
     if not person.is_staff:
-        missing.append(gettext("This person cannot sign in to the portal: open Advanced and allow it."))
+        missing.append(gettext("This person cannot log in to the portal: open Advanced and allow it."))
     if person.is_superuser:
         return missing
     if not person.groups.exists() and not person.user_permissions.exists():
         missing.append(gettext("No role: this person sees nothing. Choose a role."))
     if not person.vobiz_accounts.exists():
         missing.append(gettext("No account: this person sees no calls. Choose an account."))
-    if not person.has_usable_password():
-        missing.append(gettext("No password yet. Create a sign-in link and send it to them."))
     return missing
 
 
@@ -322,23 +403,41 @@ def has_history(user: User) -> bool:
 
 @method_decorator(login_not_required, name="dispatch")
 class SetPassword(PasswordResetConfirmView):
-    """Where a sign-in link leads: the person sets a password. Django checks the link, and it works once."""
+    """Where a sign-in link leads: an active person sets a password. Django checks the link, and it works once."""
 
     template_name = "admin/recordings/user/set_password.html"
+    form_class = NewPasswordForm
     success_url = reverse_lazy("admin:login")
+
+    def get_user(self, uidb64: str) -> Any:
+        """Return the person, unless their access was ended after the link was made."""
+        person: Any = super().get_user(uidb64)
+        return person if person is not None and person.is_active else None
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Set the password, make the browser known, and say so on the login page.
 
-        Guesses from elsewhere may have used up the budget of unknown browsers; whoever holds the link gets in.
+        Guesses from elsewhere may have used up the budget of unknown browsers; whoever holds the link gets in. Of two
+        who use it at the same moment one does.
         """
-        answer = super().form_valid(form)
+        form.save(commit=False)  # hashes, which must not hold the lock
+        with transaction.atomic():
+            held = User.objects.select_for_update().filter(pk=form.user.pk, is_active=True).first()
+            token = self.request.session.get(INTERNAL_RESET_SESSION_TOKEN)
+            if held is None or not self.token_generator.check_token(held, token):
+                self.validlink = False
+                return self.render_to_response(self.get_context_data())
+            form.user.save(update_fields=["password"])
+            sessions.end_sessions(form.user)
+            log.note(form.user, AccessAction.FACTOR, "set a password by a link", request=self.request)
+        del self.request.session[INTERNAL_RESET_SESSION_TOKEN]
+        answer = HttpResponseRedirect(self.get_success_url())
         remember_device(self.request, answer, form.user)
-        messages.success(self.request, gettext("Password set. Sign in with it."))
+        messages.success(self.request, gettext("Password set. Log in with it."))
         return answer
 
 
-class RoleAdmin(ObjectLookupMixin, GroupAdmin):
+class RoleAdmin(DeletionMixin, GroupAdmin):
     """Roles are made by a migration once; superusers change them here."""
 
     list_display = ("role",)
@@ -349,21 +448,46 @@ class RoleAdmin(ObjectLookupMixin, GroupAdmin):
         """No scripts but those of the frame."""
         return forms.Media()
 
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save; a new role or name is noted. Who has the role, and what it may do, is noted where it changes."""
+        super().save_model(request, obj, form, change)
+        if not change:
+            log.person_changed(f"role {obj}: made")
+        elif "name" in form.changed_data:
+            log.person_changed(f"role {obj}: was {form.initial['name']}")
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
+            return answer
         return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""
         return PlainList
 
-    def formfield_for_manytomany(
-        self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any
+    def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
+        """Return the form with a box for each permission of the portal, and for what the role has besides."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        if field := form.base_fields.get("permissions"):
+            field.widget = BOXES()
+            held = Permission.objects.filter(group=obj).values("pk") if obj else []
+            ours = Q(content_type__app_label__in=("recordings", "auth")) | Q(pk__in=held)
+            order = ("-content_type__app_label", "content_type__model", "codename")
+            field.queryset = Permission.objects.filter(ours).select_related("content_type").order_by(*order)
+        return form
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Return the permissions on offer."""
-        return super().formfield_for_manytomany(db_field, request, widget=BOXES, **kwargs)
+        """Show the form under the role's name, with one button to save."""
+        role: Group | None = context.get("original")
+        context["title"] = label_of(role.name) if role else gettext("Add a role")
+        context["subtitle"] = None
+        context["show_save_and_add_another"] = context["show_save_and_continue"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("group"), ordering="name")
     def role(self, group: Group) -> str:

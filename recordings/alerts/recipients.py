@@ -26,5 +26,5 @@ def addresses(alert: Alert) -> list[str]:
 
 def webhooks(alert: Alert) -> list[AlertWebhook]:
     """Return the webhooks of its account; of every account for a problem of the whole portal."""
-    rows = AlertWebhook.objects.filter(account__is_active=True).order_by("pk")
+    rows = AlertWebhook.objects.filter(account__is_active=True, sends_alerts=True).order_by("pk")
     return list(rows if alert.account_id is None else rows.filter(account=alert.account_id))

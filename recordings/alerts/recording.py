@@ -18,7 +18,9 @@ from recordings.models.alert import QUIET
 from recordings.problem import Problem
 
 # What heals by itself within minutes is told only when it does not.
-SELF_HEALING = {ProblemCode.API_DOWN, ProblemCode.SYNC_FAILING, ProblemCode.ARCHIVE_STOPPED}
+SELF_HEALING = {
+    ProblemCode.API_DOWN, ProblemCode.SYNC_FAILING, ProblemCode.ARCHIVE_STOPPED, ProblemCode.EVENTS_FAILING,
+}  # fmt: skip
 GRACE = timedelta(minutes=5)
 
 

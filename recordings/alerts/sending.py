@@ -6,6 +6,7 @@ import logging
 import smtplib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from recordings.alerts.errors import NotWantedError, PermanentError, UnsentError
 from recordings.alerts.recipients import addresses
 from recordings.choices import AlertKind
 from recordings.models import Alert, AlertMessage
+from recordings.models.alert import OutgoingMessage
 from recordings.provider import public_url
 
 logger = logging.getLogger(__name__)
@@ -37,19 +39,26 @@ def send_due(now: datetime, *, stop: Callable[[], bool] = lambda: False) -> int:
         if message.recipient in waiting or not message.claim(now):
             continue
         try:
-            _send(message, now)
-        except NotWantedError:
-            message.drop()
-        except PermanentError as error:
-            message.drop(str(error))
-            logger.warning("Alert message %s was refused", message.pk)
+            sent += attempt(message, partial(_send, message, now), now)
         except UnsentError as error:
             waiting.add(message.recipient)
             _wait(message, str(error), now)
-        else:
-            message.mark_sent(now)
-            sent += 1
     return sent
+
+
+def attempt(message: OutgoingMessage, send: Callable[[], None], now: datetime) -> bool:
+    """Make one attempt and record how it ended; return whether it was sent. UnsentError is left to the caller."""
+    try:
+        send()
+    except NotWantedError:
+        message.drop()
+    except PermanentError as error:
+        message.drop(str(error))
+        logger.warning("%s %s was refused", type(message).__name__, message.pk)
+    else:
+        message.mark_sent(now)
+        return True
+    return False
 
 
 def _wait(message: AlertMessage, why: str, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Messages as webhooks: the body in its form, signed as Standard Webhooks says."""
+"""Posts to webhooks, signed as Standard Webhooks says; the bodies of alerts in the form that a receiver reads."""
 
 from __future__ import annotations
 
@@ -17,31 +17,39 @@ from recordings.alerts import wire
 from recordings.alerts.errors import NotWantedError, PermanentError, UnsentError
 from recordings.choices import AlertKind, WebhookForm
 from recordings.encryption import UndecipherableError
-from recordings.models import AlertMessage
+from recordings.models import AlertMessage, AlertWebhook
 from recordings.provider import public_url
 from recordings.vobiz.addresses import InvalidAddressError
-from recordings.vobiz.connection import ExchangeError
+from recordings.vobiz.connection import AddressRefusedError, ExchangeError
 
 
 def post(message: AlertMessage, now: datetime) -> None:
     """Post a message; raise UnsentError where it is to be tried again."""
     webhook: Any = message.webhook
+    if message.kind != AlertKind.TEST and not webhook.sends_alerts:
+        raise NotWantedError
+    post_signed(webhook, f"msg_{message.pk}", body_of(message, now), now)
+
+
+def post_signed(webhook: AlertWebhook, id_: str, body: dict[str, Any], now: datetime) -> None:
+    """Post a body to an address; raise UnsentError where it is to be tried again.
+
+    `id_`: of the message; one that is sent again keeps it.
+    """
     if not webhook.account.is_active:
         raise NotWantedError
     try:
-        body = json.dumps(body_of(message, now), ensure_ascii=False).encode()
+        content = json.dumps(body, ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json",
-            **signature(message, body, webhook.signing_keys(now), now),
+            **signature(id_, content, webhook.signing_keys(now), now),
         }
-        status = wire.post(webhook.url, body, headers, local=settings.LOCAL_MODE)
+        status = wire.post(webhook.url, content, headers, local=settings.LOCAL_MODE)
     except UndecipherableError:
         raise PermanentError(_("No key opens the stored address or its secret.")) from None
-    except InvalidAddressError:
+    except (InvalidAddressError, AddressRefusedError):
         raise PermanentError(_("The address may not be asked.")) from None
-    except ExchangeError as error:
-        if not error.retryable:
-            raise PermanentError(_("The address may not be asked.")) from None
+    except ExchangeError:
         raise UnsentError(_("The receiver did not answer.")) from None
     if 300 <= status < 400:
         raise UnsentError(_("The receiver redirects (%d), which is not followed.") % status)
@@ -49,9 +57,9 @@ def post(message: AlertMessage, now: datetime) -> None:
         raise UnsentError(_("The receiver answered %d.") % status)
 
 
-def signature(message: AlertMessage, body: bytes, keys: Iterable[bytes], now: datetime) -> dict[str, str]:
-    """Return the headers of Standard Webhooks. A message that is sent again keeps its id."""
-    id_, timestamp = f"msg_{message.pk}", str(int(now.timestamp()))
+def signature(id_: str, body: bytes, keys: Iterable[bytes], now: datetime) -> dict[str, str]:
+    """Return the headers of Standard Webhooks."""
+    timestamp = str(int(now.timestamp()))
     signed = b".".join((id_.encode(), timestamp.encode(), body))
     made = [base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode("ascii") for key in keys]
     return {

@@ -14,7 +14,7 @@ from contextlib import suppress
 import requests
 
 from recordings.vobiz.addresses import checked_receiver_url, plain_address
-from recordings.vobiz.connection import Exchange, ExchangeError, GuardedAdapter, body_of
+from recordings.vobiz.connection import AddressRefusedError, Exchange, ExchangeError, GuardedAdapter, body_of
 
 TIMEOUT = 5.0  # seconds, for all of it
 BODY_CAP = 64 * 1024  # bytes
@@ -29,7 +29,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, local: bool) -> i
     sent = {"User-Agent": "VobizPortal", "Accept-Encoding": "identity", **headers}
     request = requests.Request("POST", url, headers=sent, data=body).prepare()
     if plain_address(request.url or "").origin != plain_address(url).origin:
-        raise ExchangeError("the address is read in two ways", sent=False, retryable=False)
+        raise AddressRefusedError("the address is read in two ways", sent=False, retryable=False)
     exchange = Exchange(time.monotonic() + TIMEOUT, TIMEOUT, TIMEOUT, BODY_CAP, public_only=not local)
     adapter = GuardedAdapter()
     try:

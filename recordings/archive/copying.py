@@ -27,7 +27,7 @@ from recordings.archive.outcomes import (
 from recordings.audio import formats
 from recordings.choices import RecordingStatus
 from recordings.clock import Clock
-from recordings.lease_renewal import LEASE_RENEWER, Lease
+from recordings.lease import LEASE_RENEWER, Lease
 from recordings.mirror import ACCOUNT_ERRORS, FetchStatus, fetch_recording
 from recordings.models import Recording
 from recordings.models.recording.transitions import ArchivedFile
@@ -241,7 +241,7 @@ class _Copying:
         if result.status == FetchStatus.NOT_YET:
             raise NotReadyError(_("A callback named it, and Vobiz's API does not know it yet."))
         if result.seen is None:
-            raise AudioGoneError(_("Vobiz has it no more."), is_listed=False)
+            raise AudioGoneError(_("Vobiz deleted the audio."), is_listed=False)
         if result.failure is not None:
             raise CopyFailedError(result.failure)
         try:

@@ -19,7 +19,7 @@ from recordings import storage
 from recordings.archive.fetching import flag_of
 from recordings.audio import READER_VERSION, Audio, Peaks, formats, inspect
 from recordings.choices import ArchiveFlag
-from recordings.lease_renewal import LEASE_RENEWER
+from recordings.lease import LEASE_RENEWER
 from recordings.models import Recording, Waveform
 
 logger = logging.getLogger(__name__)

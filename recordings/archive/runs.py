@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import close_old_connections, connection
+from django.db.models import OuterRef, Subquery
 
 from recordings import storage
 from recordings.archive.copying import archive_leased
@@ -20,6 +21,7 @@ from recordings.archive.outcomes import LeaseLostError, Outcome, Result
 from recordings.audio import READER_VERSION
 from recordings.clock import Clock
 from recordings.models import Account, Recording
+from recordings.models.recording.queryset import AVAILABLE_SINCE
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import NotConnectedError
@@ -114,7 +116,7 @@ def run(
 
     `by`: who has the leases; unlike any other's. `only`: of these primary keys alone, whether or not they are due.
     `automatic`: of accounts that are not archived automatically only what a person asked for.
-    `stop`: once set, what is in hand is finished and nothing begun. An account that is switched off is not archived.
+    `stop`: once set, what is in hand is finished and nothing begun. An inactive account is not archived.
     """
     by_turn = {account.pk for account in accounts if account.archive_automatically or not automatic}
     running = _Run(tuple(accounts), by_turn, limit, by, Clock(now), progress, only, stop or threading.Event())
@@ -249,7 +251,8 @@ class _Run:
             by_turn = [account for account in accounts if account.pk in self.by_turn]
             rows = Recording.objects
             taken = rows.archive_requested(now, accounts).lease(by, limit=1)
-            taken = taken or rows.due_for_archive(now, by_turn).lease(by, limit=1)
+            for account in _soonest(by_turn, now) if not taken else []:
+                taken = taken or rows.due_for_archive(now, [account]).lease(by, limit=1)
         else:
             chosen = Recording.objects.filter(pk__in=self.only, account__in=accounts)
             taken = chosen.available_to_archive().by_expiry(accounts).lease(by, limit=1)
@@ -283,3 +286,18 @@ class _Run:
         for account in self.accounts:
             account.open_archive_circuit(str(error), now=self.clock.now())
             self.report.accounts[account.auth_id].stopped = str(error)
+
+
+def _soonest(accounts: Collection[Account], now: datetime) -> list[Account]:
+    """Return the accounts that have anything due, that of the recording which expires first before the others.
+
+    Each account is asked by itself: the few that are due may stand behind a million of accounts that are not archived.
+    """
+    if len(accounts) <= 1:
+        return list(accounts)
+    due = Recording.objects.available_to_archive().due(now).free().filter(account=OuterRef("pk"))
+    first = due.annotate(kept_from=AVAILABLE_SINCE).order_by("kept_from", "pk").values("kept_from")[:1]
+    rows = Account.objects.filter(pk__in=[account.pk for account in accounts]).order_by()
+    kept_from = dict(rows.annotate(kept_from=Subquery(first)).values_list("pk", "kept_from"))
+    having = [account for account in accounts if kept_from.get(account.pk) is not None]
+    return sorted(having, key=lambda account: kept_from[account.pk] + timedelta(days=account.retention_days))

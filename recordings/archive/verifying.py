@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from recordings import storage
 from recordings.choices import CORRUPT_COPY_REASONS, Attention
 from recordings.clock import Clock
-from recordings.lease_renewal import LEASE_RENEWER, Lease
+from recordings.lease import LEASE_RENEWER, Lease
 from recordings.models import Account, Recording
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Any
 import av
 from av.audio.resampler import AudioResampler
 
-from recordings.audio.decoding import UnreadableError, frames_of, opened, ways
+from recordings.audio.decoding import UnreadableError, audio_stream, frames_of, opened, ways
 from recordings.audio.formats import CONVERTED
 
 # The nearest rate that the encoders know, so that telephony stays as small as it is.
@@ -33,7 +33,7 @@ def convert(descriptor: int, into: int, wanted: str) -> None:
 
 def _encode(container: Any, file: io.FileIO, wanted: str) -> bool:
     """Return whether there was anything to encode."""
-    stream = container.streams.best("audio") or container.streams.audio[0]
+    stream = audio_stream(container)
     output: Any = None
     encoder: Any = None
     resampler: Any = None

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import av
+from av.audio.fifo import AudioFifo
 from av.error import FFmpegError
 
 from recordings.audio.formats import DEMUXERS, container_of
-from recordings.audio.measuring import Meter
+from recordings.audio.measuring import BATCH, Meter
 from recordings.audio.promises import (
     LONGEST_MS,
     XING_EXTRA,
+    longer_wave,
+    mended_size,
     mended_wave,
     ogg_ends_in_a_page,
     wave_layout,
@@ -32,7 +36,12 @@ OPTIONS = {
 JUNK_BEFORE = (
     4 * 1024
 )  # bytes in which a known signature is looked for where nothing is found at the beginning
-_SIGNATURES = (b"RIFF", b"RF64", b"BW64", b"OggS", b"fLaC", b"ID3", b"#!AMR", b".snd", b"FORM", b"caff")
+_SIGNATURES = (
+    b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff\x2e\x91\xcf\x11", b"OggS", b"fLaC", b"ID3", b"#!AMR", b".snd", b"FORM",
+    b"caff", b"\x1a\x45\xdf\xa3", b"wvpk", b"TTA1", b"Creative Voice File\x1a", b".SoX", b"XoS.", b"FLV\1", b"MAC ",
+    b"NIST_1A\n", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x64\xa3\1\0", b"\x64\xa3\2\0",
+)  # fmt: skip
+_BOX = b"ftyp"  # the name of MPEG-4's first box, behind its length
 # FFmpeg's own decoders for AMR do not know comfort noise (DTX), with which telephony saves most of its bytes.
 _DECODERS = {"amr_nb": ("libopencore_amrnb", 8_000), "amr_wb": ("libopencore_amrwb", 16_000)}
 # Demuxers that take `duration` from the header, and do not work it out from the size of the file.
@@ -46,6 +55,9 @@ SHORT_BY_MS, SHORT_BY_SHARE = (
 LENGTH_DIFFERS_MS, LENGTH_DIFFERS_SHARE = 250, 100  # as SHORT_BY, for what a browser expects
 LONGEST_SECONDS = LONGEST_MS // 1_000 + 7_200
 MPEG = ("mp1", "mp2", "mp3")
+GSM_FRAME, GSM_MARK = 33, 0xD  # bytes; the first half byte of each frame
+GSM_BYTES = 1_000 * GSM_FRAME
+_WITHOUT_SEEKS = ("aac", "latm", "mp2", "amr", "awb")
 _FRAMES_OF_ONE_SIZE = (*MPEG, "ac3", "eac3", "dts", "gsm")
 
 
@@ -70,6 +82,29 @@ class _Packets:
         """Return whether all packets have one size, but for a padding byte, and only the last is shorter."""
         others = self.sizes - Counter([self.last_size])
         return bool(others) and max(others) - min(others) <= 1 and self.last_size < min(others) - 1
+
+
+class _Gathered:
+    """Frames of one sample format, channel count and rate, measured many at once: a frame may hold only 20 ms."""
+
+    def __init__(self, meter: Meter, shape: tuple[str, int, int] | None = None) -> None:
+        self.shape = shape
+        self._meter = meter
+        self._samples = AudioFifo()
+
+    def add(self, frame: Any) -> None:
+        """Take a frame, and pass the samples on once there are enough of them."""
+        frame.pts = None  # samples are counted, whatever a file says of its time
+        self._samples.write(frame)
+        if self._samples.samples >= BATCH:
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Measure what was gathered."""
+        frame = self._samples.read()
+        if frame is not None and self.shape is not None:
+            _, channels, rate = self.shape
+            self._meter.add(frame.to_ndarray(), channels, rate, packed=frame.format.is_packed)
 
 
 def refuse_to_open(*_arguments: object, **_options: object) -> Any:
@@ -107,21 +142,25 @@ class Way:
 def ways(descriptor: int) -> Iterator[Way]:
     """Yield the ways to read a file: as it is, after what stands before a known beginning, with a header put right."""
     whole = Source(descriptor)
+    longer = longer_wave(descriptor, whole)
+    if longer is not None:
+        yield Way(longer)
     yield Way(whole, is_mended=False)
     head = whole.read_at(0, JUNK_BEFORE)
     found = [at for signature in _SIGNATURES if (at := head.find(signature)) > 0]
+    found += [at - 4 for at in (head.find(_BOX),) if at > 4]
     for start in sorted(set(found))[:3]:
         yield Way(Source(descriptor, start=start))
-    mended = mended_wave(descriptor, whole)
-    if mended is not None:
-        yield Way(mended)
+    for mended in (mended_wave(descriptor, whole), mended_size(descriptor, whole)):
+        if mended is not None:
+            yield Way(mended)
     yield Way(whole, demuxer="mp3")  # its frames may begin anywhere in the first 64 kB
 
 
 def read(descriptor: int, *, on_first: Callable[[Audio], None], only_first: bool = False) -> Audio:
     """Return what a file is. `on_first` is told after the first sample, should the rest bring the process down.
 
-    `only_first`: stop there. UnreadableError.
+    `only_first`: the file is the beginning of another, whose length and sound it does not tell. UnreadableError.
     """
     trouble = "empty"
     for way in ways(descriptor):
@@ -131,6 +170,20 @@ def read(descriptor: int, *, on_first: Callable[[Audio], None], only_first: bool
         except UnreadableError as error:
             trouble = str(error)
     raise UnreadableError(trouble)
+
+
+def audio_stream(container: Any) -> Any:
+    """Return the stream to decode. UnreadableError where its codec is not known."""
+    stream = container.streams.best("audio") or container.streams.audio[0]
+    if stream.codec_context is None:
+        raise UnreadableError("no decoder")
+    return stream
+
+
+def is_gsm(head: bytes) -> bool:
+    """Return whether it is GSM without a header: FFmpeg takes G.711 A-law for it, whose silence is 0xD5."""
+    others = [byte >> 4 for at, byte in enumerate(head) if at % GSM_FRAME]
+    return others.count(GSM_MARK) <= len(others) // 4
 
 
 def decoder_of(stream: Any) -> Any:
@@ -148,6 +201,7 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
     """Yield the decoded frames; a packet that cannot be decoded is left out, as every player does."""
     packets = packets if packets is not None else _Packets()
     decoder = decoder_of(stream)
+    is_amr = container.format.name == "amr"
     demuxed = container.demux(stream)
     while True:
         try:
@@ -156,6 +210,8 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
             raise
         except (StopIteration, FFmpegError):  # a demuxer that gives up is at the end of what can be heard
             return
+        if packet.size and is_amr and not _begins_amr(bytes(packet)):
+            continue  # zeros or text after the sound
         if packet.size:
             packets.count += 1
             packets.last, packets.last_size = bytes(packet)[:4], packet.size
@@ -174,11 +230,14 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
 
 
 def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_first: bool) -> Audio:  # noqa: FBT001
-    stream = container.streams.best("audio") or container.streams.audio[0]
+    stream = audio_stream(container)
     head = way.source.read_at(0, 64)
     codec = stream.codec_context.codec.canonical_name
+    if container.format.name == "gsm" and not is_gsm(way.source.read_at(0, GSM_BYTES)):
+        raise UnreadableError("no GSM")
     first: Audio | None = None
     meter, packets = Meter(), _Packets()
+    gathered = _Gathered(meter)
     for frame in frames_of(container, stream, packets):
         channels = frame.layout.nb_channels
         if not frame.samples or not 1 <= channels <= 64 or not frame.sample_rate:
@@ -187,16 +246,23 @@ def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_firs
             kind = container_of(container.format.name, codec, head)
             first = Audio(kind, codec, channels=channels, sample_rate=frame.sample_rate)
             on_first(first)
-            if only_first:
-                return first
-        packets.rates.add(frame.sample_rate)
-        packets.layouts.add(channels)
-        meter.add(frame.to_ndarray(), channels, frame.sample_rate, packed=frame.format.is_packed)
+            if only_first and kind != "mp3":
+                return replace(first, regular=kind not in _WITHOUT_SEEKS)
+        shape = (frame.format.name, channels, frame.sample_rate)
+        if shape != gathered.shape:
+            gathered.pass_on()
+            gathered = _Gathered(meter, shape)
+            packets.rates.add(frame.sample_rate)
+            packets.layouts.add(channels)
+        gathered.add(frame)
         if meter.seconds > LONGEST_SECONDS:
             packets.too_long = True
             break
     if first is None:
         raise UnreadableError("no sample")
+    if only_first:
+        return replace(first, regular=_begins_with_exact_seeks(way.source, packets))
+    gathered.pass_on()
     return _judged(container, stream, way, first, meter, packets)
 
 
@@ -234,7 +300,14 @@ def _has_exact_seeks(source: Source, first: Audio, packets: _Packets) -> bool:
     if first.container == "mp3":
         constant = max(packets.sizes) - min(packets.sizes) <= 1  # the padding byte
         return constant or xing_frames(_before_second_frame(source)) is not None
-    return first.container not in ("aac", "latm", "mp2", "amr", "awb")
+    return first.container not in _WITHOUT_SEEKS
+
+
+def _begins_with_exact_seeks(source: Source, packets: _Packets) -> bool:
+    """Return the same of the beginning of an MP3, whose last packet may be cut."""
+    sizes = packets.sizes - Counter([packets.last_size])
+    constant = not sizes or max(sizes) - min(sizes) <= 1
+    return constant or xing_frames(_before_second_frame(source)) is not None
 
 
 def _is_whole(
@@ -248,7 +321,7 @@ def _is_whole(
         return False
     if first.container in ("wav", "w64"):
         layout = None if way.is_mended else wave_layout(source)
-        return layout is None or layout.missing <= 1 or _outlasts(layout.promised, first)
+        return layout is None or layout.seems_whole or _outlasts(layout.promised, first)
     if first.container in MPEG:
         promised = xing_frames(_before_second_frame(source))
         return not promised or packets.count + XING_EXTRA >= promised or promised * 1_152 / 8 > LONGEST_MS
@@ -268,9 +341,25 @@ def _outlasts(promised: int | None, first: Audio) -> bool:
 
 def _begins_a_frame(first: Audio, packet: bytes) -> bool:
     """Whether a packet that could not be decoded was one once, and no text, tag or zeros after the audio."""
-    if first.container in (*MPEG, "aac"):
-        return len(packet) > 1 and packet[0] == 0xFF and packet[1] >= 0xE0
+    if len(packet) < 2 or re.fullmatch(rb"[\t\r\n\x20-\x7e]{4}", packet):
+        return False
+    match first.container:
+        case "mp1" | "mp2" | "mp3" | "aac":
+            return packet[0] == 0xFF and packet[1] >= 0xE0
+        case "amr" | "awb":
+            return _begins_amr(packet)
+        case "ac3" | "eac3":
+            return packet[:2] == b"\x0b\x77"
+        case "latm":
+            return packet[0] == 0x56 and packet[1] >> 5 == 7
+        case "gsm":
+            return packet[0] >> 4 == GSM_MARK
     return True
+
+
+def _begins_amr(packet: bytes) -> bool:
+    """Whether it may be a frame: the padding bits of its header are zero, and it is not all zeros."""
+    return packet[0] & 0x83 == 0 and bool(packet.strip(b"\0"))
 
 
 def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packets) -> float | None:

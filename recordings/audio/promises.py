@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from itertools import islice
 
 from recordings.audio.source import Source
 
@@ -16,6 +17,11 @@ HEADER_WITHIN = 256 * 1024  # bytes in which a lost `data` chunk is looked for
 # From here on a size is a placeholder of a recorder that did not know it: 0x7FFFF000, 2,000,000,000, 0x80000000 …
 PLACEHOLDER_BYTES = 0x7000_0000
 LONGEST_MS = 24 * 3_600_000  # no recording is longer: the time limit of a start is eight hours
+COUNTED_HEADER = 1024  # bytes of a header that a recorder may have counted among the audio
+# What follows the audio is no more of it below these: a part of it, and bytes
+LITTLE_SHARE, LITTLE_BYTES = 50, 4 * 1024
+HIGHEST_RATE = 768_000
+_LINEAR_TAGS = (1, 3, 6, 7, 0xFFFE)  # PCM and G.711, which go on byte for byte
 # Frames that a Xing header may count too many: itself, and one that the encoder still held.
 XING_EXTRA = 2
 
@@ -41,6 +47,11 @@ class WaveLayout:
     def missing(self) -> int:
         """Bytes that were promised and are not there."""
         return max(0, self.promised - self.there) if self.promised is not None else 0
+
+    @property
+    def seems_whole(self) -> bool:
+        """Whether no more is missing than a recorder that counts a header among the audio promises too much."""
+        return self.missing <= min(max(1, self.start), COUNTED_HEADER)
 
 
 def is_sane(size: int) -> bool:
@@ -115,18 +126,102 @@ def mended_wave(descriptor: int, source: Source) -> Source | None:
     head = source.read_at(0, HEADER_WITHIN)
     if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:12] != b"WAVE":
         return None
-    form_at, data_at = head.find(b"fmt ", 12), head.find(b"data", 12)
-    size = struct.unpack("<I", head[form_at + 4 : form_at + 8])[0] if 0 < form_at <= len(head) - 8 else 0
-    if not 16 <= size <= 1024 or data_at < 0:
+    form = next(filter(None, (_form_at(head, at) for at in _all(head, b"fmt "))), None)
+    starts = [at + 8 for at in _all(head, b"data")]
+    if form is None or not starts:
         return None
-    form = head[form_at : form_at + 8 + size + size % 2]
-    start = data_at + 8
+    # a text in another chunk may say `data`: the size tells which is meant, or that it was not known
+    start = next(
+        (at for at in starts if abs(_size_before(head, at) - source.size + at) <= COUNTED_HEADER), None
+    )
+    start = start or next((at for at in starts if not is_sane(_size_before(head, at))), starts[0])
+    return _with_header(descriptor, source, form, start)
+
+
+def longer_wave(descriptor: int, source: Source) -> Source | None:
+    """Return a WAV file with a header of ours, where its own tells much less audio than is there; else None.
+
+    Recorders that died left the size as of an earlier moment, and files were joined. What follows the audio is taken
+    for more of it where it is no chunk, or is a file of the same form, and is longer than what anyone appends.
+    """
+    head, layout = source.read_at(0, HEADER_WITHIN), wave_layout(source)
+    if layout is None or layout.promised is None or head[:4] != b"RIFF":
+        return None
+    end = layout.start + layout.promised + layout.promised % 2
+    rest, form = (
+        source.size - end,
+        next(filter(None, (_form_at(head, at) for at in _all(head, b"fmt "))), None),
+    )
+    if form is None or struct.unpack("<H", form[8:10])[0] not in _LINEAR_TAGS:
+        return None
+    if rest < max(struct.unpack("<I", form[16:20])[0], layout.promised // LITTLE_SHARE, LITTLE_BYTES):
+        return None
+    after = source.read_at(end, HEADER_WITHIN)
+    if after[:4] == b"RIFF" and after[8:12] == b"WAVE":
+        is_more = form in after[:1024]
+    elif after[:4].isalnum() and after[:4].isascii():
+        is_more = after[:4] == b"data"
+    else:
+        is_more = bool(after.strip(b"\0"))
+    return _with_header(descriptor, source, form, layout.start) if is_more else None
+
+
+def mended_size(descriptor: int, source: Source) -> Source | None:
+    """Return an AU, AIFF or Wave64 file with the sizes that its recorder left 0; None for another."""
+    head = source.read_at(0, 4 * 1024)
+    if head[:4] == b".snd" and len(head) >= 24 and head[8:12] == bytes(4):
+        start = int.from_bytes(head[4:8], "big")
+        if 24 <= start <= len(head):
+            return Source(descriptor, start=start, header=head[:8] + b"\xff" * 4 + head[12:start])
+    if head[:16] == _W64_RIFF and head[16:24] == bytes(8):
+        return Source(descriptor, start=24, header=head[:16] + struct.pack("<Q", source.size))
+    if head[:4] == b"FORM" and head[8:11] == b"AIF":
+        return _mended_aiff(descriptor, source, head)
+    return None
+
+
+def _mended_aiff(descriptor: int, source: Source, head: bytes) -> Source | None:
+    common, sound = head.find(b"COMM", 12), head.find(b"SSND", 12)
+    start, header = sound + 16, bytearray(head[: sound + 16])
+    if (
+        not 0 < common < sound
+        or len(header) < start
+        or all(map(any, (header[4:8], header[sound + 4 : sound + 8])))
+    ):
+        return None
+    channels, bits = (int.from_bytes(head[common + at : common + at + 2], "big") for at in (8, 14))
+    header[4:8] = min(source.size - 8, 2**32 - 1).to_bytes(4, "big")
+    if not any(header[sound + 4 : sound + 8]):
+        length = min(source.size - start, PLACEHOLDER_BYTES)
+        header[common + 10 : common + 14] = (length // max(1, channels * -(-bits // 8))).to_bytes(4, "big")
+        header[sound + 4 : sound + 8] = (length + 8).to_bytes(4, "big")
+    return Source(descriptor, start=start, header=bytes(header))
+
+
+def _with_header(descriptor: int, source: Source, form: bytes, start: int) -> Source | None:
     length = min(source.size - start, PLACEHOLDER_BYTES)
     if length <= 0:
         return None
     body = b"WAVE" + form + b"data" + struct.pack("<I", length)
-    header = b"RIFF" + struct.pack("<I", len(body) + length) + body
-    return Source(descriptor, start=start, header=header)
+    return Source(descriptor, start=start, header=b"RIFF" + struct.pack("<I", len(body) + length) + body)
+
+
+def _form_at(head: bytes, at: int) -> bytes | None:
+    """Return the `fmt` chunk that begins here, None where it cannot be one."""
+    size = _size_before(head, at + 8)
+    form = head[at : at + 8 + size + size % 2]
+    if not 16 <= size <= 1024 or len(form) < 8 + size:
+        return None
+    channels, rate = struct.unpack("<HI", form[10:16])
+    return form if 0 < channels <= 64 and 0 < rate <= HIGHEST_RATE else None
+
+
+def _size_before(head: bytes, at: int) -> int:
+    return int.from_bytes(head[at - 4 : at], "little")
+
+
+def _all(head: bytes, name: bytes) -> list[int]:
+    return [match.start() for match in islice(re.compile(re.escape(name)).finditer(head, 12), MAX_CHUNKS)]
 
 
 def xing_frames(first_packets: bytes) -> int | None:

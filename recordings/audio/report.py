@@ -62,8 +62,9 @@ class Audio:
     """A file that is audio, or may be.
 
     `whole`: False where it promises more than is there, or its last packet is broken. `duration_ms`: decoded samples
-    by their rate. `regular`: a browser finds the same length and the same moments in it as the reader. `peaks` and
-    `sound` are None where the reader was stopped before the end, for which `reason` is the cause.
+    by their rate. `regular`: a browser finds the same length and the same moments in it as the reader; of a
+    beginning: as far as that shows. `peaks` and `sound` are None where the reader was stopped before the end, for
+    which `reason` is the cause.
     """
 
     container: str

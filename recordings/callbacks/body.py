@@ -12,6 +12,7 @@ import json
 import re
 from binascii import a2b_qp
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import islice
@@ -34,11 +35,14 @@ from recordings.vobiz.wire import storable
 MAX_DEPTH = 8
 MAX_FIELDS = 1_000
 MAX_STRAY = 1_000  # percent signs that escape nothing
+MAX_WRAPPINGS = 3  # a JSON text within a JSON text, or a list of one list
 MAX_PARTS = 20_000  # texts, and brackets of objects and lists, in one JSON body
 
 FORM, JSON, MULTIPART, PLAIN = "form", "json", "multipart", "plain"
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[a-z0-9.-]+\+)?json", re.ASCII)
 _CHARSETS = {"utf-8", "ascii", "iso8859-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"}
+_ESCAPED_BRACE = re.compile(rb"\s*%(?:7B|5B)", re.IGNORECASE)  # JSON in the form encoding, under no name
+_BOM = b"\xef\xbb\xbf"
 _FIRST_FIELD = re.compile(rb"\s*[A-Za-z0-9_.-]{1,128}=")  # of a form that is sent as plain text
 _ASCII_RUN = re.compile(r"[\x00-\x7f]+")
 _STRAY = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -101,26 +105,32 @@ def _pairs(raw: RawBody) -> Iterable[tuple[str, Any]]:
         return _form(raw.content, "utf-8")
     media, charset = _type(raw)
     if media == MULTIPART:
-        return _multipart(raw, charset)
-    if media == JSON or raw.content.lstrip()[:1] in (b"{", b"["):
+        return _multipart(raw, charset or "utf-8")
+    content = raw.content.removeprefix(_BOM)
+    if media == JSON or content.lstrip()[:1] in (b"{", b"["):
         # Vobiz's own sample shows JSON under a form's type; no form begins with a brace
-        return _json(raw.content, charset)
-    if media == PLAIN and not _FIRST_FIELD.match(raw.content):
+        return _json(content, charset or json.detect_encoding(content))
+    if _ESCAPED_BRACE.match(content):
+        with suppress(UnreadableBodyError):
+            return list(json_object(_form(content, charset or "utf-8")[0][0]).items())
+    if media not in (FORM, PLAIN):
+        raise UnsupportedBodyError(_("A body of type “%s” is not read here.") % media[:100])
+    if media == PLAIN and not _FIRST_FIELD.match(content):
         raise UnreadableBodyError(_("The text holds no fields."))
-    return _form(raw.content, charset)
+    return _form(content, charset or "utf-8")
 
 
-def _type(raw: RawBody) -> tuple[str, str]:
-    """Return how to decode it (FORM, JSON, MULTIPART or PLAIN) and in which charset."""
+def _type(raw: RawBody) -> tuple[str, str | None]:
+    """Return how to decode it (FORM, JSON, MULTIPART, PLAIN or its own type) and the charset that it declares."""
     try:
         media, options = parse_header_parameters(raw.content_type)
     except ValueError as error:
         raise UnsupportedBodyError(_("The Content-Type cannot be read.")) from error
     try:
-        charset = codecs.lookup(options.get("charset") or "utf-8").name
+        charset = codecs.lookup(options["charset"]).name if options.get("charset") else None
     except (LookupError, ValueError) as error:
         raise UnsupportedBodyError(_("The charset is not known.")) from error
-    if charset not in _CHARSETS:
+    if charset is not None and charset not in _CHARSETS:
         raise UnsupportedBodyError(_("The charset is not read here."))
     media = media.strip().lower()
     if media == "multipart/form-data":
@@ -131,7 +141,7 @@ def _type(raw: RawBody) -> tuple[str, str]:
         return FORM, charset
     if media in ("text/plain", "application/octet-stream"):
         return PLAIN, charset
-    raise UnsupportedBodyError(_("A body of type “%s” is not read here.") % media[:100])
+    return media, charset
 
 
 def _form(data: bytes, charset: str) -> list[tuple[str, str]]:
@@ -175,16 +185,36 @@ def json_object(text: str) -> dict[str, Any]:
 
     Raises UnreadableBodyError.
     """
-    _check_depth(text)
-    try:
-        value = json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableBodyError(_("The JSON cannot be read.")) from error
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
+    value: Any = text
+    for _wrapping in range(MAX_WRAPPINGS):
+        if isinstance(value, str):
+            value = loaded(value)
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
     if not isinstance(value, dict):
         raise UnreadableBodyError(_("The JSON is not an object."))
     return value
+
+
+def loaded(text: str) -> Any:
+    """Return the value of a JSON text; numbers as they are written. Raises UnreadableBodyError."""
+    _check_depth(text)
+    try:
+        return json.loads(
+            text.strip("\0 \t\r\n"), parse_int=str, parse_float=str, parse_constant=str,
+            object_pairs_hook=_last_that_says, strict=False,
+        )  # fmt: skip
+    except (ValueError, RecursionError) as error:
+        raise UnreadableBodyError(_("The JSON cannot be read.")) from error
+
+
+def _last_that_says(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields; of a name that comes twice the last value that is not empty."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in fields or value not in (None, "", [], {}):
+            fields[name] = value
+    return fields
 
 
 def _check_depth(text: str) -> None:
@@ -200,15 +230,22 @@ def _check_depth(text: str) -> None:
 
 
 def _bounded(pairs: Iterable[tuple[str, Any]]) -> dict[str, str]:
-    """Return flat texts, each storable; a name that comes twice has its last value."""
+    """Return flat texts, each storable; a name that comes twice has its last value that is not empty."""
     fields: dict[str, str] = {}
-    for given, value in pairs:
-        name = storable(given)
+    for given, sent in pairs:
+        name, value = storable(given), sent
         if len(name) > FIELD_NAME_LENGTH:
             raise UnreadableBodyError(_("A field's name is longer than %s characters.") % FIELD_NAME_LENGTH)
-        if isinstance(value, dict | list) and canonical_name(name) is not None and not is_wrapper(name):
+        known = canonical_name(name)
+        while isinstance(value, list) and len(value) == 1 and known is not None:
+            value = value[0]
+        if known == "error" and isinstance(value, dict) and isinstance(value.get("message"), str):
+            value = value["message"]
+        is_many = isinstance(value, dict | list) and known not in (None, "error")
+        if is_many and not is_wrapper(name):
             raise UnreadableBodyError(_("The field %s holds more than one value.") % name)
-        fields[name] = text = storable(as_text(value))
+        text = storable(as_text(value))
+        fields[name] = text or fields.get(name, "")
         limit = max_length(name)
         if limit is not None and len(text) > limit:
             raise UnreadableBodyError(

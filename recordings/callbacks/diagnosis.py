@@ -37,6 +37,8 @@ class Diagnosis:
 
 def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     """Compare what was expected with what can be found out, by trying."""
+    if event.trust != Trust.UNSIGNED and event.raw_body is None and event.account.lacks_signing_token:
+        return _without_address(event.account.rejection(event.trust).words)
     endpoint = CallbackEndpoint.of_event(event)
     if endpoint is None:
         return _without_address(_("Its address is not in use any more, so it cannot be verified."))

@@ -1,18 +1,19 @@
 """The field names of Vobiz's callbacks, as data: their spellings, and how long their values may be.
 
 The Record API posts snake_case; call flows (XML) post CamelCase, in several spellings. Names are compared without
-underscores and letter case, so each spelling stands here once. Fields that are not named here are stored and ignored.
+letter case and signs, so each spelling stands here once. Fields that are not named here are stored and ignored.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
 # field: its spellings, the first that holds anything counts
 FIELD_ALIASES: dict[str, tuple[str, ...]] = {
     "event": ("Event", "EventName", "event_type"),
-    "recording_id": ("recording_id", "RecordingID"),
+    "recording_id": ("recording_id", "RecordingID", "recording_uuid", "RecordingSid"),
     "call_uuid": ("call_uuid", "CallUUID"),
     "api_id": ("api_id",),
     "record_url": ("record_url", "recording_url", "RecordUrl", "RecordFile", "RecordingURL"),
@@ -21,13 +22,16 @@ FIELD_ALIASES: dict[str, tuple[str, ...]] = {
     "recording_start_ms": ("recording_start_ms", "RecordingStartMs"),
     "recording_end_ms": ("recording_end_ms", "RecordingEndMs"),
     "recording_end_reason": ("RecordingEndReason",),
-    "transcription": ("transcription", "transcription_text", "transcript"),
+    "transcription": (
+        "transcription", "transcription_text", "transcript", "transcript_text", "recording_transcription",
+        "recording_transcription_text", "recording_transcript", "transcribed_text", "full_transcript", "full_text",
+    ),
     "transcription_id": ("transcription_id",),
     "transcription_charge": ("transcription_charge",),
     "transcription_rate": ("transcription_rate",),
     "duration": ("duration",),
-    "error": ("error",),
-}
+    "error": ("error", "error_message", "transcription_error", "error_description", "errors"),
+}  # fmt: skip
 
 RECORDING_FIELDS = frozenset(
     {
@@ -39,19 +43,33 @@ TRANSCRIPTION_FIELDS = frozenset(
     {"transcription", "transcription_id", "transcription_charge", "transcription_rate"}
 )
 # Fields that may hold an object, or its JSON text, with the fields that count in it; see `flatten`.
-WRAPPERS = frozenset({"response", "data", "payload", "body", "recording", "transcription", "transcript"})
+WRAPPERS = frozenset(
+    {
+        "response", "data", "payload", "body", "recording", "transcription", "transcript", "result", "results",
+        "object", "objects", "detail", "details", "attributes", "message", "json", "recordings", "event",
+        "eventdata", "call", "params",
+    }
+)  # fmt: skip
 # What a short name means inside one of them
+_RECORDING = {
+    "id": "recording_id", "url": "record_url", "duration": "recording_duration",
+    "duration_ms": "recording_duration_ms", "start_ms": "recording_start_ms", "end_ms": "recording_end_ms",
+}  # fmt: skip
 INNER_NAMES: dict[str, dict[str, str]] = {
-    "recording": {
-        "id": "recording_id", "url": "record_url", "duration": "recording_duration",
-        "duration_ms": "recording_duration_ms", "start_ms": "recording_start_ms", "end_ms": "recording_end_ms",
-    },
+    "recordings": _RECORDING,
+    "recording": _RECORDING,
+    "call": {"id": "call_uuid", "uuid": "call_uuid"},
+    "event": {"type": "event", "name": "event"},
     "transcription": {"text": "transcription", "id": "transcription_id"},
     "transcript": {"text": "transcription", "id": "transcription_id"},
 }  # fmt: skip
 # Names that mean a field only by where they stand: `text` is a transcript where one is expected, `url` is where the
 # file will be in the answer to a start
 TEXT, URL = "text", "url"
+# Names under which a text may stand at a transcription address, where no other says what it is
+SPOKEN = (TEXT, "speech", "content", "segments", "utterances", "sentences")
+# Names under which other senders say what a delivery is about: `transcription.failed`
+EVENT_NAMES = frozenset({"event", "type", "topic", "name", "action", "notificationtype", "subject", "kind"})
 START_EVENT = "record"  # the Event of a recording's start: only its id is to be relied on
 
 # A longer value makes a delivery unreadable: a truncated id, number or transcript would be a wrong one.
@@ -67,9 +85,12 @@ TRUNCATED_AT, TRUNCATION_MARK = 2_000, "…"  # characters kept of every other f
 FIELD_NAME_LENGTH = 128
 
 
+_SIGNS = re.compile(r"\[[0-9]*\]$|[^a-z0-9]+")
+
+
 def _fold(name: str) -> str:
     """Return `name` without what the spellings differ in."""
-    return name.replace("_", "").lower()
+    return _SIGNS.sub("", name.lower())
 
 
 _FIELDS = {
@@ -97,7 +118,7 @@ def inner_name(wrapper: str, name: str) -> str:
 def max_length(name: str) -> int | None:
     """Return how many characters a field may have; None: a longer one is truncated."""
     known = canonical_name(name)
-    if known is None and _fold(name) == TEXT:
+    if known is None and _fold(name) in SPOKEN:
         known = "transcription"
     limit = MAX_LENGTHS.get(known) if known else None
     return WRAPPER_LENGTH if is_wrapper(name) else limit
@@ -106,6 +127,11 @@ def max_length(name: str) -> int | None:
 def truncate(value: str) -> str:
     """Return as much of a value as is stored of a field without a limit of its own."""
     return value if len(value) <= TRUNCATED_AT else f"{value[: TRUNCATED_AT - 1]}{TRUNCATION_MARK}"
+
+
+def names_event(name: str) -> bool:
+    """Return whether a field of this name may say what a delivery is about."""
+    return _fold(name) in EVENT_NAMES
 
 
 def canonical_name(name: str) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from recordings.callbacks.body import UnreadableBodyError, loaded
 from recordings.callbacks.field_aliases import (
     RECORDING_FIELDS,
+    SPOKEN,
     START_EVENT,
     TEXT,
     TRANSCRIPTION_FIELDS,
@@ -18,6 +21,7 @@ from recordings.callbacks.field_aliases import (
     TRUNCATION_MARK,
     URL,
     canonical_fields,
+    names_event,
 )
 from recordings.callbacks.wrappers import flatten
 from recordings.choices import EventKind
@@ -96,8 +100,37 @@ class CallbackPayload:
 
 
 def _id(value: str) -> str | None:
-    """Return an id that may enter a path, None for an empty field. Raises InvalidIdError for any other text."""
-    return None if wire.text(value) is None else wire.checked_id(value.strip())
+    """Return an id that may enter a path, None for an empty field. Raises InvalidIdError for any other text.
+
+    A UUID is written in small letters, as Vobiz gives it.
+    """
+    given = value.strip(_AROUND_IDS)
+    if not given or given.lower() in _NO_VALUES:
+        return None
+    return given.lower() if _UUID.fullmatch(given) else wire.checked_id(given)
+
+
+def _error(value: str) -> str | None:
+    """Return why it failed; None where the text says that nothing did."""
+    words = wire.text(value)
+    nothing = words is None or words.strip().lower() in (*_NO_VALUES, "0", "[]", "{}")
+    return None if nothing and words != "true" else words
+
+
+def _spoken(value: str) -> str | None:
+    """Return the text of a transcript, which may be a list of its parts: texts, or objects that hold one each."""
+    if value.lstrip()[:1] == "[":
+        with suppress(UnreadableBodyError):
+            texts = [_text_of(part) for part in loaded(value)]
+            if texts and None not in texts:
+                return wire.text(" ".join(str(text).strip() for text in texts))
+    return wire.text(value)
+
+
+def _text_of(part: Any) -> str | None:
+    if isinstance(part, dict):
+        part = next((part[name] for name in PART_NAMES if name in part), None)
+    return part if isinstance(part, str) else None
 
 
 def _url(value: str) -> str | None:
@@ -112,13 +145,13 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "call_uuid": _id,
     "api_id": lambda value: wire.text(value, NAME_LENGTH),
     "record_url": _url,
-    "recording_duration": wire.millis,  # seconds; a fraction is rounded
-    "recording_duration_ms": wire.millis,
-    "transcription": wire.text,
+    "recording_duration": lambda value: wire.millis(value.strip()),  # seconds; a fraction is rounded
+    "recording_duration_ms": lambda value: wire.millis(value.strip()),
+    "transcription": _spoken,
     "transcription_charge": wire.money,
     "transcription_rate": wire.money,
     "duration": wire.millis,  # seconds
-    "error": wire.text,
+    "error": _error,
 }
 
 
@@ -130,6 +163,7 @@ def parse_payload(fields: Mapping[str, str], endpoint: str = "") -> CallbackPayl
     flat = flatten(fields)
     present = canonical_fields(flat)
     event = wire.lower(present.get("event")) or ""
+    about = " ".join(filter(None, (event, *map(wire.lower, _event_names(fields, flat)))))
     is_answer = _take_names_by_place(present, flat, event=event, endpoint=endpoint)
     kind = _kind(present, event, endpoint, is_answer=is_answer)
     values: dict[str, Any] = {}
@@ -161,25 +195,42 @@ def parse_payload(fields: Mapping[str, str], endpoint: str = "") -> CallbackPayl
         is_start_answer=is_answer,
         id_from_url=id_from_url,
         brings_transcript=brings_transcript,
-        misses_subject=not brings_transcript
-        and (_expects_transcript(event, endpoint) or (RECORD in event and _says_nothing(present))),
+        misses_subject=not (brings_transcript or is_answer)
+        and _misses_subject(fields, present, about=about, endpoint=endpoint),
         **values,
     )
 
 
+_AROUND_IDS = " \t\r\n\0\"'{}<>\ufffd"
+_NO_VALUES = ("null", "none", "undefined", "nil", "nan", "true", "false", "n/a")  # that other languages write
+PART_NAMES = ("text", "transcript", "transcription", "word", "content")  # of a part of a transcript
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+_EVENT_NAME = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 # In the name of an event: `RecordStop`, `recording.completed`; `transcription.completed`
 RECORD, TRANSCRI = "record", "transcri"
 _URL_ID = re.compile(r"/([A-Za-z0-9_-]{16,64})(?:\.[A-Za-z0-9]{1,5})?/?(?:[?#].*)?\Z", re.ASCII)
+
+
+def _event_names(*levels: Mapping[str, str]) -> list[str]:
+    """Return what the fields beside `event` say that the delivery is about."""
+    return [
+        value
+        for fields in levels
+        for name, value in fields.items()
+        if names_event(name) and _EVENT_NAME.fullmatch(value)
+    ]
 
 
 def _take_names_by_place(
     present: dict[str, str], flat: Mapping[str, str], *, event: str, endpoint: str
 ) -> bool:
     """Add to `present` the fields whose names mean them only here; return whether it is the answer to a start."""
-    by_name = {name.lower(): value for name, value in flat.items() if name.lower() in (TEXT, URL)}
+    by_name = {name.lower(): value for name, value in flat.items() if name.lower() in (*SPOKEN, URL)}
     expected = endpoint in ("recording", "transcription") or TRANSCRI in event or present.get("recording_id")
-    if expected and TEXT in by_name and not present.get("transcription"):
-        present["transcription"] = by_name[TEXT]
+    names = SPOKEN if endpoint == "transcription" else (TEXT,) if expected else ()
+    spoken = next((by_name[name] for name in names if name in by_name), None)
+    if spoken is not None and not present.get("transcription"):
+        present["transcription"] = spoken
     others = RECORDING_FIELDS | TRANSCRIPTION_FIELDS
     if endpoint != "recording" or not present.get("api_id") or others & present.keys():
         return False
@@ -207,6 +258,22 @@ def _kind(present: Mapping[str, str], event: str, endpoint: str, *, is_answer: b
 def _expects_transcript(event: str, endpoint: str) -> bool:
     """Return whether its address or its event's name says that it brings a transcript."""
     return endpoint == "transcription" or TRANSCRI in event
+
+
+def _misses_subject(
+    fields: Mapping[str, str], present: Mapping[str, str], *, about: str, endpoint: str
+) -> bool:
+    """Return whether its address, its event or an object in it says what it is about, and no known field does."""
+    if _expects_transcript(about, endpoint):
+        return True
+    is_expected = RECORD in about or (endpoint == "recording" and _hides_more(fields, present))
+    return is_expected and _says_nothing(present)
+
+
+def _hides_more(fields: Mapping[str, str], present: Mapping[str, str]) -> bool:
+    """Return whether there is an error, or an object that is not understood speaks of a recording."""
+    objects = (value.lower() for value in fields.values() if value.lstrip()[:1] in ("{", "["))
+    return _error(present.get("error", "")) is not None or any(RECORD in value for value in objects)
 
 
 def _says_nothing(present: Mapping[str, str]) -> bool:

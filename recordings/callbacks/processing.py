@@ -365,8 +365,8 @@ def _contradiction(recording: Recording, payload: CallbackPayload) -> str | None
     known, named = recording.recording_id, _claimed_id(recording, payload)
     if known and named:
         words = _("It names recording %(named)s; this one is %(known)s.")
-        return None if known == named else words % {"named": named, "known": known}
-    if payload.call_uuid and payload.call_uuid != recording.call.call_uuid:
+        return None if known.lower() == named.lower() else words % {"named": named, "known": known}
+    if payload.call_uuid and payload.call_uuid.lower() != (recording.call.call_uuid or "").lower():
         words = _("It names call %(named)s; this recording is of call %(known)s.")
         return words % {"named": payload.call_uuid, "known": recording.call.call_uuid}
     return None

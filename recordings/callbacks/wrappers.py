@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from recordings.callbacks.body import UnreadableBodyError, as_text, json_object
@@ -15,6 +16,7 @@ from recordings.callbacks.field_aliases import (
 from recordings.vobiz.wire import storable
 
 MAX_LEVELS = 2
+_BRACKETED = re.compile(r"(\w{1,64})(?:\[(?=\w{1,64}\])|\.(?=\w{1,64}$))([A-Za-z_]\w{0,63})\]?")
 
 
 def flatten(fields: Mapping[str, str]) -> dict[str, str]:
@@ -22,7 +24,8 @@ def flatten(fields: Mapping[str, str]) -> dict[str, str]:
 
     A field outside stands before one inside with the same name, unless it is empty.
     """
-    found, level = dict(fields), dict(fields)
+    found = _unbracketed(fields)
+    level = dict(found)
     for _depth in range(MAX_LEVELS):
         inner: dict[str, str] = {}
         for wrapper, value in level.items():
@@ -37,6 +40,18 @@ def flatten(fields: Mapping[str, str]) -> dict[str, str]:
         if not inner:
             break
         level = inner
+    return found
+
+
+def _unbracketed(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields with `data[text]` and `data.text`, as forms write what is inside of a wrapper, by its name."""
+    found: dict[str, str] = {}
+    for given, value in fields.items():
+        match = _BRACKETED.fullmatch(given)
+        name = given
+        if match and is_wrapper(match[1]):
+            name = inner_name(match[1], match[2])
+        found[name] = found.get(name) or value
     return found
 
 

@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[], Findings]] = {
     "migrations": machine.look_at_migrations,
     "query plans": machine.look_at_plans,
     "search": machine.look_at_search,
+    "outgoing events": machine.look_at_events,
     "shared cache": machine.look_at_cache,
     "storage": machine.look_at_storage,
     "worker": machine.look_at_worker,

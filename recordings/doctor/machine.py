@@ -18,7 +18,7 @@ from django.template.defaultfilters import filesizeformat
 from recordings.archive import trial
 from recordings.checks import check_static_files
 from recordings.doctor.findings import Finding, Findings, failed, ok, skipped, warning
-from recordings.models import Recording, Worker
+from recordings.models import Recording, Worker, outgoing_event
 from recordings.search import index
 from recordings.storage.space import space_of
 
@@ -269,6 +269,17 @@ def look_at_search() -> Findings:
             "Indexes of the search are missing: what is written since is not found.",
             "Run: manage.py rebuild_search",
         )
+
+
+def look_at_events() -> Findings:
+    """Look for the triggers that write outgoing events."""
+    if missing := outgoing_event.missing_triggers():
+        yield failed(
+            f"Outgoing events are not written: triggers are missing ({len(missing)}).",
+            "Run: manage.py migrate",
+        )
+    else:
+        yield ok("Outgoing events are written with every change.")
 
 
 def _ask(statement: str) -> object:

@@ -6,10 +6,11 @@ from recordings.exports.csv_file import cell, csv_file, moment
 from recordings.exports.manifest import Words
 from recordings.exports.plan import Item, Plan, plan
 from recordings.exports.slots import ExportSlot, TooManyExportsError
-from recordings.exports.tables import TABLES, Column, Table
+from recordings.exports.tables import MAIN_COLUMNS, TABLES, Column, Table
 from recordings.exports.zip_file import AudioOpenError, Opened, ZipExport
 
 __all__ = [
+    "MAIN_COLUMNS",
     "TABLES",
     "AudioOpenError",
     "Column",

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 from recordings.exports.csv_file import cell, moment
 
 NUMBERS = {"from_number", "to_number"}
@@ -14,11 +17,15 @@ NUMBERS = {"from_number", "to_number"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, and where its value is: a path through attributes, or a function of the row."""
+    """A column: its name, and where its value is: a path through attributes, or a function of the row.
+
+    `label` stands in the heading in place of the name, in a table that people read and no program.
+    """
 
     name: str
     of: str | Callable[[Any], object] = ""
     is_time: bool = False
+    label: Any = ""
 
     def value(self, row: Any) -> object:
         """Return the value of a row, not formatted."""
@@ -26,7 +33,7 @@ class Column:
             return self.of(row)
         for part in (self.of or self.name).split("."):
             row = getattr(row, part, None) if row is not None else None
-        return row
+        return row() if callable(row) else row
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,10 @@ class Table:
 
     def header(self, zone: tzinfo) -> list[str]:
         """Return the column names; those of times name the zone."""
-        return [f"{one.name} ({zone})" if one.is_time else one.name for one in self.columns]
+        names = [str(one.label or one.name) for one in self.columns]
+        return [
+            f"{name} ({zone})" if one.is_time else name for name, one in zip(names, self.columns, strict=True)
+        ]
 
     def row(self, row: Any, zone: tzinfo) -> list[str]:
         """Return the cells of one row."""
@@ -52,6 +62,8 @@ class Table:
         value = column.value(row)
         if isinstance(value, datetime):
             return moment(value, zone)
+        if isinstance(value, Promise):
+            value = str(value)
         return cell(value, is_number=column.name in NUMBERS)
 
 
@@ -66,6 +78,25 @@ def _who(row: Any) -> object:
 def _transcription(row: Any) -> object:
     held = getattr(row, "transcription", None)
     return held.status if held is not None else None
+
+
+def _whose(row: Any) -> object:
+    return row.account.name or row.account.auth_id
+
+
+def _seconds(row: Any) -> object:
+    return None if row.duration_ms is None else round(row.duration_ms / 1_000)
+
+
+def _started_by(row: Any) -> object:
+    if row.requested_at is None:
+        return row.get_origin_display()
+    return _who(row) or _("Command line")
+
+
+def _transcript(row: Any) -> object:
+    held = getattr(row, "transcription", None)
+    return held.get_status_display() if held is not None else None
 
 
 CALL = (
@@ -90,7 +121,7 @@ TABLES: dict[str, Table] = {
         Column("archive_error"), Column("transcription", _transcription), _time("seen_at"), Column("seen_reason"),
         Column("seen_note"), Column("audio_codec"), Column("audio_duration_ms"), Column("talk_left_ms"),
         Column("talk_right_ms"), Column("double_talk_ms"), Column("longest_silence_ms"), Column("one_side_silent"),
-        Column("clipped_ms"), Column("is_silent"),
+        Column("clipped_ms"), Column("is_silent"), Column("account_name", "account.name"),
     )),
     "call": Table("calls", (
         Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"),
@@ -117,5 +148,19 @@ TABLES: dict[str, Table] = {
     "accessevent": Table("access-log", (
         _time("at"), Column("username"), Column("roles"), Column("action"), Column("result"), Column("detail"),
         Column("address"), Column("account", "account_auth_id"), Column("recording_id"), Column("recording_pk"),
+    )),
+}  # fmt: skip
+# What most people want of a list, in words; the heading of a column may change, its name above may not.
+MAIN_COLUMNS: dict[str, Table] = {
+    "recording": Table("recordings", (
+        Column("account", _whose, label=_("Account")),
+        Column("started", "happened_at", is_time=True, label=_("Started")),
+        Column("from_number", "call.from_e164", label=_("From")), Column("to_number", "call.to_e164", label=_("To")),
+        Column("direction", "call.get_direction_display", label=_("Direction")),
+        Column("seconds", _seconds, label=_("Length in seconds")),
+        Column("status", "get_status_display", label=_("Status")),
+        Column("started_by", _started_by, label=_("Started by")),
+        Column("archived_at", is_time=True, label=_("Archived")),
+        Column("transcript", _transcript, label=_("Transcript")),
     )),
 }  # fmt: skip

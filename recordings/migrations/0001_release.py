@@ -350,6 +350,33 @@ class Migration(migrations.Migration):
                     ("change_token", "Can change an account's token"),
                     ("test_storage", "Can test the archive's storage"),
                 ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("default_time_limit__gte", 1), ("default_time_limit__lte", 28800)
+                        ),
+                        name="account_default_time_limit",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("default_file_format__in", ["mp3", "wav"])),
+                        name="account_default_file_format",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("default_channels__in", ["stereo", "mono"])),
+                        name="account_default_channels",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("retention_days__gte", 1)), name="account_retention_days"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("parent__isnull", True),
+                            models.Q(("parent", models.F("id")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="account_not_its_own_parent",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -417,6 +444,37 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "calls",
                 "ordering": ["-happened_at", "-id"],
                 "permissions": [("view_live_calls", "Can see live calls")],
+                "indexes": [
+                    models.Index(fields=["call_uuid"], name="call_by_uuid"),
+                    models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
+                    models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
+                    models.Index(fields=["started_at"], name="call_by_start"),
+                    models.Index(condition=models.Q(("state", "live")), fields=["account"], name="call_live"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "call_uuid"), name="call_once_an_account"),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["live", "ended", "unknown"])), name="call_state"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("direction__isnull", True),
+                            ("direction__in", ["inbound", "outbound"]),
+                            _connector="OR",
+                        ),
+                        name="call_direction",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("call_uuid", ""),
+                            ("from_number", ""),
+                            ("to_number", ""),
+                            _connector="OR",
+                            _negated=True,
+                        ),
+                        name="call_unknown_is_null",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -776,6 +834,181 @@ class Migration(migrations.Migration):
                     ("export_recording", "Can export recordings"),
                     ("mark_seen", "Can mark as seen what cannot be cured"),
                 ],
+                "indexes": [
+                    models.Index(fields=["account", "-happened_at", "-id"], name="recording_newest"),
+                    models.Index(fields=["-happened_at", "-id"], name="recording_newest_of_all"),
+                    models.Index(
+                        condition=models.Q(("status__in", ["requested", "active"])),
+                        fields=["account", "call"],
+                        name="recording_open",
+                    ),
+                    models.Index(
+                        condition=models.Q(("read_back_due_at__isnull", False)),
+                        fields=["read_back_due_at"],
+                        name="recording_read_back_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("recording_id__isnull", True)),
+                        fields=["call"],
+                        name="recording_without_id",
+                    ),
+                    models.Index(
+                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
+                        condition=models.Q(
+                            ("archived_at__isnull", True),
+                            ("gone_at_provider_at__isnull", True),
+                            ("status", "completed"),
+                        ),
+                        name="recording_leaving",
+                    ),
+                    models.Index(
+                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
+                        condition=models.Q(("archived_at__isnull", True), ("status", "completed")),
+                        name="recording_not_archived",
+                    ),
+                    models.Index(
+                        condition=models.Q(("archive_asked_at__isnull", False)),
+                        fields=["archive_asked_at"],
+                        name="recording_archive_asked",
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at__isnull", False)),
+                        fields=["-archived_at"],
+                        name="recording_newest_archived",
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at__isnull", False)),
+                        fields=["verified_at"],
+                        name="recording_to_verify",
+                    ),
+                    models.Index(
+                        condition=models.Q(("audio__isnull", False)),
+                        fields=["audio"],
+                        name="recording_of_file",
+                    ),
+                    models.Index(
+                        condition=models.Q(("no_callback_at__isnull", False)),
+                        fields=["account", "no_callback_at"],
+                        name="recording_without_callback",
+                    ),
+                    models.Index(
+                        condition=models.Q(("needs_attention__isnull", False)),
+                        fields=["needs_attention"],
+                        name="recording_for_a_person",
+                    ),
+                    models.Index(
+                        condition=models.Q(("callback_base__isnull", False)),
+                        fields=["-happened_at"],
+                        name="recording_with_callback",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["requested", "active", "completed", "failed"])),
+                        name="recording_status",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("origin__in", ["portal", "sync", "callback"])),
+                        name="recording_origin",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("start_answer__isnull", True),
+                            ("start_answer__in", ["accepted", "refused", "not_sent", "unknown"]),
+                            _connector="OR",
+                        ),
+                        name="recording_start_answer",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("channels__isnull", True), ("channels__in", ["stereo", "mono"]), _connector="OR"
+                        ),
+                        name="recording_channels",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("needs_attention__isnull", True),
+                            (
+                                "needs_attention__in",
+                                [
+                                    "may_be_recording",
+                                    "stop_unconfirmed",
+                                    "id_conflict",
+                                    "transcript_revised",
+                                    "not_archived",
+                                    "length_differs",
+                                    "cut_by_vobiz",
+                                    "audio_missing",
+                                    "audio_altered",
+                                ],
+                            ),
+                            _connector="OR",
+                        ),
+                        name="recording_needs_attention",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("archive_flag__isnull", True),
+                            ("archive_flag__in", ["length_differs", "cut_by_vobiz"]),
+                            _connector="OR",
+                        ),
+                        name="recording_archive_flag",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("archived_at__isnull", True),
+                            models.Q(
+                                ("audio__isnull", False),
+                                ("audio_bytes__gt", 0),
+                                ("audio_bytes__isnull", False),
+                                ("audio_sha256__isnull", False),
+                                ("container__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="recording_archived_is_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("time_limit__isnull", True),
+                            models.Q(("time_limit__gte", 1), ("time_limit__lte", 28800)),
+                            _connector="OR",
+                        ),
+                        name="recording_time_limit",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("callback_key__isnull", True), ("requested_at__isnull", True)),
+                            models.Q(
+                                ("callback_key__isnull", False),
+                                ("requested_at__isnull", False),
+                                ("time_limit__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="recording_requested_with_key_and_limit",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("requested_at__isnull", False), ("recording_id__isnull", False), _connector="OR"
+                        ),
+                        name="recording_known_by_request_or_id",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("recording_id", ""),
+                            ("callback_key", ""),
+                            ("api_id", ""),
+                            ("recording_url", ""),
+                            ("kind", ""),
+                            ("file_format", ""),
+                            ("conference_name", ""),
+                            _connector="OR",
+                            _negated=True,
+                        ),
+                        name="recording_unknown_is_null",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -895,6 +1128,51 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "callback events",
                 "ordering": ["-received_at", "-id"],
                 "permissions": [("process_callbackevent", "Can process callback events again")],
+                "indexes": [
+                    models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
+                    models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),
+                    models.Index(
+                        condition=models.Q(("outcome", "applied"), _negated=True),
+                        fields=["account", "outcome"],
+                        name="callbackevent_not_applied",
+                    ),
+                    models.Index(fields=["account", "trust", "received_at"], name="callbackevent_by_trust"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("key_digest", "trust", "content_digest"),
+                        name="callbackevent_once_each_content",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["recording", "transcription", "other"])),
+                        name="callbackevent_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "outcome__in",
+                                [
+                                    "received",
+                                    "applied",
+                                    "unmatched",
+                                    "conflict",
+                                    "refused",
+                                    "unparsed",
+                                    "failed",
+                                ],
+                            )
+                        ),
+                        name="callbackevent_outcome",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("trust__in", ["signed", "unsigned", "refused"])),
+                        name="callbackevent_trust",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("scheme__in", ["v2", "v3", "ma-v2", "ma-v3", "none"])),
+                        name="callbackevent_scheme",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -992,6 +1270,42 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "sync runs",
                 "ordering": ["-started_at", "-id"],
                 "permissions": [("sync_now", "Can sync now")],
+                "indexes": [
+                    models.Index(fields=["account", "-started_at"], name="syncrun_newest"),
+                    models.Index(fields=["-started_at", "-id"], name="syncrun_newest_of_all"),
+                    models.Index(
+                        condition=models.Q(("complete", True)),
+                        fields=["account", "-started_at"],
+                        name="syncrun_newest_complete",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("state__in", ["running", "complete", "partial", "failed", "interrupted"])
+                        ),
+                        name="syncrun_state",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "running")),
+                        fields=("account",),
+                        name="syncrun_one_running_an_account",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at__isnull", True), ("state", "running")),
+                            models.Q(
+                                models.Q(("state", "running"), _negated=True), ("ended_at__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="syncrun_ended_when_not_running",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("complete", False), ("state", "complete"), _connector="OR"),
+                        name="syncrun_complete_only_when_complete",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1068,6 +1382,33 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "transcriptions",
                 "ordering": ["-id"],
                 "permissions": [("read_transcription", "Can read transcripts")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "expected")),
+                        fields=["recording"],
+                        name="transcription_expected",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["expected", "completed", "failed", "missing"])),
+                        name="transcription_status",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("trust__isnull", True), ("trust__in", ["signed", "unsigned"]), _connector="OR"
+                        ),
+                        name="transcription_trust",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "completed"), _negated=True),
+                            ("text__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="transcription_completed_has_text",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1093,478 +1434,6 @@ class Migration(migrations.Migration):
             options={
                 "default_permissions": (),
             },
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("default_time_limit__gte", 1), ("default_time_limit__lte", 28800)),
-                name="account_default_time_limit",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("default_file_format__in", ["mp3", "wav"])),
-                name="account_default_file_format",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("default_channels__in", ["stereo", "mono"])),
-                name="account_default_channels",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("retention_days__gte", 1)), name="account_retention_days"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="account",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("parent__isnull", True),
-                    models.Q(("parent", models.F("id")), _negated=True),
-                    _connector="OR",
-                ),
-                name="account_not_its_own_parent",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(fields=["call_uuid"], name="call_by_uuid"),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(fields=["started_at"], name="call_by_start"),
-        ),
-        migrations.AddIndex(
-            model_name="call",
-            index=models.Index(condition=models.Q(("state", "live")), fields=["account"], name="call_live"),
-        ),
-        migrations.AddConstraint(
-            model_name="call",
-            constraint=models.UniqueConstraint(fields=("account", "call_uuid"), name="call_once_an_account"),
-        ),
-        migrations.AddConstraint(
-            model_name="call",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["live", "ended", "unknown"])), name="call_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="call",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("direction__isnull", True), ("direction__in", ["inbound", "outbound"]), _connector="OR"
-                ),
-                name="call_direction",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="call",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("call_uuid", ""), ("from_number", ""), ("to_number", ""), _connector="OR", _negated=True
-                ),
-                name="call_unknown_is_null",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(fields=["account", "-happened_at", "-id"], name="recording_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(fields=["-happened_at", "-id"], name="recording_newest_of_all"),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("status__in", ["requested", "active"])),
-                fields=["account", "call"],
-                name="recording_open",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("read_back_due_at__isnull", False)),
-                fields=["read_back_due_at"],
-                name="recording_read_back_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("recording_id__isnull", True)),
-                fields=["call"],
-                name="recording_without_id",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
-                condition=models.Q(
-                    ("archived_at__isnull", True),
-                    ("gone_at_provider_at__isnull", True),
-                    ("status", "completed"),
-                ),
-                name="recording_leaving",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
-                condition=models.Q(("archived_at__isnull", True), ("status", "completed")),
-                name="recording_not_archived",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("archive_asked_at__isnull", False)),
-                fields=["archive_asked_at"],
-                name="recording_archive_asked",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("archived_at__isnull", False)),
-                fields=["-archived_at"],
-                name="recording_newest_archived",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("archived_at__isnull", False)),
-                fields=["verified_at"],
-                name="recording_to_verify",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("audio__isnull", False)), fields=["audio"], name="recording_of_file"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("no_callback_at__isnull", False)),
-                fields=["account", "no_callback_at"],
-                name="recording_without_callback",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("needs_attention__isnull", False)),
-                fields=["needs_attention"],
-                name="recording_for_a_person",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="recording",
-            index=models.Index(
-                condition=models.Q(("callback_base__isnull", False)),
-                fields=["-happened_at"],
-                name="recording_with_callback",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["requested", "active", "completed", "failed"])),
-                name="recording_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("origin__in", ["portal", "sync", "callback"])), name="recording_origin"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("start_answer__isnull", True),
-                    ("start_answer__in", ["accepted", "refused", "not_sent", "unknown"]),
-                    _connector="OR",
-                ),
-                name="recording_start_answer",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("channels__isnull", True), ("channels__in", ["stereo", "mono"]), _connector="OR"
-                ),
-                name="recording_channels",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("needs_attention__isnull", True),
-                    (
-                        "needs_attention__in",
-                        [
-                            "may_be_recording",
-                            "stop_unconfirmed",
-                            "id_conflict",
-                            "transcript_revised",
-                            "not_archived",
-                            "length_differs",
-                            "cut_by_vobiz",
-                            "audio_missing",
-                            "audio_altered",
-                        ],
-                    ),
-                    _connector="OR",
-                ),
-                name="recording_needs_attention",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("archive_flag__isnull", True),
-                    ("archive_flag__in", ["length_differs", "cut_by_vobiz"]),
-                    _connector="OR",
-                ),
-                name="recording_archive_flag",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("archived_at__isnull", True),
-                    models.Q(
-                        ("audio__isnull", False),
-                        ("audio_bytes__gt", 0),
-                        ("audio_bytes__isnull", False),
-                        ("audio_sha256__isnull", False),
-                        ("container__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="recording_archived_is_whole",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("time_limit__isnull", True),
-                    models.Q(("time_limit__gte", 1), ("time_limit__lte", 28800)),
-                    _connector="OR",
-                ),
-                name="recording_time_limit",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("callback_key__isnull", True), ("requested_at__isnull", True)),
-                    models.Q(
-                        ("callback_key__isnull", False),
-                        ("requested_at__isnull", False),
-                        ("time_limit__isnull", False),
-                    ),
-                    _connector="OR",
-                ),
-                name="recording_requested_with_key_and_limit",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("requested_at__isnull", False), ("recording_id__isnull", False), _connector="OR"
-                ),
-                name="recording_known_by_request_or_id",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="recording",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("recording_id", ""),
-                    ("callback_key", ""),
-                    ("api_id", ""),
-                    ("recording_url", ""),
-                    ("kind", ""),
-                    ("file_format", ""),
-                    ("conference_name", ""),
-                    _connector="OR",
-                    _negated=True,
-                ),
-                name="recording_unknown_is_null",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="callbackevent",
-            index=models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="callbackevent",
-            index=models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),
-        ),
-        migrations.AddIndex(
-            model_name="callbackevent",
-            index=models.Index(
-                condition=models.Q(("outcome", "applied"), _negated=True),
-                fields=["account", "outcome"],
-                name="callbackevent_not_applied",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="callbackevent",
-            index=models.Index(fields=["account", "trust", "received_at"], name="callbackevent_by_trust"),
-        ),
-        migrations.AddConstraint(
-            model_name="callbackevent",
-            constraint=models.UniqueConstraint(
-                fields=("key_digest", "trust", "content_digest"), name="callbackevent_once_each_content"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="callbackevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["recording", "transcription", "other"])),
-                name="callbackevent_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="callbackevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "outcome__in",
-                        ["received", "applied", "unmatched", "conflict", "refused", "unparsed", "failed"],
-                    )
-                ),
-                name="callbackevent_outcome",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="callbackevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("trust__in", ["signed", "unsigned", "refused"])),
-                name="callbackevent_trust",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="callbackevent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("scheme__in", ["v2", "v3", "ma-v2", "ma-v3", "none"])),
-                name="callbackevent_scheme",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="syncrun",
-            index=models.Index(fields=["account", "-started_at"], name="syncrun_newest"),
-        ),
-        migrations.AddIndex(
-            model_name="syncrun",
-            index=models.Index(fields=["-started_at", "-id"], name="syncrun_newest_of_all"),
-        ),
-        migrations.AddIndex(
-            model_name="syncrun",
-            index=models.Index(
-                condition=models.Q(("complete", True)),
-                fields=["account", "-started_at"],
-                name="syncrun_newest_complete",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="syncrun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state__in", ["running", "complete", "partial", "failed", "interrupted"])
-                ),
-                name="syncrun_state",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="syncrun",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "running")),
-                fields=("account",),
-                name="syncrun_one_running_an_account",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="syncrun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_at__isnull", True), ("state", "running")),
-                    models.Q(models.Q(("state", "running"), _negated=True), ("ended_at__isnull", False)),
-                    _connector="OR",
-                ),
-                name="syncrun_ended_when_not_running",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="syncrun",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("complete", False), ("state", "complete"), _connector="OR"),
-                name="syncrun_complete_only_when_complete",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transcription",
-            index=models.Index(
-                condition=models.Q(("status", "expected")),
-                fields=["recording"],
-                name="transcription_expected",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transcription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["expected", "completed", "failed", "missing"])),
-                name="transcription_status",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transcription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("trust__isnull", True), ("trust__in", ["signed", "unsigned"]), _connector="OR"
-                ),
-                name="transcription_trust",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transcription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "completed"), _negated=True), ("text__isnull", False), _connector="OR"
-                ),
-                name="transcription_completed_has_text",
-            ),
         ),
         migrations.RunPython(create_roles, delete_unused_roles),
     ]

@@ -78,6 +78,40 @@ class Migration(migrations.Migration):
                 "verbose_name": "alert",
                 "verbose_name_plural": "alerts",
                 "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "code__in",
+                                [
+                                    "disk_filling",
+                                    "callbacks_silent",
+                                    "no_worker",
+                                    "no_token",
+                                    "token_refused",
+                                    "api_down",
+                                    "archive_stopped",
+                                    "sync_failing",
+                                    "callbacks_rejected",
+                                    "at_risk",
+                                    "lost",
+                                    "alerts_failing",
+                                ],
+                            )
+                        ),
+                        name="alert_code",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("account__isnull", False), ("ended_at", None)),
+                        fields=("code", "account"),
+                        name="alert_of_account",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("account", None), ("ended_at", None)),
+                        fields=("code",),
+                        name="alert_of_portal",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -119,6 +153,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "choice of alerts",
                 "verbose_name_plural": "choices of alerts",
                 "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("digest__in", ["never", "daily", "weekly"])),
+                        name="alertchoice_digest",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -173,87 +213,30 @@ class Migration(migrations.Migration):
                 "verbose_name": "alert message",
                 "verbose_name_plural": "alert messages",
                 "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["started", "ended", "digest", "test"])),
+                        name="alertmessage_kind",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("address", ""), _negated=True),
+                            models.Q(("text", ""), _negated=True),
+                            models.Q(("error", ""), _negated=True),
+                        ),
+                        name="alertmessage_unknown_is_null",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("alert__isnull", False), ("user__isnull", False)),
+                        fields=("alert", "kind", "user"),
+                        name="alertmessage_once_a_person",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("alert__isnull", False), ("user", None)),
+                        fields=("alert", "kind", "address"),
+                        name="alertmessage_once_an_address",
+                    ),
+                ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "code__in",
-                        [
-                            "disk_filling",
-                            "callbacks_silent",
-                            "no_worker",
-                            "no_token",
-                            "token_refused",
-                            "api_down",
-                            "archive_stopped",
-                            "sync_failing",
-                            "callbacks_rejected",
-                            "at_risk",
-                            "lost",
-                            "alerts_failing",
-                        ],
-                    )
-                ),
-                name="alert_code",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("account__isnull", False), ("ended_at", None)),
-                fields=("code", "account"),
-                name="alert_of_account",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("account", None), ("ended_at", None)),
-                fields=("code",),
-                name="alert_of_portal",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertchoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("digest__in", ["never", "daily", "weekly"])), name="alertchoice_digest"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertmessage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["started", "ended", "digest", "test"])),
-                name="alertmessage_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertmessage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("address", ""), _negated=True),
-                    models.Q(("text", ""), _negated=True),
-                    models.Q(("error", ""), _negated=True),
-                ),
-                name="alertmessage_unknown_is_null",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertmessage",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("alert__isnull", False), ("user__isnull", False)),
-                fields=("alert", "kind", "user"),
-                name="alertmessage_once_a_person",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertmessage",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("alert__isnull", False), ("user", None)),
-                fields=("alert", "kind", "address"),
-                name="alertmessage_once_an_address",
-            ),
         ),
     ]

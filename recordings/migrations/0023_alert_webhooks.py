@@ -44,6 +44,11 @@ class Migration(migrations.Migration):
                 "verbose_name": "alert webhook",
                 "verbose_name_plural": "alert webhooks",
                 "default_permissions": (),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("form__in", ["standard", "slack"])), name="alertwebhook_form"
+                    )
+                ],
             },
         ),
         migrations.RemoveConstraint(
@@ -84,12 +89,6 @@ class Migration(migrations.Migration):
                 condition=models.Q(("alert__isnull", False), ("webhook__isnull", False)),
                 fields=("alert", "kind", "webhook"),
                 name="alertmessage_once_a_webhook",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alertwebhook",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("form__in", ["standard", "slack"])), name="alertwebhook_form"
             ),
         ),
     ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from recordings.models.access_event import AccessEvent
 from recordings.models.account import Account
-from recordings.models.alert import Alert, AlertChoice, AlertMessage
-from recordings.models.alert_webhook import AlertWebhook
+from recordings.models.alert import Alert, AlertChoice, AlertMessage, AlertWebhook
 from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
+from recordings.models.outgoing_event import OutgoingEvent
 from recordings.models.preference import Preference, SavedView
 from recordings.models.recording import (
     FailedRow,
@@ -38,6 +38,7 @@ __all__ = [
     "CallbackEvent",
     "FailedRow",
     "LockedRecording",
+    "OutgoingEvent",
     "Preference",
     "Recording",
     "SavedView",

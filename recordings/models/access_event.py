@@ -17,9 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import AccessAction, AccessResult
-from recordings.models.account import Account
+from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.recording import Recording
-from recordings.models.visibility import VisibleQuerySet
 
 LONGEST_ROLES = 500  # characters
 SUPERUSER = "superuser"  # stands among the roles of those who need none

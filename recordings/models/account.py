@@ -1,17 +1,24 @@
-"""A Vobiz account or sub-account, its settings and its encrypted tokens."""
+"""A Vobiz account or sub-account, its settings and its encrypted tokens; and who sees its rows.
+
+Every list and page starts from `visible_to`.
+"""
 
 from __future__ import annotations
 
 import logging
 import secrets
 from datetime import datetime, timedelta, tzinfo
+from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, validate_email
 from django.db import connection, models, transaction
 from django.db.models import F, Q
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
 
@@ -19,7 +26,7 @@ from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
 from recordings.clock import zone_names
 from recordings.compiled_query import CompiledQuery
 from recordings.encryption import UndecipherableError, decrypt, encrypt
-from recordings.models.lease import Leased, LeasedQuerySet
+from recordings.lease import Leased, LeasedQuerySet
 from recordings.vobiz.errors import (
     AuthenticationError,
     NotConnectedError,
@@ -70,7 +77,47 @@ def validate_addresses(text: str) -> None:
         validate_email(address)
 
 
-class AccountQuerySet(LeasedQuerySet):
+class VisibleQuerySet(models.QuerySet[Any]):
+    """A queryset of rows that belong to an account; `account_path` is the lookup that leads to it."""
+
+    account_path = "account"
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Return the rows of the accounts `user` belongs to; all for a superuser; none for anyone not on the staff.
+
+        Where a page is narrowed to one account (`user.narrowed_to`), return only those of that account. Within a
+        request the accounts are known (`user.account_ids`) and stand in the query as numbers: a planner can tell from
+        them whether to walk an account's rows or all, which it cannot from a subquery.
+        """
+        if not user.is_active or not getattr(user, "is_staff", False):
+            return self.none()
+        narrowed_to = getattr(user, "narrowed_to", None)
+        rows = self if narrowed_to is None else self.filter(**{self.account_path: narrowed_to})
+        if getattr(user, "is_superuser", False):
+            return rows
+        return rows.filter(**{f"{self.account_path}__in": _memberships(user)})
+
+    def auth_ids(self) -> set[str | None]:
+        """Return the auth ids of the accounts that have rows among these."""
+        return set(self.order_by().values_list(f"{self.account_path}__auth_id", flat=True).distinct())
+
+    def whole_table(self) -> Self:
+        """Return a queryset over every row, without the filters, annotations and order of this one."""
+        return type(self)(model=self.model, using=self.db)
+
+
+def _memberships(user: Any) -> Any:
+    known: tuple[int, ...] | None = getattr(user, "account_ids", None)
+    return user.vobiz_accounts.values("pk") if known is None else known
+
+
+def remember_accounts(user: Any) -> None:
+    """Read which accounts `user` belongs to, for `visible_to`: once in a request, whose user is read anew."""
+    known = dict(user.vobiz_accounts.order_by("pk").values_list("pk", "auth_id"))
+    user.account_ids, user.auth_ids = tuple(known), tuple(known.values())
+
+
+class AccountQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[override]  # of as_manager alone
     """A queryset of accounts."""
 
     account_path = "pk"
@@ -86,6 +133,18 @@ class AccountQuerySet(LeasedQuerySet):
     def archiving(self) -> AccountQuerySet:
         """Return the active accounts whose archive circuit is closed, so that archiving works as far as is known."""
         return self.active().filter(archive_pause=None)
+
+
+class Rejection(NamedTuple):
+    """Why callbacks are rejected, as a clause, and the sentence that says what to do."""
+
+    why: str
+    cure: str
+
+    @property
+    def words(self) -> str:
+        """Both as sentences."""
+        return f"{capfirst(self.why)}. {self.cure}"
 
 
 class Account(Leased):
@@ -278,22 +337,50 @@ class Account(Leased):
         return not self.is_active or self.encrypted_token is None
 
     @property
+    def lacks_signing_token(self) -> bool:
+        """Whether no signature can be verified: neither the account has a token nor can a parent have one."""
+        return self.encrypted_token is None and self.parent_id is None
+
+    def rejection(self, trust: str) -> Rejection:
+        """Return why callbacks of this trust are rejected, and the cure: the one answer of every page."""
+        if trust == Trust.UNSIGNED:
+            return Rejection(
+                gettext("unsigned, and the account requires a signature"),
+                gettext(
+                    "Check the callback address at Vobiz, or accept unsigned callbacks on the account's page."
+                ),
+            )
+        if self.lacks_signing_token:
+            return Rejection(
+                gettext("no token is stored, so no signature can be verified"), gettext("Enter the token.")
+            )
+        return Rejection(
+            gettext("the signature does not match, most likely because the auth token was changed at Vobiz"),
+            gettext("Enter the new token, then process the callbacks again."),
+        )
+
+    @property
+    def archive_stop(self) -> str:
+        """Why nothing of the account is archived now, in a sentence; empty where nothing stops it."""
+        if not self.is_active:
+            return gettext("The account is inactive.")
+        if self.encrypted_token is None:
+            return gettext("No token is stored.")
+        return self.archive_pause or ""
+
+    @property
     def token(self) -> str:
         """The current token. Raises NotConnectedError, with the cure, where there is none or no key opens it."""
         if not self.encrypted_token:
-            raise NotConnectedError(
-                _("%s has no token yet: enter it on the account's page or run connect_account.")
-                % self.auth_id
-            )
+            raise NotConnectedError(gettext("No token is stored. Enter it on the account's page."))
         try:
             return decrypt(self.encrypted_token)
         except UndecipherableError as error:
             raise NotConnectedError(
-                _(
-                    "The stored token of %s opens with none of TOKEN_ENCRYPTION_KEYS: put the former secret back at "
-                    "the end of that setting, or enter the token again."
+                gettext(
+                    "The stored token opens with none of TOKEN_ENCRYPTION_KEYS. Enter it again on the account's "
+                    "page, or put the former secret back at the end of that setting."
                 )
-                % self.auth_id
             ) from error
 
     @property

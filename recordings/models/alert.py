@@ -1,9 +1,16 @@
-"""Alerts: a problem from its beginning to its end, the messages about it, and who wants them."""
+"""Alerts: a problem from beginning to end, the messages about it, who wants them, and where they are posted to.
+
+With the mixin of every message that leaves, events included: when it is due, its retries, and how it ended.
+"""
 
 from __future__ import annotations
 
+import base64
+import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -11,15 +18,136 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode
-from recordings.models.account import Account
-from recordings.models.alert_webhook import AlertWebhook
+from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode, WebhookForm
+from recordings.encryption import UndecipherableError, decrypt, encrypt
+from recordings.models.account import Account, VisibleQuerySet
 from recordings.problem import Problem
 
-QUIET = timedelta(minutes=5)  # a problem that comes back within this time is the same one
 ATTEMPT = timedelta(minutes=2)  # after which a message in the hands of a killed worker is sent again
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 GIVEN_UP = timedelta(days=3)  # after which a message is not tried any more
+FORMER_SECRET_LIFE = timedelta(hours=24)
+PREFIX = "whsec_"  # of a secret of Standard Webhooks; the rest is base64
+ENCRYPTED = ("encrypted_url", "encrypted_secret", "former_encrypted_secret")
+
+
+def new_secret() -> str:
+    """Return a secret of 256 random bits, in the form of Standard Webhooks."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+class AlertWebhook(models.Model):
+    """One address of an account. The address is encrypted like the secret: that of Slack is a secret itself.
+
+    During a rotation both secrets sign, until `former_until`. `events`: the kinds it gets, with a space between them;
+    `events_since`: of recordings that ended before, it gets none.
+    """
+
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.CASCADE, related_name="alert_webhooks"
+    )
+    form = models.CharField(_("form"), max_length=8, choices=WebhookForm, default=WebhookForm.STANDARD)
+    host = models.CharField(_("host"), max_length=253)
+    encrypted_url = models.TextField(editable=False)
+    encrypted_secret = models.TextField(editable=False)
+    former_encrypted_secret = models.TextField(null=True, editable=False)
+    former_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sends_alerts = models.BooleanField(_("alerts"), default=True, db_default=True)
+    events = models.CharField(_("events"), max_length=200, default="", db_default="", blank=True)
+    events_since = models.DateTimeField(null=True, editable=False)
+    with_numbers = models.BooleanField(_("phone numbers"), default=False, db_default=False)
+    with_text = models.BooleanField(_("transcript text"), default=False, db_default=False)
+
+    objects = VisibleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("alert webhook")
+        verbose_name_plural = _("alert webhooks")
+        default_permissions = ()  # by who may change the account
+        constraints = [
+            models.CheckConstraint(condition=Q(form__in=WebhookForm.values), name="alertwebhook_form"),
+            models.CheckConstraint(
+                condition=Q(events="") | Q(events_since__isnull=False, form=WebhookForm.STANDARD),
+                name="alertwebhook_events_since",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+    @classmethod
+    def create(cls, account: Account, url: str, form: str) -> tuple[AlertWebhook, str]:
+        """Store an address; return it with its secret, which is shown once."""
+        secret = new_secret()
+        host = urlsplit(url).hostname or ""
+        made = cls.objects.create(
+            account=account,
+            form=form,
+            host=host,
+            encrypted_url=encrypt(url),
+            encrypted_secret=encrypt(secret),
+        )
+        return made, secret
+
+    def rotate(self, now: datetime) -> str:
+        """Replace the secret and return the new one; the former signs too for FORMER_SECRET_LIFE."""
+        secret = new_secret()
+        self.former_encrypted_secret, self.encrypted_secret = self.encrypted_secret, encrypt(secret)
+        self.former_until = now + FORMER_SECRET_LIFE
+        self.save(update_fields=["encrypted_secret", "former_encrypted_secret", "former_until"])
+        return secret
+
+    def choose(
+        self, *, alerts: bool, events: Iterable[str], with_numbers: bool, with_text: bool, now: datetime
+    ) -> None:
+        """Store what it gets. Events begin with recordings that end after the first kind was chosen."""
+        had = bool(self.events)
+        self.sends_alerts, self.events = alerts, " ".join(events)
+        self.with_numbers, self.with_text = with_numbers, with_text
+        if self.events and not had:
+            self.events_since = now
+        self.save(update_fields=["sends_alerts", "events", "events_since", "with_numbers", "with_text"])
+
+    def remove(self) -> None:
+        """Delete it, with what was and is to be sent.
+
+        Locked first: a change that wrote an event for it just now is waited for, and one that comes writes none.
+        """
+        with transaction.atomic():
+            AlertWebhook.objects.select_for_update().order_by().filter(pk=self.pk).first()
+            self.delete()
+
+    @property
+    def event_kinds(self) -> list[str]:
+        """The kinds of events it gets."""
+        return self.events.split()
+
+    @property
+    def url(self) -> str:
+        """The whole address. Raises UndecipherableError where no key opens it."""
+        return decrypt(self.encrypted_url)
+
+    def signing_keys(self, now: datetime) -> list[bytes]:
+        """Return the keys that sign now, the current one first. Raises UndecipherableError."""
+        stored = [self.encrypted_secret]
+        if self.former_encrypted_secret and self.former_until is not None and now < self.former_until:
+            stored.append(self.former_encrypted_secret)
+        return [base64.b64decode(decrypt(text).removeprefix(PREFIX)) for text in stored]
+
+    def reencrypt(self) -> bool:
+        """Encrypt address and secrets under the first key; return False where no key opens one."""
+        try:
+            for column in ENCRYPTED:
+                if (stored := getattr(self, column)) is not None:
+                    setattr(self, column, encrypt(decrypt(stored)))
+        except UndecipherableError:
+            return False
+        self.save(update_fields=ENCRYPTED)
+        return True
+
+
+QUIET = timedelta(minutes=5)  # a problem that comes back within this time is the same one
 KEPT = timedelta(days=90)
 
 
@@ -125,12 +253,71 @@ class AlertChoice(models.Model):
         return f"{self.user}: {self.each}, {self.digest}"
 
 
-class AlertMessageQuerySet(models.QuerySet["AlertMessage"]):
-    """A queryset of messages; they are read by their recipient alone."""
+class OutgoingMessageQuerySet(models.QuerySet[Any]):
+    """A queryset of messages."""
 
     def pending(self) -> Self:
         """Return those neither sent nor given up."""
         return self.filter(next_at__isnull=False)
+
+    def failing(self) -> Self:
+        """Return those whose last attempt failed."""
+        return self.filter(sent_at=None, error__isnull=False)
+
+
+class OutgoingMessage(models.Model):
+    """A mixin of messages that the worker sends, with a backoff, until GIVEN_UP.
+
+    `next_at`: when it is tried next; None once it is sent, given up or not wanted any more.
+    """
+
+    created_at = models.DateTimeField()
+    next_at = models.DateTimeField(null=True, db_index=True)
+    tries = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def claim(self, now: datetime) -> bool:
+        """Claim the attempt; False where another worker has it."""
+        mine = self._rows().filter(pk=self.pk, next_at=self.next_at)
+        claimed: int = mine.update(next_at=now + ATTEMPT, tries=F("tries") + 1)
+        self.tries += claimed
+        return bool(claimed)
+
+    def mark_sent(self, now: datetime) -> None:
+        """Record that it was accepted by the recipient's server."""
+        self._close(sent_at=now, error=None)
+
+    def drop(self, why: str | None = None) -> None:
+        """Record that it will not be sent; `why` where that is a fault."""
+        self._close(error=why)
+
+    def retry(self, why: str, now: datetime) -> datetime | None:
+        """Record a failed attempt; return when the next one is due, None where it is given up."""
+        if now - self.created_at >= GIVEN_UP:
+            self.drop(why)
+            return None
+        at: datetime = now + min(FIRST_WAIT * 2 ** min(self.tries - 1, 10), LONGEST_WAIT)
+        self._rows().filter(pk=self.pk).update(next_at=at, error=why)
+        return at
+
+    def send_again(self, now: datetime) -> None:
+        """Make it due now, as a person asked, with its id and all its attempts anew."""
+        self.tries, self.created_at, self.next_at, self.sent_at, self.error = 0, now, now, None, None
+        self.save(update_fields=["tries", "created_at", "next_at", "sent_at", "error"])
+
+    def _close(self, **columns: Any) -> None:
+        self._rows().filter(pk=self.pk).update(next_at=None, **columns)
+
+    def _rows(self) -> Any:
+        return type(self)._default_manager.order_by()
+
+
+class AlertMessageQuerySet(OutgoingMessageQuerySet):
+    """A queryset of messages; they are read by their recipient alone."""
 
     def due(self, now: datetime) -> Self:
         """Return those to be sent by `now`, oldest first."""
@@ -144,17 +331,11 @@ class AlertMessageQuerySet(models.QuerySet["AlertMessage"]):
         """Return those to the recipient of `message`."""
         return self.filter(user=message.user_id, webhook=message.webhook_id, address=message.address)
 
-    def failing(self) -> Self:
-        """Return those whose last attempt failed."""
-        return self.filter(sent_at=None, error__isnull=False)
 
-
-class AlertMessage(models.Model):
+class AlertMessage(OutgoingMessage):
     """One message to one recipient: `user` (at their address of the moment), `address` or `webhook`.
 
-    The worker sends it.
-
-    `next_at`: when it is tried next; None once it is sent, given up or not wanted any more. `text`: of a digest.
+    The worker sends it. `text`: of a digest.
     """
 
     alert = models.ForeignKey(Alert, null=True, on_delete=models.CASCADE, related_name="messages")
@@ -165,11 +346,6 @@ class AlertMessage(models.Model):
     webhook = models.ForeignKey(AlertWebhook, null=True, on_delete=models.CASCADE, related_name="messages")
     address = models.CharField(_("address"), max_length=254, null=True)
     text = models.TextField(null=True)
-    created_at = models.DateTimeField()
-    next_at = models.DateTimeField(null=True, db_index=True)
-    tries = models.PositiveIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True)
-    error = models.TextField(null=True)
 
     objects = AlertMessageQuerySet.as_manager()
 
@@ -206,35 +382,3 @@ class AlertMessage(models.Model):
     def recipient(self) -> tuple[Any, ...]:
         """To whom it goes; where one message cannot be sent, the others to the same recipient wait, too."""
         return self.user_id, self.webhook_id, self.address
-
-    def claim(self, now: datetime) -> bool:
-        """Claim the attempt; False where another worker has it."""
-        mine = type(self).objects.filter(pk=self.pk, next_at=self.next_at)
-        claimed = mine.update(next_at=now + ATTEMPT, tries=F("tries") + 1)
-        self.tries += claimed
-        return bool(claimed)
-
-    def mark_sent(self, now: datetime) -> None:
-        """Record that it was accepted by the recipient's server."""
-        self._close(sent_at=now, error=None)
-
-    def drop(self, why: str | None = None) -> None:
-        """Record that it will not be sent; `why` where that is a fault."""
-        self._close(error=why)
-
-    def retry(self, why: str, now: datetime) -> datetime | None:
-        """Record a failed attempt; return when the next one is due, None where it is given up."""
-        if now - self.created_at >= GIVEN_UP:
-            self.drop(why)
-            return None
-        at: datetime = now + min(FIRST_WAIT * 2 ** min(self.tries - 1, 10), LONGEST_WAIT)
-        type(self).objects.filter(pk=self.pk).update(next_at=at, error=why)
-        return at
-
-    def send_again(self, now: datetime) -> None:
-        """Make it due now, as a person asked, with its id and all its attempts anew."""
-        self.tries, self.created_at, self.next_at, self.sent_at, self.error = 0, now, now, None, None
-        self.save(update_fields=["tries", "created_at", "next_at", "sent_at", "error"])
-
-    def _close(self, **columns: Any) -> None:
-        type(self).objects.filter(pk=self.pk).update(next_at=None, **columns)

@@ -14,8 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
-from recordings.models.account import Account
-from recordings.models.visibility import VisibleQuerySet
+from recordings.models.account import Account, VisibleQuerySet
 from recordings.numbers import NUMBERS_VERSION, e164_number, format_number, normalize_number
 from recordings.vobiz.objects import CALL_TEXT_LENGTH, LiveCall
 

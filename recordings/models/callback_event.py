@@ -11,9 +11,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
-from recordings.models.account import Account
+from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.recording import Recording
-from recordings.models.visibility import VisibleQuerySet
 
 MAX_ATTEMPTS = 8
 # The version of the reader of fields; what an older one has stored is due to be read again
@@ -71,7 +70,8 @@ class CallbackEventQuerySet(VisibleQuerySet):
 
     def without_effect(self) -> CallbackEventQuerySet:
         """Return the events without an effect so far that nobody has marked as reviewed."""
-        return self.filter(outcome__in=TROUBLES, seen_at=None)
+        # the partial index leaves out what was applied, and no planner knows that of a list of other outcomes
+        return self.filter(outcome__in=TROUBLES, seen_at=None).exclude(outcome=EventOutcome.APPLIED)
 
     def closable(self) -> CallbackEventQuerySet:
         """Return the events that a person can mark as reviewed; see `is_closable`."""
@@ -219,11 +219,6 @@ class CallbackEvent(models.Model):
         """Have it applied after all. To be saved with the columns OUTCOME and `error`."""
         self.set_outcome(self.unapplied_outcome)
         self.error = None
-
-    @property
-    def awaits_read_back(self) -> bool:
-        """Whether it is unsigned and waits for the API to be asked about its recording."""
-        return self.outcome == EventOutcome.RECEIVED and self.processed_at is not None
 
     def record_failed_attempt(self, error: str, outcome: EventOutcome | None = None) -> None:
         """Count a failed attempt on the locked event. The last of MAX_ATTEMPTS fails it; `outcome` is set at once."""

@@ -10,12 +10,12 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SyncState
-from recordings.models.account import Account
-from recordings.models.lease import end_of_lease
-from recordings.models.visibility import VisibleQuerySet
+from recordings.lease import end_of_lease
+from recordings.models.account import Account, VisibleQuerySet
 
 INCOMPLETE = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
 NARROW = (
@@ -38,8 +38,8 @@ class SyncRunQuerySet(VisibleQuerySet):
         return self.exclude(scope__has_any_keys=list(NARROW))
 
     def complete(self) -> Self:
-        """Return the unfiltered runs that read and stored everything."""
-        return self.unfiltered().filter(complete=True)
+        """Return the unfiltered runs that read and stored everything; none that a fast clock dated in the future."""
+        return self.unfiltered().filter(complete=True, started_at__lte=timezone.now())
 
     def without_gap(self) -> Self:
         """Return the complete runs that left no gap: without a start date."""

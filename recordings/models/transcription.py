@@ -11,9 +11,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import TranscriptionStatus, Trust
-from recordings.models.account import Account
+from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.recording import Recording
-from recordings.models.visibility import VisibleQuerySet
 from recordings.tokens import tokens_text
 
 ARRIVED = (TranscriptionStatus.COMPLETED, TranscriptionStatus.FAILED)

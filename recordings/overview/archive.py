@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, Q, Sum, When
+from django.db.models import Case, Count, Max, OuterRef, Q, Subquery, Sum, When
 
 from recordings import storage
 from recordings.choices import Channels, FileFormat
@@ -125,11 +125,11 @@ def archiving(now: datetime, seen: Collection[Any]) -> Archiving:
 
     `seen`: what `accounts` gave.
     """
-    # `whose` rather than `visible_to`, for which SQLite would read every row of an account
-    mine = Recording.objects.annotate(whose=F("account_id") + 0).filter(whose__in=[one.pk for one in seen])
-    last_at = (
-        mine.filter(archived_at__isnull=False).order_by("-archived_at").values_list("archived_at", flat=True)
+    copies = Recording.objects.filter(account=OuterRef("pk"), archived_at__isnull=False).order_by(
+        "-archived_at"
     )
+    accounts = Account.objects.filter(pk__in=[one.pk for one in seen]).order_by()
+    last = accounts.annotate(last_at=Subquery(copies.values("archived_at")[:1])).aggregate(at=Max("last_at"))
     sizes = ("duration_ms", "file_format", "channels")
     since = ("kept_from", "ended_at", "call__created_at", "asked_at")
     # where archiving goes by itself, that somebody asks for it makes nothing due that was not
@@ -139,7 +139,7 @@ def archiving(now: datetime, seen: Collection[Any]) -> Archiving:
     sums = Recording.objects.filter(archived_at__gte=now - RATE_OVER).aggregate(sum=Sum("audio_bytes"))
     room, error = space()
     return Archiving(
-        last_at=last_at.first(),
+        last_at=last["at"],
         due=counted_as(len(found)),
         due_bytes=sum(likely_bytes(*row[:3]) for row in found),
         oldest_due_at=min((max(filter(None, row[3:])) for row in found), default=None),

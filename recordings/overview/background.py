@@ -58,6 +58,7 @@ def background(user: Viewer, now: datetime) -> Background:
     events = CallbackEvent.objects.visible_to(user).filter(
         outcome=EventOutcome.RECEIVED, processed_at=None, account__is_active=True
     )
+    events = events.exclude(outcome=EventOutcome.APPLIED)  # which is what the index leaves out
     due = [
         rows.order_by().aggregate(at=Min("read_back_due_at"))["at"],
         events.order_by().aggregate(at=Min("received_at"))["at"],

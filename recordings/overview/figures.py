@@ -12,7 +12,7 @@ from recordings.overview.activity import SILENT_IN_A_ROW, Starts, accounts, star
 from recordings.overview.archive import Archiving, archiving, at_risk, database_space, lost
 from recordings.overview.background import Background, background
 from recordings.overview.counting import Counted, Group, Trouble, Viewer, total
-from recordings.overview.troubles import broken_syncs, callback_troubles, unsent_alerts
+from recordings.overview.troubles import broken_syncs, callback_troubles, undelivered_events, unsent_alerts
 from recordings.storage import Space
 
 
@@ -34,6 +34,7 @@ class Figures:
     background: Background | None
     database: Space | None
     unsent_alerts: dict[int | None, Trouble]
+    undelivered_events: dict[int, Trouble]
     sees_syncs: bool
 
     @property
@@ -98,5 +99,6 @@ def figures(
         background=background(user, now) if syncs else None,
         database=database_space() if syncs else None,
         unsent_alerts=unsent_alerts(user, now) if syncs else {},
+        undelivered_events=undelivered_events(user, now) if syncs else {},
         sees_syncs=syncs,
     )

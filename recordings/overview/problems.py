@@ -34,7 +34,7 @@ def problems(now: datetime | None = None) -> list[Problem]:
 
 def problems_of(look: Figures) -> list[Problem]:
     """Return the problems that these figures tell of, the worst first; each `key` occurs once."""
-    parts = (_disk, _silence, _worker, _archive, _at_risk, _lost, _accounts, _rejected, _alerts)
+    parts = (_disk, _silence, _worker, _archive, _at_risk, _lost, _accounts, _rejected, _alerts, _events)
     found = {problem.key: problem for part in reversed(parts) for problem in part(look)}
     order = list(ProblemCode)
     return sorted(found.values(), key=lambda one: (order.index(one.code), one.account or 0))
@@ -127,7 +127,7 @@ def _archive(look: Figures) -> Iterator[Problem]:
     elif not archiving.has_room:
         words = _("Archiving is stopped: too little space is free")
     if words:
-        cure = _("Check the archive's storage: manage.py test_storage")
+        cure = _("Press Test storage on the page of an account to see why.")
         yield Problem(ProblemCode.ARCHIVE_STOPPED, None, None, words, _overview(), cure, said=said)
         return
     for account in look.accounts:
@@ -158,7 +158,7 @@ def _lost(look: Figures) -> Iterator[Problem]:
     for account, group in look.lost_in.items():
         yield Problem(
             ProblemCode.LOST, account, group.first_at,
-            _("lost: deleted at Vobiz, or past its date, and no copy is here"),
+            _("lost: deleted by Vobiz, and no intact copy is archived"),
             _list("recording", kept="lost", account=account), _("Look at each one and mark it as reviewed."),
             counted=_recordings(group.count),
         )  # fmt: skip
@@ -192,15 +192,22 @@ def _accounts(look: Figures) -> Iterator[Problem]:
 
 def _rejected(look: Figures) -> Iterator[Problem]:
     """Report rejected callbacks, once for each account whatever was wrong with their signatures."""
-    found = list(look.rejected())
+    found, by_pk = list(look.rejected()), {account.pk: account for account in look.accounts}
     for account in sorted({account for account, _trust, _trouble in found}):
         those = [trouble for one, _trust, trouble in found if one == account]
         count = total(one.count for one in those)
+        causes = [by_pk[one].rejection(trust) for one, trust, _t in found if one == account and one in by_pk]
+        why = "; ".join(dict.fromkeys(cause.why for cause in causes))
+        cure = (
+            causes[0].cure
+            if len(causes) == 1
+            else _("Check the account's auth token, then process them again.")
+        )
         yield Problem(
             ProblemCode.CALLBACKS_REJECTED, account, min(one.since for one in those),
-            _("rejected: no signature verified, or none was there"),
+            _("rejected: %s") % why if why else _("rejected"),
             _list("callbackevent", effect="none", outcome__exact="refused", account=account),
-            _("Check the account's auth token, then process them again."),
+            cure,
             counted=f"{count} {ngettext('callback', 'callbacks', count.n)}",
         )  # fmt: skip
 
@@ -215,5 +222,16 @@ def _alerts(look: Figures) -> Iterator[Problem]:
             cure = _("Check the webhook, then send them again.")
         yield Problem(
             ProblemCode.ALERTS_FAILING, account, trouble.since, _("could not be sent"), url, cure,
+            counted=f"{trouble.count} {noun}", said=trouble.words,
+        )  # fmt: skip
+
+
+def _events(look: Figures) -> Iterator[Problem]:
+    for account, trouble in look.undelivered_events.items():
+        noun = ngettext("event", "events", trouble.count.n)
+        yield Problem(
+            ProblemCode.EVENTS_FAILING, account, trouble.since, _("could not be delivered"),
+            reverse("admin:recordings_account_webhooks", args=[account]),
+            _("Check the webhook's receiver, then send them again."),
             counted=f"{trouble.count} {noun}", said=trouble.words,
         )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Q, Value
 from django.db.models.functions import Left
 
-from recordings.choices import EventOutcome, Trust
-from recordings.models import Account, AlertMessage, CallbackEvent, Recording, SyncRun
+from recordings.choices import Trust
+from recordings.models import Account, AlertMessage, CallbackEvent, OutgoingEvent, Recording, SyncRun
 from recordings.models.recording.queryset import NO_ROW
 from recordings.overview.counting import MOST, Trouble, Viewer, read_rows, troubles
 
@@ -42,8 +42,7 @@ def broken_syncs(user: Viewer, seen: Iterable[Any], *, every_account: bool = Fal
 def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tuple[int, str, str], Trouble]:
     """Return callbacks without effect that are not marked as seen, by account, outcome and trust."""
     rows: Any = CallbackEvent.objects.visible_to(user)
-    rows = rows.without_effect().exclude(outcome=EventOutcome.APPLIED)  # which is what the index leaves out
-    found = rows.order_by().annotate(said=Left("error", 300)).values_list(
+    found = rows.without_effect().order_by().annotate(said=Left("error", 300)).values_list(
         "account_id", "outcome", "trust", "received_at", "pk", "said"
     )  # fmt: skip
     return troubles(
@@ -62,6 +61,13 @@ def unsent_alerts(user: Viewer, now: datetime) -> dict[int | None, Trouble]:
         AlertMessage.objects.failing().filter(of_portal | mine, created_at__gt=now - UNSENT_IN).order_by("pk")
     )
     return troubles(rows.values_list("webhook__account", "created_at", "pk", "error")[: MOST + 1])
+
+
+def undelivered_events(user: Viewer, now: datetime) -> dict[int, Trouble]:
+    """Return events that could not be delivered, waiting for another attempt or given up lately, by account."""
+    rows = OutgoingEvent.objects.visible_to(user).failing().filter(created_at__gt=now - UNSENT_IN)
+    found = rows.order_by().values_list("account_id", "at", "pk", "error")
+    return troubles(found[: MOST + 1])
 
 
 def unexpectedly_unsigned(seen: Iterable[Any], now: datetime) -> Q:

@@ -43,7 +43,7 @@ UNAVAILABLE = {
         ),
         410,
     ),
-    AudioState.DELETED: (gettext_lazy("Vobiz no longer has this audio, and it was never archived."), 410),
+    AudioState.DELETED: (gettext_lazy("No audio: Vobiz deleted it before it was archived."), 410),
 }  # the reason and the HTTP status
 logger = logging.getLogger(__name__)
 
@@ -307,6 +307,11 @@ def _container_of(head: bytes, size: int | None, *, to_play: bool) -> str:
         ):
             words = _("Browsers cannot play %s. The portal's player plays a converted copy.")
             raise AudioUnavailableError(words % formats.label_of(container, codec), 415)
+        if to_play and found.reason is None and not found.audio.regular:
+            words = _(
+                "Browsers find no exact moment in this file. The portal's player plays a converted copy."
+            )
+            raise AudioUnavailableError(words, 415)
         return container
     is_incomplete = len(head) < SNIFFED if size is None else len(head) < min(SNIFFED, size)
     if is_incomplete and found.reason not in (Reason.DOCUMENT, Reason.TEXT):

@@ -139,8 +139,14 @@ class OpenRecordings:
         return ended is not None and self.context.now() > ended + GIVE_UP_AFTER
 
     def _give_up(self, row: Recording) -> None:
-        """Fail a recording that is found neither by its id nor in a complete list of its call."""
-        if row.fail(_("Vobiz has no trace of it.")):
+        """Fail a recording that is found neither by its id nor in a complete list of its call.
+
+        Where Vobiz had given it an id, it may have been made, and deleted at Vobiz before anything told the portal.
+        """
+        words = _("Vobiz has no trace of it.")
+        if row.recording_id is not None:
+            words = _("Vobiz has no trace of it: nothing was recorded, or it was deleted at Vobiz.")
+        if row.fail(words):
             Transcription.objects.filter(recording=row, status=TranscriptionStatus.EXPECTED).update(
                 status=TranscriptionStatus.MISSING
             )

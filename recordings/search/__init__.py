@@ -14,6 +14,8 @@ from recordings.search.rows import (
     find_recordings,
     found_first,
     likeliest,
+    of_area,
+    rare_or_walked,
 )
 from recordings.search.snippets import Part, snippet
 
@@ -30,7 +32,9 @@ __all__ = [
     "find_recordings",
     "found_first",
     "likeliest",
+    "of_area",
     "parse_query",
+    "rare_or_walked",
     "rebuild",
     "snippet",
 ]

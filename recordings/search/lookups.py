@@ -70,7 +70,6 @@ class _IndexLookup(Lookup[Any]):
 
     prepare_rhs = False
     sqlite: ClassVar[str]  # every hit, for one parameter
-    sqlite_by_row: ClassVar[str] = ""  # whether the row {lhs} is a hit
 
     def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the value as it is: each database's method reads it."""
@@ -80,7 +79,8 @@ class _IndexLookup(Lookup[Any]):
         """Compile for SQLite, whose index is an FTS5 table."""
         lhs, params = self.process_lhs(compiler, connection)
         if getattr(self.rhs, "by_row", False):
-            return f"EXISTS ({self.sqlite_by_row.format(lhs=lhs)})", (*params, self.match())
+            sql, found = self.sqlite_by_row()
+            return f"EXISTS ({sql.format(lhs=lhs)})", (*params, *found)
         return f"{lhs} IN ({self.sqlite})", (*params, self.match())
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
@@ -93,6 +93,10 @@ class _IndexLookup(Lookup[Any]):
         """Return what FTS5 is asked to match."""
         raise NotImplementedError
 
+    def sqlite_by_row(self) -> tuple[str, list[Any]]:
+        """Return a subquery for SQLite that has a row where `{lhs}` is a hit, with its parameters."""
+        raise NotImplementedError
+
     def postgresql(self) -> tuple[str, list[Any]]:
         """Return the subquery for PostgreSQL with its parameters."""
         raise NotImplementedError
@@ -103,11 +107,18 @@ class HasDigits(_IndexLookup):
 
     lookup_name = "has_digits"
     sqlite = f"SELECT rowid FROM {NUMBERS} WHERE {NUMBERS} MATCH %s"
-    sqlite_by_row = f"SELECT 1 FROM {NUMBERS} WHERE rowid = {{lhs}} AND {NUMBERS} MATCH %s"
 
     def match(self) -> str:
         """Return an FTS5 phrase over the digits of one side or both."""
         return f'{{{_columns("digits", self.rhs.side)}}}: "{self.rhs.digits}"'
+
+    def sqlite_by_row(self) -> tuple[str, list[Any]]:
+        """Compare the call's own columns: FTS5 would read its long lists of common digits anew for each row."""
+        sides = [self.rhs.side] if self.rhs.side else SIDES
+        either = " OR ".join(f"instr(compared.{side}_digits, %s)" for side in sides)
+        # by a name of its own, for the row itself may be one of the calls
+        sql = f"SELECT 1 FROM {CALLS} compared WHERE compared.id = {{lhs}} AND ({either})"
+        return sql, [self.rhs.digits] * len(sides)
 
     def postgresql(self) -> tuple[str, list[Any]]:
         """Return calls by either trigram index; `by_row` so that the planner may look each row up instead."""
@@ -164,15 +175,19 @@ class HasWords(_IndexLookup):
         f"SELECT t.recording_id FROM {WORDS} w JOIN {TRANSCRIPTIONS} t ON t.id = w.rowid "
         f"WHERE w.{WORDS} MATCH %s"
     )
-    sqlite_by_row = (
-        f"SELECT 1 FROM {TRANSCRIPTIONS} t JOIN {WORDS} w ON w.rowid = t.id "
-        f"WHERE t.recording_id = {{lhs}} AND w.{WORDS} MATCH %s"
-    )
 
     def match(self) -> str:
         """Return the FTS5 query."""
         query: str = self.rhs.fts5
         return query
+
+    def sqlite_by_row(self) -> tuple[str, list[Any]]:
+        """Look the row's transcript up in the index."""
+        sql = (
+            f"SELECT 1 FROM {TRANSCRIPTIONS} t JOIN {WORDS} w ON w.rowid = t.id "
+            f"WHERE t.recording_id = {{lhs}} AND w.{WORDS} MATCH %s"
+        )
+        return sql, [self.match()]
 
     def postgresql(self) -> tuple[str, list[Any]]:
         """Return recordings by the index over the vectors."""
@@ -196,9 +211,13 @@ class Begins(Lookup[Any]):
 
 
 def count_hits(lookup: type[_IndexLookup], value: Digits | Words, *, upto: int, using: str) -> int:
-    """Return how many rows of the index match, counted up to `upto` and one more."""
+    """Return how many rows of the index match, counted up to `upto` and one more.
+
+    On PostgreSQL a call both of whose numbers match counts twice.
+    """
     if connections[using].vendor == "postgresql":
         matching, params = lookup(F("pk"), value).postgresql()
+        matching = matching.replace(" UNION ", " UNION ALL ")  # UNION would gather every hit before it counts
         with connections[using].cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({matching} LIMIT %s) AS hits", [*params, upto + 1])
             return int(cursor.fetchone()[0])

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from recordings.numbers import area_digits, normalize_number, without_extras
+from recordings.numbers import area_digits, area_named, dialled, normalize_number
 from recordings.search.lookups import SHORTEST, Side
 from recordings.tokens import tokenize
 
 LONGEST = 200  # characters read; what follows is left out
 SHORTEST_NUMBER, SHORTEST_AREA = 4, 3  # digits
-SHORTEST_ID = 4  # characters
 DIALLED = re.compile(r"[\s\d+().\-/]+")
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{3,63}", re.ASCII)
 _SIDE = re.compile(r"\s*(?P<side>from|to):\s*", re.IGNORECASE)
@@ -26,6 +25,7 @@ class Reading(StrEnum):
     NUMBER = "number"
     ID = "id"
     WORDS = "words"
+    AREA = "area"
     NAME = "name"
 
 
@@ -39,6 +39,8 @@ class Query:
     digits: tuple[str, ...] = ()
     """Digits to look for, each in either spelling: the whole number, and as typed without leading zeros."""
     identifier: str = ""
+    area: str = ""
+    """The area that was named, under its usual name."""
     phrases: tuple[tuple[str, ...], ...] = field(default=())
     prefix: bool = False
     """Whether the last word may be the beginning of a word."""
@@ -71,11 +73,14 @@ def parse_query(typed: str) -> Query:
         readings.append(Reading.ID)
     if phrases:
         readings.append(Reading.WORDS)
+    area = area_named(text) or ""
+    if area:
+        readings.append(Reading.AREA)
     if len(text) >= SHORTEST and not DIALLED.fullmatch(text):
         readings.append(Reading.NAME)
     if identifier and Reading.ID not in readings:
         readings.append(Reading.ID)
-    return Query(text, tuple(readings), side, digits, identifier, phrases, prefix=text.endswith("*"))
+    return Query(text, tuple(readings), side, digits, identifier, area, phrases, prefix=text.endswith("*"))
 
 
 def _digits(text: str) -> tuple[str, ...]:
@@ -83,10 +88,10 @@ def _digits(text: str) -> tuple[str, ...]:
 
     A national number's leading zeros are not among those stored. An area code alone may be shorter than a number.
     """
-    dialled = without_extras(text)
-    if not DIALLED.fullmatch(dialled):
+    number = dialled(text)
+    if not DIALLED.fullmatch(number):
         return ()
-    typed = "".join(tokenize(dialled))
+    typed = "".join(tokenize(number))
     if len(typed) < SHORTEST_NUMBER:
         area = area_digits(typed) if len(typed) >= SHORTEST_AREA else None
         return () if area is None else (area,)

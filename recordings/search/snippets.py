@@ -28,7 +28,7 @@ def snippet(text: str, query: Query) -> list[Part]:
     if not spans:
         return []
     start = _word_start(text, max(0, spans[0][0] - AROUND))
-    end = min(len(text), start + LONGEST)
+    end = _word_end(text, start + LONGEST, least=spans[0][1])
     parts, at = [], start
     if start:
         parts.append(Part("… ", matches=False))
@@ -58,3 +58,11 @@ def _word_start(text: str, at: int) -> int:
         return 0
     space = text.find(" ", at)
     return space + 1 if 0 <= space < at + AROUND else at
+
+
+def _word_end(text: str, at: int, *, least: int) -> int:
+    """Return the last end of a word at or before `at`; `at` itself where no space follows `least` shortly before."""
+    if at >= len(text):
+        return len(text)
+    space = text.rfind(" ", max(least, at - AROUND), at + 1)
+    return space if space > 0 else at

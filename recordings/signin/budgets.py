@@ -88,6 +88,9 @@ RESET = Budget("reset", 5, DAY)
 RESETS_FROM = Budget("resets-from", 20, HOUR)
 SSO = Budget("sso", 200, HOUR)
 PASSKEYS = Budget("passkeys", 200, HOUR)
+PASSKEY_FAILURES = Budget(
+    "passkey-failures", 20, DAY
+)  # those that are logged; passkeys themselves draw on none
 
 
 class Turns:
@@ -158,7 +161,7 @@ def guess(request: HttpRequest, kind: Kind, user: Any, name: str = "") -> Iterat
         raise _used_up()
     with (KNOWN if device else STRANGERS).turn() as has_turn:
         if not has_turn:
-            raise GuessRefusedError(_("Many people are signing in. Try again in a few seconds."), BUSY)
+            raise GuessRefusedError(_("Many people are logging in. Try again in a few seconds."), BUSY)
         made = Guess(draws)
         for at, (budget, subject) in enumerate(draws):
             if not budget.take(subject):  # another process was faster
@@ -179,6 +182,7 @@ def network_of(request: HttpRequest) -> str:
         address = ip_address(text)
     except ValueError:
         return "local"
+    address = getattr(address, "ipv4_mapped", None) or address  # on a socket that takes both
     return str(ip_network(f"{address}/64", strict=False) if address.version == 6 else address)
 
 

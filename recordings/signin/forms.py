@@ -12,7 +12,8 @@ from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
 from django import forms
 from django.conf import settings
-from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -43,6 +44,11 @@ class GuessForm:
             raise ValidationError(refused.words) from refused
 
 
+def note_failure(request: HttpRequest, user: Any, what: str) -> None:
+    """Note that somebody called `user` got this wrong."""
+    log.note(user, AccessAction.SIGN_IN, what, request=request, result=AccessResult.REFUSED)
+
+
 class SignInForm(GuessForm, AdminAuthenticationForm):
     """User name and password. One answer for a wrong name, a wrong password and a person without access."""
 
@@ -50,6 +56,10 @@ class SignInForm(GuessForm, AdminAuthenticationForm):
         "invalid_login": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
         "inactive": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = gettext_lazy("User name")
 
     def clean(self) -> dict[str, Any]:
         """Check the password, if the budgets allow it; note a wrong one of a known person."""
@@ -62,9 +72,7 @@ class SignInForm(GuessForm, AdminAuthenticationForm):
                 cleaned = dict(super().clean())
             except ValidationError:
                 if user is not None:
-                    log.note(
-                        user, AccessAction.SIGN_IN, "password", request=request, result=AccessResult.REFUSED
-                    )
+                    note_failure(request, user, "password")
                 raise
             guess.was_right()
         return cleaned
@@ -106,6 +114,7 @@ class ConfirmPasswordForm(GuessForm, forms.Form):
         password = str(self.cleaned_data["password"])
         with self.guess(self.request, budgets.PASSWORD, self.user) as guess:
             if not self.user.check_password(password):
+                note_failure(self.request, self.user, "password")
                 raise ValidationError(_("The password is wrong."))
             guess.was_right()
         return password
@@ -115,15 +124,38 @@ class ConfirmPasswordForm(GuessForm, forms.Form):
         record_authentication(self.request, self.user, "password", reauthenticated=True)
 
 
-class ChangePasswordForm(GuessForm, AdminPasswordChangeForm):
+class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A new password, twice."""
+
+    error_messages = {"password_mismatch": gettext_lazy("The two passwords differ.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].help_text = gettext_lazy(
+            "At least 12 characters. Not only digits, not a common password, and unlike your name."
+        )
+        self.fields["new_password2"].label = gettext_lazy("New password again")
+        self.fields["new_password2"].help_text = ""
+
+
+class ChangePasswordForm(GuessForm, NewPasswordForm, PasswordChangeForm):
     """A new password, and the old one within the budgets."""
 
     request: HttpRequest
+    field_order = ("old_password", "new_password1", "new_password2")
+    error_messages = {
+        **NewPasswordForm.error_messages,
+        "password_incorrect": gettext_lazy("The old password is wrong."),
+    }
 
     def clean_old_password(self) -> str:
         """Check it, if the budgets allow it."""
         with self.guess(self.request, budgets.PASSWORD, self.user) as guess:
-            old = str(super().clean_old_password())
+            try:
+                old = str(super().clean_old_password())
+            except ValidationError:
+                note_failure(self.request, self.user, "password")
+                raise
             guess.was_right()
         return old
 
@@ -155,8 +187,13 @@ class PasskeyForm(AuthenticateWebAuthnForm):
 
     def clean_credential(self) -> Any:
         """Check where it was used, then the signature."""
-        check_origin(self.cleaned_data["credential"], AuthenticationResponse)
-        return super().clean_credential()
+        try:
+            check_origin(self.cleaned_data["credential"], AuthenticationResponse)
+            return super().clean_credential()
+        except ValidationError:
+            if budgets.PASSKEY_FAILURES.take(str(self.user.pk)):
+                note_failure(context.request, self.user, "webauthn")
+            raise
 
 
 class PasskeySignInForm(LoginWebAuthnForm):

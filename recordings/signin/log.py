@@ -12,9 +12,9 @@ from allauth.mfa import signals
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.signals import social_account_added
 from django.contrib import messages
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_logged_in as django_user_logged_in
-from django.db.models.signals import m2m_changed
+from django.db.models.signals import m2m_changed, pre_delete
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -104,6 +104,9 @@ def connect() -> None:
     social_account_added.connect(sso_connected)
     for members in (User.groups.through, Account.members.through):
         m2m_changed.connect(membership_changed, sender=members)
+    m2m_changed.connect(role_changed, sender=Group.permissions.through)
+    for model in (User, Group):
+        pre_delete.connect(deleted, sender=model)
 
 
 # Roles and members
@@ -128,6 +131,30 @@ def membership_changed(
         account = None if is_role else found
         what = f"role {found}" if is_role else f"account {found.auth_id if found else other}"
         person_changed(f"user {user_pk}: {verb} {what}", account)
+
+
+def role_changed(sender: Any, instance: Any, action: str, pk_set: set[int] | None, **_kwargs: Any) -> None:
+    """Note which permissions a role was given or lost, and by whom: whoever has it can do more, or less."""
+    verb = {"post_add": "added", "post_remove": "removed"}.get(action)
+    if verb is None or not pk_set:
+        return
+    if isinstance(instance, Group):
+        names = (
+            Permission.objects.filter(pk__in=pk_set).order_by("codename").values_list("codename", flat=True)
+        )
+        person_changed(f"role {instance}: {verb} {', '.join(names)}")
+        return
+    for role in Group.objects.filter(pk__in=pk_set):
+        person_changed(f"role {role}: {verb} {instance.codename}")
+
+
+def deleted(sender: Any, instance: Any, **_kwargs: Any) -> None:
+    """Note that a person or a role is deleted, and who had the role."""
+    if isinstance(instance, User):
+        person_changed(f"user {instance.pk}: deleted")
+        return
+    had = ", ".join(str(pk) for pk in instance.user_set.order_by("pk").values_list("pk", flat=True))
+    person_changed(f"role {instance}: deleted" + (f", of users {had}" if had else ""))
 
 
 def person_changed(detail: str, account: Any = None) -> None:

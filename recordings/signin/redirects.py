@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve, reverse
@@ -22,6 +22,17 @@ def is_page(request: HttpRequest, to: str) -> bool:
     return (
         bool(match.url_name) or match.route == ""
     )  # the admin's last pattern, without a name, matches everything
+
+
+def way_back(request: HttpRequest) -> str:
+    """Return the address that leads back to what is shown: its own, or after a POST that of the page that sent it."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    try:
+        sender = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # anyone may send anything
+        return reverse("admin:index")
+    return next_page(request, urlunsplit(("", "", sender.path, sender.query, "")))
 
 
 def next_page(request: HttpRequest, to: str) -> str:

@@ -112,11 +112,17 @@ def find_person(login: SocialLogin) -> User | None:
     verified = [one.email for one in login.email_addresses if one.verified and one.email]
     if not verified:
         return None
-    people = list(User.objects.filter(email__iexact=verified[0], is_active=True)[:2])
+    found = User.objects.filter(email__iexact=verified[0], is_active=True)
+    people = [person for person in found if _folded(person.email) == _folded(verified[0])]
     if len(people) != 1:
         return None
     taken = SocialAccount.objects.filter(user=people[0], provider=login.account.provider).exists()
     return None if taken else people[0]
+
+
+def _folded(address: str) -> bytes:
+    """Return an address without regard to the case of ASCII letters: `ı` is no `i`, as PostgreSQL has it."""
+    return address.encode("utf-8", "surrogatepass").lower()
 
 
 def _ask(request: HttpRequest, view: Any) -> HttpResponse:
@@ -124,20 +130,18 @@ def _ask(request: HttpRequest, view: Any) -> HttpResponse:
     if not is_offered():
         raise Http404
     if not budgets.SSO.take(budgets.network_of(request)):
-        words = _("Too many sign-ins from your network. Try again in an hour.")
+        words = _("Too many logins from your network. Try again in an hour.")
         return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
     with TURNS.turn() as has_turn:
         if not has_turn:
             return refusal(
-                GuessRefusedError(_("Many people are signing in. Try again in a few seconds."), BUSY)
+                GuessRefusedError(_("Many people are logging in. Try again in a few seconds."), BUSY)
             )
         try:
             answer: HttpResponse = view.adapter_view(IssuerAdapter(request, provider_id()))(request)
         except (OAuth2Error, OSError, ValueError, KeyError) as error:
             logger.warning("Single sign-on failed: %s", type(error).__name__)
-            words = _(
-                "The sign-in service did not answer as expected. Try again, or log in with your password."
-            )
+            words = _("Single sign-on did not answer as expected. Try again, or log in with your password.")
             return refusal(GuessRefusedError(words, HTTPStatus.BAD_GATEWAY))
     return answer
 

@@ -176,8 +176,6 @@ class SecondFactor(PortalPage, AuthenticateView):
 class YourAccount(PortalPage, IndexView):
     """Everything of one's own sign-in: password, second factor, recovery codes."""
 
-    title = _("Your account")
-
     def get_template_names(self) -> list[str]:
         """Show somebody who must enrol a choice of factors, and nothing else."""
         return ["signin/enrol.html" if must_enrol(self.request) else "signin/account.html"]
@@ -185,8 +183,10 @@ class YourAccount(PortalPage, IndexView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the person's sessions."""
         connected = SocialAccount.objects.filter(user_id=self.request.user.pk, provider=sso.provider_id())
+        enrols = must_enrol(self.request)
         return {
             **super().get_context_data(**kwargs),
+            "title": gettext("Set up a second factor") if enrols else gettext("Your account"),
             "sessions": sessions.sessions_of(self.request),
             "is_connected": sso.is_offered() and connected.exists(),
         }
@@ -252,6 +252,7 @@ class RemoveApp(PortalPage, DeactivateTOTPView):
 
     title = _("Remove the authenticator app?")
     template_name = "signin/remove_factor.html"
+    extra_context = {"keep": _("Keep the app"), "remove": _("Remove the app")}
 
 
 class AddPasskey(PasskeyPage, AddWebAuthnView):
@@ -266,6 +267,7 @@ class RemovePasskey(PortalPage, RemoveWebAuthnView):
 
     title = _("Remove this passkey?")
     template_name = "signin/remove_factor.html"
+    extra_context = {"keep": _("Keep the passkey"), "remove": _("Remove the passkey")}
     success_url = reverse_lazy("mfa_index")
 
 

@@ -8,7 +8,7 @@ from django import template
 from django.http import HttpRequest
 from django.utils import timezone
 
-from recordings.admin.dashboard.context import dashboard_context
+from recordings.admin.dashboard import dashboard_context
 
 register = template.Library()
 

@@ -12,12 +12,13 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from recordings.admin import formatting, shell
-from recordings.admin.zones import reader_zone, zone_label
-from recordings.models import Account
+from recordings.admin import formatting, reader, shell
+from recordings.admin.reader import reader_zone, zone_label
+from recordings.models import Account, Worker
 from recordings.overview import Counted
 from recordings.provider import callback_urls_possible
 from recordings.roles import ROLES
+from recordings.signin.redirects import way_back
 from recordings.signin.sessions import is_background
 
 register = template.Library()
@@ -116,6 +117,18 @@ def icon(name: str, tone: str = "") -> dict[str, str]:
     return {"name": name, "tone": tone}
 
 
+@register.simple_tag(takes_context=True)
+def shown_account(context: dict[str, Any]) -> Account | None:
+    """Return the account that every page is narrowed to; None for all accounts."""
+    return reader.chosen_account(context["request"])
+
+
+@register.simple_tag(takes_context=True)
+def here(context: dict[str, Any]) -> str:
+    """Return the address that leads back to this page."""
+    return way_back(context["request"])
+
+
 @register.inclusion_tag("admin/recordings/includes/refresh.html", takes_context=True)
 def refresh(context: dict[str, Any], every: int | None) -> dict[str, Any]:
     """Say when the page was read, and have it read again `every` so many seconds; None where it changes no more.
@@ -142,6 +155,7 @@ def first_steps(context: dict[str, Any]) -> dict[str, Any]:
     return {
         "sees_accounts": sees_accounts,
         "may_connect": may_connect,
+        "has_worker": Worker.objects.alive().exists(),
         "may_see_live": user.has_perm("recordings.view_live_calls"),
         "has_no_role": not user.is_superuser and not user.get_all_permissions(),
         "roles": [role.label for role in ROLES],

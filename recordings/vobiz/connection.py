@@ -127,7 +127,7 @@ class _TlsSocket(ssl.SSLSocket):
 
 class _PlainConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _dial(self.host, self.port or 80, self.socket_options or [])
+        return _dial(self.host, self.port or self.default_port, self.socket_options or [])
 
     def connect(self) -> None:
         with _noting_trouble():
@@ -138,17 +138,8 @@ class _PlainConnection(HTTPConnection):
         super().send(data)
 
 
-class _TlsConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _dial(self.host, self.port or 443, self.socket_options or [])
-
-    def connect(self) -> None:
-        with _noting_trouble():
-            super().connect()
-
-    def send(self, data: Any) -> None:
-        _begin_sending(self)
-        super().send(data)
+class _TlsConnection(_PlainConnection, HTTPSConnection):
+    """The same over TLS: what `super` of _PlainConnection is here, speaks it."""
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -54,7 +55,10 @@ _PART = re.compile(r"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15}|\*)",
 _WHOLE = (200, 203)  # 203: something on the way changed its headers
 _PARTIAL = 206
 _UNSATISFIABLE = 416
-_PACKED = ("gzip", "x-gzip")
+_PACKED = ("gzip", "x-gzip", "deflate")
+_GZIP = b"\x1f\x8b"
+# What hosts write under Content-Encoding and is no compression: S3 keeps `aws-chunked` of an upload for ever
+_NO_ENCODING = frozenset({"", "identity", "none", "aws-chunked", "binary", "7bit", "8bit", "utf-8", "utf8"})
 _BLOCK = 64 * 1024  # bytes unpacked at once
 _DOING = "fetch the audio"
 
@@ -275,12 +279,13 @@ class _Hop:
 
     @property
     def encoding(self) -> str:
-        """The Content-Encoding, in lower case."""
-        return self.answer.headers.get("Content-Encoding", "").strip().lower()
+        """The Content-Encoding, in lower case; empty where what it names changes no byte."""
+        given = self.answer.headers.get("Content-Encoding", "").lower().split(",")
+        return ", ".join(name.strip() for name in given if name.strip() not in _NO_ENCODING)
 
     @property
     def is_packed(self) -> bool:
-        """The body is a gzip stream, which says itself where it ends."""
+        """The body is compressed, and says itself where it ends."""
         return self.encoding in _PACKED
 
     def where(self) -> Where:
@@ -331,9 +336,7 @@ def _claimed(hop: _Hop, max_bytes: int) -> int | None:
     length = headers.get("Content-Length", "").strip()
     claimed = int(length) if _LENGTH.fullmatch(length) else None
     trouble: str | None = None
-    if not (hop.is_packed or hop.encoding in ("", "identity")) or (
-        hop.is_packed and hop.answer.status_code == _PARTIAL
-    ):
+    if hop.encoding and (not hop.is_packed or hop.answer.status_code == _PARTIAL):
         trouble = "The audio came compressed, which was not asked for."
     elif claimed is not None and claimed > max_bytes:
         trouble = f"The audio is larger than {max_bytes} bytes."
@@ -360,10 +363,20 @@ def _pieces(hop: _Hop, max_bytes: int) -> Generator[bytes, None, None]:
 
 
 def _unpacked(body: Iterable[bytes], hop: _Hop, max_bytes: int) -> Iterator[bytes]:
-    """Yield the content of an unrequested gzip encoding, in blocks that stay small whatever they unpack to."""
-    decoder, size = zlib.decompressobj(zlib.MAX_WBITS | 16), 0
+    """Yield the content of an unrequested encoding, in blocks that stay small whatever they unpack to.
+
+    Some hosts keep the header of a file that is not compressed any more: that is passed on as it is.
+    """
+    chunks = iter(body)
+    head = b""
+    while len(head) < len(_GZIP) and (chunk := next(chunks, None)) is not None:
+        head += chunk
+    if hop.encoding != "deflate" and not head.startswith(_GZIP):
+        yield from (part for part in chain((head,), chunks) if part)
+        return
+    decoder, size = zlib.decompressobj(_window_bits(head)), 0
     try:
-        for chunk in body:
+        for chunk in chain((head,), chunks):
             while chunk and not decoder.eof:
                 if block := decoder.decompress(chunk, _BLOCK):
                     size += len(block)
@@ -379,6 +392,14 @@ def _unpacked(body: Iterable[bytes], hop: _Hop, max_bytes: int) -> Iterator[byte
         ) from None
     if not decoder.eof:
         raise UnreachableError("The audio broke off: what came compressed is incomplete.", **hop.where())
+
+
+def _window_bits(head: bytes) -> int:
+    """Return how zlib is to read what begins so: gzip, zlib, or a bare deflate stream, all of which are sent."""
+    if head.startswith(_GZIP):
+        return zlib.MAX_WBITS | 16
+    is_zlib = len(head) > 1 and head[0] & 0x0F == zlib.DEFLATED and int.from_bytes(head[:2], "big") % 31 == 0
+    return zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS
 
 
 def _stream(hop: _Hop, adapter: GuardedAdapter, max_bytes: int) -> AudioStream:

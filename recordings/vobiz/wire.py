@@ -35,6 +35,8 @@ _INSTANT = re.compile(
     r" ?(?P<zone>[Zz]|UTC|GMT|(?P<sign>[+-])(?P<zone_hours>[0-9]{2}):?(?P<zone_minutes>[0-9]{2})?)?",
     re.ASCII,
 )
+_FINER_EPOCH = re.compile(r"[12][0-9]{15}(?:[0-9]{3})?", re.ASCII)  # micro- or nanoseconds since 1970
+_EPOCH_MS_DIGITS = 13  # from 2001 to 2286
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A time before these, or later than tomorrow, is a placeholder (Go's year 1, an epoch of 0) or nonsense.
 _EARLIEST, _LEEWAY = datetime(2015, 1, 1, tzinfo=UTC), timedelta(days=1)
@@ -111,15 +113,26 @@ def millis(value: object) -> int | None:
 def epoch_ms(value: object) -> datetime | None:
     """Return the UTC instant of milliseconds since 1970; 0, -1, null and junk are None.
 
-    Seconds are taken for seconds where that makes a time from 2015 to tomorrow. Other times are None.
+    Seconds, microseconds and nanoseconds are taken for such where that makes a time from 2015 to tomorrow, and so is
+    a text with a date and its zone. Other times are None.
     """
     number = _number(value)
     if number is None:
-        return None
+        return _finer_or_written(value)
     count = int((number * 1_000 if number < _MOST_SECONDS else number).to_integral_value(ROUND_HALF_UP))
     if count >= _MAX_MILLIS // 100:
         return None
     return _within_bounds(_EPOCH + timedelta(milliseconds=count))
+
+
+def _finer_or_written(value: object) -> datetime | None:
+    given = text(value)
+    if given is None:
+        return None
+    if _FINER_EPOCH.fullmatch(given):
+        return epoch_ms(given[:_EPOCH_MS_DIGITS])
+    written = instant(value, zone=UTC)
+    return None if written is None or written.approximate else written.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ class CallbacksFirst:
         return len(self._callbacks) + len(self._others)
 
     def append(self, channel: Any) -> None:
-        """Add a connection on which a whole request has arrived."""
-        is_callback = channel.requests[0].path.startswith(CALLBACK_PREFIX)
+        """Add a connection on which a whole request has arrived, or something that is none and has no path."""
+        is_callback = getattr(channel.requests[0], "path", "").startswith(CALLBACK_PREFIX)
         (self._callbacks if is_callback else self._others).append(channel)
 
     def popleft(self) -> Any:

@@ -1,4 +1,4 @@
-"""Tasks that wait in our own database (django-tasks-db)."""
+"""Tasks that wait in our own database (django-tasks-db), found by polling."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Maintenance:
         Worker.objects.stale(WORKER_RETENTION).delete()
         Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)
         reread_events(limit=EVENTS_AT_ONCE)
-        history.correct_future_times()
+        history.correct_future_times(now)
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSE_EVERY.total_seconds()
             analyse()

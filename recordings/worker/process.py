@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.utils import timezone
 
 from recordings import alerts, tasks
-from recordings.lease_renewal import LEASE_RENEWER
+from recordings.lease import LEASE_RENEWER
 from recordings.models import Worker
 from recordings.worker.jobs import AlertJob, ReconcileJob, run_due_archiving, run_due_syncs
 from recordings.worker.maintenance import Maintenance, nightly_maintenance
@@ -101,6 +101,7 @@ class WorkerProcess:
             ("maintenance", Maintenance()),
             ("night", nightly_maintenance),
             ("alerts", AlertJob()),
+            ("events", tasks.send_events),
         ):
             self._threads.append(WorkerThread(name, name, job, has_queue=False))
 

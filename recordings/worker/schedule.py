@@ -29,10 +29,13 @@ class DueSync:
 
 
 def due_sync(account: Account, now: datetime) -> DueSync | None:
-    """Return the sync that is due now, if one is. Costs a few queries, each by an index."""
-    of_account = SyncRun.objects.filter(account=account)
-    if of_account.running().exists():
+    """Return the sync that is due now, if one is. Costs a few queries, each by an index.
+
+    Runs that a fast clock dated in the future do not count: else nothing would be due until then.
+    """
+    if SyncRun.objects.filter(account=account).running().exists():
         return None
+    of_account = SyncRun.objects.filter(account=account, started_at__lte=now)
     last = list(of_account.select_related("requested_by").order_by("-started_at", "-pk")[:MAX_RESTARTS])
     interrupted = [run for run in last if run.state == SyncState.INTERRUPTED]
     if (
@@ -59,7 +62,7 @@ def night_of(now: datetime, zone: tzinfo) -> datetime:
 def _full_is_due(account: Account, now: datetime) -> bool:
     """Return whether a full sync is due: at night once, or by day after OVERDUE_AFTER without one."""
     began = night_of(now, account.zone)
-    full = SyncRun.objects.filter(account=account, scope__full=True).unfiltered()
+    full = SyncRun.objects.filter(account=account, scope__full=True, started_at__lte=now).unfiltered()
     if account.first_synced_at is None or full.filter(started_at__gte=began, complete=True).exists():
         return False
     if full.filter(started_at__gt=now - RETRY_AFTER).exists():

@@ -173,6 +173,17 @@
         }
     });
 
+    /* After a start or a stop the page stands where it stood */
+    const PLACE = "live-place";
+    addEventListener("submit", () => sessionStorage.setItem(PLACE, String(scrollY)));
+    addEventListener("load", () => {
+        const place = sessionStorage.getItem(PLACE);
+        sessionStorage.removeItem(PLACE);
+        if (place !== null && /^#(call-|content-start)/.test(location.hash)) {
+            scrollTo(0, Number(place));
+        }
+    });
+
     reveal();
     narrow();
 })();

@@ -1,10 +1,14 @@
-// The frame of every page: "/" goes to the search box; Escape and a press elsewhere close an open menu; lists are ticked.
+// The frame of every page: "/" goes to the search box, "?" to the list of keys; Escape and a press elsewhere close an open menu; lists are ticked.
 "use strict";
 
 const isTyping = (element) => element.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
-    if (event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)) {
+    const isMeant = !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
+    if (event.key === "?" && isMeant) {
+        document.getElementById("help-link")?.click();
+    }
+    if (event.key === "/" && isMeant) {
         const search = [...document.querySelectorAll("#header [type=search], #searchbar")].find((box) => box.checkVisibility());
         if (search) {
             event.preventDefault();
@@ -30,9 +34,10 @@ document.addEventListener("click", (event) => {
 
 /* Success is said in a corner and goes after a while, but not while somebody reads it; anything else stays in the page. */
 const said = document.querySelector(".messagelist");
-if (said && [...said.children].every((one) => one.classList.contains("success"))) {
+const isSuccess = said && [...said.children].every((one) => one.classList.contains("success"));
+if (said && (isSuccess || document.getElementById("live"))) { // above the live calls anything can be closed
     const LASTS = 6000; // ms
-    said.classList.add("vp-toasts");
+    said.classList.toggle("vp-toasts", isSuccess);
     for (const toast of said.children) {
         const close = document.createElement("button");
         close.type = "button";
@@ -40,7 +45,7 @@ if (said && [...said.children].every((one) => one.classList.contains("success"))
         close.textContent = "✕";
         close.setAttribute("aria-label", said.dataset.close);
         close.addEventListener("click", () => { toast.hidden = true; });
-        toast.classList.add("vp-toast");
+        toast.classList.toggle("vp-toast", isSuccess);
         toast.append(close);
     }
     let timer = null;
@@ -49,9 +54,11 @@ if (said && [...said.children].every((one) => one.classList.contains("success"))
         timer = setTimeout(() => { said.hidden = true; }, LASTS);
     };
     const stay = () => clearTimeout(timer);
-    ["pointerenter", "focusin"].forEach((name) => said.addEventListener(name, stay));
-    ["pointerleave", "focusout"].forEach((name) => said.addEventListener(name, wait));
-    wait();
+    if (isSuccess) {
+        ["pointerenter", "focusin"].forEach((name) => said.addEventListener(name, stay));
+        ["pointerleave", "focusout"].forEach((name) => said.addEventListener(name, wait));
+        wait();
+    }
 }
 
 /* A list: the box in its head ticks every row that is shown, and the bar above says how many are ticked. */
@@ -97,13 +104,26 @@ document.addEventListener("reset", () => setTimeout(count));
 document.addEventListener("rows:change", count);
 count();
 
+/* Text that lies above a row's link, so that it can be selected, opens the row too; dragging only selects. */
+const DRAG = 4; // px
+let pressed = null; // a press inside a selection clears it only after the click, so the selection does not tell
+document.addEventListener("mousedown", (event) => { pressed = event; });
+document.addEventListener("click", (event) => {
+    const text = event.target.closest(".vp-table td :is(bdi, [title])");
+    const link = text?.closest("tr").querySelector("th a");
+    const isDrag = pressed && Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY) > DRAG;
+    if (link && !isDrag && !event.target.closest("a, button, input, label, summary")) {
+        link.dispatchEvent(new MouseEvent("click", event));
+    }
+});
+
 /* Buttons that copy a text: absent where the browser gives no clipboard, as over plain HTTP. */
 if (navigator.clipboard) {
     document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
     document.addEventListener("click", async (event) => {
         const button = event.target.closest("[data-copy]");
         if (button) {
-            await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+            await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
             const label = button.querySelector("span");
             if (label && button.dataset.copied) {
                 label.textContent = button.dataset.copied;

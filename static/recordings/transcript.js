@@ -28,6 +28,16 @@
         }
     });
 
+    function pattern(words) {
+        return words.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+");
+    }
+
+    /* The words and quoted phrases of the search in the list that led here, which Django keeps in the address. */
+    function searched() {
+        const list = new URLSearchParams(new URLSearchParams(location.search).get("_changelist_filters") || "");
+        return [...(list.get("q") || "").matchAll(/"([^"]+)"|([^\s"]+)/g)].map((one) => one[1] || one[2]);
+    }
+
     function findIn(box) {
         if (!box) {
             return;
@@ -49,7 +59,10 @@
         }
 
         function search() {
-            const wanted = field.value.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+");
+            markAll(pattern(field.value));
+        }
+
+        function markAll(wanted) {
             const found = wanted ? [...whole.matchAll(new RegExp(wanted, "giu"))].slice(0, MOST) : [];
             const parts = [];
             let end = 0;
@@ -66,6 +79,12 @@
         }
 
         box.hidden = false;
+        const terms = searched();
+        if (terms.length) {
+            markAll(terms.map((term) => `(?<![\\p{L}\\p{N}])${pattern(term)}`).join("|"));
+            field.value = marks.length ? terms.join(" ") : "";
+            show();
+        }
         field.addEventListener("input", search);
         field.addEventListener("keydown", (event) => {
             if (event.key === "Enter" && marks.length) {

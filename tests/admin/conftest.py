@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import count
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from recordings import connect
 from recordings.models import Account
+from recordings.playback import streaming
 from tests.conftest import OTHER, TOKENS
 
 Person = Callable[..., Client]
@@ -22,6 +23,13 @@ Person = Callable[..., Client]
 def now() -> datetime:
     """The pages take the real time, so the sandbox stands still at the moment the test begins."""
     return timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def closed_streams() -> Iterator[None]:
+    """A test that leaves a stream open takes its place from the tests after it: fail that test, not those."""
+    yield
+    assert streaming._streams._value == streaming.STREAMS_AT_ONCE
 
 
 @pytest.fixture

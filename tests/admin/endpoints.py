@@ -20,7 +20,8 @@ ROWS = re.compile(r"/admin/recordings/([a-z]+)/(7\d{6})/")  # the address of a r
 CHOSEN = re.compile(r'name="_selected_action" value="(7\d{6})"')
 PASSING = re.compile(
     r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+(\.\d+)? s( ago)?\b'
-    r"|[\d.]+\s[kMGT]?B free|\b\d+\s(?:h|min)\b|<progress[^>]*>|datetime=\"[^\"]*\"| (?:x|width)=\"[\d.]+%?\"|\b\d+%"
+    r"|[\d.]+\s[kMGT]?B free|\b\d+\s(?:h|min)\b( ago)?"
+    r"|<progress[^>]*>|datetime=\"[^\"]*\"| (?:x|width)=\"[\d.]+%?\"|\b\d+%"
     r"|<text[^>]*>[^<]*</text>"
 )  # what differs from one answer to the next
 NEW_EACH_TIME = "admin/your-account/app/"  # its secret is another at each look, and it shows no rows

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from freezegun import freeze_time
 
-from recordings.admin import audit
+from recordings.admin import reader
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent, Account
 from tests.admin.conftest import Person
@@ -152,7 +152,7 @@ def test_every_action_and_result_has_its_word_and_shape(account: Account, boss: 
 def test_refusals_of_one_person_are_logged_up_to_a_number_an_hour_and_the_others_counted(
     account: Account, subaccount: Account, staff: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "REFUSALS_AN_HOUR", 3)
+    monkeypatch.setattr(reader, "REFUSALS_AN_HOUR", 3)
     hour = timezone.now().replace(minute=0, second=0) + timedelta(hours=1)
     recording = a_recording(account)
     refused = staff("view_recording", accounts=[account])
@@ -173,7 +173,7 @@ def test_refusals_of_one_person_are_logged_up_to_a_number_an_hour_and_the_others
 def test_what_was_heard_is_logged_however_often_something_was_refused(
     account: Account, boss: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "REFUSALS_AN_HOUR", 1)
+    monkeypatch.setattr(reader, "REFUSALS_AN_HOUR", 1)
     gone = a_recording(account, gone_at_provider_at=timezone.now())
     for _again in range(3):
         boss.get(f"/admin/recordings/recording/{gone.pk}/download/")

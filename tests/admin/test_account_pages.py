@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from recordings.callbacks.endpoints import digest_of
 from recordings.choices import EventOutcome, SyncState
-from recordings.models import Account
+from recordings.models import Account, Worker
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_run, an_event
 from tests.admin.test_account_tokens import ADD, FORM, change, errors, said
@@ -323,3 +323,39 @@ def test_the_strip_says_what_is_wrong_with_the_connection(account: Account, boss
 
     a_run(account, state="failed", complete=False)
     assert "Up to date" not in statuses(boss.get(change(account)))["Sync"].value
+
+
+def test_an_account_that_cannot_sync_or_has_not_for_long_is_not_up_to_date(
+    account: Account, boss: Client
+) -> None:
+    a_run(account, at=timezone.now() - timedelta(hours=26))
+    assert "Out of date" in statuses(boss.get(change(account)))["Sync"].value
+
+    a_run(account, at=timezone.now())
+    assert "Up to date" in statuses(boss.get(change(account)))["Sync"].value
+
+    Account.objects.filter(pk=account.pk).update(encrypted_token=None)
+    assert "Stopped" in statuses(boss.get(change(account)))["Sync"].value
+    assert "Enter the token below" in said(press(boss, "test", account))
+
+
+def test_the_first_steps_are_ticked_in_order_as_they_are_done(account: Account, boss: Client) -> None:
+    def steps() -> dict[str, str]:
+        found: dict[str, str] = boss.get(change(account)).context["steps"]
+        return found
+
+    assert steps() == {"connect": "done", "sync": "now", "record": "", "callbacks": "", "team": ""}
+    assert "No worker is running" in boss.get(change(account)).content.decode()
+
+    Worker.objects.create(name="w", started_at=timezone.now(), heard_at=timezone.now())
+    assert "No worker is running" not in boss.get(change(account)).content.decode()
+
+    a_run(account)
+    a_recording(account, requested_at=timezone.now(), callback_key="k" * 43, time_limit=900)
+    assert steps() == {"connect": "done", "sync": "done", "record": "done", "callbacks": "now", "team": ""}
+
+    account.members.add(User.objects.create_user("colleague"))
+    account.live_error = "Vobiz refuses the token."
+    account.save()
+    assert steps()["team"] == "done"
+    assert steps()["connect"] == "now"

@@ -195,7 +195,7 @@ def test_what_was_lost_says_so(listener: Client, account: Account) -> None:
     answer = hear(listener, a_recording(account, gone_at_provider_at=datetime.now(UTC)))
 
     assert answer.status_code == 410
-    assert "never archived" in answer.content.decode()
+    assert "before it was archived" in answer.content.decode()
 
 
 # To whom

@@ -127,6 +127,26 @@ def test_what_no_browser_plays_says_so_and_is_converted_or_downloaded(
     assert whole["Content-Disposition"].endswith('.amr"')
 
 
+@pytest.mark.parametrize("name", ["m04-vbr-no-xing.mp3", "x01-vbr-streamed-no-xing.mp3"])
+def test_an_mp3_without_a_seek_table_is_heard_as_a_copy_before_it_is_archived_too(
+    world: SandboxState, account: Account, boss: Client, name: str
+) -> None:
+    recording, _audio = made(world, account)
+    world.faults.plan(Fault(on="media.get", body=(CASES / name).read_bytes(), times=None))
+    assert hear(boss, recording).status_code == 415
+    assert hear(boss, recording, Range="bytes=0-0").status_code == 415
+
+
+def test_an_mp3_with_a_seek_table_is_heard_as_it_is(
+    world: SandboxState, account: Account, boss: Client
+) -> None:
+    recording, _audio = made(world, account)
+    audio = (CASES / "m25-xing-counts-itself.mp3").read_bytes()
+    world.faults.plan(Fault(on="media.get", body=audio, times=None))
+    answer = hear(boss, recording)
+    assert (answer.status_code, body(answer)) == (200, audio)
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

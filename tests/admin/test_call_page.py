@@ -289,6 +289,17 @@ def test_the_timeline_says_who_did_what_in_the_order_of_time(account: Account, b
     assert said[0].startswith("17:30:00")
 
 
+def test_the_timeline_names_each_day_once_above_its_first_line(account: Account, boss: Client) -> None:
+    call = an_ended_call(account)
+    stopped = recorded(call, 12, 20)
+    an_event(account, recording=stopped, received_at=BEGAN + timedelta(days=1))
+    an_event(account, recording=stopped, received_at=BEGAN + timedelta(days=1, minutes=1))
+
+    timeline = page_of(boss, call).partition('<ol class="vp-timeline">')[2].partition("</ol>")[0]
+    days = [strip_tags(line) for line in timeline.split("<li") if line.startswith(' class="day"')]
+    assert [day.rpartition(">")[2] for day in days] == ["6 Nov 2025", "7 Nov 2025"]
+
+
 def test_the_timeline_names_callbacks_only_to_those_who_may_see_them(
     account: Account, boss: Client, staff: Person
 ) -> None:

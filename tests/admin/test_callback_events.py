@@ -128,7 +128,7 @@ def test_no_more_than_a_bounded_number_are_processed_at_once(account: Account, b
     everything = {"action": "process_selected", "_selected_action": [first.pk], "select_across": "1"}
     answer = boss.post(LIST, everything, follow=True)
 
-    assert "At most 200 at once. Nothing was processed." in said(answer)
+    assert "Nothing was processed: at most 200 callbacks at once." in said(answer)
     assert not LogEntry.objects.exists()
 
 
@@ -297,8 +297,8 @@ def test_of_a_selection_only_what_will_have_no_effect_by_itself_is_marked_as_see
 
     marked = CallbackEvent.objects.filter(seen_at__isnull=False).values_list("outcome", flat=True)
     assert sorted(marked) == ["conflict", "failed", "refused", "unparsed"]
-    assert said(answer) == "4 callbacks marked as reviewed."
-    assert said(again) == "None of the selected rows can be changed this way."
+    assert said(answer) == "4 callbacks marked as reviewed. 3 needed no review."
+    assert said(again) == "None of the selected callbacks needs a review."
     assert LogEntry.objects.count() == 4
 
 
@@ -319,7 +319,8 @@ def test_an_unmatched_one_that_nobody_will_ask_vobiz_about_can_be_closed(
 
     assert said(client.post(seen, follow=True)) == "1 callback marked as reviewed."
     chosen = {"action": "mark_seen", "_selected_action": [event.pk for event in events]}
-    assert said(client.post(LIST, chosen, follow=True)) == "1 callback marked as reviewed."
+    mixed = "1 callback marked as reviewed. 1 needed no review."
+    assert said(client.post(LIST, chosen, follow=True)) == mixed
 
     assert not overview.callback_troubles(client.get("/admin/").wsgi_request.user)
     client.post(reverse("admin:recordings_callbackevent_process", args=[events[0].pk]))
@@ -371,6 +372,28 @@ def test_above_the_list_stands_what_was_rejected_with_its_cure(account: Account,
     text = page.content.decode()
     assert f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#token"' in text
     assert f'action="{reverse("admin:recordings_account_process_refused", args=[account.pk])}"' in text
+
+
+def test_every_page_gives_one_cause_and_the_cure_where_the_account_has_no_token(
+    account: Account, boss: Client
+) -> None:
+    Account.objects.filter(pk=account.pk).update(encrypted_token=None)
+    event = an_event(account, outcome="refused", trust="refused")
+    cure = f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#token"'
+    again = reverse("admin:recordings_account_process_refused", args=[account.pk])
+    one = reverse("admin:recordings_callbackevent_process", args=[event.pk])
+
+    listed = boss.get(LIST).content.decode()
+    page = boss.get(reverse("admin:recordings_callbackevent_change", args=[event.pk])).content.decode()
+    overview = boss.get("/admin/").content.decode()
+
+    for said in (listed, page, overview):
+        assert "o token is stored, so no signature can be verified" in said
+        assert cure in said
+        assert "changed at Vobiz" not in said
+        assert "addresses below" not in said
+    assert again not in listed
+    assert one not in overview
 
 
 def test_only_those_who_may_process_a_callback_see_the_button_in_its_row(

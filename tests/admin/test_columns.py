@@ -89,7 +89,7 @@ def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_
     running = a_running(account, needs_attention="stop_unconfirmed")
     stopping = a_running(account, stop_requested_at=NOW)
 
-    assert "● Recording" in columns.kept(running, NOW)
+    assert '<span class="dot on"></span> Recording' in columns.kept(running, NOW)
     assert "! Stop unconfirmed" in columns.kept(running, NOW)
     assert "· Stopping" in columns.kept(stopping, NOW)
 
@@ -160,3 +160,21 @@ def test_a_number_as_the_list_writes_it_finds_its_row(account: Account, boss: Cl
     found = boss.get(LIST, {"q": "+91 22 6123 4567"}).context["cl"].result_list
 
     assert [*found] == [Recording.objects.get(pk=row.pk)]
+
+
+@pytest.mark.parametrize(
+    ("direction", "arrow"),
+    [
+        ("inbound", '<i class="in" role="img" aria-label="inbound"></i>'),
+        ("outbound", '<i class="out" role="img" aria-label="outbound"></i>'),
+        (None, "<i></i>"),
+    ],
+)
+def test_a_row_begins_with_the_arrow_of_its_direction(
+    account: Account, direction: str | None, arrow: str
+) -> None:
+    call = a_recording(account).call
+    call.direction = direction
+
+    assert columns.from_to_in_group(call, None).startswith(arrow)
+    assert columns.from_to_of(call, account).startswith(arrow)

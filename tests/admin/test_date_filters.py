@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -81,6 +82,9 @@ def test_a_bound_may_be_left_open(account: Account, boss: Client, name: str) -> 
         ("7", date(2025, 2, 23), date(2025, 3, 1)),
         ("30", date(2025, 1, 31), date(2025, 3, 1)),
         ("month", date(2025, 3, 1), date(2025, 3, 1)),
+        ("week", date(2025, 2, 24), date(2025, 3, 1)),
+        ("last_week", date(2025, 2, 17), date(2025, 2, 23)),
+        ("2025-02-25", date(2025, 2, 25), date(2025, 2, 25)),
     ],
 )
 def test_a_period_is_whole_days_up_to_today(period: str, first: date, last: date) -> None:
@@ -105,9 +109,35 @@ def test_today_is_the_readers_today(account: Account, boss: Client, name: str) -
         assert of("date=30") == rows[:4]
 
 
+def test_last_tuesday_is_a_choice_by_its_name_and_an_older_day_of_a_link_too(
+    account: Account, boss: Client
+) -> None:
+    read_in("Asia/Kolkata")
+    today = timezone.now().astimezone(ZoneInfo("Asia/Kolkata")).date()
+    tuesday = today - timedelta(days=(today.weekday() - 1) % 7 or 7)
+    noon = datetime.combine(tuesday, datetime.min.time(), tzinfo=ZoneInfo("Asia/Kolkata")) + timedelta(
+        hours=12
+    )
+    row = a_recording(account, happened_at=noon)
+    a_recording(account, happened_at=noon - timedelta(days=7))
+    page = boss.get(f"/admin/recordings/recording/?date={tuesday}").content.decode()
+    named = "Yesterday" if (today - tuesday).days == 1 else f"Tuesday {tuesday.day} {tuesday:%b}"
+    assert re.search(rf'<option value="[^"]+"[^>]*>{named}</option>', page)
+    assert found(boss, "recording", f"date={tuesday}") == [row]
+    older = boss.get("/admin/recordings/recording/?date=2025-11-06").content.decode()
+    assert '<option value="2025-11-06" selected>6 Nov 2025</option>' in older
+
+
 @pytest.mark.parametrize(
     "query",
-    ["date=tomorrow", "date_from=yesterday", "date_to=2025-13-01", "date_from=0001-01-01"],
+    [
+        "date=tomorrow",
+        "date=0001-01-01",
+        "date=9999-12-31",
+        "date_from=yesterday",
+        "date_to=2025-13-01",
+        "date_from=0001-01-01",
+    ],
 )
 def test_what_is_no_date_finds_nothing_and_breaks_nothing(account: Account, boss: Client, query: str) -> None:
     a_recording(account)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 import subprocess
 import zipfile
 from datetime import UTC, datetime
@@ -121,6 +122,50 @@ def test_every_list_can_be_taken_out_and_says_so(account: Account, boss: Client,
     assert "attachment; filename=" in answer["Content-Disposition"]
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_people_take_out_the_main_columns_in_words_and_programs_all_of_them(
+    account: Account, boss: Client
+) -> None:
+    Account.objects.update(name="Lotus Parcels", time_zone="Asia/Kolkata")
+    priya = User.objects.create_user("priya")
+    call = a_call(account, from_number="+918071387423", to_number="+919624705678", direction="inbound")
+    fields: dict[str, Any] = {"call": call, "happened_at": AT, "duration_ms": 150_400}
+    one = a_running(account, requested_by=priya, status="completed", **fields)
+    a_transcript(one)
+
+    answer = boss.post(f"{LIST}export-csv/", {"columns": "main"})
+
+    assert table(body(answer)) == [
+        {
+            "Account": "Lotus Parcels",
+            "Started (Asia/Kolkata)": "2025-11-06T19:19:10+05:30",
+            "From": "+918071387423",
+            "To": "+919624705678",
+            "Direction": "inbound",
+            "Length in seconds": "150",
+            "Status": "completed",
+            "Started by": "priya",
+            "Archived (Asia/Kolkata)": "",
+            "Transcript": "completed",
+            "Link": f"http://testserver{LIST}{one.pk}/change/",
+        }
+    ]
+    for asked in ({}, {"columns": "all"}):
+        (row,) = table(body(boss.post(f"{LIST}export-csv/", asked)))
+        assert row["recording_id"] == one.recording_id
+        assert "Link" not in row
+
+
+def test_the_list_of_recordings_offers_the_main_columns_first(account: Account, boss: Client) -> None:
+    a_recording(account)
+    page = boss.get(LIST).content.decode()
+
+    first, second, third = re.findall(r'<button class="[^"]*" form="export-csv"([^>]*)>', page)
+    assert 'value="main"' in first
+    assert 'value="main"' in second
+    assert 'value="all"' in third
+    assert "All 48 columns (CSV)" in page
 
 
 def test_a_member_takes_out_only_the_rows_of_their_accounts(
@@ -377,7 +422,7 @@ def test_too_many_at_once_are_not_begun(
 
     chosen = {"action": "export_zip", "_selected_action": [one.pk for one in rows]}
 
-    assert "At most 2 recordings at once" in boss.post(LIST, chosen, follow=True).content.decode()
+    assert "at most 2 recordings at once" in boss.post(LIST, chosen, follow=True).content.decode()
 
 
 def test_a_damaged_copy_of_what_is_gone_is_said_to_be_missing(account: Account, boss: Client) -> None:

@@ -15,8 +15,8 @@ from recordings.admin.recordings.admin import RecordingAdmin
 from recordings.models import Account, Recording
 from recordings.models.account import new_callback_key
 from tests.admin.rows import a_call, a_recording, a_transcript
+from tests.admin.test_list_page_saved_views import save, tabs
 from tests.admin.test_recording_filters import TUESDAY_EVENING, found
-from tests.admin.test_saved_views import save, tabs
 
 OTHER = {"callee": "080 4512 3400"}  # the other filter: the number of the called side
 CALLEE, ELSEWHERE = "+918045123400", "+918061234567"
@@ -45,9 +45,11 @@ FILTERS: list[tuple[dict[str, str], dict[str, Any]]] = [
     ({"starter": "command"}, STARTED),
     ({"number": "98450 12345"}, {"call__from_number": "+919845012345"}),
     ({"time_from": "18:00", "time_to": "22:00"}, {"happened_at": TUESDAY_EVENING}),
+    ({"hours": "evening"}, {"happened_at": TUESDAY_EVENING}),
     ({"weekday": "3"}, {"happened_at": TUESDAY_EVENING}),
     ({"min_length": "2 min", "max_length": "3 min"}, {"duration_ms": 150_000}),
     ({"caller": "98450 12345"}, {"call__from_number": "+919845012345"}),
+    ({"area": "Mumbai"}, {"call__from_number": "+912226123456"}),
     ({"caller_area": "Mumbai", "callee_area": "Bengaluru"}, {"call__from_number": "+912226123456"}),
     ({"account": "{stranger}"}, {}),
     ({"origin__exact": "callback"}, {"origin": "callback"}),

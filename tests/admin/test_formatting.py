@@ -49,9 +49,12 @@ def test_a_zone_without_a_name_is_shown_by_its_offset() -> None:
 
 @pytest.mark.parametrize(
     ("age", "words"),
-    [(-5, "0 s ago"), (12, "12 s ago"), (300, "5 min ago"), (7_300, "2 h ago"), (400_000, "4 days ago")],
-)
-def test_an_age_is_said_in_one_unit(age: int, words: str) -> None:
+    [
+        (-5, "0 s ago"), (12, "12 s ago"), (300, "5 min ago"), (7_300, "2 h ago"), (86_399, "23 h ago"),
+        (86_400, "on 5 Nov 2025"), (400_000, "on 2 Nov 2025"),
+    ],
+)  # fmt: skip
+def test_an_age_is_said_in_one_unit_and_from_a_day_on_as_a_date(age: int, words: str) -> None:
     assert formatting.ago(AT - timedelta(seconds=age), AT) == words
 
 

@@ -101,6 +101,7 @@ def test_a_reported_error_in_a_message_is_text(account: Account, boss: Client) -
     assert "<script>alert" not in answer.content.decode()
 
 
+@pytest.mark.once
 def test_no_page_is_served_without_a_policy_that_forbids_what_is_inline(
     account: Account, boss: Client
 ) -> None:
@@ -124,6 +125,7 @@ def test_marks_that_could_turn_a_line_around_are_shown_as_what_they_are(given: s
     assert plain(given) == seen
 
 
+@pytest.mark.once
 def test_no_page_holds_a_turning_mark(account: Account, sandbox: Sandbox, boss: Client) -> None:
     for name, url in everything(account).items():
         if name.endswith("history") or name in ("index", "account page", "syncrun list"):

@@ -20,6 +20,7 @@ from tests.admin.scene import a_scene, in_paths
 OTHERS = ("de", "hi", "ar")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("language", OTHERS)
 def test_another_language_gets_english_from_left_to_right(db: None, language: str) -> None:
     scene = a_scene()

@@ -129,6 +129,15 @@ def test_an_account_that_vobiz_never_answered_for_says_so(
     assert NO_CALLS not in text
 
 
+def test_a_notice_about_an_account_names_it_once(account: Account, staff: Person) -> None:
+    Account.objects.update(name="Lotus", encrypted_token=None)
+
+    page = staff("view_live_calls", accounts=[account]).get(LIVE)
+
+    assert page.context["silent"][0]["account"] == "Lotus"
+    assert MAIN not in page.context["silent"][0]["error"]
+
+
 def test_an_account_that_is_switched_off_is_not_asked_about(
     account: Account, world: SandboxState, boss: Client
 ) -> None:

@@ -15,8 +15,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recordings.choices import ProblemCode
-from recordings.models import Account, Worker
+from recordings.choices import OutgoingKind, ProblemCode
+from recordings.models import Account, AlertWebhook, OutgoingEvent, Worker
 from recordings.overview import counting, problems
 from tests.admin.rows import a_call, a_recording, a_run, a_running, an_event
 
@@ -41,6 +41,15 @@ def unheard(account: Account) -> None:
 def lost(account: Account) -> None:
     change(account, first_synced_at=timezone.now() - hours(900))
     a_recording(account, gone_at_provider_at=timezone.now() - hours(3))
+
+
+def undelivered(account: Account) -> None:
+    webhook, _secret = AlertWebhook.create(account, "https://hooks.example.com/", "standard")
+    AlertWebhook.objects.filter(pk=webhook.pk).update(sends_alerts=False)
+    at = timezone.now() - hours(7)
+    OutgoingEvent.objects.create(
+        account=account, webhook=webhook, kind=OutgoingKind.TEST, at=at, created_at=at, error="It is away.",
+    )  # fmt: skip
 
 
 # One fault of each kind: what provokes it, whose it is, and since when
@@ -70,6 +79,7 @@ FAULTS: dict[ProblemCode, Fault] = {
         lambda account: a_recording(account, happened_at=timezone.now() - timedelta(days=29)), True, 144,
     ),
     ProblemCode.LOST: (lost, True, 3),
+    ProblemCode.EVENTS_FAILING: (undelivered, True, 7),
 }  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from html import unescape
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -81,11 +83,28 @@ def test_utc_can_be_chosen_although_the_accounts_are_elsewhere(account: Account,
     assert named_on(boss, "/admin/") == "UTC"
 
 
-def test_a_choice_can_be_taken_back(account: Account, boss: Client) -> None:
+@pytest.mark.parametrize(
+    ("sender", "back"),
+    [
+        ("http://testserver/admin/recordings/recording/?q=1", "/admin/recordings/recording/?q=1"),
+        ("http://testserver/nowhere/", "/admin/"), ("http://[", "/admin/"), ("", "/admin/"),
+    ],
+)  # fmt: skip
+def test_from_what_a_post_answered_the_zone_leads_back_to_the_page_that_sent_it(
+    boss: Client, sender: str, back: str
+) -> None:
+    """What a POST answered may not be had by a GET."""
+    answer = boss.post(ZONE, {"time_zone": "Nowhere"}, headers={"Referer": sender} if sender else {})
+
+    assert f'/admin/zone/?next={quote(back, safe="")}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("taken_back", ["", "accounts"])
+def test_a_choice_can_be_taken_back(account: Account, boss: Client, taken_back: str) -> None:
     boss.post(ZONE, {"time_zone": "Asia/Tokyo"})
     assert named_on(boss) == "Asia/Tokyo (JST)"
 
-    boss.post(ZONE, {"time_zone": "accounts"})
+    boss.post(ZONE, {"time_zone": taken_back})
 
     assert named_on(boss) == "Asia/Kolkata (IST)"
     assert not Preference.objects.exists()
@@ -98,11 +117,30 @@ def test_the_form_shows_what_is_chosen_and_refuses_what_is_no_zone(
 
     page = boss.get(ZONE).content.decode()
 
-    assert '<option value="Asia/Tokyo" selected>Tokyo</option>' in page
-    assert "As my accounts: Asia/Kolkata (IST)" in page
-    for wrong in ("", "Mars/Olympus", "../../etc/passwd"):
-        assert boss.post(ZONE, {"time_zone": wrong}).status_code == 422
+    assert re.search(
+        r'<input type="text" name="time_zone" value="Asia/Tokyo"[^>]* list="time_zone-zones"', page
+    )
+    assert '<option value="Asia/Kolkata">Asia/Kolkata (UTC+05:30)</option>' in page
+    assert "Empty: as your accounts, Asia/Kolkata (IST)." in page
+    assert boss.post(ZONE).status_code == 422  # what lacks the field chooses nothing
+    for wrong in ("Mars/Olympus", "../../etc/passwd", "Asia"):
+        answer = boss.post(ZONE, {"time_zone": wrong})
+        assert answer.status_code == 422
+        assert "No such time zone." in answer.content.decode()
     assert Preference.objects.get().time_zone == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("kolkata", "Asia/Kolkata"), ("asia/kolkata", "Asia/Kolkata"), ("New York", "America/New_York"),
+        ("Asia/Kolkata (UTC+05:30)", "Asia/Kolkata"), (" utc ", "UTC"),
+    ],
+)  # fmt: skip
+def test_a_zone_is_typed_by_its_city_or_name(boss: Client, typed: str, zone: str) -> None:
+    boss.post(ZONE, {"time_zone": typed})
+
+    assert Preference.objects.get().time_zone == zone
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", ""])

@@ -56,6 +56,8 @@ def plain(account: Account) -> Recording:
         ({"status__exact": "failed"}, {"status": "failed"}),
         ({"ended": "failed"}, {"status": "failed"}),
         ({"ended": "cut"}, {"time_limit": 60, "duration_ms": 60_000}),
+        ({"hours": "evening"}, {"happened_at": TUESDAY_EVENING}),
+        ({"hours": "night"}, {"happened_at": TUESDAY_EVENING + timedelta(hours=10)}),
         ({"time_from": "18:00", "time_to": "22:00"}, {"happened_at": TUESDAY_EVENING}),
         ({"time_from": "18:00", "time_to": "02:00"}, {"happened_at": TUESDAY_EVENING}),
     ],
@@ -73,8 +75,8 @@ def test_a_filter_finds_what_it_names(
 @pytest.mark.parametrize(
     "query",
     [{"min_length": "5"}, {"caller_area": "Atlantis"}, {"callee_area": "+"}, {"min_cost": "nan"}, {"max_cost": "1e99"},
-     {"time_from": "25:00"}, {"number": "abc"}, {"caller": "12"}, {"starter": "x"},
-     {"starter": "99999999999999999999"}],
+     {"time_from": "25:00"}, {"hours": "x"}, {"area": "Atlantis"}, {"number": "abc"}, {"caller": "12"},
+     {"starter": "x"}, {"starter": "99999999999999999999"}],
 )  # fmt: skip
 def test_what_cannot_be_read_finds_nothing(boss: Client, plain: Recording, query: dict[str, str]) -> None:
     assert found(boss, **query) == set()
@@ -111,6 +113,7 @@ def test_an_area_is_asked_for_by_its_name_or_prefix(
 
     assert found(boss, **query) == {wanted}
     assert found(boss, callee_area=query["caller_area"]) == {back}
+    assert found(boss, area=query["caller_area"]) == {wanted, back}
 
 
 def test_a_mobile_number_is_of_no_area(account: Account, boss: Client, plain: Recording) -> None:
@@ -208,10 +211,14 @@ def test_the_panel_has_the_common_filters_first_and_the_rest_under_more(
     panel = page[page.index('id="changelist-filter"') :]
     first, _summary, more = panel.partition("More filters")
 
-    common = re.findall(r'(?:select|input) [^>]*?id="filter-([a-z_]+)"', first.replace('type="date" ', ""))
-    assert [name for name in common if not name.startswith("date_")] == [
+    common = re.findall(r'(?:select|input) [^>]*?id="filter-([a-z_]+)"', first)
+    beside = {"hours", "time_from", "time_to", "area"}  # the date, and the number
+    assert [name for name in common if name not in beside] == [
         "date", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter", "number",
     ]  # fmt: skip
+    assert common[:4] == ["date", "hours", "time_from", "time_to"]
+    assert common[-2:] == ["number", "area"]
+    assert panel.count('id="areas"') == 1
     assert panel.count("<legend>") == 4
     assert '<details class="vp-more" open>' in panel
     assert 'id="filter-talk"' in more
@@ -225,3 +232,26 @@ def test_a_chip_says_what_was_typed_and_takes_it_off(
     chip = re.search(r'class="vp-chip">Time from 18:00, Time to 22:00<a href="([^"]*)"', page)
     assert chip is not None
     assert chip[1] == "?length=10m"
+    page = boss.get(LIST, {"hours": "evening"}).content.decode()
+    assert 'class="vp-chip">Evening, 17:00 to 22:00<' in page
+
+
+@pytest.mark.parametrize("path", [LIST, "/admin/recordings/call/", "/admin/recordings/transcription/",
+                                  "/admin/recordings/callbackevent/", "/admin/recordings/syncrun/",
+                                  "/admin/recordings/accessevent/", "/admin/auth/user/"])  # fmt: skip
+def test_more_than_one_chip_has_clear_all_which_keeps_the_search(
+    account: Account, boss: Client, path: str
+) -> None:
+    one = {"is_active__exact": "1"} if path.endswith("user/") else {"date": "30"}
+    other = {"is_superuser__exact": "0"} if path.endswith("user/") else {"account": str(account.pk)}
+
+    assert "Clear all</a>" not in boss.get(path, one).content.decode()
+    page = boss.get(path, one | other | {"q": "387423"}).content.decode()
+
+    assert '<a class="vp-clear" href="?q=387423">Clear all</a>' in page
+
+
+def test_clear_all_takes_the_order_off_too(account: Account, boss: Client) -> None:
+    page = boss.get(LIST, {"o": "length", "noise": "5"}).content.decode()
+
+    assert '<a class="vp-clear" href="?">Clear all</a>' in page

@@ -73,7 +73,7 @@ def test_the_strip_says_status_and_limit(account: Account, boss: Client) -> None
     assert "✓ Completed" in strip_of(boss, cut)
     assert "limit 1 h" in strip_of(boss, cut)
     running = strip_of(boss, a_running(account))
-    assert "● Recording" in running
+    assert '<span class="dot on"></span> Recording' in running
     assert "stops at" in running
 
 

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.once
 
 SWITCH = "/admin/account/"
 RECORDINGS = "/admin/recordings/recording/"
+CALLBACKS = "/admin/recordings/callbackevent/"
 MEMORY = {"process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "test-shell"}}
 
 
@@ -168,6 +169,22 @@ def test_the_foot_says_whether_the_portal_is_in_sync_and_at_work(account: Accoun
     assert not foot().startswith(" bad")
 
 
+def test_the_foot_follows_the_worst_of_the_accounts(
+    account: Account, stranger: Account, boss: Client
+) -> None:
+    for one in (account, stranger):
+        a_run(one, at=timezone.now() - timedelta(minutes=2), complete=True)
+    Worker.objects.heartbeat("one")
+    Account.objects.filter(pk=stranger.pk).update(encrypted_token=None)
+
+    page = boss.get("/admin/help/").content.decode()
+
+    found = re.search(r'<p class="vp-nav-foot(.*?)</p>', page)
+    assert found is not None
+    assert "1 of 2 accounts in sync · worker running" in found[1]
+    assert found[1].startswith(" bad")
+
+
 @pytest.mark.parametrize(
     ("url", "to"),
     [
@@ -196,3 +213,20 @@ def test_the_search_of_the_frame_asks_the_list_of_recordings(
 ) -> None:
     assert f'role="search" action="{RECORDINGS}"' in boss.get("/admin/").content.decode()
     assert 'role="search"' not in staff("view_call", accounts=[account]).get("/admin/").content.decode()
+
+
+def test_an_empty_list_says_which_account_alone_is_shown(
+    account: Account, subaccount: Account, boss: Client
+) -> None:
+    a_recording(account)
+    button = '<button class="button" name="account" value="">Show all accounts</button>'
+    assert button not in boss.get(CALLBACKS).content.decode()
+
+    choose(boss, subaccount)
+
+    for url in (CALLBACKS, RECORDINGS, f"{RECORDINGS}?q=98765"):
+        page = boss.get(url).content.decode()
+        assert f"Only <bdi>{subaccount.name}</bdi> is shown." in page
+        assert button in page
+    choose(boss, account)
+    assert button not in boss.get(RECORDINGS).content.decode()

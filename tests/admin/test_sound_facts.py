@@ -64,7 +64,7 @@ def test_what_was_measured_has_columns_in_the_exported_list(
     measured = {
         "audio_codec": "gsm_ms", "audio_duration_ms": "140000", "talk_left_ms": "130000", "talk_right_ms": "4000",
         "double_talk_ms": "2000", "longest_silence_ms": "75000", "one_side_silent": "True", "clipped_ms": "1500",
-        "is_silent": "False",
+        "is_silent": "False", "account_name": account.name,
     }  # fmt: skip
     assert {name: row[name] for name in measured} == measured
 

@@ -105,7 +105,7 @@ def test_the_page_of_a_copy_that_only_we_had_says_it_was_archived_and_is_gone(
     assert FOUND.strftime("%Y-%m-%d %H:%M:%S UTC") in fact(page, "Last verified")
     assert str(kept.audio_sha256) in page
     assert "never" not in fact(page, "Archived")
-    assert "never archived" not in page
+    assert "before it was archived" not in page
 
 
 def test_the_page_of_a_copy_that_vobiz_still_has_says_that_it_can_be_fetched_again(
@@ -134,10 +134,10 @@ def test_a_lost_copy_that_a_person_has_seen_is_not_called_never_archived(
 
     assert Recording.objects.get().needs_attention is None
     assert "it was, but our copy is missing or was altered" in page
-    assert "never archived" not in page
+    assert "before it was archived" not in page
     answer = hear(listener, kept)
     assert answer.status_code == 410
-    assert "never archived" not in answer.content.decode()
+    assert "before it was archived" not in answer.content.decode()
 
 
 # In a storage that is away

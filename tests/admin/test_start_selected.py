@@ -46,7 +46,8 @@ def test_each_ticked_call_is_recorded_and_its_result_told(
 
     page = boss.post(SELECTED, ticked(calls, limit="3600"))
 
-    assert all(said.startswith("It is being recorded, and will be cut at") for said in words(page))
+    assert all(said.startswith("Recording started. It stops at") for said in words(page))
+    assert page.context["title"] == "3 recordings started"
     assert {recording.call_uuid for recording in world.running(MAIN)} == {call.call_uuid for call in calls}
     assert {body["time_limit"] for body in sent(world)} == {3_600}
     assert LogEntry.objects.filter(content_type__model="recording").count() == 3
@@ -74,7 +75,7 @@ def test_a_call_that_is_being_recorded_is_skipped_unless_it_was_ticked_again(
     assert 'name="again"' in form
 
     page = boss.post(SELECTED, ticked(calls))
-    assert words(page)[0].startswith("Skipped: it is being recorded already.")
+    assert words(page)[0].startswith("Skipped: this call is already being recorded.")
     assert len(sent(world)) == 2
 
     boss.post(SELECTED, ticked(calls[:1]) | {"again": [calls[0].pk]})
@@ -104,7 +105,8 @@ def test_what_went_wrong_with_one_is_told_beside_what_went_well_with_others(
     over, unknown, well = words(page)
     assert over == "This call is over, so it cannot be recorded."
     assert "so it may be recording. Starting again would make a second recording." in unknown
-    assert well.startswith("It is being recorded")
+    assert well.startswith("Recording started")
+    assert page.context["title"] == "1 of 3 recordings started, 1 not confirmed"
     assert Recording.objects.filter(status=RecordingStatus.ACTIVE).count() == 1
 
 
@@ -118,9 +120,9 @@ def test_a_refusal_among_several_names_its_call_and_what_runs_on_there(
 
     refused, well, _other = words(boss.post(SELECTED, ticked(calls) | {"again": [calls[0].pk]}))
 
-    assert refused.startswith(f"{calls[0]}: No recording was started.")
-    assert refused.endswith("1 other recording of this call runs on.")
-    assert well.startswith("It is being recorded")
+    assert refused.startswith(f"{calls[0]}: Recording not started.")
+    assert refused.endswith("1 other recording of this call is still running.")
+    assert well.startswith("Recording started")
 
 
 def test_more_than_twenty_are_not_started(account: Account, world: SandboxState, boss: Client) -> None:

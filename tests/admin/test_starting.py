@@ -94,7 +94,7 @@ def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(
     assert len(world.running(MAIN)) == 1
     assert world.running(MAIN)[0].time_limit == 3_600
     assert answer.redirect_chain == [(f"{LIVE}#call-{call.pk}", 302)]
-    assert "It is being recorded, and will be cut at" in said(answer)
+    assert "Recording started. It stops at" in said(answer)
     assert " left</b>" in answer.content.decode()
 
 
@@ -105,7 +105,7 @@ def test_a_start_leaves_its_trace_in_both_histories(call: Call, boss: Client) ->
     of_recording = LogEntry.objects.get(object_id=str(recording.pk), content_type__model="recording")
     of_call = LogEntry.objects.get(object_id=str(call.pk), content_type__model="call")
     assert of_recording.is_addition()
-    assert of_call.get_change_message().startswith("Asked Vobiz to record it: It is being recorded")
+    assert of_call.get_change_message().startswith("Asked Vobiz to record it: Recording started")
 
 
 def test_a_double_click_starts_one_recording(call: Call, world: SandboxState, boss: Client) -> None:
@@ -117,7 +117,7 @@ def test_a_double_click_starts_one_recording(call: Call, world: SandboxState, bo
     assert len(world.ledger.of("recording.started")) == 1
     assert Recording.objects.count() == 1
     assert "sent before" not in said(first)
-    assert "This recording was already started. It is being recorded" in said(second)
+    assert "This recording was already started. It stops at" in said(second)
     assert LogEntry.objects.filter(content_type__model="recording").count() == 1
 
 
@@ -150,7 +150,7 @@ def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
     second.join(10)
 
     assert len(world.ledger.of("recording.started")) == 1
-    assert "already started. Vobiz has not answered yet." in said(answers[0])
+    assert "already started. Vobiz has not answered the start request yet." in said(answers[0])
     assert Recording.objects.get().status == RecordingStatus.ACTIVE
 
 
@@ -187,7 +187,7 @@ def test_a_refused_start_says_why_and_that_nothing_is_recorded(
 
     answer = boss.post(record(call), filled(), follow=True)
 
-    assert "No recording was started." in said(answer)
+    assert "Recording not started." in said(answer)
     assert words in said(answer)
     assert Recording.objects.get().status == RecordingStatus.FAILED
     assert not world.running(MAIN)
@@ -208,8 +208,8 @@ def test_a_refused_start_says_how_many_others_of_the_call_run_on(
     refused = Recording.objects.get(status=RecordingStatus.FAILED)
     told = LogEntry.objects.get(object_id=str(refused.pk), content_type__model="recording")
     for words in (said(answer), told.get_change_message()):
-        assert "No recording was started." in words
-        assert "2 other recordings of this call run on." in words
+        assert "Recording not started." in words
+        assert "2 other recordings of this call are still running." in words
         assert "1 other start on this call is not confirmed: it may be recording." in words
 
 
@@ -232,7 +232,7 @@ def test_a_call_that_ended_meanwhile_is_told(call: Call, world: SandboxState, bo
 
     answer = boss.post(record(call), filled(), follow=True)
 
-    assert "No recording was started. The call is over, so nothing was recorded." in said(answer)
+    assert "Recording not started. The call is over, so nothing was recorded." in said(answer)
     assert answer.redirect_chain == [(f"{LIVE}#content-start", 302)]
     call.refresh_from_db()
     assert "This call is over, so it cannot be recorded." in boss.get(record(call)).content.decode()
@@ -352,8 +352,8 @@ def test_where_another_began_since_the_form_was_shown_nothing_is_sent_and_it_say
     assert answer.status_code == 409
     assert "someone else has just started one" in text
     (words,) = answer.context["began"]
-    assert words.startswith("asha started one at ")
-    assert "; it is cut at " in words
+    assert words.startswith("asha started a recording at ")
+    assert " It stops at " in words
     assert len(sent(world)) == 1
     again = shown | {"running": answer.context["expected"]}
     assert str(shown["intent"]) in text
@@ -408,6 +408,10 @@ def test_a_start_from_the_calls_page_leads_back_there(call: Call, world: Sandbox
     form = record(call) + "?back=call"
     assert form in boss.get(page).content.decode()
 
-    assert f'<a class="button" href="{page}">' in boss.get(form).content.decode()
+    opened_there, opened_live = boss.get(form).content.decode(), boss.get(record(call)).content.decode()
+    assert f'<a class="button" href="{page}">' in opened_there
+    assert f'<p class="vp-back"><a href="{page}">' in opened_there
+    assert f'<p class="vp-back"><a href="{LIVE}">' in opened_live
+    assert f'<a href="{LIVE}" aria-current="page">' in opened_live
     assert boss.post(record(call), filled(back="call"))["Location"] == page
     assert boss.post(record(call), filled(back="https://elsewhere.example/"))["Location"].startswith(LIVE)

@@ -36,7 +36,13 @@ def test_the_totals_are_those_of_the_filter(account: Account, boss: Client) -> N
         a_transcript(one, charge=Decimal("1.5"))
     a_recording(account, duration_ms=30_000)
 
-    assert shown(boss) == ["4 recordings", "3 h 0 min", "0 archived", "USD 0.37 storage", "4.5 transcription"]
+    assert shown(boss) == [
+        "4 recordings",
+        "3 h 0 min",
+        "0 archived",
+        "USD 0.37 storage",
+        "4.5 transcription, currency not stated",
+    ]
     assert shown(boss, "length=1m") == ["1 recording", "30 s", "0 archived"]
 
 

@@ -75,8 +75,8 @@ def test_both_start_on_one_call_at_the_same_moment(
     assert len(sent(world)) == 1
     told = next(answer for answer in answers if answer.status_code == 409)
     (words,) = told.context["began"]
-    assert words.startswith(f"{Recording.objects.get().requested_by} started one at ")
-    assert "; it is cut at " in words
+    assert words.startswith(f"{Recording.objects.get().requested_by} started a recording at ")
+    assert " It stops at " in words
     assert "Start a second one" in told.content.decode()
 
 
@@ -96,7 +96,7 @@ def test_one_starts_while_the_other_sees_the_call_end(
     answer = starting.post(record(call), filled(), follow=True)
 
     assert "No live calls" in looks[0]
-    assert "No recording was started. The call is over, so nothing was recorded." in said(answer)
+    assert "Recording not started. The call is over, so nothing was recorded." in said(answer)
     assert Recording.objects.get().status == RecordingStatus.FAILED
     assert world.running() == []
     call.refresh_from_db()

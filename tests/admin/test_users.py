@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
@@ -11,7 +13,7 @@ from django.utils import timezone
 from recordings.models import AccessEvent, Account
 from tests.admin.rows import a_running
 
-SAID = "People with history are made inactive, not deleted"
+SAID = "The history of a person is kept"
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_the_list_says_what_each_may_do_and_who_may_sign_in(boss: Client, asha: 
     }
     assert page.context["title"] == "Users and roles"
     assert "Listener" in page.content.decode()
-    assert "Yes" in rows["asha"]
+    assert "Active" in rows["asha"]
     assert "No access" in rows["outsider"]
     assert "Inactive" in rows["former"]
 
@@ -92,6 +94,51 @@ def test_somebody_who_did_nothing_yet_may_be_deleted(boss: Client, asha: User) -
 
 
 ADD = "/admin/auth/user/add/"
+
+
+def test_a_user_name_that_is_taken_is_refused_in_the_words_of_the_form(boss: Client) -> None:
+    page = boss.post(ADD, {"username": "boss"}).content.decode()
+
+    assert "Another person has this user name." in page
+    assert "username already exists" not in page
+
+
+def test_a_superuser_sets_or_removes_a_password_in_plain_words(boss: Client) -> None:
+    priya = User.objects.create_user("priya", password="old-lotus-parcels", is_staff=True)
+    url = f"/admin/auth/user/{priya.pk}/password/"
+    theirs = Client()
+    theirs.force_login(priya)
+
+    page = boss.get(url).content.decode()
+    assert "authentication" not in page
+    assert "<h1>Password of priya</h1>" in page
+    assert "Create a login link" in page
+    wrong = boss.post(url, {"new_password1": "seven-lotus-parcels", "new_password2": "x"}).content.decode()
+    assert "The two passwords differ." in wrong
+    passwords = {"new_password1": "seven-lotus-parcels", "new_password2": "seven-lotus-parcels"}
+    told = boss.post(url, passwords, follow=True).content.decode()
+
+    assert "Password of priya set. Their other sessions have ended." in told
+    assert Client().login(username="priya", password="seven-lotus-parcels")
+    assert theirs.get("/admin/").status_code == 302
+    assert AccessEvent.objects.filter(action="person", detail=f"user {priya.pk}: password set").count() == 1
+    assert "Password of priya removed." in boss.post(url, {"remove": "1"}, follow=True).content.decode()
+    priya.refresh_from_db()
+    assert not priya.has_usable_password()
+
+
+def test_nobody_removes_their_own_password(boss: Client) -> None:
+    me = User.objects.get(username="boss")
+    me.set_password("seven-lotus-parcels")
+    me.save()
+    boss.force_login(me)
+    url = f"/admin/auth/user/{me.pk}/password/"
+
+    assert "Remove password" not in boss.get(url).content.decode()
+    boss.post(url, {"remove": "1"})
+
+    me.refresh_from_db()
+    assert me.has_usable_password()
 
 
 def test_a_user_is_made_with_roles_and_accounts_and_sets_a_password_by_a_link(
@@ -127,12 +174,15 @@ def test_a_user_is_made_with_roles_and_accounts_and_sets_a_password_by_a_link(
 
 def test_the_page_names_what_a_person_lacks(boss: Client, asha: User, account: Account) -> None:
     page = boss.get(f"/admin/auth/user/{asha.pk}/change/")
-    assert len(page.context["lacks"]) == 3  # role, account, password
+    assert len(page.context["lacks"]) == 2  # role, account
+    assert page.content.decode().count('form="set-up-link"') == 2  # also under *Login*
     asha.groups.add(Group.objects.get(name="Viewer"))
     account.members.add(asha)
     asha.set_password("seven-lotus-parcels")
     asha.save()
-    assert boss.get(f"/admin/auth/user/{asha.pk}/change/").context["lacks"] == []
+    page = boss.get(f"/admin/auth/user/{asha.pk}/change/")
+    assert page.context["lacks"] == []
+    assert page.content.decode().count('form="set-up-link"') == 1
 
 
 def test_the_last_superuser_stays_one(boss: Client) -> None:
@@ -156,3 +206,44 @@ def test_who_may_change_users_gives_nobody_more_than_roles(boss: Client, asha: U
     answer = manager.post(f"/admin/auth/user/{superuser.pk}/set-up-link/")
     assert answer.status_code == 403
     assert manager.post(f"/admin/auth/user/{superuser.pk}/change/", {"username": "taken"}).status_code == 403
+
+
+def said(answer: Any) -> list[str]:
+    """Return the messages of the page that an answer led to."""
+    return [str(message) for message in answer.context["messages"]]
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "1 user deleted."), (2, "2 users deleted.")])
+def test_those_who_were_deleted_are_counted_in_one_sentence(boss: Client, n: int, words: str) -> None:
+    chosen = [User.objects.create_user(f"new{i}").pk for i in range(n)]
+    form = {"action": "delete_selected", "_selected_action": chosen}
+
+    asked = boss.post("/admin/auth/user/", form)
+    done = boss.post("/admin/auth/user/", {**form, "post": "yes"}, follow=True)
+
+    assert f"Delete {n} user" in asked.content.decode()
+    assert said(done) == [words]
+    assert User.objects.count() == 1
+
+
+def test_a_deletion_is_asked_for_by_name_and_said_by_name(boss: Client, asha: User) -> None:
+    page = f"/admin/auth/user/{asha.pk}/delete/"
+
+    assert "Delete asha?" in boss.get(page).content.decode()
+    assert said(boss.post(page, {"post": "yes"}, follow=True)) == ["User asha deleted."]
+
+
+def test_a_role_keeps_what_it_holds_besides_the_permissions_on_offer(boss: Client) -> None:
+    role = Group.objects.get(name="Viewer")
+    besides = Permission.objects.get(codename="view_logentry")
+    role.permissions.add(besides)
+    page = f"/admin/auth/group/{role.pk}/change/"
+
+    form = boss.get(page).context["adminform"].form
+    offered = {str(choice[0]) for choice in form.fields["permissions"].choices}
+    before = set(role.permissions.all())
+    boss.post(page, {"name": role.name, "permissions": [one.pk for one in before]})
+
+    assert str(besides.pk) in offered
+    assert not Permission.objects.filter(codename="add_emailaddress", pk__in=offered).exists()
+    assert set(role.permissions.all()) == before

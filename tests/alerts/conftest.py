@@ -18,7 +18,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings.models import Account, CallbackEvent, Recording, SyncRun, Worker
+from recordings.models import Account, CallbackEvent, OutgoingEvent, Recording, SyncRun, Worker
 from tests.admin.conftest import stranger  # noqa: F401 - a fixture
 from tests.ports import free_ports
 from tests.waiting import eventually
@@ -100,6 +100,7 @@ def heal(account: Account) -> None:
     """End every fault of tests.admin.test_problems."""
     CallbackEvent.objects.all().delete()
     SyncRun.objects.all().delete()
+    OutgoingEvent.objects.all().delete()
     Recording.objects.all().delete()
     Worker.objects.update(heard_at=timezone.now() + timedelta(minutes=30))
     Account.objects.filter(pk=account.pk).update(

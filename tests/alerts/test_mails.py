@@ -40,6 +40,7 @@ def subjects(smtp: MailServer) -> list[str]:
     return [str(mail["Subject"]) for mail in smtp.mails()]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("code", TOLD)
 def test_one_mail_for_one_fault_and_one_when_it_is_over(
     account: Account, boss: User, smtp: MailServer, code: ProblemCode
@@ -123,6 +124,7 @@ def test_who_lost_access_gets_no_more(account: Account, smtp: MailServer, loss: 
     assert not AlertMessage.objects.pending().exists()
 
 
+@pytest.mark.once
 def test_a_mail_server_away_for_an_hour_loses_nothing_and_gets_no_flood(
     account: Account, boss: User, smtp: MailServer
 ) -> None:
@@ -163,6 +165,21 @@ def test_a_message_that_another_worker_claimed_is_left_to_it(account: Account, b
     assert not other.claim(now)
 
 
+def test_a_message_that_fails_for_three_days_is_given_up_with_its_reason(
+    account: Account, boss: User
+) -> None:
+    now = timezone.now()
+    message = AlertMessage(kind="digest", user=boss, text="x", created_at=now, next_at=now)
+    message.save()
+
+    almost = now + timedelta(days=3) - MINUTE
+    assert message.claim(now)
+    assert message.retry("away", almost) is not None
+    assert message.retry("away", now + timedelta(days=3)) is None
+    message.refresh_from_db()
+    assert (message.next_at, message.sent_at, message.error) == (None, None, "away")
+
+
 def test_that_no_worker_was_running_is_told_by_the_next_one(
     account: Account, boss: User, smtp: MailServer
 ) -> None:
@@ -195,6 +212,15 @@ def test_a_summary_comes_once_a_day_in_the_morning_with_what_is_wrong_and_what_i
     assert len(smtp.mails()) == 2
     assert "1 problem needs attention:" in str(smtp.mails()[0].get_payload())
     assert "No auth token" in str(smtp.mails()[0].get_payload())
+
+
+def test_the_page_names_the_problems_that_its_reader_is_told_of(account: Account, client: Client) -> None:
+    client.force_login(a_member(account, "priya", "view_recording"))
+
+    page = client.get("/admin/alerts/").content.decode()
+
+    assert "Archiving stopped · Recordings at risk · Recordings lost<" in page
+    assert "They go to <bdi>priya@" in page
 
 
 def test_each_person_chooses_on_a_page_of_their_own(account: Account, client: Client) -> None:

@@ -98,6 +98,19 @@ def test_a_receiver_away_for_an_hour_loses_nothing_and_gets_no_flood(
     assert not AlertMessage.objects.failing().exists()
 
 
+def test_a_receiver_that_is_too_slow_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, account: Account, receiver: Receiver, hook: tuple[AlertWebhook, str]
+) -> None:
+    monkeypatch.setattr(wire, "TIMEOUT", 0.5)
+    Account.objects.update(encrypted_token=None)
+    receiver.go_on.clear()
+    look()
+    assert AlertMessage.objects.get().error == "The receiver did not answer."
+    receiver.go_on.set()
+    look(MINUTE)
+    assert AlertMessage.objects.get().sent_at is not None
+
+
 def test_both_secrets_sign_while_one_is_rotated_and_the_former_ends(
     account: Account, receiver: Receiver, hook: tuple[AlertWebhook, str]
 ) -> None:
@@ -230,6 +243,10 @@ def test_the_page_adds_tests_rotates_and_sends_again_and_shows_a_secret_once(
     assert [json.loads(one.body)["type"] for one in receiver.deliveries] == ["test", "test"]
     assert len({one.headers["webhook-id"] for one in receiver.deliveries}) == 1
     assert "whsec_" in client.post(page, {"do": "rotate", "key": key}).content.decode()
+    asked = client.get(f"{page}?remove={key}").content.decode()
+    assert "Remove the webhook 127.0.0.1" in asked
+    assert 'value="remove"' in asked
+    assert 'value="remove"' not in client.get(page).content.decode()
     assert client.post(page, {"do": "remove", "key": key}).status_code == 302
     assert not AlertWebhook.objects.exists()
 

@@ -43,6 +43,8 @@ WHOLE = wav(pcm())
         (wav(pcm(), promised=0), "wav", "pcm_s16le"),
         (wav(pcm(), byte_rate=8_000), "wav", "pcm_s16le"),
         (b"\xef\xbb\xbf" + WHOLE, "wav", "pcm_s16le"),
+        (wav(pcm(), promised=len(pcm()) + 44), "wav", "pcm_s16le"),
+        (wav(pcm(), promised=16_000), "wav", "pcm_s16le"),
     ],
 )
 def test_audio_of_every_kind_is_kept_as_it_came_without_a_flag(

@@ -28,7 +28,7 @@ from recordings.vobiz.client import Credentials, Download, VobizClient
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.archive.failing_disk import fail_writes, needs_seccomp
 from tests.ledger import asked
-from tests.vobiz.test_media_hostile import BOMB
+from tests.vobiz.test_media_hostile import bomb
 from tests.vobiz.wire_server import WireServer, says
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
@@ -102,7 +102,7 @@ def test_a_gzip_bomb_takes_little_memory_and_no_more_room_than_audio_may(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(fetching, "AUDIO_CAP", CAP)
     row = known()
-    world.faults.plan(Fault(on="media.get", body=BOMB, headers=headers))
+    world.faults.plan(Fault(on="media.get", body=bomb(), headers=headers))
     tracemalloc.start()
     try:
         with connected(Capped, account, settings) as client:

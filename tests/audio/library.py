@@ -13,9 +13,9 @@ import lzma
 import struct
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -57,11 +57,18 @@ OTHER_SHAPES = [
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is served as a recording's media. `seconds` are None where it is no audio."""
+    """A file that is served as a recording's media. `seconds` are None where it is no audio.
+
+    `given` may be what makes the bytes: every run of the suite names all files, and few of its workers encode them.
+    """
 
     name: str
-    body: bytes
+    given: bytes | Callable[[], bytes]
     seconds: float | None = SECONDS
+
+    @property
+    def body(self) -> bytes:
+        return self.given if isinstance(self.given, bytes) else self.given()
 
 
 @cache
@@ -82,7 +89,18 @@ def of_kinds() -> Iterator[File]:
     """Yield one file for each container, codec and shape."""
     for kind in (*KINDS, *OTHER_SHAPES):
         name = f"{kind.container}, {kind.codec}, {kind.rate} Hz, {kind.channels} ch"
-        yield File(name, made(kind))
+        yield File(name, partial(made, kind))
+
+
+def without_size(body: bytes) -> bytes:
+    """Return an AU, AIFF or Wave64 file as a recorder leaves it that never came to write the sizes."""
+    zeros = bytes(4)
+    if body[:4] == b".snd":
+        return body[:8] + zeros + body[12:]
+    if body[:4] == b"FORM":
+        at, frames = body.find(b"SSND") + 4, body.find(b"COMM") + 10
+        return body[:4] + zeros + body[8:frames] + zeros + body[frames + 4 : at] + zeros + body[at + 4 :]
+    return body[:16] + bytes(8) + body[24:]
 
 
 def of_odd_headers() -> Iterator[File]:
@@ -92,6 +110,19 @@ def of_odd_headers() -> Iterator[File]:
         yield File(f"wav promising {promised:#x}", wav(data, promised=promised))
     for rate in (0, 1, 8_000, 32_000):
         yield File(f"wav of {rate} bytes a second", wav(data, byte_rate=rate))
+    for more in (4, 36, 44):
+        yield File(f"wav that counts {more} bytes of its header", wav(data, promised=len(data) + more))
+    for less in (36, 16_000, 48_000):
+        yield File(f"wav left at {less} bytes", wav(data, promised=less))
+    yield File(
+        "wav of two data chunks",
+        wav(data[:48_000], after=b"data" + struct.pack("<I", 48_000) + data[48_000:]),
+    )
+    said = b"<BWFXML><NOTE>fmt and data of a call.</NOTE></BWFXML>"
+    text = b"iXML" + struct.pack("<I", len(said)) + said
+    yield File("wav, odd text that says data, without padding", wav(data, before=text))
+    for kind in ("au", "aiff", "w64"):
+        yield File(f"{kind} of size 0", partial(changed, without_size, of_container(kind)))
     listed = b"LIST" + struct.pack("<I", 26) + b"INFOISFT" + struct.pack("<I", 14) + b"Lavf60.16.100\0"
     yield File("wav, LIST before", wav(data, before=listed))
     yield File("wav, LIST after", wav(data, after=listed))
@@ -108,26 +139,57 @@ def of_odd_headers() -> Iterator[File]:
 
 def of_streams() -> Iterator[File]:
     """Yield MP3 and AAC as streams, tags and joins leave them."""
-    mp3, telephony = Kind("mp3", "libmp3lame", "mp3", "mp3", 16_000), Kind("mp3", "libmp3lame", "mp3", "mp3")
-    whole = encoded(mp3, burst(mp3.rate))
+    wide, telephony = Kind("mp3", "libmp3lame", "mp3", "mp3", 16_000), Kind("mp3", "libmp3lame", "mp3", "mp3")
+    whole, aac = partial(made, wide), partial(made, Kind("adts", "aac", "aac", "aac", 16_000))
     tag = b"ID3\x03\0\0" + bytes((0, 0, 1, 0)) + b"TIT2" + struct.pack(">I", 7) + b"\0\0\0a call" + bytes(111)
-    yield File("mp3 after an ID3 tag", tag + whole)
-    yield File("mp3 before an ID3v1 tag", whole + b"TAG" + b"call".ljust(125, b"\0"))
-    yield File("mp3 before text", whole + b"\n<!-- end -->\n")
-    yield File("mp3 before junk", whole + bytes(range(97, 123)) * 100)
-    yield File("mp3 before zeros", whole + bytes(3_000))
-    yield File("mp3 as gzip", gzip.compress(whole))
-    start = whole.find(b"\xff\xf3", 200)
-    yield File("mp3 from mid-frame", whole[start + 90 :])
-    variable = encoded(telephony, burst(), options={"compression_level": "2", "q": "4"})
-    yield File("mp3 of variable rate", variable)
+    yield File("mp3 after an ID3 tag", partial(changed, lambda mp3: tag + mp3, whole))
+    for label, after in (
+        ("an ID3v1 tag", b"TAG" + b"call".ljust(125, b"\0")),
+        ("text", b"\n<!-- end -->\n"),
+        ("junk", bytes(range(97, 123)) * 100),
+        ("zeros", bytes(3_000)),
+    ):
+        yield File(f"mp3 before {label}", partial(before, after, whole))
+    yield File("mp3 as gzip", partial(changed, gzip.compress, whole))
+    yield File(
+        "mp3 from mid-frame", partial(changed, lambda mp3: mp3[mp3.find(b"\xff\xf3", 200) + 90 :], whole)
+    )
+    variable = {"compression_level": "2", "q": "4"}
+    yield File("mp3 of variable rate", lambda: encoded(telephony, burst(), options=variable))
     quiet = np.zeros((int(3 * RATE), 1))
-    yield File("mp3 of two parts", encoded(telephony, quiet) + encoded(telephony, burst()[3 * RATE :]))
-    wide = Kind("mp3", "libmp3lame", "mp3", "mp3", 16_000)
-    late = burst(16_000)[3 * 16_000 :]
-    yield File("mp3 of two rates", encoded(telephony, quiet) + encoded(wide, late))
-    aac = Kind("adts", "aac", "aac", "aac", 16_000)
-    yield File("aac after an ID3 tag", tag + encoded(aac, burst(16_000)))
+    for label, kind in (("parts", telephony), ("rates", wide)):
+        yield File(
+            f"mp3 of two {label}",
+            partial(joined, (telephony, quiet), (kind, burst(kind.rate)[3 * kind.rate :])),
+        )
+    for label, after in (("a newline", b"\r\n"), ("a comment", b"<!-- served -->"), ("zeros", bytes(3_000))):
+        yield File(f"amr before {label}", partial(before, after, of_container("amr")))
+    yield File("wav of two joined files", wav(pcm(burst()[:24_000, 0])) + wav(pcm(burst()[24_000:, 0])))
+    junk = b"HTTP/1.1 200 OK\r\nContent-Type: audio/x\r\n\r\n"
+    for container in ("m4a", "mka", "wv", "tta", "voc", "sox", "ircam", "flv", "w64", "au", "caf"):
+        found = of_container(container)
+        yield File(f"{container} after a header", partial(changed, lambda body: junk + body, found))
+    yield File("aac after an ID3 tag", partial(changed, lambda body: tag + body, aac))
+
+
+def of_container(container: str) -> Callable[[], bytes]:
+    """Return what makes the first kind of this container."""
+    return partial(made, next(one for one in KINDS if one.container == container))
+
+
+def changed(change: Callable[[bytes], bytes], whole: Callable[[], bytes]) -> bytes:
+    """Return a file that is not as it was made."""
+    return change(whole())
+
+
+def before(what: bytes, whole: Callable[[], bytes]) -> bytes:
+    """Return a file with something after it."""
+    return whole() + what
+
+
+def joined(*parts: tuple[Kind, np.ndarray]) -> bytes:
+    """Return files of several kinds, one after the other."""
+    return b"".join(encoded(kind, samples) for kind, samples in parts)
 
 
 def of_no_audio() -> Iterator[File]:
@@ -156,12 +218,29 @@ def of_no_audio() -> Iterator[File]:
         "PNG": b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8, "JPEG": b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8,
         "GIF": b"GIF89a" + bytes(range(256)) * 8, "WebP": b"RIFF\x00\x10\x00\x00WEBPVP8 " + bytes(range(256)) * 16,
         "program": b"\x7fELF\x02\x01\x01" + bytes(range(256)) * 8, "database": b"SQLite format 3\0" + bytes(4_000),
+        "old tar": old_tar(mp3), "ar": b"!<arch>\n" + mp3, "cabinet": b"MSCF\0\0\0\0" + mp3,
+        "self-extracting": b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0" + packed.getvalue(),
+        "HEIC": b"\0\0\0\x18ftypheic" + bytes(range(256)) * 8, "AVIF": b"\0\0\0\x18ftypavif" + bytes(range(256)) * 8,
+        "MIDI": b"MThd\0\0\0\6" + bytes(range(256)) * 8, "font": b"wOF2" + bytes(range(256)) * 8,
+        "words in Latin-1": "Fichier supprimé, réessayez plus tard. ".encode("latin-1") * 9,
+        "page in UTF-16 without a mark": page.decode().encode("utf-16-le"),
+        "page in UTF-32": page.decode().encode("utf-32"),
         "nothing": b"", "a WAV header": sound[:44], "an empty MP4": b"\0\0\0\x18ftypisom\0\0\2\0isommp41",
         "a tag alone": b"ID3\x03\0\0\0\0\0\0", "one byte": b"\xff", "a frame sync": b"\xff\xfb\x90\x64",
         "RIFF cut": sound[:20], "Ogg cut": b"OggS\0\2" + bytes(10),
     }  # fmt: skip
     for name, body in texts.items():
         yield File(name, body, None)
+
+
+def old_tar(body: bytes) -> bytes:
+    """Return a tar archive as before POSIX: no word in it says what it is."""
+    head = bytearray(
+        b"call.mp3".ljust(100, b"\0") + b"0000644\0" * 3 + b"%011o\0" % len(body) + b"%011o\0" % 0
+    )
+    head += b" " * 8 + bytes(512 - 156)
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + body
 
 
 def every_file() -> list[File]:

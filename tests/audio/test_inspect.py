@@ -22,6 +22,16 @@ NEVER_SEEM_CUT = {"voc", "sox", "ircam", "nut", "mpg"}
 UNREADABLE_WHEN_CUT = {"m4a", "3gp", "mov", "wv"}
 
 
+ALAW = Kind("wav", "pcm_alaw", "wav", "pcm_alaw")
+
+
+def g711(tag: int, data: bytes) -> bytes:
+    """A WAV file of 8 bits a sample with this codec's tag."""
+    form = b"fmt " + struct.pack("<IHHIIHH", 16, tag, 1, 8_000, 8_000, 1, 8)
+    body = b"WAVE" + form + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def made(container: str, channels: int = 1, duration_ms: int = 10_080) -> bytes:
     file = AudioFile("call-1", 0, duration_ms, container, channels)
     return b"".join(file.read(0, file.length))
@@ -293,3 +303,40 @@ def test_the_beginning_tells_what_a_file_is(body: Callable[[], bytes], container
     assert found.verdict == Verdict.AUDIO
     assert found.audio is not None
     assert (found.audio.container, found.audio.codec, found.audio.duration_ms) == (container, codec, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "container", "codec"),
+    [
+        (g711(6, b"\x55" * 48_000), "wav", "pcm_alaw"), (g711(7, b"\x7f" * 48_000), "wav", "pcm_mulaw"),
+        (g711(6, b"UTWVUTQP" * 6_000), "wav", "pcm_alaw"), (g711(1, bytes(range(0x41, 0x7F)) * 775), "wav", "pcm_u8"),
+        (b"#!AMR\n" + b"\x7c" * 300, "amr", "amr_nb"), (b"#!AMR-WB\n" + b"\x7c" * 300, "awb", "amr_wb"),
+    ],
+)  # fmt: skip
+def test_silence_that_reads_like_text_is_audio(body: bytes, container: str, codec: str) -> None:
+    found = heard(body)
+    assert (found.container, found.codec) == (container, codec)
+    assert found.duration_ms == pytest.approx(6_000, abs=30)
+
+
+@pytest.mark.parametrize("silence", [b"\xd5", b"\x55", b"\x7f", b"\xff", b"\0"])
+def test_sound_without_a_header_is_kept_and_not_taken_for_another_codec(silence: bytes) -> None:
+    found = look(silence * 24_000 + g711(6, encoded(ALAW))[100:])
+    assert (found.verdict, found.audio and found.audio.codec) == (Verdict.UNKNOWN, None)
+
+
+@pytest.mark.parametrize("tag", [0, 0x1234])
+def test_a_codec_that_nobody_knows_is_kept_and_the_reader_goes_on(tag: int) -> None:
+    """It was taken for a crash."""
+    found = look(g711(tag, b"\x12\x34" * 4_000))
+    assert (found.verdict, found.reason) == (Verdict.UNKNOWN, Reason.UNREADABLE)
+
+
+def test_a_little_after_the_audio_is_no_more_of_it() -> None:
+    data = pcm()
+    for after in (
+        bytes(range(1, 200)) * 5,
+        b"LIST" + struct.pack("<I", 20_000) + b"x" * 20_000,
+        bytes(40_000),
+    ):
+        assert heard(wav(data, after=after)).duration_ms == 6_000

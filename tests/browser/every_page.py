@@ -19,6 +19,7 @@ from tests.admin.every_kind import Rows
 
 AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
 NARROW, WIDE = ViewportSize(width=360, height=800), ViewportSize(width=1280, height=900)
+TELEPHONE = ViewportSize(width=390, height=844)
 PAGES = (200, 403, 404, 409, 422)  # what else a route answers has no page of its own
 SERIOUS = ("moderate", "serious", "critical")
 
@@ -35,6 +36,14 @@ RUN_AXE = """async () => {
 }"""
 WATCH = """document.addEventListener("securitypolicyviolation", event =>
     console.error(`Content Security Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`))"""
+# The elements that reach beyond the window and hold none that does: what makes a page scroll sideways.
+WIDEST = """() => {
+    const isWide = (one) => one.getBoundingClientRect().right > innerWidth + 1;
+    const named = (one) => `${one.localName}${one.id && "#" + one.id}.${[...one.classList].join(".")}`;
+    return [...document.querySelectorAll("#container *")].filter(isWide)
+        .filter((one) => ![...one.children].some(isWide)).slice(0, 3)
+        .map((one) => `${named(one.parentElement)} > ${named(one)}`).join(", ");
+}"""
 LOOK = """() => ({
     width: document.documentElement.scrollWidth,
     room: window.innerWidth,
@@ -193,7 +202,8 @@ class Visitor:
     def _look(self, place: Place) -> None:
         seen = self.page.evaluate(LOOK)
         if seen["width"] > seen["room"]:
-            self.wrong.append(f"{place}: scrolls sideways, {seen['width']} px in {seen['room']}")
+            wide = self.page.evaluate(WIDEST)
+            self.wrong.append(f"{place}: scrolls sideways, {seen['width']} px in {seen['room']}: {wide}")
         if seen["inner"]:
             self.wrong.append(f"{place}: scrolls sideways within {seen['inner']} at {seen['room']} px")
         if seen["turned"]:
@@ -205,6 +215,27 @@ class Visitor:
             if one["impact"] in SERIOUS:
                 where = "; ".join(one["where"])
                 self.wrong.append(f"{place} ({how}): {one['id']} × {one['count']}: {where}")
+
+
+def faults_of(page: Page) -> list[str]:
+    """Return what is wrong with the page as it stands, on a telephone and at a desk, by day and by night."""
+    page.evaluate(AXE.read_text())
+    before, wrong = page.viewport_size or WIDE, []
+    for size, scheme in itertools.product((TELEPHONE, WIDE), ("light", "dark")):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two that it takes
+        seen = page.evaluate(LOOK)
+        how = f"{page.url}, {size['width']} px, {scheme}"
+        if seen["width"] > size["width"] or seen["inner"]:
+            wrong.append(f"{how}: scrolls sideways, {seen['width']} px {seen['inner']}")
+        wrong += [
+            f"{how}: {one['id']} × {one['count']}: {'; '.join(one['where'])}"
+            for one in page.evaluate(RUN_AXE)
+            if one["impact"] in SERIOUS
+        ]
+    page.set_viewport_size(before)
+    page.emulate_media(color_scheme="light")
+    return wrong
 
 
 def visitor(chromium: Browser, base_url: str, user: User | None) -> Visitor:

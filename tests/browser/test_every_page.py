@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, path
 from playwright.sync_api import Browser
@@ -14,8 +18,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.admin.every_kind import HOSTILE, hostile, hundreds
 from tests.browser.every_page import Place, Tour, visitor
+from vobiz_portal.errors import server_error
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 
 def people() -> dict[str, User | None]:
@@ -63,13 +68,21 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("<script>alert('ran')</script>")
 
 
+def away(request: HttpRequest) -> HttpResponse:
+    """A page that cannot reach the database."""
+    raise OperationalError("<script>alert('ran')</script>")
+
+
+@pytest.mark.parametrize(("view", "status"), [(broken, 500), (away, 503)])
 def test_the_page_that_says_something_went_wrong(
-    chromium: Browser, portal: LiveServer, settings: Settings
+    chromium: Browser, portal: LiveServer, settings: Settings, view: Callable[..., HttpResponse], status: int
 ) -> None:
-    settings.ROOT_URLCONF = (path("broken/", broken), *get_resolver().url_patterns)
+    urls: Any = ModuleType("urls")
+    urls.urlpatterns, urls.handler500 = [path("broken/", view), *get_resolver().url_patterns], server_error
+    settings.ROOT_URLCONF = urls
     somebody = visitor(chromium, portal.url, User.objects.create_superuser("admin"))
     try:
-        somebody.visit(Place("/broken/", 500))
+        somebody.visit(Place("/broken/", status))
     finally:
         somebody.context.close()
     assert not somebody.wrong, "\n".join(somebody.wrong)

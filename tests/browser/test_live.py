@@ -169,7 +169,7 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(
     keys.press("k")
     keys.press("j")
     keys.press("r")
-    expect(operator.locator(".messagelist")).to_contain_text("It is being recorded")
+    expect(operator.locator(".messagelist")).to_contain_text("Recording started")
     recording = Recording.objects.get()
     assert recording.call == Call.objects.order_by("started_at", "pk")[1]
 
@@ -251,7 +251,7 @@ def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
     plain.locator("#live-rows input[type=checkbox]").check()
     plain.get_by_role("button", name="Record selected…").click()
     plain.get_by_role("button", name="Start recording 1 call").click()
-    expect(plain.locator(".vp-outcomes")).to_contain_text("It is being recorded")
+    expect(plain.locator(".vp-outcomes")).to_contain_text("Recording started")
     plain.get_by_role("link", name="Back to the live calls").click()
     plain.get_by_role("button", name="Stop this recording").click()
     expect(plain.locator(".messagelist")).to_contain_text("Stopping the recording")
@@ -259,3 +259,16 @@ def test_without_javascript_calls_are_narrowed_refreshed_recorded_and_stopped(
     Account.objects.update(live_tried_at=None)
     plain.get_by_role("link", name="Refresh").click()
     expect(plain.locator("#live-rows tr")).to_have_count(1)
+
+
+def test_what_became_of_a_start_moves_no_row_without_javascript(plain: Page) -> None:
+    first = plain.locator("#live-rows tr").filter(has_text=FIRST)
+    second = plain.locator("#live-rows tr").filter(has_text=SECOND)
+    record = second.get_by_role("button", name="Record")
+    record.hover()  # which may scroll to it
+    before = top_of(first)
+
+    record.click()
+
+    expect(plain.locator(".messagelist")).to_be_in_viewport(ratio=1)
+    assert abs(top_of(first) - before) < 2

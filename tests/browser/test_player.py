@@ -58,7 +58,7 @@ def heard(page: Page, admin_login: User) -> Heard:
 
 def log_in(page: Page) -> None:
     page.goto("/admin/login/")
-    page.get_by_label("Username").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.locator("#user-tools")).to_be_visible()
@@ -198,7 +198,8 @@ def test_words_are_found_in_a_transcript_and_it_is_copied_and_nothing_of_it_is_s
     page.get_by_role("button", name="Copy", exact=True).click()
 
     assert page.evaluate("() => navigator.clipboard.readText()") == text
-    assert sent == []
+    # The icons of what was put into the page may be loaded meanwhile: a file, without a query.
+    assert [url for url in sent if "/static/" not in url or "?" in url] == []
 
 
 def test_a_list_plays_in_place_one_recording_at_a_time(
@@ -294,5 +295,5 @@ def test_one_that_never_was_says_so(page: Page, heard: Heard, recording: Recordi
 
     open_page(page, lost)
 
-    expect(page.locator("#player")).to_contain_text("never archived")
+    expect(page.locator("#player")).to_contain_text("Vobiz deleted it before it was archived")
     assert page.locator("audio").count() == 0

@@ -42,14 +42,14 @@ def test_what_was_typed_stays_while_the_page_changes_and_while_signed_out(
     Session.objects.all().delete()
 
     page.clock.run_for(10_000)
-    expect(state.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(state.get_by_role("link", name="Log in")).to_be_visible()
     expect(note).to_have_value("half a sentence")
     sign_in(page, portal)
     Recording.objects.update(error="Vobiz said something new.")
     page.clock.run_for(10_000)
 
     expect(page.locator("#recording-now")).to_contain_text("Vobiz said something new.")
-    expect(state.get_by_role("link", name="Sign in")).to_be_hidden()
+    expect(state.get_by_role("link", name="Log in")).to_be_hidden()
     expect(note).to_have_value("half a sentence")
 
 

@@ -26,7 +26,7 @@ from tests.workers import workers
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.state import SandboxState
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long(waits=True), pytest.mark.django_db(transaction=True)]
 
 HOUR = 3_600
 AUTH_ID, TOKEN = "MA_STORY00001", "a-token-for-the-story-a1b2"
@@ -34,7 +34,7 @@ AUTH_ID, TOKEN = "MA_STORY00001", "a-token-for-the-story-a1b2"
 
 def log_in(page: Page) -> None:
     page.goto("/")
-    page.get_by_label("Username").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("link", name="Live calls").first).to_be_visible()
@@ -60,7 +60,7 @@ def start(page: Page, *, span: str | None = None, transcribe: bool = False) -> N
     if transcribe:
         page.locator("input[name=transcribe]").check()
     page.locator("#start-form button[type=submit]").click()
-    expect(page.locator(".messagelist")).to_contain_text("It is being recorded")
+    expect(page.locator(".messagelist")).to_contain_text("Recording started")
 
 
 def test_a_call_is_recorded_stopped_read_synced_archived_by_a_worker_heard_and_verified(

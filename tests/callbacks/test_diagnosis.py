@@ -114,7 +114,7 @@ def test_an_unsigned_event_has_nothing_to_compare(client: Client, recording: Rec
 def test_an_account_without_a_readable_token_says_so(client: Client, recording: Recording) -> None:
     deliver(client, KEY, ENDED, token="a wrong token")
     Account.objects.update(encrypted_token=None)
-    assert "no token" in of_the_event().words
+    assert "No token is stored" in of_the_event().words
 
 
 def test_an_event_of_a_key_that_is_not_in_use_any_more_says_so(client: Client, account: Account) -> None:

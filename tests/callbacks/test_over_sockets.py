@@ -10,10 +10,10 @@ from datetime import datetime
 
 import pytest
 from django.db import connections
-from waitress.server import create_server
 
 from recordings import connect
 from recordings.choices import EventOutcome
+from recordings.management.commands.serve import make_server
 from recordings.models import CallbackEvent, Recording
 from recordings.webhooks.parsers import BODY_LIMIT
 from tests.callbacks.posting import TYPES, encode, path_of, signature
@@ -35,12 +35,12 @@ def recording(transactional_db: None, now: datetime) -> Recording:
 
 @pytest.fixture
 def port(transactional_db: None) -> Iterator[int]:
-    """Of a waitress that serves the portal."""
+    """Of a waitress that serves the portal, as `serve` sets it up."""
     kept = connections["default"].settings_dict["CONN_MAX_AGE"]
     connections["default"].settings_dict["CONN_MAX_AGE"] = (
         0  # its threads keep no connection to the test database
     )
-    server = create_server(application, host="127.0.0.1", port=0, threads=2)
+    server = make_server(application, "127.0.0.1:0", 2, "127.0.0.1")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield server.effective_port
@@ -75,8 +75,8 @@ def test_a_chunked_body_above_the_limit_is_413(recording: Recording, port: int) 
     assert not CallbackEvent.objects.exists()
 
 
-def test_ten_megabytes_are_413(recording: Recording, port: int) -> None:
-    assert ask(port, b"transcription=" + b"x" * 10_000_000, signature("recording", KEY)) == 413
+def test_a_whole_body_above_the_limit_is_413(recording: Recording, port: int) -> None:
+    assert ask(port, b"transcription=" + b"x" * BODY_LIMIT, signature("recording", KEY)) == 413
     assert not CallbackEvent.objects.exists()
 
 
@@ -123,3 +123,24 @@ def test_a_path_written_with_escapes_is_the_same_address(recording: Recording, p
     assert speaking.getresponse().status == 200
     speaking.close()
     assert the_event().trust == "signed"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"get / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nCookie: a=\x01\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 300_000 + b"\r\n\r\n", 431),
+    ],
+    ids=["method", "path", "header", "length", "encoding", "size"],
+)
+def test_what_is_no_request_is_refused_in_words_and_logs_nothing(
+    port: int, request_bytes: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as speaking:
+        speaking.sendall(request_bytes)
+        assert int(speaking.recv(100).split()[1]) == status
+    assert not [one for one in caplog.records if one.name == "waitress"]

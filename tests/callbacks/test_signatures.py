@@ -194,7 +194,7 @@ def test_an_unsigned_delivery_moves_nothing_but_has_the_api_asked(
     assert recording.read_back_due_at is not None
     event = the_event()
     assert (event.trust, event.scheme, event.outcome) == ("unsigned", "none", EventOutcome.RECEIVED)
-    assert event.awaits_read_back
+    assert event.processed_at is not None
 
 
 def test_where_signed_callbacks_are_required_an_unsigned_one_is_refused_and_kept(

@@ -19,6 +19,8 @@ from tests.vobiz.payloads import payload
 from tests.vobiz.wire_server import WireServer
 from vobiz_portal.redaction import RedactingFormatter
 
+pytestmark = pytest.mark.once  # what is logged and called out is no engine's affair
+
 ENDED = payload("recording_callback__documented")
 SPOKEN = payload("transcription_callback__documented")
 STOPPED = payload("flow_callback__stopped")

@@ -45,6 +45,7 @@ def test_a_signed_recording_callback_completes_its_recording(client: Client, rec
     assert the_event().outcome == EventOutcome.APPLIED
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("encoding", [FORM, JSON, GET, MULTIPART])
 @pytest.mark.parametrize("fields", [ENDED, SPOKEN], ids=["recording", "transcription"])
 def test_form_json_query_and_multipart_say_the_same(
@@ -65,6 +66,7 @@ def test_json_under_a_forms_content_type_is_read_as_vobizs_own_sample_shows_it(
     assert the_event().payload["recording_id"] == DOCUMENTED
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("door", ["recording", "transcription", "account"])
 def test_an_unknown_key_is_404_and_nothing_is_kept(client: Client, recording: Recording, door: str) -> None:
     for key in ("another-key-altogether-0123456789", "x", "a\x00b", "ключ", "a" * 65):
@@ -74,6 +76,7 @@ def test_an_unknown_key_is_404_and_nothing_is_kept(client: Client, recording: Re
     assert not SpentNonce.objects.exists()
 
 
+@pytest.mark.once
 def test_a_key_opens_only_its_own_kind_of_door(
     client: Client, recording: Recording, account: Account
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_key_opens_only_its_own_kind_of_door(
     assert deliver(client, account.callback_key, ENDED, door="account").status_code == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 @pytest.mark.parametrize("key", [KEY, "another-key"])
 def test_other_methods_are_405_and_nothing_is_kept(
@@ -95,6 +99,7 @@ def test_other_methods_are_405_and_nothing_is_kept(
     assert not CallbackEvent.objects.exists()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_without_its_final_slash_an_address_is_unknown_and_not_redirected(
     client: Client, recording: Recording, method: str
@@ -103,6 +108,7 @@ def test_without_its_final_slash_an_address_is_unknown_and_not_redirected(
     assert client.generic(method, path, encode(ENDED), headers=signature("recording", KEY)).status_code == 404
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "accept",
     ["text/html", "application/xml;q=1, */*;q=0", "nonsense", "", "image/webp", "application/json;v=9"],
@@ -115,10 +121,12 @@ def test_whatever_is_accepted_the_answer_is_json(client: Client, recording: Reco
     assert answer["Content-Type"] == "application/json"
 
 
+@pytest.mark.once
 def test_nobody_logs_in_and_no_csrf_token_is_asked_for(recording: Recording) -> None:
     assert deliver(Client(enforce_csrf_checks=True), KEY, ENDED).status_code == 200
 
 
+@pytest.mark.once
 def test_no_answer_may_be_cached(client: Client, recording: Recording) -> None:
     assert deliver(client, KEY, ENDED, encoding=GET)["Cache-Control"] == "no-store"
     assert deliver(client, "unknown-key", ENDED, encoding=GET)["Cache-Control"] == "no-store"
@@ -316,6 +324,7 @@ def test_a_delivery_that_cannot_be_applied_is_kept_with_the_reason_and_answered_
     assert recording.status == RecordingStatus.COMPLETED
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("host", "forwarded"), [("evil.test", "evil.test"), ("10.0.0.7:8000", ""), ("[::1", "x y")]
 )

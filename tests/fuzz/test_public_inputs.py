@@ -2,7 +2,7 @@
 
 What a form or a list takes is read from its page, so a new field is tried without a line here. The same examples are
 tried on both databases, and must get the same verdicts: the second run compares its own with the first one's.
-FUZZ_EXAMPLES=2000 tries longer.
+FUZZ_EXAMPLES=2000 tries longer, FUZZ_SEED=14 tries others.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ from tests.settings import run_id
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "50"))
+SEED = int(
+    os.environ.get("FUZZ_SEED", "13")
+)  # the decorator's counts, so --hypothesis-seed would change nothing
+AWAY = {502, 503}  # they say in words that Vobiz or a storage is away; here nobody listens
 fuzz = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -115,7 +119,7 @@ class Verdicts:
         sources = hashlib.sha256()
         for path in sorted([*(ROOT / "recordings").rglob("*.py"), *(ROOT / "tests/fuzz").rglob("*.py")]):
             sources.update(path.read_bytes())
-        self.name = f"{EXAMPLES}-{sources.hexdigest()[:16]}"
+        self.name = f"{EXAMPLES}-{SEED}-{sources.hexdigest()[:16]}"
         self.found: dict[str, Any] = {}
 
     def note(self, request: str, verdict: Any, *, is_alike: bool | None = None) -> None:
@@ -176,7 +180,7 @@ def as_sent(text: str) -> str:
     return quote(text.encode("utf-8", "surrogatepass"))
 
 
-@seed(13)
+@seed(SEED)
 @fuzz
 @given(data=st.data())
 def search_and_filters(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
@@ -192,10 +196,10 @@ def search_and_filters(ground: Ground, verdicts: Verdicts, data: st.DataObject) 
     address = f"{path}?{encoded(pairs)}"
     answer = undone(lambda: ground.boss.get(address))
     verdicts.note(address, verdict(answer))
-    assert answer.status_code < 500, address
+    assert answer.status_code < 500 or answer.status_code in AWAY, address
 
 
-@seed(13)
+@seed(SEED)
 @fuzz
 @given(data=st.data())
 def forms(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
@@ -217,11 +221,10 @@ def forms(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
 
     answer = undone(send)
     verdicts.note(f"{form.method} {form.action} {body}", verdict(answer))
-    # 502 and 503 say in words that Vobiz or a storage is away; here nobody listens
-    assert answer.status_code < 500 or answer.status_code in {502, 503}, (form.action, body)
+    assert answer.status_code < 500 or answer.status_code in AWAY, (form.action, body)
 
 
-@seed(13)
+@seed(SEED)
 @fuzz
 @given(data=st.data())
 def exports(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
@@ -252,7 +255,7 @@ def exports(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
     assert answer.status_code < 500, (path, query, sent)
 
 
-@seed(13)
+@seed(SEED)
 @fuzz
 @given(
     header=ranges,
@@ -269,7 +272,7 @@ def range_headers(ground: Ground, verdicts: Verdicts, header: str, also: str) ->
         assert length == int(answer["Content-Length"])
 
 
-@seed(13)
+@seed(SEED)
 @fuzz
 @given(data=st.data())
 def callbacks(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
@@ -323,6 +326,7 @@ def callbacks(ground: Ground, verdicts: Verdicts, data: st.DataObject) -> None:
 KINDS = (search_and_filters, forms, exports, range_headers, callbacks)
 
 
+@pytest.mark.long
 def test_nothing_that_anybody_sends_is_a_5xx(ground: Ground, verdicts: Verdicts) -> None:
     failed = []
     for kind in KINDS:  # in one test: what stands before all of them takes long to make

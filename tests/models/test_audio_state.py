@@ -39,7 +39,7 @@ def changed(recording: Recording, row: dict[str, Any]) -> Recording:
 
 
 @given(row=ROWS)
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_python_and_sql_agree_on_every_row(kept: Recording, row: dict[str, Any]) -> None:
     found = changed(kept, row)
     rows = Recording.objects.filter(pk=found.pk)

@@ -21,6 +21,7 @@ from recordings.models import (
     AlertWebhook,
     Call,
     CallbackEvent,
+    OutgoingEvent,
     Preference,
     Recording,
     SavedView,
@@ -60,9 +61,13 @@ def make(account: Account, at: datetime = NOW) -> dict[type[models.Model], model
     choice = AlertChoice.objects.create(user=preference.user)
     message = AlertMessage.objects.create(alert=alert, kind="started", user=preference.user, created_at=at)
     hook, _secret = AlertWebhook.create(account, "https://hooks.example.com/", "standard")
+    told = OutgoingEvent.objects.create(
+        account=account, webhook=hook, kind="recording.started", recording_pk=recording.pk, recording_id="rec-1",
+        at=at, created_at=at,
+    )  # fmt: skip
     rows = (
         account, call, recording, transcription, event, nonce, run, preference, view, access, waveform, worker,
-        alert, choice, message, hook,
+        alert, choice, message, hook, told,
     )  # fmt: skip
     return {type(row): row for row in rows}
 
@@ -135,6 +140,8 @@ CHECKS: dict[str, tuple[type[models.Model], list[dict[str, object]]]] = {
     "alertmessage_kind": (AlertMessage, [{"kind": "sung"}]),
     "alertwebhook_form": (AlertWebhook, [{"form": "fax"}]),
     "alertmessage_unknown_is_null": (AlertMessage, [{"address": ""}, {"text": ""}, {"error": ""}]),
+    "alertwebhook_events_since": (AlertWebhook, [{"events": "recording.started", "events_since": None}]),
+    "outgoingevent_kind": (OutgoingEvent, [{"kind": "recording.sung"}]),
     "syncrun_state": (SyncRun, [{"state": "tired", "ended_at": NOW}]),
     "syncrun_ended_when_not_running": (SyncRun, [{"state": SyncState.PARTIAL}, {"ended_at": NOW}]),
     "syncrun_complete_only_when_complete": (SyncRun, [{"complete": True}]),
@@ -162,6 +169,8 @@ COPIES: dict[str, tuple[type[models.Model], dict[str, object]]] = {
     "alertmessage_once_a_person": (AlertMessage, {}),
     "alertmessage_once_a_webhook": (AlertMessage, {"user": None}),
     "alertmessage_once_an_address": (AlertMessage, {"user": None, "address": "ops@example.com"}),
+    "outgoingevent_once_a_row": (OutgoingEvent, {"recording_id": "rec-2"}),
+    "outgoingevent_once_a_recording": (OutgoingEvent, {"recording_pk": 10**9}),
 }
 
 

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from recordings.choices import SyncState
+from recordings.lease import LEASE_DURATION
 from recordings.models import Account, SyncRun
-from recordings.models.lease import LEASE_DURATION
 from tests.models.together import together
 
 SECOND = timedelta(seconds=1)

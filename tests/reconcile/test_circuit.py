@@ -35,7 +35,7 @@ def test_a_refused_token_is_asked_with_once_a_minute_and_said_once(
     page = admin_client.get("/admin/").content.decode()
     assert "refuses the auth token since" in page
     assert "Enter the new token" in page
-    assert "no signature verified" not in page
+    assert "the signature does not match" not in page
     Account.objects.update(api_probe_at=timezone.now())
     tasks.reconcile_account(Account.objects.get())
     assert len(asked(world)) == 2

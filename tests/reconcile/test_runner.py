@@ -116,6 +116,26 @@ def test_a_read_back_that_finds_nothing_yet_undoes_nothing_and_is_tried_again(
     assert reconcile.run(account, now=due_at(row)) == ReconcileResult(settled=1, open=0)
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "Vobiz has no trace of it."),
+        (
+            {"recording_id": DOCUMENTED, "status": RecordingStatus.ACTIVE},
+            "Vobiz has no trace of it: nothing was recorded, or it was deleted at Vobiz.",
+        ),
+    ],
+)
+def test_one_that_vobiz_named_and_no_longer_has_is_given_up_without_saying_that_it_never_was(
+    account: Account, world: SandboxState, columns: dict[str, Any], words: str
+) -> None:
+    asked_for(account, read_back_due_at=account.created_at, **columns)
+
+    reconcile.run(account, now=_later())
+
+    assert (the_recording().status, the_recording().error) == (RecordingStatus.FAILED, words)
+
+
 def test_a_recording_deleted_before_the_api_listed_it_is_settled_a_day_after_its_signed_callback(
     client: Client, account: Account, world: SandboxState
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recordings.search.query import Reading, parse_query
 
-NUMBER, ID, WORDS, NAME = Reading.NUMBER, Reading.ID, Reading.WORDS, Reading.NAME
+NUMBER, ID, WORDS, NAME, AREA = Reading.NUMBER, Reading.ID, Reading.WORDS, Reading.NAME, Reading.AREA
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,13 @@ NUMBER, ID, WORDS, NAME = Reading.NUMBER, Reading.ID, Reading.WORDS, Reading.NAM
         ("from:+918071387423", (NUMBER,)),
         ("parcel", (WORDS, NAME, ID)),
         ("lost parcel", (WORDS, NAME)),
+        ("bengaluru", (WORDS, AREA, NAME, ID)),
+        ("New Delhi", (WORDS, AREA, NAME)),
+        ("from: Bangalore", (AREA, NAME)),
         ("9d80c70a-aeab-4db5", (ID, WORDS, NAME)),
         ("०८०७१३८७४२३", (NUMBER, WORDS)),
         ("sip:lobby@trunk", (WORDS, NAME)),
+        ("sip:+918071387423@trunk", (NUMBER, WORDS, NAME)),
         ("?!", ()),
         ("", ()),
     ],
@@ -38,7 +42,10 @@ def test_the_likeliest_reading_comes_first(typed: str, readings: tuple[Reading, 
     "typed",
     [
         "+91 80713 87423", "08071387423", "80713-87423", "०८०७१३८७४२३", "080", "०८०", "०80", "8071387423 x12",
-        "8071387423;ext=5", "*31#8071387423", "８０７１３８７４２３", "00918071387423", "07138",
+        "8071387423;ext=5", "*31#8071387423", "８０７１３８７４２３", "00918071387423", "07138", "tel:+91-80-71387423",
+        "sip:+918071387423@h;user=phone", '"Priya" <sip:08071387423@h>', "8071387423@10.0.0.5", "\uff0b918071387423",
+        "\u200e+918071387423\u200f", "+91\u20118071387423", "'918071387423", "918071387423.0", "091 8071387423",
+        "8071387423,12#", "from:tel:8071387423",
     ],
 )  # fmt: skip
 def test_every_spelling_of_a_number_looks_for_digits_that_its_row_has(typed: str) -> None:

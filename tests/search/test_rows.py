@@ -11,7 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Account, Call, Recording, Transcription
 from recordings.models.call import numbers
-from recordings.search import Reading, find_calls, find_recordings, likeliest, parse_query, rows
+from recordings.search import (
+    Reading,
+    find_calls,
+    find_of_recordings,
+    find_recordings,
+    likeliest,
+    parse_query,
+    rows,
+)
+from recordings.search.lookups import Digits, HasDigits, count_hits
 
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 LIBRARY = {
@@ -111,6 +120,26 @@ def test_a_name_finds_sip_addresses_and_conferences(typed: str, ids: list[int]) 
 
 
 @pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize(
+    ("typed", "ids"), [("bengaluru", [4, 2, 1]), ("to: Bangalore", [4, 2]), ("Mumbai", [6]), ("Ranchi", [])]
+)
+def test_an_area_finds_the_numbers_that_begin_so(
+    typed: str, ids: list[int], many: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if many:
+        monkeypatch.setattr(rows, "PROBED", 2)
+        monkeypatch.setattr(rows, "A_PAGE", 1)
+    assert found(typed, Reading.AREA) == [f"rec-000{n}" for n in ids]
+    calls = find_calls(Call.objects.all(), parse_query(typed), Reading.AREA)
+    assert [call.call_uuid[-8:] for call in calls.rows.order_by(*calls.order)] == [f"rec-000{n}" for n in ids]
+    texts = find_of_recordings(
+        Transcription.objects.all(), parse_query(typed), Reading.AREA, path="recording__"
+    )
+    assert set(texts.values_list("recording__recording_id", flat=True)) <= {f"rec-000{n}" for n in ids}
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize(("typed", "ids"), [("387423", [2, 1]), ("from: 387423", [1]), ("555013", [4])])
 def test_digits_of_many_calls_are_looked_up_row_by_row(
     typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
@@ -121,6 +150,74 @@ def test_digits_of_many_calls_are_looked_up_row_by_row(
         assert found(typed, Reading.NUMBER) == [f"rec-000{n}" for n in ids]
     assert "UNION" not in captured[-1]["sql"]
     assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("typed", "ids", "is_walked"),
+    [("387423", [2, 1], False), ("1234", [6, 4], False), ("226123", [6], True), ("from: 387423", [1], False)],
+)
+def test_many_digits_are_walked_only_where_the_newest_rows_hold_a_page(
+    typed: str, ids: list[int], is_walked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, number in {
+        "FEW": 0,
+        "FEW_CALLS": 0,
+        "PROBED": 2,
+        "A_PAGE": 2 if typed == "1234" else 1,
+    }.items():
+        monkeypatch.setattr(rows, name, number)
+    with CaptureQueriesContext(connection) as captured:
+        assert found(typed, Reading.NUMBER) == [f"rec-000{n}" for n in ids]
+    if connection.vendor == "sqlite":
+        assert ("EXISTS" in captured[-1]["sql"]) == is_walked
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("typed", "ids"), [("387423", [2, 1]), ("to: 387423", [2]), ("555013", [4]), ("9999", [])]
+)
+def test_calls_of_many_digits_are_looked_up_row_by_row(
+    typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "FEW", -1)
+    monkeypatch.setattr(rows, "FEW_CALLS", -1)
+    result = find_calls(Call.objects.all(), parse_query(typed), Reading.NUMBER)
+    with CaptureQueriesContext(connection) as captured:
+        calls = result.rows.order_by(*result.order).values_list("call_uuid", flat=True)
+        assert list(calls) == [f"0f{n - 1}e-call-of-rec-000{n}" for n in ids]
+    assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(
+    ("typed", "ids"), [("387423", [2, 1]), ("to: 387423", [2]), ("555013", [4]), ("2261", [])]
+)
+def test_transcripts_of_many_digits_are_looked_up_row_by_row(
+    typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "FEW", 0)
+    monkeypatch.setattr(rows, "FEW_CALLS", 0)
+    texts = find_of_recordings(
+        Transcription.objects.all(), parse_query(typed), Reading.NUMBER, path="recording__"
+    )
+    with CaptureQueriesContext(connection) as captured:
+        ids_found = texts.values_list("recording__recording_id", flat=True)
+        assert list(ids_found) == [f"rec-000{n}" for n in ids]
+    assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
+
+
+@pytest.mark.usefixtures("library")
+def test_transcripts_of_many_words_are_looked_up_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "FEW", -1)
+    for typed, ids in (("parcel", [2, 1]), ("refunded", [2]), ("nowhere", [])):
+        texts = find_of_recordings(
+            Transcription.objects.all(), parse_query(typed), Reading.WORDS, path="recording__"
+        )
+        with CaptureQueriesContext(connection) as captured:
+            ids_found = texts.values_list("recording__recording_id", flat=True)
+            assert list(ids_found) == [f"rec-000{n}" for n in ids]
+        assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
 
 
 @pytest.mark.usefixtures("library")
@@ -176,3 +273,23 @@ def test_the_first_reading_that_finds_anything_is_taken() -> None:
     assert likeliest(everything, parse_query("?!"), ()) is None
     unseen = Recording.objects.none()
     assert likeliest(unseen, parse_query("lobby7"), parse_query("lobby7").readings) == Reading.ID
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="how many rows were read is told by PostgreSQL")
+def test_common_digits_are_counted_no_further_than_asked_for(account: Account) -> None:
+    Call.objects.bulk_create(
+        Call(
+            account=account,
+            call_uuid=f"uuid-{at}",
+            happened_at=START,
+            **numbers("+918045123400", "+918045123401"),
+        )
+        for at in range(300)
+    )
+    with CaptureQueriesContext(connection) as captured:
+        assert count_hits(HasDigits, Digits("4512"), upto=10, using="default") == 11
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")  # no index: what is read is what is counted
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS off, TIMING off) {captured[0]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "rows=300" not in plan, plan

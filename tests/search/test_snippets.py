@@ -32,7 +32,12 @@ def test_a_long_text_is_cut_around_the_first_match() -> None:
     assert "needle" in shown
     assert len(shown) <= LONGEST + 4
     assert shown.startswith("… word ")
-    assert shown.endswith(" …")
+    assert shown.endswith("word …")
+
+
+def test_a_text_without_spaces_is_cut_all_the_same() -> None:
+    shown = "".join(part.text for part in snippet("needle," + "語" * 500, parse_query("needle")))
+    assert (len(shown), shown[-2:]) == (LONGEST + 2, " …")
 
 
 @given(st.text(max_size=300), st.text(max_size=40))

@@ -68,7 +68,11 @@ def draw(budget: budgets.Budget, subject: str, times: int) -> None:
 
 @pytest.mark.parametrize(
     ("network", "addresses"),
-    [("198.51.100.7", ["198.51.100.7"] * 3), ("2001:db8::/64", [f"2001:db8::{at:x}" for at in range(3)])],
+    [
+        ("198.51.100.7", ["198.51.100.7"] * 3),
+        ("198.51.100.7", ["::ffff:198.51.100.7"] * 3),  # on a socket that takes both
+        ("2001:db8::/64", [f"2001:db8::{at:x}" for at in range(3)]),
+    ],
 )
 def test_an_address_has_a_budget_and_a_network_is_one_address(
     priya: User, network: str, addresses: list[str]
@@ -200,6 +204,35 @@ def test_codes_are_counted_too_and_the_password_is_no_way_around(priya: User, se
     assert client.get(OVERVIEW).status_code == 302
 
 
+def test_right_codes_and_passwords_cost_the_account_nothing(priya: User) -> None:
+    """Also those of somebody who is signed in."""
+    secret = with_app(priya)
+    client = Client()
+    give_password(client)
+    client.post(CODE, {"code": code_of(secret)})
+    new = "another-long-password"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post("/admin/password_change/", form).status_code == 302
+
+    device = budgets.known_device(client.get(OVERVIEW).wsgi_request, priya)
+    for budget, subject in (
+        (budgets.CODE.account, f"user {priya.pk}"), (budgets.ADDRESS, "127.0.0.1"),
+        (budgets.PASSWORD.account, f"user {priya.pk}"), (budgets.PASSWORD.browser, f"{priya.pk} {device}"),
+    ):  # fmt: skip
+        assert not cache.get(budget._key(subject)), budget.name
+
+
+@pytest.mark.parametrize(("path", "budget"), [("sso/", budgets.SSO), ("passkey/", budgets.PASSKEYS)])
+def test_what_is_asked_of_an_issuer_or_kept_in_a_session_has_a_budget(
+    settings: Settings, path: str, budget: budgets.Budget
+) -> None:
+    settings.PORTAL_URL, settings.OIDC_CLIENT_ID = "http://localhost:8000", "portal"
+    settings.OIDC_ISSUER = "http://127.0.0.1:9"
+    draw(budget, "127.0.0.1", 199)
+    statuses = [Client().post(LOGIN + path).status_code for _ in range(2)]
+    assert (statuses[0] != 429, statuses[1]) == (True, 429)
+
+
 def test_a_wrong_password_of_a_known_person_is_in_the_access_log(priya: User, caplog: Any) -> None:
     caplog.set_level("INFO")
     give_password(Client(), password=WRONG)
@@ -224,6 +257,33 @@ def test_a_confirmation_is_a_guess_as_well(priya: User, settings: Settings) -> N
     draw(budgets.PASSWORD.browser, f"{priya.pk} {device}", 49)
     client.post("/admin/auth/group/add/", {**hidden, "password": WRONG})
     assert client.post("/admin/auth/group/add/", {**hidden, "password": PASSWORD}).status_code == 403
+
+
+def test_a_wrong_password_of_somebody_signed_in_is_in_the_access_log_too(
+    priya: User, settings: Settings
+) -> None:
+    client = Client()
+    give_password(client)
+    wrong = {"old_password": WRONG, "new_password1": "another-long-password", "new_password2": "x"}
+    client.post("/admin/password_change/", wrong)
+    settings.REAUTHENTICATION_MINUTES = 15
+    session = client.session
+    session["account_authentication_methods"][0]["at"] -= 1_000
+    session.save()
+    hidden = {"confirmation": client.post("/admin/auth/group/add/", {"name": "x"}).context["packed"]}
+    client.post("/admin/auth/group/add/", {**hidden, "password": WRONG})
+
+    refused = AccessEvent.objects.filter(result="refused").values_list("action", "detail")
+    assert list(refused) == [("sign_in", "password")] * 2
+
+
+def test_wrong_passkeys_are_in_the_access_log_and_do_not_fill_it(priya: User, settings: Settings) -> None:
+    settings.PORTAL_URL = "http://localhost:8000"
+    with_app(priya)
+    give_password(client := Client())
+    for _ in range(25):
+        assert client.post(CODE, {"credential": json.dumps({"id": "x"})}).status_code == 200
+    assert AccessEvent.objects.filter(result="refused", detail="webauthn").count() == 20
 
 
 def test_so_many_at_once_a_few_wait_and_the_rest_is_refused_at_once() -> None:

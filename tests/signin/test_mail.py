@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from django.contrib.auth.models import Group, User
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.models import Group, Permission, User
 from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
+from recordings.mail import password_link
 from recordings.models import AccessEvent, Account
 from tests.signin.people import PASSWORD, a_person, give_password
 
@@ -75,7 +78,10 @@ def test_without_a_mail_server_the_page_says_whom_to_ask(priya: User) -> None:
 
 
 def test_changes_of_people_are_in_the_access_log(priya: User) -> None:
-    role, account = Group.objects.get(name="Viewer"), Account.objects.create(auth_id="MA_MINE", name="Mine")
+    role = Group.objects.get(name="Viewer")
+    account = Account.objects.create(
+        pk=role.pk + 1_000, auth_id="MA_MINE", name="Mine"
+    )  # no role has its number
     client = Client()
     give_password(client)
     form = {
@@ -99,3 +105,93 @@ def test_changes_of_people_are_in_the_access_log(priya: User) -> None:
         (f"user {asha.pk}: changed is_staff=False, is_superuser=True", None),
     } <= details  # fmt: skip
     assert PASSWORD not in str(details)
+
+
+# The link to set a password
+
+NEW = {"new_password1": "another-long-password", "new_password2": "another-long-password"}
+OTHER = dict.fromkeys(NEW, "a-third-long-password")
+
+
+def form_behind(link: str, client: Client) -> str:
+    """Open a link, and return the address of the form that it leads to."""
+    return str(client.get(link.removeprefix("http://127.0.0.1:8000"), follow=True).redirect_chain[-1][0])
+
+
+def test_a_password_set_by_a_link_is_in_the_access_log_and_ends_every_session(priya: User) -> None:
+    give_password(elsewhere := Client())
+    priya.refresh_from_db()
+    client = Client()
+    client.post(form_behind(password_link(priya), client), NEW)
+
+    assert elsewhere.get("/admin/").status_code == 302
+    assert not UserSession.objects.exists()
+    event = AccessEvent.objects.latest("pk")
+    assert (event.username, event.action, event.detail) == ("priya", "factor", "set a password by a link")
+
+
+def test_a_link_is_nothing_once_its_person_is_inactive(priya: User) -> None:
+    client, link = Client(), password_link(priya)
+    form = form_behind(link, client)
+    User.objects.update(is_active=False)
+
+    assert "no longer works" in client.post(form, NEW).content.decode()
+    assert "no longer works" in Client().get(link.removeprefix("http://127.0.0.1:8000")).content.decode()
+    assert User.objects.get().check_password(PASSWORD)
+    assert "device" not in client.cookies
+
+
+class WhileHashing(MD5PasswordHasher):
+    """A hasher that takes as long as `meanwhile` does, once."""
+
+    meanwhile: ClassVar[list[Any]] = []
+
+    def encode(self, password: str, salt: str) -> str:
+        """Do what waits, then hash."""
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return super().encode(password, salt)
+
+
+def test_of_two_who_use_one_link_at_the_same_moment_one_sets_the_password(
+    priya: User, settings: Settings
+) -> None:
+    link, one, two = password_link(priya), Client(), Client()
+    of_one, of_two = form_behind(link, one), form_behind(link, two)
+    settings.PASSWORD_HASHERS = ["tests.signin.test_mail.WhileHashing"]
+    WhileHashing.meanwhile.append(lambda: two.post(of_two, OTHER))
+
+    assert "no longer works" in one.post(of_one, NEW).content.decode()
+    assert User.objects.get().check_password(OTHER["new_password1"])
+
+
+def test_sessions_of_a_person_made_inactive_do_not_come_back(priya: User) -> None:
+    asha, boss, theirs = a_person("asha"), Client(), Client()
+    give_password(boss)
+    give_password(theirs, "asha")
+    form = {"username": "asha", "is_staff": "on", "is_superuser": "on"}
+    for active in ({}, {"is_active": "on"}):
+        boss.post(f"/admin/auth/user/{asha.pk}/change/", {**form, **active})
+    assert User.objects.get(pk=asha.pk).is_active
+    assert theirs.get("/admin/").status_code == 302
+
+
+def test_what_a_role_may_do_and_who_is_deleted_is_in_the_access_log(priya: User) -> None:
+    viewer, boss = Group.objects.get(name="Viewer"), Client()
+    asha = User.objects.create_user("asha", is_staff=True)
+    asha.groups.add(viewer)
+    hear = Permission.objects.get(codename="hear_recording")
+    give_password(boss)
+    seen = AccessEvent.objects.count()
+    held = list(viewer.permissions.values_list("pk", flat=True))
+
+    boss.post(f"/admin/auth/group/{viewer.pk}/change/", {"name": "Viewers", "permissions": [*held, hear.pk]})
+    boss.post("/admin/auth/group/add/", {"name": "New", "permissions": [hear.pk]})
+    boss.post(f"/admin/auth/group/{viewer.pk}/delete/", {"post": "yes"})
+    boss.post(f"/admin/auth/user/{asha.pk}/delete/", {"post": "yes"})
+
+    events = AccessEvent.objects.filter(username="priya", action="person").order_by("pk")
+    assert list(events.values_list("detail", flat=True))[seen - 1 :] == [
+        "role Viewers: was Viewer", "role Viewers: added hear_recording", "role New: made",
+        "role New: added hear_recording", f"role Viewers: deleted, of users {asha.pk}", f"user {asha.pk}: deleted",
+    ]  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,9 +17,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from fido2.utils import websafe_encode
+from fido2.webauthn import AuthenticationResponse
 from pytest_django import Settings
 
 from recordings.models import AccessEvent
+from recordings.signin.forms import check_origin
 from tests.signin.people import (
     CODE,
     LOGIN,
@@ -218,6 +223,32 @@ def test_a_weak_password_is_refused(password: str) -> None:
     user = User(username="priyapriya")
     with pytest.raises(ValidationError):
         validate_password(password, user)
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_refused"),
+    [
+        ("https://portal.example.com", False),
+        ("https://portal.example.com.evil.example", True),
+        ("https://evil.portal.example.com", True),
+        ("https://portal.example.com:444", True),
+        ("http://portal.example.com", True),
+    ],
+)
+def test_a_passkey_counts_only_at_the_portals_own_address(
+    origin: str, is_refused: bool, settings: Settings
+) -> None:
+    settings.PORTAL_URL = "https://portal.example.com"
+    data = {"type": "webauthn.get", "challenge": "eA", "origin": origin}
+    made = {name: websafe_encode(b"x") for name in ("id", "rawId")}
+    response = {
+        "clientDataJSON": websafe_encode(json.dumps(data).encode()),
+        "authenticatorData": websafe_encode(bytes(37)),
+        "signature": websafe_encode(b"x"),
+    }
+    refused = pytest.raises(ValidationError, match="another address") if is_refused else nullcontext()
+    with refused:
+        check_origin({**made, "response": response, "type": "public-key"}, AuthenticationResponse)
 
 
 # A lost device

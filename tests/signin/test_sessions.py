@@ -98,7 +98,7 @@ def test_a_refresh_after_the_end_says_so_in_place_and_leads_back(browser: Client
         answer = client.get(OVERVIEW, headers=REFRESH)
         page = answer.content.decode()
         assert answer.status_code == 401
-        assert "Signed out." in page
+        assert "Logged out." in page
         assert 'href="/admin/login/?next=%2Fadmin%2Frecordings%2Fcall%2Flive%2F%3Fstate%3Dlive"' in page
     evil = Client().get(OVERVIEW, headers={**REFRESH, "Referer": "https://evil.example/x"}).content.decode()
     assert 'href="/admin/login/"' in evil
@@ -202,7 +202,7 @@ def test_a_change_of_users_asks_again_and_keeps_what_was_typed(later: Client) ->
     asked = later.post(ADD, FORM)
     hidden = confirmation(asked)
     assert not User.objects.filter(username="new").exists()
-    assert "Zo" not in asked.content.decode()  # encrypted
+    assert "Zoë" not in asked.content.decode()  # encrypted
 
     wrong = later.post(ADD, {**hidden, "password": "wrong"})
     assert not User.objects.filter(username="new").exists()

@@ -25,6 +25,7 @@ def _configured(settings: Settings, issuer: str) -> None:
     settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = issuer, "portal"
     settings.OIDC_CLIENT_SECRET, settings.OIDC_LABEL = "secret-of-the-client", "Example ID"
     settings.OIDC_TRUSTS_EMAIL = True
+    settings.REAUTHENTICATION_MINUTES = 15  # as outside local mode
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def test_after_three_failed_pages_in_a_row_the_run_gives_up(
     assert (result.state, result.failed, Recording.objects.count()) == (SyncState.PARTIAL, 3, 35)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("status", "words"), [
     (401, "refused Auth ID MA_…668 with the token ending …6789"), (402, "balance"), (403, "refused"),
     (429, "fewer requests"),
@@ -107,6 +108,7 @@ def test_a_page_that_fails_for_a_moment_is_read_again(
     assert known() == ids
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("bad", ["../Call", "BulkDelete", "a?x=1", "", "x", 5.5, None])
 def test_a_row_whose_id_is_none_fails_in_words_and_costs_only_itself(
     world: SandboxState, past: Past, sync_now: Sync, bad: Any
@@ -188,6 +190,7 @@ def _another_type(value: object) -> object:
     return [value] if isinstance(value, str) else str(value) + "?"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("change", [_null, _another_type])
 @pytest.mark.parametrize("known_before", [True, False])
 def test_rows_that_have_lost_what_they_always_had_are_a_failed_page(
@@ -215,6 +218,7 @@ def test_rows_that_have_lost_what_they_always_had_are_a_failed_page(
     assert list(Recording.objects.order_by("pk").values()) == rows
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["recording_url", "add_time", "recording_duration_ms"])
 def test_one_fact_that_every_row_has_lost_fails_the_page_where_it_is_known(
     world: SandboxState, past: Past, sync_now: Sync, name: str

@@ -15,6 +15,8 @@ from tests.sync.conftest import Sync, known
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
+pytestmark = pytest.mark.once  # test_runner.py and tests/models/test_upsert*.py write the same rows
+
 Past = Callable[..., set[str]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -158,10 +159,12 @@ def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
     account: Account, world: SandboxState, past: Past
 ) -> None:
     ids = past(5)
-    world.faults.plan(Fault(on="recording.list", delay_before=0.3))
+    asked_again = threading.Event()
+    world.faults.plan(Fault(on="recording.list", first=lambda _: asked_again.wait(10)))
 
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=None)
     again, is_second = tasks.sync_in_background(account, SyncRequest(), by=None)
+    asked_again.set()
 
     assert (is_new, is_second, again) == (True, False, run)
     eventually(lambda: SyncRun.objects.filter(complete=True).exists())
@@ -212,4 +215,4 @@ def test_an_account_without_a_token_fails_with_the_cure(account: Account) -> Non
     result = tasks.sync_account(account, SyncRequest(), by=None).result
     assert result.state == SyncState.FAILED
     assert result.error is not None
-    assert "connect_account" in result.error
+    assert result.error == "No token is stored. Enter it on the account's page."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zlib
 from typing import Any
 
 import pytest
@@ -139,6 +140,22 @@ def test_audio_that_comes_compressed_unasked_is_unpacked(
     body, got = fetch(client, f"{server.url}/a.mp3")
     assert body == AUDIO
     assert (got.bytes, got.sha256, got.ended) == (len(AUDIO), hashlib.sha256(AUDIO).hexdigest(), True)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("deflate", zlib.compress(AUDIO)), ("deflate", zlib.compress(AUDIO)[2:-4]),
+        ("aws-chunked, gzip", gzip.compress(AUDIO)), ("gzip", AUDIO), ("x-gzip", AUDIO), ("aws-chunked", AUDIO),
+        ("utf-8", AUDIO), ("binary", AUDIO), ("None", AUDIO), ("", AUDIO), ("identity, identity", AUDIO),
+    ],
+)  # fmt: skip
+def test_an_encoding_that_is_none_or_was_undone_loses_no_audio(
+    server: WireServer, client: VobizClient, encoding: str, sent: bytes
+) -> None:
+    server.answers(says(sent, headers={"Content-Encoding": encoding}))
+    body, got = fetch(client, f"{server.url}/a.mp3")
+    assert (body, got.bytes) == (AUDIO, len(AUDIO))
 
 
 @pytest.mark.parametrize(

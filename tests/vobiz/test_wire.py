@@ -101,6 +101,20 @@ def test_an_epoch_of_zero_or_beyond_two_centuries_is_no_time() -> None:
     assert wire.epoch_ms(0) is None
     assert wire.epoch_ms("0.00000") is None
     assert wire.epoch_ms("999999999999999") is None
+    assert wire.epoch_ms("9762436939422000") is None
+    assert wire.epoch_ms("2025-11-06 13:48:59") is None  # of no known zone
+    assert wire.epoch_ms("1970-01-01T00:00:00Z") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1762436939422000", 1762436939422000, "1762436939422000000", "2025-11-06T13:48:59.422Z",
+        "2025-11-06 19:18:59.422+05:30",
+    ],
+)  # fmt: skip
+def test_a_time_in_finer_units_or_written_out_is_read(value: object) -> None:
+    assert wire.epoch_ms(value) == datetime(2025, 11, 6, 13, 48, 59, 422000, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

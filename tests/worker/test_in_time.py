@@ -31,7 +31,7 @@ from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
 # Waits of the schedule, in seconds; leases and wake-ups on each engine are in test_once, test_processes, test_queues.
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.long(waits=True)]
 SETTLED_WITHIN = 90.0  # seconds of Vobiz answering again
 DONE_WITHIN = 60.0  # seconds of a worker being there
 

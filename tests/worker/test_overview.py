@@ -137,6 +137,6 @@ def test_reconcile_settles_at_once_and_says_what_is_open(admin_client: Client, a
     url = reverse("admin:recordings_account_reconcile", args=[account.pk])
     page = admin_client.post(url, follow=True).content.decode()
     assert "Unfinished recordings checked: 0 finished, 0 still open." in page
-    assert "has no token yet" in page  # why Vobiz could not be asked
+    assert "No token is stored" in page  # why Vobiz could not be asked
     Account.objects.update(leased_by="another", leased_until=timezone.now() + timedelta(seconds=30))
     assert "unfinished recordings already" in admin_client.post(url, follow=True).content.decode()

@@ -110,3 +110,20 @@ def test_a_sync_that_kills_its_worker_every_time_is_not_begun_anew_for_ever(acco
         ran(account, DAY + minute * MINUTE, state="interrupted")
     assert due_sync(account, DAY + 4 * MINUTE) is None
     assert due_sync(account, DAY + 8 * MINUTE) is not None
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("state", ["complete", "interrupted", "partial", "failed", "stopped"])
+def test_a_run_that_a_fast_clock_dated_in_the_future_neither_stops_syncs_nor_restarts_them(
+    account: Account, state: str, full: bool
+) -> None:
+    ran(account, DAY, full=True)
+    ran(account, DAY + timedelta(days=2), state=state, full=full)
+
+    assert due_sync(account, DAY + 4 * MINUTE) is None
+    due = due_sync(account, DAY + 6 * MINUTE)
+    assert due is not None
+    assert due.scope == SyncRequest(newest=DAY - HOUR)
+    at_night = due_sync(account, NIGHT)
+    assert at_night is not None
+    assert at_night.scope == SyncRequest(full=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
 from vobiz_portal.sandbox.faults import Fault
@@ -116,8 +114,3 @@ def change_rows(state: SandboxState, request: Request, how: dict[str, int]) -> N
     count, oldest = how.get("delete", 0), how.get("delete_oldest", 0)
     for recording in listed[:count] + (listed[-oldest:] if oldest else []):
         state.delete_recording(recording.recording_id)
-
-
-def as_entry(fault: Fault) -> dict[str, Any]:
-    """Return the fault for the ledger."""
-    return {"fault": fault.as_json(), "real_time": time.time()}

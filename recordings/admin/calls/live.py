@@ -76,7 +76,9 @@ class LiveCallsMixin(PortalAdmin):
             "recorded": recorded,
             "defaults": defaults.pop() if len(defaults) == 1 else "",
             "accounts": accounts,
-            "silent": [_silence(account, now) for account in accounts if live.is_stale(account, now)],
+            "silent": [
+                _silence(request, account, now) for account in accounts if live.is_stale(account, now)
+            ],
             "every": EVERY,
             "may_start": may(request, "start_recording"),
             "may_stop": may(request, "stop_recording"),
@@ -171,12 +173,15 @@ def _over(request: HttpRequest, accounts: list[Account], still: Collection[int])
     return words
 
 
-def _silence(account: Account, now: datetime) -> dict[str, Any]:
+def _silence(request: HttpRequest, account: Account, now: datetime) -> dict[str, Any]:
     """Since when Vobiz has not answered for an account, and what that means for the rows."""
     at = account.live_refreshed_at
     return {
-        "account": formatting.plain(account),
+        "account": formatting.plain(account.name or account.auth_id),
         "error": formatting.plain(account.live_error or _("Vobiz was slow, so it has not been asked yet.")),
+        "url": reverse("admin:recordings_account_change", args=[account.pk])
+        if may(request, "view_account")
+        else "",
         "as_of": formatting.moment(at) if at else "",
         "age": formatting.ago(at, now) if at else "",
     }
@@ -410,7 +415,7 @@ def asked_before(recording: Recording, now: datetime) -> str:
     if recording.stop_requested_at is None:
         return _("Somebody asked to stop it before.")
     who = {
-        "who": formatting.words(recording.stop_requested_by or _("Command line")),
+        "who": formatting.person(recording.stop_requested_by),
         "when": formatting.clock(recording.stop_requested_at, now=now),
     }
     if recording.may_ask_stop(now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,8 +122,9 @@ class StartMixin(LiveCallsMixin):
         form = start_form(request, account, now, asks_first=asks_first)
         rows = [live_row(call, now) for call in calls]
         if request.method == "POST" and 0 < len(calls) <= MOST_SELECTED and form.is_valid():
-            context: dict[str, Any] = {"outcomes": self._start_each(request, rows, form, chosen, now)}
-            title = _("Results")
+            outcomes = self._start_each(request, rows, form, chosen, now)
+            context: dict[str, Any] = {"outcomes": outcomes}
+            title = started_title(outcomes)
             context["back"] = self.back(request, calls[0])
             return self.render(request, "admin/recordings/call/started.html", context, title=title)
         context = {
@@ -187,7 +188,7 @@ class StartMixin(LiveCallsMixin):
             level, words = messages.WARNING, _("This call is over, so it cannot be recorded.")
         elif isinstance(made, ConcurrentRecordingsError):
             began = " ".join(began_words(other, now=now) for other in made.began)
-            level, words = messages.INFO, _("Skipped: it is being recorded already. %s") % began
+            level, words = messages.INFO, _("Skipped: this call is already being recorded. %s") % began
         elif isinstance(made, StartLimitError):
             level, words = messages.ERROR, str(made)
         else:
@@ -203,6 +204,19 @@ class StartMixin(LiveCallsMixin):
         """Into the histories of the recording and of its call."""
         self.log_addition(request, recording, words)
         self.log_change(request, recording.call, _("Asked Vobiz to record it: %s") % words)
+
+
+def started_title(outcomes: Sequence[Outcome]) -> str:
+    """Return `1 of 3 recordings started, 1 not confirmed`."""
+    made = [one.recording for one in outcomes if one.recording is not None]
+    n = sum(one.status in (RecordingStatus.ACTIVE, RecordingStatus.COMPLETED) for one in made)
+    unsure = sum(one.status == RecordingStatus.REQUESTED for one in made)
+    if n == len(outcomes):
+        return ngettext("%d recording started", "%d recordings started", n) % n
+    if not n and not unsure:
+        return _("No recordings started")
+    said = _("%(n)d of %(of)d recordings started") % {"n": n, "of": len(outcomes)}
+    return _("%(said)s, %(unsure)d not confirmed") % {"said": said, "unsure": unsure} if unsure else said
 
 
 def start_form(request: HttpRequest, account: Account, now: datetime, *, asks_first: bool) -> StartForm:
@@ -252,16 +266,18 @@ def start_words(
         if is_one_of_several:
             words = f"{formatting.plain(recording.call)}: {words}"
     elif recording.status == RecordingStatus.COMPLETED:
-        level, words = messages.INFO, _("It was recorded, and is over already.")
+        ended = _("It has already ended.")
+        level, words = messages.INFO, f"{_('Recording started.')} {ended}" if is_first else ended
     elif recording.status == RecordingStatus.ACTIVE:
-        level, words = messages.SUCCESS, _("It is being recorded, and %s") % _until(recording, now)
+        stops = _stops_words(recording, now)
+        level, words = messages.SUCCESS, f"{_('Recording started.')} {stops}" if is_first else stops
     elif recording.start_answer == StartAnswer.UNKNOWN:
         said = formatting.words(recording.error)
         level, words = messages.WARNING, " ".join([formatting.unanswered_words(recording), said])
     else:
         level, words = (
             messages.WARNING,
-            _("Vobiz has not answered yet. The live calls will say what it answers."),
+            _("Vobiz has not answered the start request yet. Live calls shows the answer."),
         )
     if is_first:
         return level, words
@@ -272,29 +288,31 @@ def start_words(
 def began_words(recording: Recording, *, now: datetime) -> str:
     """Return who started one that runs, when, and until when."""
     said = {
-        "who": formatting.words(recording.requested_by or _("Command line")),
+        "who": formatting.person(recording.requested_by),
         "when": formatting.clock(recording.requested_at, now=now)
         if recording.requested_at
         else formatting.NONE,
     }
     if recording.start_answer == StartAnswer.UNKNOWN:
-        return _("%(who)s started one at %(when)s, and Vobiz's answer was lost: it may be recording.") % said
+        return (
+            _("%(who)s started a recording at %(when)s. Vobiz did not answer, so it may be running.") % said
+        )
     if recording.time_limit_ends_at is None:
-        return _("%(who)s started one at %(when)s; it ends with the call.") % said
+        return _("%(who)s started a recording at %(when)s. It stops when the call ends.") % said
     until = formatting.clock(recording.time_limit_ends_at, now=now)
-    return _("%(who)s started one at %(when)s; it is cut at %(until)s.") % {**said, "until": until}
+    return _("%(who)s started a recording at %(when)s. It stops at %(until)s.") % {**said, "until": until}
 
 
 def _refused_words(recording: Recording) -> str:
     """Say that this start began nothing and why, and how many other recordings of its call go on."""
-    words = [_("No recording was started. %s") % formatting.words(recording.error)]
+    words = [_("Recording not started. %s") % formatting.words(recording.error)]
     others = Recording.objects.open().filter(call=recording.call_id).exclude(call__state=CallState.ENDED)
     statuses = list(others.values_list("status", flat=True))
     if running := statuses.count(RecordingStatus.ACTIVE):
         words.append(
             ngettext(
-                "%d other recording of this call runs on.",
-                "%d other recordings of this call run on.",
+                "%d other recording of this call is still running.",
+                "%d other recordings of this call are still running.",
                 running,
             )
             % running
@@ -311,8 +329,8 @@ def _refused_words(recording: Recording) -> str:
     return " ".join(words)
 
 
-def _until(recording: Recording, now: datetime) -> str:
+def _stops_words(recording: Recording, now: datetime) -> str:
     if recording.time_limit_ends_at is None:
-        return _("ends with the call.")
+        return _("It stops when the call ends.")
     at = formatting.clock(recording.time_limit_ends_at, now=now)
-    return _("will be cut at %s unless it is stopped or the call ends first.") % at
+    return _("It stops at %s or when the call ends.") % at

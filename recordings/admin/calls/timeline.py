@@ -1,4 +1,4 @@
-"""What happened to a call and its recordings, oldest first."""
+"""The timeline of a call's page: what happened to the call and its recordings, oldest first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from recordings import forms
 from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.calls.live import layout_words
 from recordings.choices import RecordingStatus
-from recordings.forms import span
 from recordings.models import Call, CallbackEvent, Recording
 
 MOST_CALLBACKS = 50
@@ -69,7 +69,7 @@ def _of_recording(n: int, recording: Recording) -> Iterator[Happening]:
         yield Happening(recording.started_at, "circle-dot", words)
     if recording.stop_requested_at is not None:
         words = format_html(
-            _("<b>{who}</b> stopped recording {n}"), who=_who(recording.stop_requested_by), n=n
+            _("<b>{who}</b> stopped recording {n}"), who=formatting.person(recording.stop_requested_by), n=n
         )
         yield Happening(recording.stop_requested_at, "circle-stop", words)
     if recording.ended_at is not None:
@@ -88,7 +88,7 @@ def _of_recording(n: int, recording: Recording) -> Iterator[Happening]:
 
 def _asked(n: int, recording: Recording, at: datetime) -> Happening:
     """Return who started it and how, or why it did not start."""
-    who = _who(recording.requested_by)
+    who = formatting.person(recording.requested_by)
     if recording.status == RecordingStatus.FAILED:
         words = format_html(
             _("<b>{who}</b> tried to start recording {n}. {error}"),
@@ -96,14 +96,10 @@ def _asked(n: int, recording: Recording, at: datetime) -> Happening:
         )  # fmt: skip
         return Happening(at, "circle-x", words)
     sound = layout_words(recording.channels, recording.file_format)
-    limit = _("limit %s") % span(recording.time_limit) if recording.time_limit else ""
+    limit = _("limit %s") % forms.span(recording.time_limit) if recording.time_limit else ""
     how = ", ".join(part for part in (sound, limit) if part)
     words = format_html(_("<b>{who}</b> started recording {n} · {how}"), who=who, n=n, how=how)
     return Happening(at, "circle-dot", words)
-
-
-def _who(user: object) -> str:
-    return formatting.words(user or _("Command line"))
 
 
 def _callbacks(request: HttpRequest, recordings: Sequence[Recording]) -> Iterator[Happening]:

@@ -19,8 +19,18 @@ from django.utils.translation import gettext_lazy
 from recordings import control
 from recordings.admin import columns, formatting
 from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page
+from recordings.admin.call_filters import (
+    AreaFilter,
+    ExactLengthFilter,
+    LengthFilter,
+    NumberFilter,
+    SideAreaFilter,
+    SideFilter,
+    TimeOfDayFilter,
+    WeekdayFilter,
+)
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
-from recordings.admin.change_list import Sort
+from recordings.admin.change_list import EVERY_READING, ListSearch, Order, Sort, snippets_of
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.facts import as_said, confirmation
 from recordings.admin.filters import (
@@ -34,49 +44,39 @@ from recordings.admin.filters import (
     SoundFilter,
     TranscriptFilter,
 )
-from recordings.admin.keyset import Order
-from recordings.admin.recordings.archive_panel import ArchiveMixin
-from recordings.admin.recordings.at_risk import AtRiskMixin, seen_context
+from recordings.admin.list_page import SavedViewForm
+from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
 from recordings.admin.recordings.detail import (
     details,
     heading,
+    key_facts,
+    listened,
     neighbours,
     refresh_every,
     technical,
+    timeline,
     transcript,
 )
 from recordings.admin.recordings.filters import (
+    CostFilter,
     DaysLeftFilter,
     DirectionFilter,
     EndedFilter,
     FormatFilter,
-    LengthFilter,
+    KindFilter,
     NoiseFilter,
     OriginFilter,
     StarterFilter,
     StatusFilter,
     TalkFilter,
     TrueFormatFilter,
-    WeekdayFilter,
     by_days_left,
 )
-from recordings.admin.recordings.history import key_facts, listened, timeline
-from recordings.admin.recordings.saved_views import SavedViewForm
-from recordings.admin.recordings.typed_filters import (
-    AreaFilter,
-    CostFilter,
-    ExactLengthFilter,
-    KindFilter,
-    NumberFilter,
-    SideFilter,
-    TimeOfDayFilter,
-)
-from recordings.admin.search import EVERY_READING, ListSearch, snippets_of
 from recordings.choices import Origin
 from recordings.forms import span
 from recordings.models import Recording, SavedView, Transcription
-from recordings.models.recording.queryset import LENGTH
+from recordings.models.recording.queryset import LENGTH, Unindexed
 from recordings.overview import totals
 from recordings.search import find_recordings
 
@@ -110,15 +110,16 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     list_display_links = ("when",)
     list_filter = (
         DateFilter, DayFilter, DirectionFilter, LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
-        StarterFilter, NumberFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter, AreaFilter,
-        AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter, SoundFilter,
-        TalkFilter, CostFilter, DaysLeftFilter, SilentFilter, GapFilter, NoiseFilter,
+        StarterFilter, NumberFilter, AreaFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter,
+        SideAreaFilter, AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter,
+        SoundFilter, TalkFilter, CostFilter, DaysLeftFilter, SilentFilter, GapFilter, NoiseFilter,
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
-            "date", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter", "number",
+            "date", "hours", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter",
+            "number", "area",
         )),
-        (gettext_lazy("Time and length"), ("time_from", "weekday", "min_length", "noise")),
+        (gettext_lazy("Time and length"), ("weekday", "min_length", "noise")),
         (gettext_lazy("Call and people"), ("caller", "caller_area", "account", "origin__exact", "kind")),
         (gettext_lazy("Audio and status"), (
             "true_format", "sound", "talk", "left", "status__exact", "attention", "min_cost",
@@ -161,7 +162,10 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return the rows by time, length, or days left, which only those have that the archive has not."""
         match name:
             case "length" | "-length":
-                keyed: QuerySet[Any] = rows.annotate(list_order=LENGTH)
+                # the few rows of a small account stand anywhere among those of all accounts
+                held: Any = Recording.objects.visible_to(request.user)
+                is_few = not request.user.is_superuser and held.are_few()
+                keyed: QuerySet[Any] = rows.annotate(list_order=Unindexed(LENGTH) if is_few else LENGTH)
                 order = ("-list_order", "-pk") if name == "-length" else ("list_order", "pk")
                 return keyed.order_by(*order)
             case "left":

@@ -26,9 +26,9 @@ from django.utils.translation import gettext_lazy
 
 from recordings import playback
 from recordings.admin import columns, formatting
-from recordings.admin.audit import note_access
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
-from recordings.admin.recordings import archive_panel
+from recordings.admin.reader import note_access
+from recordings.admin.recordings import archive
 from recordings.admin.recordings.detail import opened
 from recordings.audio import formats
 from recordings.choices import AccessAction, AccessResult, AudioState
@@ -293,19 +293,22 @@ def _out_of_range(trouble: RangeNotSatisfiableError) -> HttpResponse:
 
 
 def _busy() -> HttpResponse:
-    response = _words(_("Too many people are listening to recordings that are not here yet. Try again."), 503)
+    response = _words(
+        _("Too many people are listening to recordings that are not archived. Try again in a few seconds."),
+        503,
+    )
     response["Retry-After"] = str(ASK_AGAIN)
     return response
 
 
 NOTHING_TO_HEAR = {
-    AudioState.PENDING: gettext_lazy("It can be heard when it has ended."),
-    AudioState.NONE: gettext_lazy("There is nothing to hear: it never began."),
+    AudioState.PENDING: gettext_lazy("You can listen when the recording has ended."),
+    AudioState.NONE: gettext_lazy("No audio: the recording never began."),
     AudioState.CORRUPT: gettext_lazy(
         "The archived copy is missing or damaged, and Vobiz has deleted the original. "
         "Restore the file from a backup."
     ),
-    AudioState.DELETED: gettext_lazy("Vobiz no longer has this audio, and it was never archived."),
+    AudioState.DELETED: gettext_lazy("No audio: Vobiz deleted it before it was archived."),
 }
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
 
@@ -357,7 +360,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         opus=given.opus,
         is_converted=given.is_converted,
         is_measured=is_archived and recording.audio_codec is not None,
-        original=archive_panel.format_of(recording),
+        original=archive.format_of(recording),
         notice=_("This recording contains no sound.") if recording.is_silent else "",
         failures=_failure_words(),
         seconds="" if length is None else f"{length / 1_000:.3f}",
@@ -380,7 +383,7 @@ def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
     if channels == 1:
         return ("",)
     if channels == 2:
-        return archive_panel.sides_of(recording)
+        return archive.sides_of(recording)
     return tuple(_("Channel %d") % number for number in range(1, channels + 1))
 
 

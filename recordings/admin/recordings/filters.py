@@ -1,58 +1,58 @@
-"""Filters of the recordings' list alone: who, how long, at what hour, and what the copy is like."""
+"""Filters of the recordings' list alone, chosen from a menu or typed: who, how long, at what hour, what it cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connections
-from django.db.models import CharField, F, Func, Q, QuerySet
+from django.db.models import BooleanField, F, Func, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from recordings.admin import formatting
-from recordings.admin.keyset import MOST_COUNTED, count_up_to
-from recordings.admin.scope import accounts_seen, is_counted
-from recordings.admin.zones import reader_zone
+from recordings.admin.base import may
+from recordings.admin.call_filters import Input, InputFilter, of_length
+from recordings.admin.change_list import MOST_COUNTED, count_up_to
+from recordings.admin.filters import ChoiceFilter
+from recordings.admin.reader import accounts_seen, is_counted
 from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
 from recordings.models import Call, Recording
-from recordings.models.recording.queryset import LENGTH, LONGEST_CUT, SHORTEST_CUT, WAS_CUT_SHORT
-from recordings.search import NEWEST_FIRST, few_or_walked, found_first
+from recordings.models.recording.queryset import (
+    BOTH_TALK,
+    CALLEE_TALKS,
+    CALLER_TALKS,
+    LENGTH,
+    LONGEST_CUT,
+    SHORTEST_CUT,
+    USUAL_KIND,
+    WAS_CUT_SHORT,
+)
+from recordings.search import (
+    NEWEST_FIRST,
+    few_or_walked,
+    found_first,
+    rare_or_walked,
+)
 
 MOST_PEOPLE = 100  # offered in a menu
-FIRST_YEAR = 2020  # no recording at Vobiz is older
-MOSTLY, BALANCED = 0.8, 0.4  # shares of the time in which anybody talks
-DAYS_OF_WEEK = (
-    (2, _("Monday")), (3, _("Tuesday")), (4, _("Wednesday")), (5, _("Thursday")), (6, _("Friday")), (7, _("Saturday")),
-    (1, _("Sunday")),
-)  # fmt: skip
 
 
-class ChoiceFilter(admin.SimpleListFilter):
-    """A choice among conditions on the row; another value finds every row."""
-
-    words: ClassVar[dict[str, Any]]
-    conditions: ClassVar[dict[str, Q]]
-    order: tuple[Any, ...] | None = None
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the choices by their names."""
-        return list(self.words.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that meet the chosen condition."""
-        condition = self.conditions.get(self.value() or "")
-        return queryset if condition is None else self.found(request, queryset, condition)
+class UsualFilter(ChoiceFilter):
+    """A choice among values that many rows have and no index: they are walked in the order of the list."""
 
     def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
-        """Return the rows that meet the condition."""
-        return rows.filter(condition)
+        """Return the rows that meet the condition; SQLite, told nothing, takes them to be few and sorts them."""
+        if connections[rows.db].vendor != "sqlite":
+            return rows.filter(condition)
+        return rows.filter(Func(condition, function="likely", output_field=BooleanField()))
 
 
 class DirectionFilter(ChoiceFilter):
@@ -110,47 +110,16 @@ class FormatFilter(ChoiceFilter):
     }
 
 
-def of_length(
-    request: HttpRequest, rows: QuerySet[Any], least: int | None, most: int | None
-) -> tuple[QuerySet[Any], tuple[Any, ...]]:
-    """Return the rows of `least` to `most` milliseconds, both included, whose length is known, and their order."""
-    bounds = {"gte": least, "lte": most}
-    asked = {name: bound for name, bound in bounds.items() if bound is not None}
-    condition = Q(**{f"duration_ms__{name}": bound for name, bound in asked.items()})
-    by_index = Q(duration_ms__isnull=False, **{f"length__{name}": bound for name, bound in asked.items()})
-    if is_counted(request) or connections[rows.db].vendor != "sqlite":
-        return rows.alias(length=LENGTH).filter(by_index), NEWEST_FIRST
-    hits = Recording.objects.visible_to(request.user).alias(length=LENGTH).filter(by_index)
-    return few_or_walked(rows, condition, hits.values("pk"))
+class RareFilter(ChoiceFilter):
+    """A choice among conditions that have an index, because few rows may meet them."""
 
-
-class LengthFilter(ChoiceFilter):
-    """The length Vobiz reports, in steps."""
-
-    title = _("length")
-    parameter_name = "length"
-    words: ClassVar[dict[str, Any]] = {
-        "10s": _("under 10 s"), "1m": _("10 s to 1 min"), "2m": _("1 to 2 min"), "10m": _("2 to 10 min"),
-        "30m": _("10 to 30 min"), "long": _("30 min or more"),
-    }  # fmt: skip
-    STEPS: ClassVar[dict[str, tuple[int | None, int | None]]] = {
-        "10s": (None, 9_999), "1m": (10_000, 59_999), "2m": (60_000, 119_999), "10m": (120_000, 599_999),
-        "30m": (600_000, 1_799_999), "long": (1_800_000, None),
-    }  # fmt: skip
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of this step."""
-        bounds = self.STEPS.get(self.value() or "")
-        if bounds is None:
-            return queryset
-        rows, self.order = of_length(request, queryset, *bounds)
+    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        """Return the rows that meet the condition, gathered or walked."""
+        rows, self.order = rare_or_walked(rows, condition, is_counted=is_counted(request))
         return rows
 
 
-_TALK = F("talk_left_ms") + F("talk_right_ms")
-
-
-class TalkFilter(ChoiceFilter):
+class TalkFilter(RareFilter):
     """Who talked most, as measured in a stereo copy: the caller is on the left, the callee on the right."""
 
     title = _("talk share")
@@ -159,66 +128,17 @@ class TalkFilter(ChoiceFilter):
         "caller": _("caller 80% or more"), "callee": _("callee 80% or more"), "balanced": _("each 40% or more"),
     }  # fmt: skip
     conditions: ClassVar[dict[str, Q]] = {
-        "caller": Q(talk_left_ms__gt=0, talk_left_ms__gte=_TALK * MOSTLY),
-        "callee": Q(talk_right_ms__gt=0, talk_right_ms__gte=_TALK * MOSTLY),
-        "balanced": Q(
-            talk_left_ms__gt=0, talk_left_ms__gte=_TALK * BALANCED, talk_right_ms__gte=_TALK * BALANCED
-        ),
-    }
+        "caller": CALLER_TALKS, "callee": CALLEE_TALKS, "balanced": BOTH_TALK,
+    }  # fmt: skip
 
 
-class TrueFormatFilter(admin.SimpleListFilter):
+class TrueFormatFilter(RareFilter):
     """The format of the copy's content, whatever Vobiz called it."""
 
     title = _("true format")
     parameter_name = "true_format"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the formats that the portal knows."""
-        return [(name, container.label) for name, container in CONTAINERS.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows whose copy is of this format."""
-        value = self.value()
-        return queryset.filter(container=value) if value in CONTAINERS else queryset
-
-
-def local_time(rows: QuerySet[Any], zone: tzinfo, form: str) -> Func | None:
-    """Return when a row happened, in SQLite's own words for a form of `strftime`; None where Django's serve as well.
-
-    Django calls Python for each row on SQLite, ten times as slow. Only for zones without summer time, as in India.
-    """
-    years = range(FIRST_YEAR, timezone.now().year + 2)
-    offsets = {zone.utcoffset(datetime(year, month, 1)) for year in years for month in (1, 7)}  # noqa: DTZ001
-    offset = offsets.pop()
-    if connections[rows.db].vendor != "sqlite" or offsets or offset is None:
-        return None
-    minutes = offset // timedelta(minutes=1)
-    template = f"strftime('{form}', %(expressions)s, '{minutes:+d} minutes')".replace(
-        form, form.replace("%", "%%%%")
-    )
-    return Func(F("happened_at"), template=template, output_field=CharField())
-
-
-class WeekdayFilter(admin.SimpleListFilter):
-    """The day of the week, in the reader's zone."""
-
-    title = _("weekday")
-    parameter_name = "weekday"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the days, Monday first."""
-        return [(str(number), label) for number, label in DAYS_OF_WEEK]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows of this weekday."""
-        value = self.value()
-        if value not in {str(number) for number, _label in DAYS_OF_WEEK}:
-            return queryset
-        if (day := local_time(queryset, reader_zone(request), "%w")) is not None:
-            queryset = queryset.alias(week_day=day)
-            return queryset.filter(week_day=str(int(value) - 1))
-        return queryset.filter(happened_at__week_day=int(value))
+    words: ClassVar[dict[str, Any]] = {name: container.label for name, container in CONTAINERS.items()}
+    conditions: ClassVar[dict[str, Q]] = {name: Q(container=name) for name in CONTAINERS}
 
 
 class DaysLeftFilter(admin.SimpleListFilter):
@@ -296,14 +216,14 @@ class StarterFilter(admin.SimpleListFilter):
 class NoiseFilter(admin.SimpleListFilter):
     """Leave out the shortest ones; the chip says how many."""
 
-    title = _("hide short recordings")
+    title = _("short recordings")
     parameter_name = "noise"
     SECONDS = (2, 5, 10)
     shorter: QuerySet[Any] | None = None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the lengths below which a recording can be hidden."""
-        return [(str(n), _("under %d s") % n) for n in self.SECONDS]
+        return [(str(n), _("hide those under %d s") % n) for n in self.SECONDS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return those that are not shorter, and those whose length is unknown."""
@@ -326,10 +246,11 @@ class EndedFilter(ChoiceFilter):
     title = _("how it ended")
     parameter_name = "ended"
     words: ClassVar[dict[str, Any]] = {
-        "completed": _("completed"), "cut": _("cut at its limit"), "failed": _("failed"),
+        "any": _("finished"), "completed": _("completed"), "cut": _("cut at its limit"), "failed": _("failed"),
         "cut_at_60": _("probably cut at 60 s"),
     }  # fmt: skip
     conditions: ClassVar[dict[str, Q]] = {
+        "any": Q(status=RecordingStatus.COMPLETED) | StatusFilter.conditions[RecordingStatus.FAILED],
         "completed": Q(status=RecordingStatus.COMPLETED) & ~WAS_CUT_SHORT,
         "cut": Q(status=RecordingStatus.COMPLETED) & WAS_CUT_SHORT,
         "failed": StatusFilter.conditions[RecordingStatus.FAILED],
@@ -340,6 +261,68 @@ class EndedFilter(ChoiceFilter):
         """Return the rows that ended so."""
         if self.value() == "cut_at_60":
             rows, self.order = of_length(request, rows, SHORTEST_CUT, LONGEST_CUT)
-        if self.value() == "cut" and is_counted(request):
+        # PostgreSQL would join the few with every row of a reader's accounts
+        if self.value() == "cut" and is_counted(request) and connections[rows.db].vendor == "sqlite":
             return found_first(rows, Recording.objects.filter(condition))
         return rows.filter(condition)
+
+
+MOST_MONEY = 10**12
+
+
+class CostFilter(InputFilter):
+    """What Vobiz charges: USD of storage this month, and for the transcript, whose currency Vobiz does not name."""
+
+    title = _("cost")
+    parameters = ("min_cost", "max_cost", "min_charge")
+    COLUMNS: ClassVar[dict[str, str]] = {
+        "min_cost": "monthly_storage_amount__gte", "max_cost": "monthly_storage_amount__lte",
+        "min_charge": "transcription__charge__gte",
+    }  # fmt: skip
+    inputs = (
+        Input("min_cost", _("Storage from, USD"), example="0.005"),
+        Input("max_cost", _("Storage to, USD"), example="0.05"),
+        Input("min_charge", _("Transcript charge from"), example="0.10"),
+    )
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those whose cost is known and within the bounds; of transcripts for those who may see them."""
+        for name, column in self.COLUMNS.items():
+            if text := self.typed(name):
+                if name == "min_charge" and not may(request, "view_transcription"):
+                    return rows.none()
+                rows = rows.filter(**{column: amount(text)})
+        return rows
+
+
+def amount(text: str) -> Decimal:
+    """Return an amount of money. ValueError: it is none."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(text) from error
+    if not found.is_finite() or not 0 <= found < MOST_MONEY:
+        raise ValueError(text)
+    return found
+
+
+class KindFilter(InputFilter):
+    """The kind and codec by the words that Vobiz and the file use for them."""
+
+    title = _("kind and codec")
+    parameters = ("kind", "codec")
+    inputs = (Input("kind", _("Kind"), example="conference"), Input("codec", _("Codec"), example="pcm_mulaw"))
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Return those of exactly this kind and codec."""
+        conditions = []
+        if text := self.typed("kind").lower():
+            conditions.append(rare("kind", [text], USUAL_KIND)[text])
+        if text := self.typed("codec").lower():
+            conditions.append(Q(audio_codec=text))
+        orders = []
+        for condition in conditions:
+            rows, order = rare_or_walked(rows, condition, is_counted=is_counted(request))
+            orders.append(order)
+        self.order = next((order for order in orders if order != NEWEST_FIRST), NEWEST_FIRST)
+        return rows

@@ -31,9 +31,15 @@ from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts
 from recordings.models.recording.queryset import (
     ALMOST,
     AVAILABLE_SINCE,
+    BOTH_TALK,
+    CALLEE_TALKS,
+    CALLER_TALKS,
+    CLIPPED,
     LENGTH,
+    LONG_SILENCE,
     LONGEST_CUT,
     SHORTEST_CUT,
+    USUAL_KIND,
     WAS_CUT_SHORT,
     RecordingQuerySet,
 )
@@ -204,14 +210,22 @@ class Recording(ProviderFacts, ArchivedCopy):
             models.Index(
                 fields=["call"], condition=Q(recording_id__isnull=True), name="recording_without_id"
             ),
-            # the overview: whose audio leaves Vobiz soon, what needs a person, whose callbacks came
+            # whose audio leaves Vobiz soon: of all, and of an account that may have few of them
             models.Index(
                 AVAILABLE_SINCE,
                 condition=Q(status="completed", gone_at_provider_at__isnull=True, archived_at__isnull=True),
                 name="recording_leaving",
             ),
-            # what has no copy, gone or not: due to be archived, at risk, lost
             models.Index(
+                F("account"),
+                AVAILABLE_SINCE,
+                F("id"),
+                condition=Q(status="completed", gone_at_provider_at__isnull=True, archived_at__isnull=True),
+                name="recording_leaving_account",
+            ),
+            # what has no copy, gone or not: lost
+            models.Index(
+                F("account"),
                 AVAILABLE_SINCE,
                 condition=Q(status="completed", archived_at__isnull=True),
                 name="recording_not_archived",
@@ -225,6 +239,11 @@ class Recording(ProviderFacts, ArchivedCopy):
                 fields=["-archived_at"],
                 condition=Q(archived_at__isnull=False),
                 name="recording_newest_archived",
+            ),
+            models.Index(
+                fields=["account", "-archived_at"],
+                condition=Q(archived_at__isnull=False),
+                name="recording_last_archived",
             ),
             models.Index(
                 fields=["verified_at"], condition=Q(archived_at__isnull=False), name="recording_to_verify"
@@ -286,6 +305,38 @@ class Recording(ProviderFacts, ArchivedCopy):
                 fields=["file_format", "-happened_at", "-id", "account"],
                 condition=Q(file_format__isnull=False) & ~Q(file_format="mp3"),
                 name="recording_of_other_format",
+            ),
+            models.Index(
+                fields=["kind", "-happened_at", "-id", "account"],
+                condition=Q(kind__isnull=False) & ~Q(kind=USUAL_KIND),
+                name="recording_of_other_kind",
+            ),
+            # the format and codec of the copies: written when a copy is made, never by a sync
+            models.Index(
+                fields=["container", "account"],
+                condition=Q(container__isnull=False),
+                name="recording_by_true_format",
+            ),
+            models.Index(
+                fields=["audio_codec", "account"],
+                condition=Q(audio_codec__isnull=False),
+                name="recording_by_codec",
+            ),
+            models.Index(
+                fields=["-happened_at", "-id", "account"],
+                condition=Q(gone_at_provider_at__isnull=False),
+                name="recording_gone",
+            ),
+            # what was measured in the copies; in the order of the list, for PostgreSQL cannot guess how rare it is
+            *(
+                models.Index(fields=["-happened_at", "-id", "account"], condition=condition, name=name)
+                for name, condition in (
+                    ("recording_clipped", CLIPPED),
+                    ("recording_long_silence", LONG_SILENCE),
+                    ("recording_caller_talks", CALLER_TALKS),
+                    ("recording_callee_talks", CALLEE_TALKS),
+                    ("recording_both_talk", BOTH_TALK),
+                )
             ),
         ]
 

@@ -24,8 +24,8 @@ from recordings.choices import (
     Origin,
     RecordingStatus,
 )
-from recordings.models.account import Account
-from recordings.models.lease import LeasedQuerySet
+from recordings.lease import LeasedQuerySet
+from recordings.models.account import Account, VisibleQuerySet
 
 AVAILABLE_SINCE = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
 WAVEFORM_RETRY_PERIOD = timedelta(
@@ -37,6 +37,7 @@ AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for stat
 # Unknown counts as none. The 0 is a literal, as in the index `recording_by_length`, for the same reason.
 LENGTH = Coalesce("duration_ms", Func(template="0", output_field=models.BigIntegerField()))
 READ_AT_ONCE = 1_000  # rows
+FEW = 20_000  # rows of accounts that are all read, rather than rows of every account until enough are theirs
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
 # As Recording.was_cut_short. Every NULL is asked for by name, so that the opposite (~WAS_CUT_SHORT) finds those rows.
 WAS_CUT_SHORT = Q(
@@ -45,6 +46,18 @@ WAS_CUT_SHORT = Q(
     stop_requested_at__isnull=True,
     duration_ms__gte=F("time_limit") * 1_000 - ALMOST,
 )
+
+# What was measured in the archived copy, as the partial indexes of the list's filters have it.
+USUAL_KIND = "call"
+CLIPPED_MS = 100  # less is not heard
+LONG_SILENCE_MS = 60_000
+MOSTLY, BALANCED = 0.8, 0.4  # shares of the time in which anybody talks
+_TALK = F("talk_left_ms") + F("talk_right_ms")
+CLIPPED = Q(clipped_ms__gte=CLIPPED_MS)
+LONG_SILENCE = Q(longest_silence_ms__gte=LONG_SILENCE_MS)
+CALLER_TALKS = Q(talk_left_ms__gt=0, talk_left_ms__gte=_TALK * MOSTLY)
+CALLEE_TALKS = Q(talk_right_ms__gt=0, talk_right_ms__gte=_TALK * MOSTLY)
+BOTH_TALK = Q(talk_left_ms__gt=0, talk_left_ms__gte=_TALK * BALANCED, talk_right_ms__gte=_TALK * BALANCED)
 
 SHORTEST_CUT, LONGEST_CUT = (
     59_500,
@@ -71,6 +84,17 @@ AUDIO_STATES = {
 }
 
 
+class Unindexed(Func):
+    """A value in a form of which SQLite uses no index: where another ends soon."""
+
+    template = "%(expressions)s"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Compile with a plus before it, which changes nothing but the plan."""
+        sql: tuple[str, Any] = self.as_sql(compiler, connection, template="+%(expressions)s", **context)
+        return sql
+
+
 # The first of conditions that are joined by OR. Django leaves it out of the SQL, where `pk IS NULL` would keep
 # PostgreSQL from using an index for the others.
 NO_ROW = Q(pk__in=())
@@ -93,7 +117,7 @@ class Missing:
 OWNER_COLUMNS = {"account": ("id", "parent"), "call": ("id", "call_uuid", "call_uuid_text")}
 
 
-class RecordingQuerySet(LeasedQuerySet):
+class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[override]  # of as_manager alone
     """A queryset of recordings."""
 
     def locked(self) -> Self:
@@ -112,14 +136,6 @@ class RecordingQuerySet(LeasedQuerySet):
     def probably_cut(self) -> Self:
         """Return those that Vobiz's default limit of 60 s probably ended."""
         return self.filter(PROBABLY_CUT)
-
-    def cut_short(self) -> Self:
-        """Return those that ended at their time limit, maybe while the call continued."""
-        return self.filter(WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
-
-    def not_cut_short(self) -> Self:
-        """Return those that ended with their call or at a stop."""
-        return self.filter(~WAS_CUT_SHORT, status=RecordingStatus.COMPLETED)
 
     def missing(self, account: Account, listed: Container[str], *, now: datetime) -> Missing:
         """Return the account's completed rows, known to the API before `now`, that are not among the ids `listed`."""
@@ -214,16 +230,33 @@ class RecordingQuerySet(LeasedQuerySet):
         """
         active = [account for account in accounts if account.is_active]
         automatic = [account.pk for account in active if account.archive_automatically]
-        # The `+ 0` hides the column from SQLite's planner, which would else read every row of the accounts by the index
-        # on `account` instead of the few rows of the partial index on those without a copy.
-        rows = self.available_to_archive().annotate(kept_from=AVAILABLE_SINCE, whose=F("account_id") + 0)
+        rows = self.available_to_archive().annotate(kept_from=AVAILABLE_SINCE)
         if len(automatic) == len(active):
-            return rows.filter(whose__in=automatic)
-        rows = rows.filter(whose__in=[account.pk for account in active])
-        if not automatic:
-            asked = self.whole_table().filter(archive_asked_at__isnull=False)
-            return rows.filter(pk__in=asked.order_by().values("pk"))
-        return rows.filter(Q(whose__in=automatic) | Q(archive_asked_at__isnull=False))
+            return rows.of_accounts(automatic)
+        asked = self.whole_table().filter(archive_asked_at__isnull=False).order_by()
+        found = rows.of_accounts(automatic, or_else=Q(pk__in=asked.values("pk")))
+        return found.filter(whose__in=[account.pk for account in active])
+
+    def are_few(self) -> bool:
+        """Return whether they are so few that reading them all is less than reading those of every account."""
+        return self.order_by().values("pk")[: FEW + 1].count() <= FEW
+
+    def of_accounts(self, keys: Collection[int], *, or_else: Q | None = None) -> Self:
+        """Return those of these accounts, or that meet `or_else`, as a partial index finds them or the accounts' own.
+
+        One account has its part of an index. Those of several are told apart in the rows of every account; where nearly
+        all are of others, as of inactive accounts, the few rows of these accounts are read instead: SQLite
+        knows only how many an account has on average.
+        """
+        if len(keys) == 1 and or_else is None:
+            return self.filter(account__in=keys)
+        held = self.whole_table().filter(account__in=keys).order_by()
+        is_few = held.are_few()
+        theirs = Q(pk__in=held.values("pk")) if is_few else Q(whose__in=keys)
+        # The `+ 0` hides the column from SQLite's planner, which would else read every row of the accounts by the index
+        # on `account` instead of the few rows of the partial index.
+        rows = self.annotate(whose=F("account_id") + 0)
+        return rows.filter(theirs if or_else is None else theirs | or_else)
 
     def due_for_archive(self, now: datetime, accounts: Collection[Any]) -> Self:
         """Return those of these accounts that are due to be archived by `now`, soonest to expire first."""
@@ -302,22 +335,31 @@ class RecordingQuerySet(LeasedQuerySet):
 
         `kept_days`: every number of days that one of the accounts is kept for. Each row has its `leaves_at`.
         """
+        spans = sorted(set(kept_days))
+        if not spans:  # no account: no row, which can be ordered all the same
+            return self.never_archived().annotate(leaves_at=F("kept_from")).none()
         soon, leaves = NO_ROW, []
-        for days in sorted(set(kept_days)):
+        for days in spans:
             kept = timedelta(days=days)
             soon |= Q(
                 account__retention_days=days, kept_from__gt=now - kept, kept_from__lte=now - kept + within
             )
             at = ExpressionWrapper(F("kept_from") + Value(kept), models.DateTimeField())
             leaves.append(When(account__retention_days=days, then=at))
-        # Found first, without the reader's accounts, for which SQLite would read every row of an account.
-        found = self.whole_table().never_archived().filter(soon, gone_at_provider_at__isnull=True)
-        rows = self.annotate(kept_from=AVAILABLE_SINCE).filter(pk__in=found.order_by().values("pk"))
-        return rows.annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
+        # The outermost bounds by themselves: no index is entered by those of an OR.
+        since, until = now - timedelta(days=spans[-1]), now - timedelta(days=spans[0]) + within
+        rows = self.never_archived().filter(
+            gone_at_provider_at__isnull=True, kept_from__gt=since, kept_from__lte=until
+        )
+        if len(spans) == 1:  # that of every account
+            at = ExpressionWrapper(F("kept_from") + Value(timedelta(days=spans[0])), models.DateTimeField())
+            return rows.annotate(leaves_at=at)
+        return rows.filter(soon).annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
 
     def lost(self, now: datetime, accounts: Iterable[Account]) -> Self:
         """Return those deleted at Vobiz, or past retention, without a copy, that nobody has marked as reviewed."""
-        return self._gone([_past(account, now) & ~_before(account) for account in accounts])
+        parts = {account.pk: _past(account, now) & ~_before(account) for account in accounts}
+        return self._gone(parts.keys(), [*parts.values()])
 
     def lost_in_parts(self, now: datetime, accounts: Iterable[Account]) -> tuple[Self, Self]:
         """Return the lost ones that were started here, and those found by sync, each in a form that has an index.
@@ -325,21 +367,25 @@ class RecordingQuerySet(LeasedQuerySet):
         It begins with the time, so that those from before the first complete sync are not read.
         """
         accounts = list(accounts)
-        started = self._gone([_past(account, now) for account in accounts]).filter(~Q(origin=Origin.SYNC))
+        # by the index of what was started here, which has the rows of every account
+        started = self._gone(None, [_past(account, now) for account in accounts])
         synced = [account for account in accounts if account.first_synced_at is not None]
-        found = self._gone([_past(account, now) & ~_before(account) for account in synced])
+        found = self._gone(
+            {account.pk for account in synced},
+            [_past(account, now) & ~_before(account) for account in synced],
+        )
         since = min(map(_first_kept, synced), default=now)
-        return started, found.filter(origin=Origin.SYNC, kept_from__gt=since)
+        found = found.alias(begins=AVAILABLE_SINCE).filter(origin=Origin.SYNC, begins__gt=since)
+        return started.filter(~Q(origin=Origin.SYNC)), found
 
     def lost_before(self, now: datetime, accounts: Iterable[Account]) -> Self:
         """Return those that were past retention before their account was first synced completely."""
-        parts = [_past(account, now) & _before(account) for account in accounts]
-        return self._gone(parts)
+        parts = {account.pk: _past(account, now) & _before(account) for account in accounts}
+        return self._gone(parts.keys(), [*parts.values()])
 
-    def _gone(self, parts: list[Q]) -> Self:
-        rows = self.never_archived().annotate(
-            whose=F("account_id") + 0
-        )  # hidden from SQLite's planner, as above
+    def _gone(self, keys: Collection[int] | None, parts: list[Q]) -> Self:
+        rows = self.filter(NOT_ARCHIVED) if keys is None else self.filter(NOT_ARCHIVED, account__in=keys)
+        rows = rows.annotate(kept_from=Unindexed(AVAILABLE_SINCE), whose=F("account_id") + 0)
         return rows.filter(reduce(or_, parts, NO_ROW)).exclude(seen_reason=SEEN_LOST)
 
     def mark_seen(self, *, by: User, note: str, now: datetime, accounts: Collection[Account]) -> list[int]:

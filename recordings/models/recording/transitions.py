@@ -1,4 +1,4 @@
-"""What is kept of a recording: our own copy of its audio, what stands in its way, and what a person has seen.
+"""How a recording's row changes: the transitions of its status, and the states of its archived copy.
 
 `audio` is a name in the archive's storage, ours and never the provider's. A row with `archived_at` has a file there
 whose SHA-256 and size are in the row.
@@ -27,7 +27,7 @@ from recordings.choices import (
     RecordingStatus,
     StartAnswer,
 )
-from recordings.models.lease import Leased
+from recordings.lease import Leased
 
 SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
 ARCHIVE_COLUMNS = (

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.db import connection
-from django.db.models.signals import post_migrate
 from django.test import override_settings
-from pytest_django import Settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker, Settings
 
-from recordings import connect
+from recordings.exports import slots
 from recordings.models import Account
-from recordings.models.access_event import NO_DELETE
-from recordings.roles import make_roles
 from tests import object_storage as s3
 from tests import redis_server as redis
+from tests.faults.rig import Rig
+from tests.flush.management.commands.flush import remember
+from tests.template_database import Template
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.sandbox.state import SandboxState
 
@@ -31,6 +35,17 @@ HASHED = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStati
 NOW = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # the day after the documented recording was made
 MAIN, SUB, OTHER = "MA_PU0XU668", "SA_TEST0002", "MA_OTHER003"
 TOKENS = {MAIN: "main_token_0123456789", SUB: "sub_token_9876543210", OTHER: "other_token_5555555555"}
+
+
+# A loaded machine is no failure, and what fails here fails for everyone: the same examples in every run.
+# With FUZZ_EXAMPLES set they are new ones each time.
+hypothesis_settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,6 +67,7 @@ def pytest_configure() -> None:
 
     A shell starts a background job with SIGINT ignored, and a child inherits that: it would not end at Ctrl-C.
     """
+    gc.disable()  # until all tests are collected: they stay, so looking for garbage among them is in vain
     os.umask(0o022)
     if threading.current_thread() is threading.main_thread():
         for number, handler in (
@@ -62,13 +78,44 @@ def pytest_configure() -> None:
                 signal.signal(number, handler)
 
 
+@pytest.hookimpl(trylast=True)  # after they were shuffled
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With --database-only, leave out what another engine cannot change, and what is marked to run once."""
-    if not config.getoption("--database-only"):
-        return
-    chosen = [item for item in items if depends_on_the_engine(item)]
-    config.hook.pytest_deselected(items=[item for item in items if not depends_on_the_engine(item)])
-    items[:] = chosen
+    if config.getoption("--database-only"):
+        chosen = [item for item in items if depends_on_the_engine(item)]
+        config.hook.pytest_deselected(items=[item for item in items if not depends_on_the_engine(item)])
+        items[:] = chosen
+    items[:] = dealt(items, workers=getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def dealt(items: list[pytest.Item], *, workers: int) -> list[pytest.Item]:
+    """Return the tests so that each worker, which is given a stretch of them, begins with its share of the long ones.
+
+    One that begins last of all is waited for by all workers. Those that wait most of their time are the first
+    worker's, so that the others have the processors meanwhile.
+    """
+    marks = [item.get_closest_marker("long") for item in items]
+    waiting = [item for item, mark in zip(items, marks, strict=True) if mark and mark.kwargs.get("waits")]
+    busy = [item for item, mark in zip(items, marks, strict=True) if mark and not mark.kwargs.get("waits")]
+    rest = iter([item for item, mark in zip(items, marks, strict=True) if not mark])
+    others = max(1, workers - 1)
+    shares = [waiting, *(busy[other::others] for other in range(others))]
+    if workers == 1:
+        shares = [waiting + busy]
+    dealt: list[pytest.Item] = []
+    for worker, share in enumerate(shares, 1):
+        size = len(items) * worker // workers - len(dealt)
+        dealt += [*share, *islice(rest, max(0, size - len(share)))]
+    return [*dealt, *rest]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of each later look for garbage, and look more seldom: a tenth of the CPU time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 100)
+    gc.enable()
 
 
 def depends_on_the_engine(item: pytest.Item) -> bool:
@@ -81,13 +128,68 @@ def depends_on_the_engine(item: pytest.Item) -> bool:
     return bool(uses or item.get_closest_marker("django_db") or item.get_closest_marker("engine"))
 
 
-def _create_roles(*, using: str, **_kwargs: object) -> None:
-    """Create the roles anew: a flush empties their tables too, and tests may run after it in any order."""
-    make_roles(apps, using)
+@pytest.fixture(autouse=True)
+def released_exports() -> Iterator[None]:
+    """An answer that a test left open holds one of the few slots for exports until it is garbage."""
+    yield
+    if slots._slots._value < slots.AT_ONCE:
+        gc.collect()
 
 
-# After a flush Django sends this again, and creates the permissions first.
-post_migrate.connect(_create_roles, sender=apps.get_app_config("recordings"))
+@pytest.fixture
+def without_statistics(db: None) -> None:
+    """Plans as of a new database: SQLite goes by what the worker of an earlier test gathered, even if it was undone."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE sqlite_schema")  # makes the table, and gathers nothing
+            cursor.execute("DELETE FROM sqlite_stat1")
+            cursor.execute("PRAGMA writable_schema = RESET")  # ANALYZE would keep how large a table was once taken for
+
+
+@pytest.fixture(scope="session")
+def template(django_db_keepdb: bool, tmp_path_factory: pytest.TempPathFactory) -> Template | None:
+    """What the workers copy their databases from; none where there is one process, or a database that is kept."""
+    if django_db_keepdb or "PYTEST_XDIST_WORKER" not in os.environ:
+        return None
+    return Template(tmp_path_factory.getbasetemp().parent)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, template: Template | None) -> None:
+    """pytest-django's, and the new database will be a copy, or the first."""
+    if template:
+        template.begin()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    template: Template | None, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """pytest-django's, and then what a flush puts back is read."""
+    with django_db_blocker.unblock():
+        if template:
+            template.end()
+        remember(connection)
+    yield
+    if template:
+        with django_db_blocker.unblock():
+            template.drop()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to copy, with a migrated SQLite database and the static files; all workers of the suite share it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder, made = shared / "prepared", shared / "prepared.made"
+    with (shared / "prepared.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            Rig(folder, api_url="https://vobiz.invalid/api/v1")
+            made.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -95,24 +197,6 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis of our own."""
     with redis.running(tmp_path_factory.mktemp("redis")) as url:
         yield url
-
-
-@pytest.fixture(autouse=True)
-def _emptied_afterwards(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test whose rows are really written ends with every table emptied, and SQLite does that by DELETE.
-
-    So the trigger that would refuse it goes first; Django makes it again after it has emptied the tables.
-    """
-    marker = request.node.get_closest_marker("django_db")
-    written = marker is not None and marker.kwargs.get("transaction")
-    if not written and not {"transactional_db", "live_server"} & set(request.fixturenames):
-        yield
-        return
-    request.getfixturevalue("transactional_db")  # so that what stands below comes before its end
-    yield
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP TRIGGER IF EXISTS {NO_DELETE}")
 
 
 @pytest.fixture
@@ -152,13 +236,20 @@ def archive_folder(settings: Settings, tmp_path: Path) -> Path:
 @pytest.fixture
 def account(db: None, sandbox: Sandbox, now: datetime) -> Account:
     """The main account, connected to the sandbox."""
-    return connect.store(MAIN, TOKENS[MAIN], now=now, name="Main")[0]
+    return connected(MAIN, now=now, name="Main")
 
 
 @pytest.fixture
 def subaccount(account: Account, now: datetime) -> Account:
     """The sub-account, connected, with the main account as its parent."""
-    return connect.store(SUB, TOKENS[SUB], now=now, name="Sub", parent=account)[0]
+    return connected(SUB, now=now, name="Sub", parent=account)
+
+
+def connected(auth_id: str, *, now: datetime, **fields: object) -> Account:
+    """As `connect.store` leaves an account, but for its questions whether all is valid: a twentieth of most tests."""
+    account = Account.objects.create(auth_id=auth_id, **fields)
+    account.set_token(TOKENS[auth_id], now=now)
+    return account
 
 
 @pytest.fixture(scope="session")
@@ -174,6 +265,7 @@ def collected_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def collected(collected_once: Path, settings: Settings) -> Path:
     """That folder, from which pages name their files as in production."""
     settings.STATIC_ROOT = collected_once
+    settings.WHITENOISE_AUTOREFRESH = False
     settings.STORAGES = settings.STORAGES | HASHED
     return collected_once
 

@@ -28,6 +28,7 @@ for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
 
 from vobiz_portal.settings import *  # noqa: E402, F403
 
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.flush"]  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -63,6 +64,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(folder / "portal.sqlite3")}  # noqa: F405
     # Lost when the machine fails, which no test waits for; tests/worker and tests/archive kill processes only.
     DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"  # noqa: F405
+else:  # likewise
+    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"  # noqa: F405
 
 # Audio goes beside it; the fixture `archive_folder` gives a test a folder of its own.
 STORAGES["archive"] = {  # noqa: F405
@@ -73,6 +76,7 @@ STORAGES["archive"] = {  # noqa: F405
 # Plain names and no collectstatic; tests/browser and tests/test_static_files.py use what the portal uses.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}  # noqa: F405
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True  # finds a file when asked for it; else each test client would list them all
 STATIC_ROOT = None  # type: ignore[assignment]
 
 # The numbers of the navigation are counted anew on every page.

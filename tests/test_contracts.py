@@ -130,6 +130,9 @@ STORED_VALUES = {
     "callbackevent.outcome": "applied conflict failed received refused unmatched unparsed",
     "callbackevent.scheme": "body ma-v2 ma-v3 none v2 v3",
     "callbackevent.trust": "refused signed unsigned",
+    "outgoingevent.kind": """
+        recording.archived recording.completed recording.lost recording.started test transcript.received
+    """,
     "recording.archive_flag": "cut_by_vobiz length_differs",
     "recording.channels": "mono stereo",
     "recording.needs_attention": """

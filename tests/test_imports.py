@@ -22,10 +22,10 @@ ABOVE = (
 )  # fmt: skip
 BELOW = (
     ("recordings.mirror",),
-    ("recordings.provider", "recordings.storage", "recordings.lease_renewal"),
+    ("recordings.provider", "recordings.storage"),
     ("recordings.models", "recordings.shared_cache"),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
-     "recordings.checks", "recordings.audio", "recordings.clock", "recordings.bulk_insert",
+     "recordings.checks", "recordings.audio", "recordings.clock", "recordings.lease", "recordings.bulk_insert",
      "recordings.compiled_query", "recordings.database_waits", "recordings.problem"),
     ("recordings.vobiz",),
 )  # fmt: skip

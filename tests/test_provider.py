@@ -76,7 +76,7 @@ def test_the_client_is_the_accounts_own(account: Account, settings: Settings) ->
 
 
 @pytest.mark.parametrize(("fields", "words"), [
-    ({"is_active": False}, "inactive"), ({"encrypted_token": None}, "no token yet"),
+    ({"is_active": False}, "inactive"), ({"encrypted_token": None}, "No token is stored"),
     ({"encrypted_token": "junk"}, "TOKEN_ENCRYPTION_KEYS"), ({"auth_id": "../x"}, "Auth ID"),
 ])  # fmt: skip
 def test_an_account_that_cannot_ask_gets_no_client(

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from recordings import overview
 from recordings.choices import RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, Transcription
+from recordings.models.recording.queryset import WAS_CUT_SHORT
 from tests.admin.rows import a_recording
 from vobiz_portal.sandbox.server import Sandbox
 from vobiz_portal.showcase import AUTH_ID, stage, write_transcripts
@@ -28,7 +29,7 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
     at_risk = overview.at_risk(viewer, now, kept_days={staged.retention_days})
     assert str(at_risk[staged.pk].count) == "3"
     assert str(overview.lost(now, seen)[staged.pk].count) == "1"
-    assert Recording.objects.cut_short().count() == 1
+    assert Recording.objects.filter(WAS_CUT_SHORT).count() == 1
     assert CallbackEvent.objects.get().account == staged
     running = Recording.objects.filter(status=RecordingStatus.ACTIVE)
     assert sorted(running.values_list("time_limit", flat=True)) == [900, 14_400, 14_400]

@@ -13,8 +13,11 @@ from django.core.checks import run_checks
 from django.test import Client
 from pytest_django import Settings
 
+from recordings.admin.shell import ENTRIES
 from tests.admin.route_table import ROUTES
 from tests.admin.scene import a_scene, in_paths
+
+ROOT = Path(__file__).parent.parent
 
 
 def problems() -> list[str]:
@@ -70,3 +73,16 @@ def test_missing_and_older_files_are_named_with_their_cure(
 def test_plain_tests_need_no_collecting() -> None:
     assert django_settings.STATIC_ROOT is None
     assert staticfiles_storage.url("recordings/tokens.css") == "/static/recordings/tokens.css"
+
+
+def test_the_sprite_holds_the_icons_that_pages_show_and_no_others() -> None:
+    sprite = (ROOT / "static/recordings/vendor/lucide/icons.svg").read_text(encoding="utf-8")
+    held = set(re.findall(r'<symbol id="([^"]+)"', sprite))
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "templates").rglob("*.html"))
+    lines = (ROOT / "recordings/admin/calls/timeline.py").read_text(encoding="utf-8")
+    shown = set(re.findall(r'\{% icon "([^"]+)"', pages)) | {entry.icon for entry in ENTRIES if entry.icon}
+    shown |= {name for name in re.findall(r'"([a-z-]+)"', lines) if name in held}
+
+    script = (ROOT / "scripts/assets.py").read_text(encoding="utf-8")
+    made = set(re.findall(r'"([^"]+)"', script.partition("ICONS = [")[2].partition("]")[0]))
+    assert held == shown == made

@@ -58,7 +58,9 @@ SHOWN_BY_CALL = {
 }  # fmt: skip
 SENTENCE = re.compile(r"^(?:\{\}|[A-Z])[\w'’,;:()…–-]*( [\w'’“”\"%(){},;:.!?/…–-]+){2,}$")
 
-SQL = re.compile(r"(?:AFTER|ALTER|COPY|CREATE|DROP|SELECT|INSERT|UPDATE|DELETE|REINDEX)\b")
+SQL = re.compile(
+    r"(?:AFTER|ALTER|COMMENT ON|COPY|CREATE|DROP|SELECT|INSERT|UPDATE|DELETE|FOR (?:EACH|KEY SHARE)|NOT|REINDEX|WHEN)\b"
+)
 
 
 def bare_words(source: str) -> Iterator[str]:

@@ -73,22 +73,13 @@ class Portal:
 
 def started(folder: Path, prepared: Path, api_url: str, host: str) -> Portal:
     port, proxy = free_ports(2), folder / "nginx"
-    shutil.copytree(prepared, folder, dirs_exist_ok=True)
     proxy.mkdir()
-    rig = Rig(folder, api_url=api_url, migrated=False, SWEEP_SECONDS="15")
+    rig = Rig(folder, api_url=api_url, prepared=prepared, SWEEP_SECONDS="15")
     rig.environment |= {
         "PORTAL_URL": f"https://{host}:{port}", "SSL_CERT_FILE": str(proxy / "portal.pem"), "ALLOWED_HOSTS": host,
     }  # fmt: skip
     rig.start("web")
     return Portal(rig, proxy, port)
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database and the static files, which each portal gets a copy of."""
-    folder = tmp_path_factory.mktemp("prepared")
-    Rig(folder, api_url="https://vobiz.invalid/api/v1")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -318,6 +309,11 @@ def test_files_that_are_open_damaged_or_missing_are_found(portal: Portal, tmp_pa
     with closing(sqlite3.connect(database)) as copy:
         copy.execute("DELETE FROM django_migrations WHERE app = 'recordings' AND name >= '0018'")
         copy.execute("DROP TRIGGER recordings_search_numbers_insert")
+        (event,) = copy.execute(
+            "SELECT name FROM sqlite_master WHERE sql LIKE '%recordings_outgoingevent%' "
+            "AND type = 'trigger' LIMIT 1"
+        ).fetchone()
+        copy.execute(f"DROP TRIGGER {event}")
         copy.execute("UPDATE recordings_worker SET heard_at = '2026-01-01', stopped_at = NULL")
         copy.commit()
     (var / "archive").write_text("a file where a folder should be")
@@ -335,6 +331,7 @@ def test_files_that_are_open_damaged_or_missing_are_found(portal: Portal, tmp_pa
         ("settings", "static files are not collected", "collectstatic"),
         ("migrations", "migrations are not applied, the first is recordings.0018", "manage.py migrate"),
         ("search", "Indexes of the search are missing", "rebuild_search"),
+        ("outgoing events", "triggers are missing (1)", "manage.py migrate"),
         ("storage", "cannot keep recordings", "Give the folder to the user"),
         ("worker", "No worker is running: the last one was heard of at 2026-01-01", "vobiz-portal-worker"),
     ):

@@ -55,6 +55,7 @@ def test_a_call_that_is_not_known_here_can_be_stopped_too(account: Account, worl
     assert world.running() == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("arguments", [
     [], ["rec-1", "--all"], ["rec-1", "--call", "call-1", "--all"], ["--call", "call-1"], ["--all"],
     ["no-such-recording"], ["../Call"], ["--call", "BulkDelete", "--all"], ["rec-1", "--account", "MA_NOTHERE1"],

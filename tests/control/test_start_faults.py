@@ -47,6 +47,7 @@ LOST: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("fault", "words"), REFUSED)
 def test_what_vobiz_refuses_has_failed_in_words_with_the_cure(
     start: Start, world: SandboxState, fault: dict[str, Any], words: str
@@ -62,6 +63,7 @@ def test_what_vobiz_refuses_has_failed_in_words_with_the_cure(
     assert Transcription.objects.get().status == TranscriptionStatus.MISSING
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fault", LOST)
 def test_a_lost_answer_may_be_a_recording_and_is_not_asked_for_again(
     start: Start, world: SandboxState, settings: Settings, fault: dict[str, Any]
@@ -92,7 +94,7 @@ def test_where_nothing_was_sent_it_did_not_happen(
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"encrypted_token": None}, "has no token yet"), ({"encrypted_token": "junk"}, "TOKEN_ENCRYPTION_KEYS"),
+    ({"encrypted_token": None}, "No token is stored"), ({"encrypted_token": "junk"}, "TOKEN_ENCRYPTION_KEYS"),
     ({"is_active": False}, "inactive"),
 ])  # fmt: skip
 def test_an_account_that_cannot_ask_says_which_page_or_setting_cures_it(

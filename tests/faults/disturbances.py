@@ -17,7 +17,8 @@ from tests.faults.rig import Rig, clock_library
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
 
-DISK = 1100  # MB: a little more than must stay free for the archive to go on
+KEPT_FREE = 1_024  # MB that must stay free for the archive to go on
+DISK = KEPT_FREE + 512  # MB: room for all that a long run archives
 TEN_MINUTES = 600
 
 
@@ -179,7 +180,8 @@ class Disturber:
         """Nothing is left for database and archive; or less than must stay free, and only archiving stops."""
         ballast = self.rig.folder / "ballast"
         free = os.statvfs(self.rig.folder)
-        size = free.f_bavail * free.f_frsize if self.rng.random() < 0.5 else DISK * 10**5
+        left = free.f_bavail * free.f_frsize
+        size = left if self.rng.random() < 0.5 else left - KEPT_FREE * 2**19
         with suppress(OSError), ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
         self.hold()

@@ -39,9 +39,10 @@ def unsettled(rig: Rig, state: SandboxState) -> list[str]:
             found.append(f"{one}: not archived ({row['status']}: {row['archive_error']})")
         elif row["read_back_due_at"] is not None and row["status"] != "completed":
             found.append(f"{one}: to be read back")
-    known = deleted & set(by_id)
     found += [
-        f"{one}: deleted at Vobiz, not known" for one in known if by_id[one]["gone_at_provider_at"] is None
+        f"{one}: deleted at Vobiz, not known"
+        for one in deleted & set(by_id)
+        if by_id[one]["gone_at_provider_at"] is None and not _is_given_up(by_id[one])
     ]
     found += [f"{row['id']}: a transcript is expected" for row in rows if row["transcript"] == "expected"]
     for event in rig.rows("SELECT id, outcome, error, payload FROM recordings_callbackevent"):
@@ -50,6 +51,11 @@ def unsettled(rig: Rig, state: SandboxState) -> list[str]:
             found.append(f"callback event {event['id']}: {event['outcome']} {event['error'] or ''}")
     running = rig.rows("SELECT id FROM recordings_syncrun WHERE state = 'running'")
     return found + [f"sync {run['id']}: running" for run in running]
+
+
+def _is_given_up(row: dict[str, Any]) -> bool:
+    """Return whether the row says that it may have been deleted: no list and no callback had told of it before."""
+    return row["status"] == "failed" and "deleted at Vobiz" in (row["error"] or "")
 
 
 def broken(rig: Rig, state: SandboxState, intents: set[str]) -> dict[str, list[str]]:
@@ -119,7 +125,8 @@ def _gone(rows: list[dict[str, Any]], state: SandboxState) -> list[str]:
             found.append(f"{row['recording_id']}: Vobiz never had it")
         if row["gone_at_provider_at"] is not None and one is not None and one.state != "deleted":
             found.append(f"{row['recording_id']}: marked as deleted at Vobiz, and is there")
-        if row["status"] == "failed" and row["recording_id"] and one is not None:
+        is_honest = one is not None and one.state == "deleted" and _is_given_up(row)
+        if row["status"] == "failed" and row["recording_id"] and one is not None and not is_honest:
             found.append(f"{row['recording_id']}: failed here, recorded there")
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -19,24 +20,23 @@ SESSION = {"sessionid": "a-session-of-before"}
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def locked(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Rig]:
     """A portal on SQLite."""
-    rig = Rig(tmp_path_factory.mktemp("locked"), api_url="http://127.0.0.1:9/api/v1")
+    rig = Rig(tmp_path_factory.mktemp("locked"), api_url="http://127.0.0.1:9/api/v1", prepared=prepared)
     rig.start("web")
     yield rig
     rig.stop()
 
 
 @pytest.fixture(scope="module")
-def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def silent(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Rig]:
     """A portal whose PostgreSQL takes connections and never answers, as one that is frozen does."""
     with socket.create_server(("127.0.0.1", 0)) as frozen:
         url = f"postgres://nobody@127.0.0.1:{frozen.getsockname()[1]}/none"
         rig = Rig(
             tmp_path_factory.mktemp("silent"), api_url="http://127.0.0.1:9/api/v1", database_url=url,
-            migrated=False,
+            prepared=prepared,
         )  # fmt: skip
-        rig.manage("collectstatic", "--no-input", "-v0")
         rig.start("web")
         yield rig
         rig.stop()

@@ -10,12 +10,12 @@ from django.db import connection
 from tests.faults import harness
 from tests.faults.rig import clock_library
 
-pytestmark = pytest.mark.once  # the long form runs on both databases
+pytestmark = [pytest.mark.once, pytest.mark.long(waits=True)]  # the long form runs on both databases
 
 SEED, SECONDS = 14, 12.0
 
 
-def test_nothing_is_lost_doubled_stuck_or_hidden(tmp_path: Path) -> None:
+def test_nothing_is_lost_doubled_stuck_or_hidden(tmp_path: Path, prepared: Path) -> None:
     if clock_library() is None:
         pytest.skip(
             "no C compiler, which makes the library that sets clocks wrong: apt-get install gcc libc6-dev"
@@ -26,6 +26,7 @@ def test_nothing_is_lost_doubled_stuck_or_hidden(tmp_path: Path) -> None:
         seconds=SECONDS,
         database=connection.vendor,
         is_short=True,
+        prepared=prepared,
         say=lambda _what: None,
     )
     assert figures.is_clean, figures.as_json()

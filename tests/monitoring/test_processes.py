@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -18,9 +19,9 @@ SANE = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def portal(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Rig]:
     """A web server in a process of its own, that logs JSON."""
-    rig = Rig(tmp_path_factory.mktemp("portal"), api_url="http://127.0.0.1:9/api/v1")
+    rig = Rig(tmp_path_factory.mktemp("portal"), api_url="http://127.0.0.1:9/api/v1", prepared=prepared)
     rig.environment |= {"LOG_FORMAT": "json"}
     rig.start("web")
     yield rig

@@ -214,6 +214,7 @@ def is_gone(pid: int) -> bool:
     return False
 
 
+@pytest.mark.long(waits=True)
 def test_the_demo_runs_stops_goes_on_with_its_data_and_ends_when_a_part_of_it_does(tmp_path: Path) -> None:
     folder, port = tmp_path / "demo", free_ports(3)
     with running(folder, port) as first:

@@ -13,12 +13,23 @@ import pytest
 from tests.chromium import find_chromium
 from tests.proxy import needs_nginx
 
+pytestmark = pytest.mark.long
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def with_a_prepared_database(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each bench copy a migrated database; one below makes its own, as an operator's does."""
+    monkeypatch.setenv("BENCH_PREPARED", str(prepared))
 
 
 def rows(bench: str, *arguments: str, **env: str) -> dict[str, list[str]]:
     """The table it prints, without its head: the figures of each line by its name."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "CHROMIUM") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "CHROMIUM", "BENCH_PREPARED")
+        if name in os.environ
+    }
     done = subprocess.run(
         [sys.executable, "-m", f"bench.{bench}", *arguments],
         cwd=ROOT, env={**kept, **env}, capture_output=True, text=True, timeout=300, check=False,
@@ -56,8 +67,9 @@ def test_archiving_is_measured_against_a_socket_and_the_plainest_code() -> None:
 
 def test_a_slice_is_measured_against_a_stock_file_response() -> None:
     found = rows(
-        "playback", "--rounds", "1", "--megabytes", "1", "--hours", "0.01", CHROMIUM="/there/is/none"
-    )
+        "playback", "--rounds", "1", "--megabytes", "1", "--hours", "0.01",
+        CHROMIUM="/there/is/none", BENCH_PREPARED="",
+    )  # fmt: skip
 
     assert list(found) == ["64 KiB of 1 MB, requests/s"]
     assert all(figure > 0 for figure in numbers(found["64 KiB of 1 MB, requests/s"]))

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import resource
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -103,7 +104,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def portal(folder: Path) -> Iterator[Portal]:
+def portal(folder: Path, prepared: Path) -> Iterator[Portal]:
     """The server, with a long recording in its archive and another that only Vobiz has."""
     world = SandboxState(seed=3)
     world.add_account(AUTH_ID, TOKEN)
@@ -116,9 +117,7 @@ def portal(folder: Path) -> Iterator[Portal]:
             "SECRET_KEY": "a-long-random-text-of-more-than-fifty-characters-0123456789",
             "TOKEN_ENCRYPTION_KEYS": "another-random-text-of-32-characters",
         }  # fmt: skip
-        manage = [sys.executable, "manage.py"]
-        subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=env, check=True)
-        subprocess.run([*manage, "collectstatic", "--no-input", "-v0"], cwd=ROOT, env=env, check=True)
+        shutil.copytree(prepared, folder, dirs_exist_ok=True)
         setup = f"import django; django.setup()\n{PREPARE}"
         made = subprocess.run(
             [sys.executable, "-c", setup, AUTH_ID, TOKEN, str(at_vobiz.recording_id)],

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from tests.audio.making import pcm, tone, wav
-from tests.upgrade.test_from_release import manage, old_database, rows
-
-__all__ = ["old_database"]  # a fixture
+from tests.upgrade.databases import manage, rows
 
 NAME = "ab/cd/abcd" + "0" * 28 + ".wav"
 # As the worker does in its next round; the old archive is where this version's is
@@ -52,28 +50,27 @@ def recordings(database: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("promised", [0x7FFFFFFF, 10**6], ids=["a placeholder", "truly cut"])
 def test_a_flag_of_the_old_parsers_is_withdrawn_where_it_does_not_stand(
-    old_database: str, tmp_path: Path, promised: int
+    migrated_database: str, tmp_path: Path, promised: int
 ) -> None:
     body = wav(pcm(tone(10.08)), promised=promised)
     file = tmp_path / NAME
     file.parent.mkdir(parents=True)
     file.write_bytes(body)
-    manage(old_database, "migrate", "--verbosity", "0")
     sha = hashlib.sha256(body).hexdigest()
-    manage(old_database, "shell", "-c", PLACE.format(name=NAME, sha=sha, size=len(body)))
-    before = recordings(old_database)
+    manage(migrated_database, "shell", "-c", PLACE.format(name=NAME, sha=sha, size=len(body)))
+    before = recordings(migrated_database)
     assert before["rec-upgrade-0001"]["archive_flag"] == "cut_by_vobiz"
 
-    manage(old_database, "shell", "-c", ROUND.format(folder=tmp_path))
+    manage(migrated_database, "shell", "-c", ROUND.format(folder=tmp_path))
 
-    after = recordings(old_database)
+    after = recordings(migrated_database)
     copy, refused = after["rec-upgrade-0001"], after["rec-upgrade-0002"]
     assert (copy["audio_codec"], copy["audio_duration_ms"]) == ("pcm_s16le", 10_080)
     assert copy["inspected_at"] is not None
     if promised == 0x7FFFFFFF:
         assert (copy["archive_flag"], copy["needs_attention"]) == (None, None)
         assert copy["withdrawn_flag"] == "cut_by_vobiz"
-        assert "was withdrawn" in manage(old_database, "shell", "-c", TIMELINE.format())
+        assert "was withdrawn" in manage(migrated_database, "shell", "-c", TIMELINE.format())
     else:
         assert (copy["archive_flag"], copy["needs_attention"]) == ("cut_by_vobiz", "cut_by_vobiz")
     was_due = datetime.fromisoformat(before["rec-upgrade-0002"]["archive_next_at"])

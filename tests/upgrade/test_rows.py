@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from typing import Any
-
-import psycopg
-
-from tests.upgrade.test_from_release import manage, old_database, rows
-
-__all__ = ["old_database"]  # a fixture
+from tests.upgrade.databases import execute, manage, rows, tables
 
 # As the worker does, a batch at a time until nothing is left
 REREAD = """
@@ -29,16 +22,6 @@ EXPECTING = """UPDATE recordings_callbackevent
     WHERE kind = 'transcription'"""
 
 
-def execute(database: str, statement: str) -> None:
-    if database.startswith("sqlite:///"):
-        connection: Any = sqlite3.connect(database.removeprefix("sqlite:///"))
-    else:
-        connection = psycopg.connect(database)
-    with connection:
-        connection.execute(statement)
-    connection.close()
-
-
 def said(database: str, code: str) -> list[list[int]]:
     """Return what each batch did, and how many rows were left."""
     lines = manage(database, "shell", "--verbosity", "0", "-c", code).splitlines()
@@ -49,30 +32,29 @@ def test_a_transcript_that_was_settled_as_applied_and_lost_is_stored(old_databas
     execute(old_database, EXPECTING)
     manage(old_database, "migrate", "--verbosity", "0")
     assert said(old_database, REREAD) == [[1, 2], [1, 1], [1, 0]]
-    texts = [row["text"] for row in rows(old_database, "recordings.transcription")]
+    found = tables(old_database, "recordings.transcription", "recordings.callbackevent")
+    texts = [row["text"] for row in found["recordings.transcription"]]
     assert sorted(filter(None, texts)) == ["Where is my parcel?", "lost until now"]
-    events = {row["kind"]: row for row in rows(old_database, "recordings.callbackevent")}
+    events = {row["kind"]: row for row in found["recordings.callbackevent"]}
     assert events["transcription"]["outcome"] == "applied"
     assert events["transcription"]["recording"] is not None
     assert events["other"]["outcome"] == "refused"
 
 
-def test_a_transcript_of_a_call_that_expects_none_is_unmatched_and_seen(old_database: str) -> None:
-    manage(old_database, "migrate", "--verbosity", "0")
-    said(old_database, REREAD)
-    events = {row["kind"]: row for row in rows(old_database, "recordings.callbackevent")}
+def test_a_transcript_of_a_call_that_expects_none_is_unmatched_and_seen(migrated_database: str) -> None:
+    said(migrated_database, REREAD)
+    events = {row["kind"]: row for row in rows(migrated_database, "recordings.callbackevent")}
     assert events["transcription"]["outcome"] == "unmatched"
     assert "expects a transcript" in events["transcription"]["error"]
 
 
-def test_numbers_are_normalised_again_by_todays_rules_two_at_a_time(old_database: str) -> None:
-    manage(old_database, "migrate", "--verbosity", "0")
-    before = {row["call_uuid"]: row["from_digits"] for row in rows(old_database, "recordings.call")}
+def test_numbers_are_normalised_again_by_todays_rules_two_at_a_time(migrated_database: str) -> None:
+    before = {row["call_uuid"]: row["from_digits"] for row in rows(migrated_database, "recordings.call")}
     assert before["call-upgrade-0002"] == "18002095577"  # North American, to version 0.1
 
-    assert said(old_database, NUMBERS) == [[2, 3], [2, 1], [1, 0]]
+    assert said(migrated_database, NUMBERS) == [[2, 3], [2, 1], [1, 0]]
 
-    digits = {row["call_uuid"]: row["from_digits"] for row in rows(old_database, "recordings.call")}
+    digits = {row["call_uuid"]: row["from_digits"] for row in rows(migrated_database, "recordings.call")}
     assert digits["call-upgrade-0001"] == "919624705678"
     assert digits["call-upgrade-0002"] == "9118002095577"
     assert digits["call-upgrade-0003"] == "14155550132"

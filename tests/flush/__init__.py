@@ -1,0 +1,1 @@
+"""An app of the tests alone: its command `flush` stands for Django's, with which transactional tests end."""

@@ -5,8 +5,10 @@ SANDBOX_PORT ?= 8100
 ROWS ?= 1000000
 SYNCED ?= 50000
 BENCH_SERVER ?=
+# runs of `make lighthouse`, of whose results the median counts
+RUNS ?= 5
 
-.PHONY: help install demo check test lint lock screenshots bench
+.PHONY: help install demo check test lint lock screenshots lighthouse bench
 
 help:
 	@echo "make demo      the whole portal against a Vobiz in a box: http://127.0.0.1:$(PORT) (make demo PORT=8001)"
@@ -16,6 +18,7 @@ help:
 	@echo "make lint      only style and types"
 	@echo "make lock      rewrite the locked requirements from pyproject.toml (make lock UPGRADE=1: newest versions)"
 	@echo "make screenshots   the README's pictures anew, from a demo of their own (needs Chromium, two minutes)"
+	@echo "make lighthouse    Lighthouse on five pages of a demo, as a phone sees them (needs Node and Chromium, ten minutes)"
 	@echo "make bench     how fast it is, against plain baselines (an hour; ROWS=50000 SYNCED=5000: minutes; bench/README.md)"
 
 install:
@@ -36,6 +39,9 @@ lint: install
 
 screenshots: install
 	@. scripts/clean-env.sh; exec .venv/bin/python -m scripts.screenshots
+
+lighthouse: install
+	@exec sh scripts/lighthouse.sh "$(RUNS)"
 
 bench: install
 	@. scripts/clean-env.sh; exec .venv/bin/python -m bench --rows "$(ROWS)" --synced "$(SYNCED)" --server "$(BENCH_SERVER)"

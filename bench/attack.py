@@ -24,6 +24,7 @@ from ssl import create_default_context
 from typing import Any
 from urllib.parse import urlencode
 
+from bench.portal import prepared
 from tests.faults.rig import Rig
 from tests.ports import free_ports
 from tests.proxy import nginx
@@ -247,7 +248,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=8)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder), api_url="http://127.0.0.1:9/api/v1")
+        rig = Rig(Path(folder), api_url="http://127.0.0.1:9/api/v1", prepared=prepared())
         port = free_ports(2)
         rig.environment["PORTAL_URL"] = f"https://localhost:{port}"
         rig.environment["CSRF_TRUSTED_ORIGINS"] = "https://localhost,https://127.0.0.1"

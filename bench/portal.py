@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 
 AUTH_ID, TOKEN = "MA_BENCH000001", "only-for-measuring-0123456789"
 
@@ -21,16 +23,26 @@ def settle_in(folder: str, **settings: str) -> None:
     django.setup()
 
 
+def prepared() -> Path | None:
+    """Return the folder with a migrated SQLite database and the static files, where the tests name one."""
+    named = os.environ.get("BENCH_PREPARED")
+    return Path(named) if named else None
+
+
 def make(folder: str, **settings: str) -> None:
     """Settle in, in an empty folder: a database with one account."""
+    copied = None if "DATABASE_URL" in settings else prepared()
+    if copied:
+        shutil.copytree(copied, folder, dirs_exist_ok=True)
     settle_in(folder, **settings)
     from django.core.management import call_command
     from django.utils import timezone
 
     from recordings import connect
 
-    call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    if not copied:
+        call_command("migrate", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
     connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Bench")
 
 

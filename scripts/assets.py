@@ -25,12 +25,12 @@ OPTICAL_SIZE = 14  # for text
 FEATURES = ["kern", "tnum", "case"]
 
 ICONS = [
-    "activity", "archive", "arrow-down-left", "audio-lines", "building-2", "captions", "check", "chevron-down",
-    "chevron-left", "chevron-right", "circle-alert", "circle-check", "circle-dot", "circle-question-mark",
-    "circle-stop", "circle-x", "clock", "copy", "corner-down-right", "download", "ellipsis", "external-link",
-    "globe", "history", "hourglass", "key-round", "layout-dashboard", "link", "log-out", "menu", "moon",
-    "pause", "phone", "play", "plus", "refresh-cw", "rotate-ccw", "rotate-cw", "scissors", "search",
-    "settings-2", "shield-check", "sun", "sun-moon", "triangle-alert", "user", "users", "webhook", "x",
+    "activity", "archive", "audio-lines", "building-2", "captions", "check", "chevron-down", "chevron-left",
+    "chevron-right", "circle-alert", "circle-check", "circle-dot", "circle-question-mark", "circle-stop",
+    "circle-x", "copy", "download", "ellipsis", "external-link", "globe", "history", "hourglass",
+    "key-round", "layout-dashboard", "log-out", "menu", "phone", "plus", "refresh-cw", "rotate-ccw",
+    "rotate-cw", "scissors", "search", "settings-2", "shield-check", "triangle-alert", "user", "users",
+    "webhook", "x",
 ]  # fmt: skip
 SVG = "http://www.w3.org/2000/svg"
 

@@ -169,6 +169,7 @@ class Scene:
         self.page.goto(self.at["address"] + call)
         self.page.get_by_role("button", name="Stop recording 1").click()
         recording = self.transcribed()
+        self.archive(recording)
         return {
             "overview": "", "live": "recordings/call/live/", "start": start, "call": call, "recording": recording,
             "recordings": "recordings/recording/",
@@ -191,7 +192,7 @@ class Scene:
             self.page.locator("input[name=channels][value=mono]").check()
         self.page.locator("input[name=transcribe]").set_checked(transcribe)
         self.page.locator("#start-form button[type=submit]").click()
-        expect(self.page.locator(".messagelist")).to_contain_text("It is being recorded")
+        expect(self.page.locator(".messagelist")).to_contain_text("Recording started")
         self.page.goto(self.at["address"] + "recordings/call/live/")
         return form
 
@@ -204,9 +205,25 @@ class Scene:
             return self.page.locator("#result_list tbody tr").count() > 0
 
         within(TIMEOUT, "a transcript", has_come)
-        self.page.locator("#result_list tbody th a").first.click()
+        made = self.page.locator("#result_list tbody tr").filter(has_text=SHOWN)
+        within(TIMEOUT, "the recording's own transcript", lambda: bool(has_come() and made.count()))
+        made.first.locator("th a").click()
         links = self.page.locator('#content a[href*="/recordings/recording/"]')
         return self.address(links.filter(has_not_text="Recordings").first)
+
+    def archive(self, recording: str) -> None:
+        """Have the recording archived ahead of its turn, and wait for its waveform."""
+        say("Waiting for its archived copy …")
+
+        def is_drawn() -> bool:
+            self.page.goto(self.at["address"] + recording)
+            return self.page.locator("#lanes").count() > 0
+
+        self.page.goto(self.at["address"] + recording)
+        button = self.page.get_by_role("button", name="Archive now")
+        if button.count():
+            button.click()
+        within(TIMEOUT, "the archived copy", is_drawn)
 
     def address(self, link: Locator) -> str:
         """Where a link leads, relative to the admin."""
@@ -219,7 +236,7 @@ def signed_in(browser: Browser, at: dict[str, Any], picture: Picture) -> Page:
     scheme: Any = picture.scheme
     page = browser.new_context(viewport=size, color_scheme=scheme, locale="en-GB").new_page()
     page.goto(at["address"] + "login/")
-    page.get_by_label("Username").fill(at["login"])
+    page.get_by_label("User name").fill(at["login"])
     page.get_by_label("Password").fill(at["password"])
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(at["address"])
@@ -231,6 +248,10 @@ def take(browser: Browser, at: dict[str, Any], picture: Picture, address: str) -
     page = signed_in(browser, at, picture)
     page.goto(at["address"] + address)
     page.wait_for_load_state("networkidle" if picture.of != "live" else "load")
+    if picture.of == "recording":
+        page.get_by_role("button", name="Read the transcript").click()
+        expect(page.locator("#transcript-text")).to_be_visible()
+        page.evaluate("scrollTo(0, 0)")
     session = page.context.new_cdp_session(page)
     answer = session.send("Page.captureScreenshot", {"format": "webp", "quality": QUALITY})
     page.context.close()

@@ -32,17 +32,22 @@ else
     printf '\nNO CHROMIUM: the browser tests are left out. Cure: apt-get install chromium, or CHROMIUM=its path.\n'
 fi
 
+# One worker more than cores: tests also wait, for processes, clocks and the database server.
+workers=$(($(getconf _NPROCESSORS_ONLN) + 1))
 # A suite that fails does not hide what the next one would have said; all that failed are named at the end.
 failed=""
 step "Tests on SQLite"
-$python -m pytest -n auto --dist worksteal -m "not browser" || failed="$failed, tests on SQLite"
+$python -m pytest -n "$workers" --dist worksteal -m "not browser" || failed="$failed, tests on SQLite"
 if [ -n "$chromium" ]; then
     step "Browser tests"
-    $python -m pytest -m browser || failed="$failed, browser tests"
+    # Only files that name the mark are collected.
+    marked=$(grep -rl --include="test_*.py" "mark\.browser" tests)
+    # shellcheck disable=SC2086 # one word for each file
+    $python -m pytest -n "$workers" --dist worksteal -m browser $marked || failed="$failed, browser tests"
 fi
 if [ -n "$postgresql" ]; then
     step "Tests on PostgreSQL of what depends on the database"
-    DATABASE_URL="$postgresql" $python -m pytest -n auto --dist worksteal --database-only ||
+    DATABASE_URL="$postgresql" $python -m pytest -n "$workers" --dist worksteal --database-only ||
         failed="$failed, tests on PostgreSQL"
 else
     printf '\nTEST_DATABASE_URL is not set: nothing was tried on PostgreSQL.\n'

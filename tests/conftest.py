@@ -143,7 +143,8 @@ def without_statistics(db: None) -> None:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE sqlite_schema")  # makes the table, and gathers nothing
             cursor.execute("DELETE FROM sqlite_stat1")
-            cursor.execute("PRAGMA writable_schema = RESET")  # ANALYZE would keep how large a table was once taken for
+            # ANALYZE would keep how large a table was once taken for.
+            cursor.execute("PRAGMA writable_schema = RESET")
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import ReadOnlyAdmin, may
+from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
 from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter, DateFilter
+from recordings.admin.filters import AccountFilter, DateFilter, UsualFilter
 from recordings.admin.recordings.detail import accessed_badge
-from recordings.admin.recordings.filters import UsualFilter
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -388,6 +388,36 @@ class PortalAdmin(ObjectLookupMixin):
     def to_page(self, name: str, *args: object) -> str:
         """Return the address of one of this admin's pages, by its short name."""
         return reverse(f"admin:{self.url_name(name)}", args=args)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a section; `source` says where it is from, `hint` what it means."""
+
+    label: str
+    value: str | SafeString
+    source: str | SafeString = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Facts under a heading; `words` stand above them, `text` is long text shown as it is."""
+
+    title: str
+    facts: list[Fact] = field(default_factory=list)
+    words: str | SafeString = ""
+    text: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFact:
+    """One of the few facts that a reader looks for first; `note` says more in small print."""
+
+    label: str
+    value: str | SafeString
+    note: str | SafeString = ""
 
 
 class ReadOnlyAdmin(PortalAdmin):

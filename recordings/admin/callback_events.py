@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,26 +20,29 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
 from recordings.admin import columns, formatting
-from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, needs_none, page
+from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
 from recordings.admin.change_list import ListSearch
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import CLOSED, HIDDEN, Fact, Section, holds_speech, payload_facts
 from recordings.admin.filters import (
     AccountFilter,
     ChoiceFilter,
     ReceivedDateFilter,
     UnsignedFilter,
     WithoutEffectFilter,
+    rare,
 )
 from recordings.admin.reader import note_access
-from recordings.admin.recordings.filters import rare
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
+from recordings.callbacks.field_aliases import canonical_name
 from recordings.choices import AccessAction, EventKind, EventOutcome, Trust
 from recordings.models import Account, CallbackEvent, Recording
 from recordings.search import Reading, find_of_recordings
 
 MOST_AT_ONCE = 200
+UNKNOWN_BUT_SHORT = 100  # characters
+HIDDEN = gettext_lazy("hidden: you do not have the permission to read transcripts")
+CLOSED = gettext_lazy("hidden until you open it")
 HEAVY = ("payload", "raw_body")  # columns: a body that could not be read may be megabytes
 WORDS = {
     EventOutcome.RECEIVED: gettext_lazy(
@@ -399,3 +402,29 @@ def _outcome_words(event: CallbackEvent) -> str:
     if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:
         return _("It is about no recording. No data was changed.")
     return str(WORDS[EventOutcome(event.outcome)])
+
+
+def payload_facts(payload: Mapping[str, Any], *, hidden: str | None) -> list[Fact]:
+    """Return the fields of a callback, in order of their names. `hidden`: what stands in place of what was said."""
+    found = []
+    for name in sorted(payload):
+        text = _text_of(payload[name])
+        if hidden is not None and text and may_hold_speech(name, text):
+            text = hidden
+        found.append(Fact(formatting.plain(name), formatting.plain(text) or _("(empty)")))
+    return found
+
+
+def holds_speech(payload: Mapping[str, Any]) -> bool:
+    """Return whether any of its fields may hold what was said."""
+    return any((text := _text_of(value)) and may_hold_speech(name, text) for name, value in payload.items())
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else formatting.as_said(value)
+
+
+def may_hold_speech(name: str, text: str) -> bool:
+    """Whether a field may hold what was said. A long text under an unknown name may be a new format's transcript."""
+    field = canonical_name(name)
+    return field == "transcription" or (field is None and len(text) > UNKNOWN_BUT_SHORT)

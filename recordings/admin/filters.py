@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import connections
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -98,6 +99,23 @@ class ChoiceFilter(admin.SimpleListFilter):
     def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
         """Return the rows that meet the condition."""
         return rows.filter(condition)
+
+
+class UsualFilter(ChoiceFilter):
+    """A choice among values that many rows have and no index: they are walked in the order of the list."""
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        """Return the rows that meet the condition; SQLite, told nothing, takes them to be few and sorts them."""
+        if connections[rows.db].vendor != "sqlite":
+            return rows.filter(condition)
+        return rows.filter(Func(condition, function="likely", output_field=BooleanField()))
+
+
+def rare(column: str, values: Iterable[str], usual: str) -> dict[str, Q]:
+    """Return the condition of each value; that it is not the usual one, as partial indexes want it said, is in it."""
+    return {
+        value: Q(**{column: value}) & (Q() if value == usual else ~Q(**{column: usual})) for value in values
+    }
 
 
 class LinkedFilter(admin.SimpleListFilter):

@@ -6,6 +6,7 @@ could turn a line around are shown as what they are.
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -360,6 +361,11 @@ def days_left(until: datetime, now: datetime) -> str:
     if seconds < 48 * 3_600:
         return ngettext("in %d hour", "in %d hours", int(seconds // 3_600)) % (seconds // 3_600)
     return ngettext("in %d day", "in %d days", int(seconds // 86_400)) % (seconds // 86_400)
+
+
+def as_said(data: object) -> str:
+    """JSON for people to read, marks visible."""
+    return plain(json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True, default=str))
 
 
 def linked(request: HttpRequest, obj: models.Model | None, label: object = None) -> str | SafeString:

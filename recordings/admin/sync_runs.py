@@ -16,11 +16,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import tasks
 from recordings.admin import columns, formatting
-from recordings.admin.base import WRITE, PortalAdmin, ReadOnlyAdmin, may, page
+from recordings.admin.base import WRITE, Fact, KeyFact, PortalAdmin, ReadOnlyAdmin, Section, may, page
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import Fact, KeyFact, Section
-from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter
-from recordings.admin.recordings.filters import UsualFilter
+from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,16 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, may, page
 from recordings.admin.change_list import EVERY_READING, ListSearch
 from recordings.admin.exports import TranscriptionCsvMixin
-from recordings.admin.facts import Fact, Section
-from recordings.admin.filters import AccountFilter, ChoiceFilter, OfRecordingDateFilter
+from recordings.admin.filters import AccountFilter, ChoiceFilter, OfRecordingDateFilter, rare
 from recordings.admin.reader import note_access
-from recordings.admin.recordings.detail import charges, opened, transcript
-from recordings.admin.recordings.filters import rare
-from recordings.choices import AccessAction, TranscriptionStatus
-from recordings.models import Transcription
+from recordings.choices import AccessAction, Origin, RecordingStatus, TranscriptionStatus
+from recordings.models import Recording, Transcription
 from recordings.search import find_of_recordings
 
 
@@ -138,3 +136,102 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
             "transcript": transcript(request, recording, obj, opened_by=self.to_page("read", obj.pk)),
             "sections": [Section(_("Recording"), facts), *said],
         }
+
+
+# The transcript of a recording's page
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The transcript, or in words why there is none to read. `opened_by`: the address of the form that opens it."""
+
+    text: str | None
+    words: str
+    badge: str | SafeString
+    opened_by: str = ""
+
+
+def transcript(
+    request: HttpRequest, recording: Recording, held: Transcription | None, *, opened_by: str
+) -> Transcript:
+    """For everyone, how it stands; for those who may read it, the address that opens it, which is written down.
+
+    `held` is the recording's, if it has one.
+    """
+    if held is None:
+        return Transcript(None, _none_words(recording), "")
+    badge = _badge(held)
+    if not held.is_readable:
+        return Transcript(None, why_none(held), badge)
+    if not may(request, "read_transcription"):
+        return Transcript(None, _("You do not have the permission to read transcripts."), badge)
+    return Transcript(None, trust_words(held), badge, opened_by)
+
+
+def opened(held: Transcription) -> Transcript:
+    """Return the text. Only for a view that has written into the access log who reads it."""
+    return Transcript(formatting.plain(held.text or ""), trust_words(held), _badge(held))
+
+
+def _badge(held: Transcription) -> str | SafeString:
+    return (
+        formatting.not_verified()
+        if held.is_unverified
+        else formatting.badge(held.status, held.get_status_display())
+    )
+
+
+def charges(held: Transcription) -> list[Fact]:
+    """Return what Vobiz says of the transcript beside its text."""
+    return [
+        Fact(_("Transcript received"), formatting.moment(held.received_at)),
+        Fact(
+            _("Transcript charge"),
+            formatting.money(held.charge, ""),
+            hint=_("currency not stated") if held.charge else "",
+        ),
+        Fact(_("Transcript rate a minute"), formatting.money(held.rate, "")),
+        Fact(_("Length transcribed"), formatting.length(held.duration)),
+    ]
+
+
+def trust_words(held: Transcription) -> str:
+    """Return the trust of a transcript, which is that of the callback that brought it."""
+    if held.trust == "signed":
+        return _("Received in a signed callback. The portal has the only copy.")
+    if held.status != TranscriptionStatus.COMPLETED:
+        return _(
+            "From an unsigned callback, so anyone who knew its address could have sent it. Vobiz signs this account's "
+            "callbacks: the signed transcript is still expected."
+        )
+    return _(
+        "From an unsigned callback, so anyone who knew its address could have sent it. It is the only copy."
+    )
+
+
+def why_none(held: Transcription) -> str:
+    """Return why there is no text, and what to do."""
+    if held.status == TranscriptionStatus.EXPECTED:
+        return _(
+            "It was asked for and comes by a callback, as a rule within 5 minutes of the recording's end."
+        )
+    if held.status == TranscriptionStatus.MISSING:
+        return _(
+            "No callback brought it, and Vobiz's API has no transcripts to fetch later. Look at "
+            "the callbacks for rejected ones, and whether Vobiz reaches this portal."
+        )
+    said = _("Vobiz could not transcribe it: %s") % formatting.words(held.error)
+    if "too large" in (held.error or "").casefold():
+        return " ".join([said, _("Record MP3 next time: its files are much smaller than WAV.")])
+    return said
+
+
+def _none_words(recording: Recording) -> str:
+    if recording.status == RecordingStatus.FAILED:
+        return _("Nothing was recorded.")
+    if recording.origin == Origin.PORTAL or recording.requested_at is not None:
+        return _("No transcription was requested when this recording was started.")
+    return _(
+        "No transcript. The call flow that recorded this call did not request one. It must also name the account's "
+        "callback address."
+    )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import ReadOnlyAdmin, may
+from recordings.admin.base import Fact, KeyFact, ReadOnlyAdmin, may
 from recordings.admin.call_filters import (
     AreaFilter,
     ExactRecordingLengthFilter,
@@ -32,7 +32,6 @@ from recordings.admin.calls.start import StartMixin
 from recordings.admin.calls.timeline import timeline
 from recordings.admin.change_list import EVERY_READING, ListSearch, Order
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.facts import Fact, KeyFact, as_said
 from recordings.admin.filters import AccountFilter, DateFilter
 from recordings.choices import CallState, RecordingStatus, TranscriptionStatus
 from recordings.coverage import Coverage, Doubt, Lane, Span, coverage, known_span
@@ -506,7 +505,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),
             "facts": [fact for fact in self._facts(request, obj) if fact.value != formatting.NONE],
-            "raw": as_said(obj.provider_data) if obj.provider_data is not None else "",
+            "raw": formatting.as_said(obj.provider_data) if obj.provider_data is not None else "",
             "every": REFRESH if is_live or is_open else None,
             **attempts,
         }

@@ -32,7 +32,6 @@ from recordings.admin.call_filters import (
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.change_list import EVERY_READING, ListSearch, Order, Sort, snippets_of
 from recordings.admin.exports import ZipExportMixin
-from recordings.admin.facts import as_said, confirmation
 from recordings.admin.filters import (
     AccountFilter,
     AttentionFilter,
@@ -48,6 +47,7 @@ from recordings.admin.list_page import SavedViewForm
 from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
 from recordings.admin.recordings.detail import (
+    confirmation,
     details,
     heading,
     key_facts,
@@ -56,7 +56,6 @@ from recordings.admin.recordings.detail import (
     refresh_every,
     technical,
     timeline,
-    transcript,
 )
 from recordings.admin.recordings.filters import (
     CostFilter,
@@ -73,6 +72,7 @@ from recordings.admin.recordings.filters import (
     TrueFormatFilter,
     by_days_left,
 )
+from recordings.admin.transcriptions import transcript
 from recordings.choices import Origin
 from recordings.forms import span
 from recordings.models import Recording, SavedView, Transcription
@@ -323,7 +323,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return the tabs below the player, which one the address names, and what each holds."""
         happened = timeline(request, recording, held)
         heard = listened(request, recording) if may(request, "view_accessevent") else None
-        said = as_said(recording.provider_data) if recording.provider_data is not None else ""
+        said = formatting.as_said(recording.provider_data) if recording.provider_data is not None else ""
         offered = [
             Tab("", _("Details")),
             Tab("timeline", _("Timeline"), len(happened)),

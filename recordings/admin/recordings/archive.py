@@ -22,8 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview, tasks
 from recordings.admin import columns, formatting
-from recordings.admin.base import WRITE, ReadOnlyAdmin, in_batches, may, needs_none, page
-from recordings.admin.facts import Fact, Section
+from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
 from recordings.admin.formatting import count
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels

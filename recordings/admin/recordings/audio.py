@@ -29,7 +29,7 @@ from recordings.admin import columns, formatting
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.reader import note_access
 from recordings.admin.recordings import archive
-from recordings.admin.recordings.detail import opened
+from recordings.admin.transcriptions import opened
 from recordings.audio import formats
 from recordings.choices import AccessAction, AccessResult, AudioState
 from recordings.models import Recording, Transcription, Waveform

@@ -1,4 +1,4 @@
-"""The parts of a recording's page: key facts, sections, transcript, and what happened in the order of time."""
+"""The parts of a recording's page: heading, key facts, what Vobiz says, and what happened in the order of time."""
 
 from __future__ import annotations
 
@@ -18,36 +18,27 @@ from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import columns, formatting
-from recordings.admin.base import LIST_FILTERS, PortalAdmin, may
+from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
 from recordings.admin.change_list import Order, PageLink, PortalChangeList, order_of
-from recordings.admin.facts import Fact, KeyFact, Section, source_words, vobiz_facts
 from recordings.admin.recordings import archive
+from recordings.admin.transcriptions import charges
 from recordings.choices import (
     AccessResult,
     AudioState,
     Channels,
-    Origin,
     RecordingStatus,
+    Source,
     TranscriptionStatus,
 )
 from recordings.forms import span
 from recordings.models import AccessEvent, CallbackEvent, Recording, Transcription
 
 MOST_OF_CALL = 100  # recordings of one call that are counted
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """The transcript, or in words why there is none to read. `opened_by`: the address of the form that opens it."""
-
-    text: str | None
-    words: str
-    badge: str | SafeString
-    opened_by: str = ""
 
 
 def refresh_every(recording: Recording, held: Transcription | None) -> int | None:
@@ -184,6 +175,87 @@ def details(
     ]
 
 
+TECHNICAL = ("recording_url", "kind", "api_id")
+STORAGE = ("billed_seconds", "storage_days", "storage_rate", "monthly_storage_amount")
+
+
+def label_of(recording: Recording, column: str) -> str:
+    """Return what the model calls a column."""
+    if column == "api_id":
+        return _("Request's api_id")
+    field: Any = recording._meta.get_field(column)
+    return str(capfirst(field.verbose_name))
+
+
+def source_words(recording: Recording, column: str) -> str | SafeString:
+    """Return the mark of a value that only a callback claimed; nothing for any other."""
+    if getattr(recording, column) is None or recording.source_of(column) != Source.CALLBACK:
+        return ""
+    return formatting.badge(Source.CALLBACK, Source.CALLBACK.label, role="attention")
+
+
+def confirmation(recording: Recording, facts: list[Fact]) -> tuple[bool, str | SafeString]:
+    """Return whether the API confirmed every fact, and in one sentence what it confirmed."""
+    unconfirmed = any(fact.source for fact in facts)
+    if recording.synced_at is None:
+        words = _("Vobiz's API has not confirmed these values yet.")
+        if recording.gone_at_provider_at is not None:
+            words = _("Vobiz's API never listed this recording: these values come from a callback only.")
+        return False, words
+    at = formatting.moment(recording.synced_at)
+    if not unconfirmed:
+        return True, format_html(_("All values confirmed by Vobiz's API, {}."), at)
+    words = _(
+        "Confirmed by Vobiz's API, {}, except values marked Not confirmed: they come from a callback only."
+    )
+    return False, format_html(words, at)
+
+
+def vobiz_facts(recording: Recording) -> tuple[list[Fact], list[Fact], list[Fact]]:
+    """Return what Vobiz says of a recording, of storing and billing it, and what only Vobiz's support asks for."""
+    approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
+    duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
+    values: dict[str, tuple[str | SafeString, str]] = {
+        "started_at": (formatting.moment(recording.started_at), approximate),
+        "ended_at": (formatting.moment(recording.ended_at), ""),
+        "duration_ms": (formatting.length(duration), _thousandths(recording.duration_ms)),
+        "added_at": (formatting.moment(recording.added_at), ""),
+        "file_format": (formatting.words(recording.file_format), ""),
+        "kind": (formatting.words(recording.kind), ""),
+        "conference_name": (formatting.words(recording.conference_name), ""),
+        "recording_url": (_address(recording.recording_url), _("opens only with the account's auth token")),
+        "billed_seconds": (formatting.words(recording.billed_seconds), _("rounded up by Vobiz")),
+        "storage_days": (formatting.words(recording.storage_days), ""),
+        "storage_rate": (formatting.money(recording.storage_rate), _("a month")),
+        "monthly_storage_amount": (
+            formatting.money(recording.monthly_storage_amount),
+            _("Vobiz's own amount"),
+        ),
+        "api_id": (formatting.identifier(recording.api_id), _("for Vobiz's support")),
+    }
+    found = {
+        column: Fact(label_of(recording, column), value, source_words(recording, column), hint)
+        for column, (value, hint) in values.items()
+        if value != formatting.NONE
+    }
+    return (
+        [fact for column, fact in found.items() if column not in STORAGE + TECHNICAL],
+        [fact for column, fact in found.items() if column in STORAGE],
+        [fact for column, fact in found.items() if column in TECHNICAL],
+    )
+
+
+def _thousandths(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else _("%d milliseconds") % milliseconds
+
+
+def _address(url: str | None) -> str | SafeString:
+    """Return an address of Vobiz's, as text: a browser cannot open it, and must not be led there."""
+    return (
+        format_html('<code class="portal-url">{}</code>', formatting.plain(url)) if url else formatting.NONE
+    )
+
+
 def technical(recording: Recording) -> list[Fact]:
     """Return addresses and ids that are for Vobiz's support."""
     _said, _stored, found = vobiz_facts(recording)
@@ -239,92 +311,6 @@ def _callback_address(recording: Recording) -> str:
     if recording.callback_base is None:
         return _("None: Vobiz cannot call this portal")
     return formatting.plain(recording.callback_base)
-
-
-def transcript(
-    request: HttpRequest, recording: Recording, held: Transcription | None, *, opened_by: str
-) -> Transcript:
-    """For everyone, how it stands; for those who may read it, the address that opens it, which is written down.
-
-    `held` is the recording's, if it has one.
-    """
-    if held is None:
-        return Transcript(None, _none_words(recording), "")
-    badge = _badge(held)
-    if not held.is_readable:
-        return Transcript(None, why_none(held), badge)
-    if not may(request, "read_transcription"):
-        return Transcript(None, _("You do not have the permission to read transcripts."), badge)
-    return Transcript(None, trust_words(held), badge, opened_by)
-
-
-def opened(held: Transcription) -> Transcript:
-    """Return the text. Only for a view that has written into the access log who reads it."""
-    return Transcript(formatting.plain(held.text or ""), trust_words(held), _badge(held))
-
-
-def _badge(held: Transcription) -> str | SafeString:
-    return (
-        formatting.not_verified()
-        if held.is_unverified
-        else formatting.badge(held.status, held.get_status_display())
-    )
-
-
-def charges(held: Transcription) -> list[Fact]:
-    """Return what Vobiz says of the transcript beside its text."""
-    return [
-        Fact(_("Transcript received"), formatting.moment(held.received_at)),
-        Fact(
-            _("Transcript charge"),
-            formatting.money(held.charge, ""),
-            hint=_("currency not stated") if held.charge else "",
-        ),
-        Fact(_("Transcript rate a minute"), formatting.money(held.rate, "")),
-        Fact(_("Length transcribed"), formatting.length(held.duration)),
-    ]
-
-
-def trust_words(held: Transcription) -> str:
-    """Return the trust of a transcript, which is that of the callback that brought it."""
-    if held.trust == "signed":
-        return _("Received in a signed callback. The portal has the only copy.")
-    if held.status != TranscriptionStatus.COMPLETED:
-        return _(
-            "From an unsigned callback, so anyone who knew its address could have sent it. Vobiz signs this account's "
-            "callbacks: the signed transcript is still expected."
-        )
-    return _(
-        "From an unsigned callback, so anyone who knew its address could have sent it. It is the only copy."
-    )
-
-
-def why_none(held: Transcription) -> str:
-    """Return why there is no text, and what to do."""
-    if held.status == TranscriptionStatus.EXPECTED:
-        return _(
-            "It was asked for and comes by a callback, as a rule within 5 minutes of the recording's end."
-        )
-    if held.status == TranscriptionStatus.MISSING:
-        return _(
-            "No callback brought it, and Vobiz's API has no transcripts to fetch later. Look at "
-            "the callbacks for rejected ones, and whether Vobiz reaches this portal."
-        )
-    said = _("Vobiz could not transcribe it: %s") % formatting.words(held.error)
-    if "too large" in (held.error or "").casefold():
-        return " ".join([said, _("Record MP3 next time: its files are much smaller than WAV.")])
-    return said
-
-
-def _none_words(recording: Recording) -> str:
-    if recording.status == RecordingStatus.FAILED:
-        return _("Nothing was recorded.")
-    if recording.origin == Origin.PORTAL or recording.requested_at is not None:
-        return _("No transcription was requested when this recording was started.")
-    return _(
-        "No transcript. The call flow that recorded this call did not request one. It must also name the account's "
-        "callback address."
-    )
 
 
 MOST_EVENTS = 50  # callbacks, and as many lines of what people did

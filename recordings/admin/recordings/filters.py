@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
@@ -10,7 +9,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connections
-from django.db.models import BooleanField, F, Func, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +19,7 @@ from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.call_filters import Input, InputFilter, of_length
 from recordings.admin.change_list import MOST_COUNTED, count_up_to
-from recordings.admin.filters import ChoiceFilter
+from recordings.admin.filters import ChoiceFilter, rare
 from recordings.admin.reader import accounts_seen, is_counted
 from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
@@ -45,16 +44,6 @@ from recordings.search import (
 MOST_PEOPLE = 100  # offered in a menu
 
 
-class UsualFilter(ChoiceFilter):
-    """A choice among values that many rows have and no index: they are walked in the order of the list."""
-
-    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
-        """Return the rows that meet the condition; SQLite, told nothing, takes them to be few and sorts them."""
-        if connections[rows.db].vendor != "sqlite":
-            return rows.filter(condition)
-        return rows.filter(Func(condition, function="likely", output_field=BooleanField()))
-
-
 class DirectionFilter(ChoiceFilter):
     """Which way the call went."""
 
@@ -70,13 +59,6 @@ class DirectionFilter(ChoiceFilter):
             rows, condition, calls.values("pk"), path="call", is_counted=is_counted(request)
         )
         return rows
-
-
-def rare(column: str, values: Iterable[str], usual: str) -> dict[str, Q]:
-    """Return the condition of each value; that it is not the usual one, as partial indexes want it said, is in it."""
-    return {
-        value: Q(**{column: value}) & (Q() if value == usual else ~Q(**{column: usual})) for value in values
-    }
 
 
 class OriginFilter(ChoiceFilter):

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
 from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
@@ -202,7 +202,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return format_html(
             '<a href="{}">{}</a><span class="sub"><code class="portal-id">{}</code></span>',
             address_of(recording=event.recording_pk),
-            columns.from_to(event.call),
+            formatting.from_to_cell(event.call),
             name,
         )
 
@@ -245,7 +245,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             Fact(_("What"), self.did(obj)),
             Fact(_("Result"), self.result_shown(obj)),
             Fact(_("Detail"), formatting.words(obj.detail)),
-            Fact(_("Call"), columns.from_to(call) if call is not None else formatting.NONE),
+            Fact(_("Call"), formatting.from_to_cell(call) if call is not None else formatting.NONE),
             Fact(_("Recording"), recording, hint=_("You do not see it, or it was removed.") if gone else ""),
             Fact(_("Account"), formatting.words(obj.account_auth_id)),
         ]

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from recordings import connect, tasks
-from recordings.admin import account_panels, columns, formatting
+from recordings.admin import account_panels, formatting
 from recordings.admin.alerts import WebhooksMixin
 from recordings.admin.base import WRITE, PortalAdmin, may, page
 from recordings.admin.sync_runs import sync_now
@@ -101,19 +101,21 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
         """Return its ending, which is all that is ever shown."""
         ending = account.token_ending
         words = format_html('<span class="portal-name">…{}</span>', ending) if ending else None
-        return columns.named(_("Auth token"), words or _("none that can be used"))
+        return formatting.named(_("Auth token"), words or _("none that can be used"))
 
     @admin.display(description=gettext_lazy("callbacks"))
     def signatures(self, account: Account) -> SafeString:
         """Return whether unsigned ones are rejected."""
         words = _("signed only") if account.require_signed else _("signed and unsigned")
-        return columns.named(_("Callbacks"), words)
+        return formatting.named(_("Callbacks"), words)
 
     @admin.display(description=gettext_lazy("parent account"))
     def main_account(self, account: Any) -> SafeString:
         """Return the main account of a sub-account, in the list."""
         words = self.parent_account(account)
-        return columns.NOTHING if words == formatting.NONE else columns.named(_("Parent account"), words)
+        return (
+            formatting.NOTHING if words == formatting.NONE else formatting.named(_("Parent account"), words)
+        )
 
     @admin.display(description=gettext_lazy("parent account"))
     def parent_account(self, account: Any) -> str:
@@ -123,7 +125,7 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
     @admin.display(description=gettext_lazy("last complete sync"))
     def synced(self, account: Any) -> SafeString:
         """Return when the account was last synced completely."""
-        return columns.named(_("Last complete sync"), formatting.moment(account.synced_at))
+        return formatting.named(_("Last complete sync"), formatting.moment(account.synced_at))
 
     @admin.display(description=gettext_lazy("former token"))
     def former_token(self, account: Account) -> str | SafeString:

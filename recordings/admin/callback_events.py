@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
 from recordings.admin.change_list import ListSearch
 from recordings.admin.exports import CsvExportMixin
@@ -164,18 +164,18 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return the time in the reader's zone, without the day under its heading."""
         if not getattr(event, "under_day", False):
             return formatting.moment(event.received_at)
-        return columns.second_of_day(event.received_at)
+        return formatting.second_of_day(event.received_at)
 
     @admin.display(description=gettext_lazy("event"))
     def about(self, event: CallbackEvent) -> SafeString:
         """Return what it is about."""
-        return columns.named(_("Event"), event.get_kind_display())
+        return formatting.named(_("Event"), event.get_kind_display())
 
     @admin.display(description=gettext_lazy("action"))
     def again(self, event: CallbackEvent) -> str | SafeString:
         """Return a button that processes it again; the list is a form, which the button sends elsewhere."""
         if event.outcome == EventOutcome.APPLIED:
-            return columns.NOTHING
+            return formatting.NOTHING
         url, label = self.to_page("process", event.pk), _("Process again")
         return format_html('<button class="button small" formaction="{}">{}</button>', url, label)
 
@@ -200,19 +200,21 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("sent"))
     def delivered(self, event: CallbackEvent) -> SafeString:
         """Return how often the same content came."""
-        return columns.named(_("Sent"), f"{event.deliveries}×")
+        return formatting.named(_("Sent"), f"{event.deliveries}×")
 
     @admin.display(description=gettext_lazy("call"))
     def numbers(self, event: Any) -> str | SafeString:
         """Return the numbers of its recording's call."""
         if event.recording is None:
             return _("No recording")
-        return columns.from_to(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
+        return (
+            formatting.from_to_cell(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
+        )
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, event: CallbackEvent) -> SafeString:
         """Return the account it belongs to."""
-        return columns.account_name(event.account)
+        return formatting.account_name(event.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from recordings import overview
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.attention import STALE_SYNC, DashboardData, Verb, lines, listed
 from recordings.choices import Direction, EventOutcome, ProblemCode, RecordingStatus
 from recordings.models import Recording
@@ -124,8 +124,8 @@ def _latest(look: DashboardData) -> list[Latest]:
             row.pk,
             reverse("admin:recordings_recording_change", args=[row.pk]),
             WAYS.get(row.call.direction, ""),
-            columns.from_to(row.call),
-            columns.day_and_time(row.happened_at, look.now),
+            formatting.from_to_cell(row.call),
+            formatting.day_and_time(row.happened_at, look.now),
             formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
             formatting.plain(row.account.name or row.account.auth_id),
             may_hear,

@@ -10,12 +10,13 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import tasks
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, KeyFact, PortalAdmin, ReadOnlyAdmin, Section, may, page
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter
@@ -84,12 +85,12 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return the time in the reader's zone."""
         if not getattr(run, "under_day", False):
             return formatting.moment(run.started_at)
-        return columns.second_of_day(run.started_at)
+        return formatting.second_of_day(run.started_at)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, run: SyncRun) -> SafeString:
         """Return whose recordings were read."""
-        return columns.account_name(run.account)
+        return formatting.account_name(run.account)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> str | SafeString:
@@ -99,13 +100,13 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("recordings"))
     def found(self, run: SyncRun) -> SafeString:
         """Return what it saw, and what that changed here."""
-        return columns.found(run)
+        return _found(run)
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: SyncRun) -> SafeString:
         """From its start to its end."""
         seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
-        return columns.named(_("Took"), formatting.length(seconds))
+        return formatting.named(_("Took"), formatting.length(seconds))
 
     @admin.display(description=gettext_lazy("started by"))
     def asked_by(self, run: SyncRun) -> str:
@@ -224,3 +225,17 @@ def _progress_words(run: SyncRun, now: datetime) -> str:
 
 def _total_words(run: SyncRun) -> str:
     return "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)
+
+
+def _found(run: SyncRun) -> SafeString:
+    """Return `196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
+    counts = (
+        (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
+        (run.gone, _("%d deleted at Vobiz")),
+    )  # fmt: skip
+    seen = _("%d seen") % run.seen
+    parts = " · ".join(words % n for n, words in counts if n)
+    words = f"{seen}: {parts}" if parts else seen
+    if not run.failed:
+        return format_html("{}", words)
+    return format_html("{} {}", words, formatting.flag(_("%d failed") % run.failed, "bad"))

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, may, page
 from recordings.admin.change_list import EVERY_READING, ListSearch
 from recordings.admin.exports import TranscriptionCsvMixin
@@ -64,12 +64,12 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("recorded"))
     def when(self, held: Transcription) -> SafeString:
         """Return when the recording was made."""
-        return columns.day_and_time(held.recording.happened_at, timezone.now())
+        return formatting.day_and_time(held.recording.happened_at, timezone.now())
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, held: Transcription) -> SafeString:
         """Return who spoke."""
-        return columns.from_to(held.recording.call)
+        return formatting.from_to_cell(held.recording.call)
 
     @admin.display(description=gettext_lazy("status"))
     def status_shown(self, held: Transcription) -> str | SafeString:
@@ -87,15 +87,15 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     def received(self, held: Transcription) -> SafeString:
         """Return when its callback came."""
         return (
-            columns.named(_("Received"), columns.day_and_time(held.received_at, timezone.now()))
+            formatting.named(_("Received"), formatting.day_and_time(held.received_at, timezone.now()))
             if held.received_at
-            else columns.NOTHING
+            else formatting.NOTHING
         )
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, held: Transcription) -> SafeString:
         """Return whose recording it is of."""
-        return columns.account_name(held.recording.account)
+        return formatting.account_name(held.recording.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

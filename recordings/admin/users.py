@@ -31,7 +31,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 from recordings import mail
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import ObjectLookupMixin, nothing_selected, without_empty_filters
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
@@ -166,19 +166,19 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
     @admin.display(description=_("name"))
     def full_name(self, user: User) -> str | SafeString:
         """Return how the person is called, where it is known."""
-        return user.get_full_name() or columns.NOTHING
+        return user.get_full_name() or formatting.NOTHING
 
     @admin.display(description=_("e-mail"))
     def email_shown(self, user: User) -> str | SafeString:
         """Return the e-mail address, where it is known."""
-        return user.email or columns.NOTHING
+        return user.email or formatting.NOTHING
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str | SafeString:
         """Return the names of the person's roles."""
         names = [str(_("Superuser"))] if user.is_superuser else []
         names += [label_of(group.name) for group in user.groups.all()]
-        return ", ".join(names) or columns.NOTHING
+        return ", ".join(names) or formatting.NOTHING
 
     @admin.display(description=_("accounts"))
     def accounts(self, user: User) -> str | SafeString:
@@ -186,7 +186,7 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         if user.is_superuser:
             return gettext("All accounts")
         names = sorted(account.name or account.auth_id for account in user.vobiz_accounts.all())
-        return ", ".join(formatting.plain(name) for name in names) or columns.NOTHING
+        return ", ".join(formatting.plain(name) for name in names) or formatting.NOTHING
 
     @admin.display(description=_("status"))
     def admitted(self, user: User) -> str:

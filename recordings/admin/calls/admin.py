@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import Fact, KeyFact, ReadOnlyAdmin, may
 from recordings.admin.call_filters import (
     AreaFilter,
@@ -226,7 +226,7 @@ def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: dat
         length=formatting.length(running if ms is None else ms / 1_000),
         layout=layout_words(recording.channels, recording.file_format),
         status=formatting.status(recording),
-        audio=formatting.NONE if runs else columns.kept(recording, now),
+        audio=formatting.NONE if runs else formatting.kept(recording, now),
         stop_words=asked if runs else "",
         can_stop=may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
         is_failed=recording.status == RecordingStatus.FAILED,
@@ -447,39 +447,39 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     def when(self, call: Any) -> SafeString:
         """Return when it started; else when its first recording did; else when it became known here."""
         under_day = getattr(call, "under_day", False)
-        return columns.day_and_time(call.happened_at, timezone.now(), under_day=under_day)
+        return formatting.day_and_time(call.happened_at, timezone.now(), under_day=under_day)
 
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:
         """Return an arrow and a word."""
-        return formatting.direction(call) if call.direction else columns.NOTHING
+        return formatting.direction(call) if call.direction else formatting.NOTHING
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, call: Call) -> SafeString:
         """Return who speaks."""
-        return columns.from_to(call)
+        return formatting.from_to_cell(call)
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, call: Any) -> str | SafeString:
         """Return how long the call is known to have gone on."""
-        return columns.NOTHING if call.seconds is None else formatting.length(call.seconds)
+        return formatting.NOTHING if call.seconds is None else formatting.length(call.seconds)
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, call: Call) -> str | SafeString:
         """Return the state: live or ended; a dash for a call that was never seen live here."""
         if call.state == CallState.UNKNOWN:
-            return columns.NOTHING
+            return formatting.NOTHING
         return formatting.badge(call.state, call.get_state_display())
 
     @admin.display(description=gettext_lazy("recordings"))
     def recorded(self, call: Any) -> SafeString:
         """Return how many are known here."""
-        return columns.named(_("Recordings"), call.recording_count)
+        return formatting.named(_("Recordings"), call.recording_count)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, call: Call) -> SafeString:
         """Return whose call it is."""
-        return columns.account_name(call.account)
+        return formatting.account_name(call.account)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -500,7 +500,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
             "is_live": is_live,
             "numbers": formatting.from_to(obj),
             "direction": formatting.direction(obj) if obj.direction else "",
-            "at": columns.day_and_time(obj.happened_at, now),
+            "at": formatting.day_and_time(obj.happened_at, now),
             "account": formatting.linked(request, obj.account, obj.account.name or obj.account.auth_id),
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,14 +11,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import control
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page
 from recordings.admin.call_filters import (
     AreaFilter,
@@ -73,12 +74,12 @@ from recordings.admin.recordings.filters import (
     by_days_left,
 )
 from recordings.admin.transcriptions import transcript
-from recordings.choices import Origin
+from recordings.choices import Origin, TranscriptionStatus
 from recordings.forms import span
-from recordings.models import Recording, SavedView, Transcription
+from recordings.models import Call, Recording, SavedView, Transcription
 from recordings.models.recording.queryset import LENGTH, Unindexed
 from recordings.overview import totals
-from recordings.search import find_recordings
+from recordings.search import Part, find_recordings
 
 
 @dataclass(slots=True)
@@ -183,23 +184,23 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     def when(self, recording: Any) -> str | SafeString:
         """Return when it started, was added or was asked for."""
         under_day = getattr(recording, "under_day", False)
-        return columns.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
+        return formatting.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
 
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Any) -> SafeString:
         """Return who spoke, and the words that the search found."""
-        who = columns.from_to_in_group(recording.call, recording.shared)
-        return format_html("{}{}", who, columns.snippet(recording.snippet))
+        who = from_to_in_group(recording.call, recording.shared)
+        return format_html("{}{}", who, snippet_cell(recording.snippet))
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, recording: Recording) -> str | SafeString:
         """Return the length Vobiz reports, and whether the time limit ended it."""
-        return columns.length(recording)
+        return length_cell(recording)
 
     @admin.display(description=gettext_lazy("account"))
     def account_name(self, recording: Recording) -> SafeString:
         """Whose call it was, for somebody who sees several accounts."""
-        return columns.account_name(recording.account)
+        return formatting.account_name(recording.account)
 
     @admin.display(description=gettext_lazy("format"))
     def format_shown(self, recording: Recording) -> str:
@@ -209,12 +210,12 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     @admin.display(description=gettext_lazy("audio"))
     def kept(self, recording: Recording) -> SafeString:
         """Return whether it is archived, or how long Vobiz keeps it, its state until then and what needs attention."""
-        return columns.kept(recording, timezone.now())
+        return formatting.kept(recording, timezone.now())
 
     @admin.display(description=gettext_lazy("transcript"))
     def text(self, recording: Recording) -> SafeString:
         """Return where its transcript stands."""
-        return columns.transcript(getattr(recording, "transcription", None))
+        return transcript_cell(getattr(recording, "transcription", None))
 
     @admin.display(description=gettext_lazy("started by"))
     def started_by(self, recording: Recording) -> str:
@@ -228,7 +229,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         for row in rows:
             row.shared = None
         if order is not None and order.attribute == self.list_day:
-            columns.group_calls(rows)
+            group_calls(rows)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -343,3 +344,78 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "raw": said,
             "technical": technical(recording),
         }
+
+
+# Cells of the list
+
+
+def length_cell(recording: Recording) -> str | SafeString:
+    """Return the length Vobiz reports, marked where the time limit ended the recording."""
+    if recording.duration_ms is None:
+        return formatting.NOTHING
+    words = formatting.length(recording.duration_ms / 1_000)
+    if recording.was_probably_cut:
+        title = _("as long as Vobiz's default limit of 60 s, and its own limit is not known")
+        return format_html("{} {}", words, formatting.flag(_("cut at 60 s?"), title=title))
+    if not recording.was_cut_short:
+        return words
+    return format_html("{} {}", words, formatting.flag(_("cut short"), title=_("ended at its time limit")))
+
+
+def transcript_cell(held: Transcription | None) -> SafeString:
+    """Return a tick for one that came, with its word where there is no heading; else how it stands."""
+    if held is None:
+        return formatting.NOTHING
+    if held.is_unverified:
+        return formatting.not_verified()
+    if held.status != TranscriptionStatus.COMPLETED:
+        return format_html("{}", formatting.badge(held.status, held.get_status_display()))
+    return format_html('<span class="portal-badge portal-good">✓ <small>{}</small></span>', _("transcript"))
+
+
+def snippet_cell(parts: Iterable[Part]) -> SafeString:
+    """Return the words of a transcript that a search found, the matching ones marked; nothing where there are none."""
+    texts = ((formatting.plain(part.text), part.matches) for part in parts)
+    pieces = (format_html("<mark>{}</mark>", text) if matches else text for text, matches in texts)
+    marked = format_html_join("", "{}", ((piece,) for piece in pieces))
+    return format_html('<span class="portal-snippet" dir="auto">{}</span>', marked) if marked else marked
+
+
+@dataclass(frozen=True, slots=True)
+class OfCall:
+    """The place of a recording among those of its call that stand together."""
+
+    number: int
+    of: int
+
+
+def group_calls(rows: list[Any]) -> None:
+    """Put recordings of one call on one day together, where the first of them stands, the earliest first.
+
+    Each row is given `shared`: its place among them, None for one by itself.
+    """
+    zone = timezone.get_current_timezone()
+    groups: dict[Any, list[Any]] = {}
+    for row in rows:
+        groups.setdefault((row.call_id, row.happened_at.astimezone(zone).date()), []).append(row)
+    for group in groups.values():
+        group.sort(key=lambda row: (row.happened_at, row.pk))
+        for number, row in enumerate(group, 1):
+            row.shared = OfCall(number, len(group)) if len(group) > 1 else None
+    rows[:] = [row for group in groups.values() for row in group]
+
+
+def from_to_in_group(call: Call, shared: OfCall | None) -> SafeString:
+    """Return who spoke; of recordings of one call, how many there are, and of the later ones only their number."""
+    if shared is None:
+        return format_html("{}{}", formatting.way(call), formatting.from_to_cell(call))
+    if shared.number == 1:
+        words = ngettext("%d recording", "%d recordings", shared.of) % shared.of
+        return format_html(
+            '{}{} <span class="vp-of-call">{}</span>',
+            formatting.way(call),
+            formatting.from_to_cell(call),
+            words,
+        )
+    words = _("same call, recording %(number)d of %(of)d") % {"number": shared.number, "of": shared.of}
+    return format_html('<span class="vp-same-call"><i aria-hidden="true">↳</i>{}</span>', words)

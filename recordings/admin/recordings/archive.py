@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview, tasks
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
 from recordings.admin.formatting import count
 from recordings.audio import formats
@@ -102,7 +102,7 @@ def copy_words(recording: Recording, now: datetime) -> tuple[str | SafeString, s
     if state == AudioState.ARCHIVED:
         words = _("Archived") if recording.verified_at is None else _("Archived, verified")
         at = recording.verified_at or recording.archived_at
-        return formatting.badge("archived", words, role="good"), columns.day_and_time(at or now, now)
+        return formatting.badge("archived", words, role="good"), formatting.day_and_time(at or now, now)
     if recording.gone_at_provider_at is not None:
         return formatting.badge("lost", _("Lost"), role="bad"), ""
     return _("Not archived"), _why_not_yet(recording)
@@ -511,11 +511,11 @@ def _row(recording: Any, now: datetime, stops: dict[int, Stop] | None = None) ->
     stop = (stops or {}).get(recording.account_id)
     gone = recording.gone_at_provider_at
     until = gone or recording.retention_ends_at
-    left = _("Deleted at Vobiz") if gone else columns.time_left(until, now)
+    left = _("Deleted at Vobiz") if gone else formatting.time_left(until, now)
     waits = recording.archive_next_at is not None and recording.archive_next_at > now
     return Row(
-        recording, columns.day_and_time(recording.happened_at, now),
-        columns.from_to_of(recording.call, recording.account),
+        recording, formatting.day_and_time(recording.happened_at, now),
+        formatting.from_to_of(recording.call, recording.account),
         formatting.moment(until), left, stop.why if stop else _why_no_copy(recording, now),
         formatting.moment(recording.archive_next_at) if waits else "",
     )  # fmt: skip

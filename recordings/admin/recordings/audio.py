@@ -25,7 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import playback
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
 from recordings.admin.reader import note_access
 from recordings.admin.recordings import archive
@@ -133,7 +133,7 @@ class AudioMixin(ReadOnlyAdmin):
             "play": _("Play"), "pause": _("Pause"), "position": _("Position"), "speed": _("Speed"),
             "close": _("Close the player"), **_failure_words(),
         }  # fmt: skip
-        at = strip_tags(columns.day_and_time(recording.happened_at, timezone.now()))
+        at = strip_tags(formatting.day_and_time(recording.happened_at, timezone.now()))
         given = sources_of(request, recording)
         response = JsonResponse(
             {

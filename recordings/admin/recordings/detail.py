@@ -22,7 +22,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from recordings.admin import columns, formatting
+from recordings.admin import formatting
 from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
 from recordings.admin.change_list import Order, PageLink, PortalChangeList, order_of
 from recordings.admin.recordings import archive
@@ -65,7 +65,7 @@ def heading(request: HttpRequest, recording: Recording, now: datetime) -> Headin
     """Return the heading; `words` are the title of the browser's window."""
     call, zone = recording.call, formatting.zone_of()
     local = recording.happened_at.astimezone(zone)
-    at = columns.day_and_time(recording.happened_at, now)
+    at = formatting.day_and_time(recording.happened_at, now)
     seconds = None if recording.duration_ms is None else recording.duration_ms / 1_000
     parts = [
         formatting.plain(call if call.from_number or call.to_number else recording),

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from recordings.admin import columns
+from recordings.admin import formatting
+from recordings.admin.recordings.admin import OfCall, from_to_in_group, length_cell, transcript_cell
 from recordings.models import Account, Recording
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_running, a_transcript
@@ -37,7 +38,7 @@ WHOLE: dict[str, Any] = {
     ],
 )
 def test_a_time_is_said_as_people_say_it_and_whole_in_utc_on_hover(at: datetime, words: str) -> None:
-    cell = columns.day_and_time(at, NOW)
+    cell = formatting.day_and_time(at, NOW)
 
     assert f">{words}</time>" in cell
     assert f'title="{at:%Y-%m-%d %H:%M:%S} UTC"' in cell
@@ -45,8 +46,8 @@ def test_a_time_is_said_as_people_say_it_and_whole_in_utc_on_hover(at: datetime,
 
 def test_the_day_is_the_readers() -> None:
     with timezone.override("Asia/Kolkata"):
-        assert "Yesterday 23:59" in columns.day_and_time(datetime(2026, 11, 20, 18, 29, tzinfo=UTC), NOW)
-        assert "Today 00:00" in columns.day_and_time(datetime(2026, 11, 20, 18, 30, tzinfo=UTC), NOW)
+        assert "Yesterday 23:59" in formatting.day_and_time(datetime(2026, 11, 20, 18, 29, tzinfo=UTC), NOW)
+        assert "Today 00:00" in formatting.day_and_time(datetime(2026, 11, 20, 18, 30, tzinfo=UTC), NOW)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_has_no_copy_says_how_long_vobiz_keeps_it(
 ) -> None:
     recording = a_recording(account, added_at=NOW + left - timedelta(days=account.retention_days))
 
-    cell = columns.kept(recording, NOW)
+    cell = formatting.kept(recording, NOW)
 
     assert words in cell
     assert (f"portal-{role}" in cell) if role else "portal-" not in cell
@@ -76,11 +77,11 @@ def test_what_is_archived_says_so_whatever_vobiz_still_has(account: Account) -> 
     fresh = a_recording(account, archived_at=NOW, **WHOLE)
     lost = a_recording(account, gone_at_provider_at=NOW)
 
-    assert "✓ Archived" in columns.kept(here, NOW)
-    assert 'title="verified 21 Nov 2026"' in columns.kept(here, NOW)
-    assert "✓ Archived" in columns.kept(fresh, NOW)
-    assert "verified" not in columns.kept(fresh, NOW)
-    assert "× Deleted at Vobiz" in columns.kept(lost, NOW)
+    assert "✓ Archived" in formatting.kept(here, NOW)
+    assert 'title="verified 21 Nov 2026"' in formatting.kept(here, NOW)
+    assert "✓ Archived" in formatting.kept(fresh, NOW)
+    assert "verified" not in formatting.kept(fresh, NOW)
+    assert "× Deleted at Vobiz" in formatting.kept(lost, NOW)
 
 
 def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_said_beside(
@@ -89,18 +90,18 @@ def test_what_is_not_completed_says_how_it_stands_and_what_asks_for_a_person_is_
     running = a_running(account, needs_attention="stop_unconfirmed")
     stopping = a_running(account, stop_requested_at=NOW)
 
-    assert '<span class="dot on"></span> Recording' in columns.kept(running, NOW)
-    assert "! Stop unconfirmed" in columns.kept(running, NOW)
-    assert "· Stopping" in columns.kept(stopping, NOW)
+    assert '<span class="dot on"></span> Recording' in formatting.kept(running, NOW)
+    assert "! Stop unconfirmed" in formatting.kept(running, NOW)
+    assert "· Stopping" in formatting.kept(stopping, NOW)
 
 
 def test_a_recording_that_its_limit_ended_says_so_beside_its_length(account: Account) -> None:
     cut = a_recording(account, time_limit=60, duration_ms=60_000)
     whole = a_recording(account, time_limit=60, duration_ms=40_000)
 
-    assert "1:00" in columns.length(cut)
-    assert "! Cut" in columns.length(cut)
-    assert columns.length(whole) == "0:40"
+    assert "1:00" in length_cell(cut)
+    assert "! Cut" in length_cell(cut)
+    assert length_cell(whole) == "0:40"
 
 
 def test_recordings_of_one_call_stand_together_the_earliest_first(account: Account, boss: Client) -> None:
@@ -115,7 +116,7 @@ def test_recordings_of_one_call_stand_together_the_earliest_first(account: Accou
 
     rows = list(answer.context["cl"].result_list)
     assert rows == [first, last, alone]
-    assert [row.shared for row in rows] == [columns.OfCall(1, 2), columns.OfCall(2, 2), None]
+    assert [row.shared for row in rows] == [OfCall(1, 2), OfCall(2, 2), None]
     page = answer.content.decode()
     assert page.count('<span class="vp-of-call">2 recordings</span>') == 1
     assert page.count("same call, recording 2 of 2") == 1
@@ -138,17 +139,17 @@ def test_whose_a_recording_is_stands_in_its_row_only_for_those_who_see_several_a
 def test_a_name_too_long_for_its_column_is_whole_on_hover() -> None:
     account = Account(auth_id="MA_LONG", name="N" * 29)
 
-    assert f'title="{"N" * 29} (MA_LONG)"' in columns.account_name(account)
+    assert f'title="{"N" * 29} (MA_LONG)"' in formatting.account_name(account)
 
 
 def test_a_transcript_that_came_is_a_tick_with_a_word(account: Account) -> None:
     came = a_transcript(a_recording(account))
     missing = a_transcript(a_recording(account), status="missing", text=None)
 
-    assert "✓" in columns.transcript(came)
-    assert "<small>transcript</small>" in columns.transcript(came)
-    assert "! Missing" in columns.transcript(missing)
-    assert columns.transcript(None) == columns.NOTHING
+    assert "✓" in transcript_cell(came)
+    assert "<small>transcript</small>" in transcript_cell(came)
+    assert "! Missing" in transcript_cell(missing)
+    assert transcript_cell(None) == formatting.NOTHING
 
 
 def test_a_number_as_the_list_writes_it_finds_its_row(account: Account, boss: Client) -> None:
@@ -176,5 +177,5 @@ def test_a_row_begins_with_the_arrow_of_its_direction(
     call = a_recording(account).call
     call.direction = direction
 
-    assert columns.from_to_in_group(call, None).startswith(arrow)
-    assert columns.from_to_of(call, account).startswith(arrow)
+    assert from_to_in_group(call, None).startswith(arrow)
+    assert formatting.from_to_of(call, account).startswith(arrow)

@@ -79,7 +79,7 @@ def test_the_sprite_holds_the_icons_that_pages_show_and_no_others() -> None:
     sprite = (ROOT / "static/recordings/vendor/lucide/icons.svg").read_text(encoding="utf-8")
     held = set(re.findall(r'<symbol id="([^"]+)"', sprite))
     pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "templates").rglob("*.html"))
-    lines = (ROOT / "recordings/admin/calls/timeline.py").read_text(encoding="utf-8")
+    lines = (ROOT / "recordings/admin/calls/detail.py").read_text(encoding="utf-8")
     shown = set(re.findall(r'\{% icon "([^"]+)"', pages)) | {entry.icon for entry in ENTRIES if entry.icon}
     shown |= {name for name in re.findall(r'"([a-z-]+)"', lines) if name in held}
 

@@ -1,4 +1,7 @@
-"""The admin site: a module for each model, or a package where a model has several pages."""
+"""The admin site: a module for each model, or a package where a model has several pages.
+
+In a package `admin` is the list and its buttons, `detail` what the page of one row shows.
+"""
 
 from __future__ import annotations
 

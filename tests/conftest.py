@@ -21,6 +21,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
+from recordings import tasks
 from recordings.exports import slots
 from recordings.models import Account
 from tests import object_storage as s3
@@ -134,6 +135,19 @@ def released_exports() -> Iterator[None]:
     yield
     if slots._slots._value < slots.AT_ONCE:
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def background_ended() -> Iterator[None]:
+    """Where there is no worker, what a page asks for is done in a thread, which may outlive the page but not the test.
+
+    Nor does the next test hear whether a worker was there in this one.
+    """
+    yield
+    for thread in threading.enumerate():
+        if thread.daemon and thread.name.startswith(("sync-", "archive-now")):
+            thread.join(60)
+    tasks._woken.clear()
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def as_s3_answers_without_list(storage: ObjectStorage) -> Iterator[str]:
     class Gateway(BaseHTTPRequestHandler):
         def forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            there = HTTPConnection(urlsplit(storage.endpoint).netloc, timeout=10)
+            there = HTTPConnection(urlsplit(storage.endpoint).netloc, timeout=60)
             there.request(self.command, self.path, body, dict(self.headers))  # Host is signed, and stays
             answer = there.getresponse()
             content, status = answer.read(), answer.status

@@ -114,7 +114,7 @@ def nginx(
             stdin=subprocess.DEVNULL, stdout=said, stderr=said,
         )  # fmt: skip
     try:
-        eventually(lambda: process.poll() is not None or _answers(proxy), within=20)
+        eventually(lambda: process.poll() is not None or _answers(proxy))
         assert process.poll() is None, (folder / "said").read_text()
         yield proxy
     finally:
@@ -125,5 +125,5 @@ def nginx(
 def _answers(proxy: Proxy) -> bool:
     with suppress(requests.ConnectionError):
         url = f"http://127.0.0.1:{proxy.plain_port}/"
-        return requests.get(url, allow_redirects=False, timeout=5).status_code > 0
+        return requests.get(url, allow_redirects=False, timeout=60).status_code > 0
     return False

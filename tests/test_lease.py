@@ -30,7 +30,7 @@ def test_what_one_has_taken_nobody_else_gets(account: Account) -> None:
     assert holder(account) == "one"
     until = Account.objects.get(pk=account.pk).leased_until
     assert until is not None
-    assert abs(until - timezone.now() - LEASE_DURATION) < timedelta(seconds=5)
+    assert abs(until - timezone.now() - LEASE_DURATION) < LEASE_DURATION / 2
 
 
 def test_no_more_are_taken_than_asked_for_and_in_their_order(account: Account) -> None:
@@ -75,7 +75,7 @@ def test_of_several_at_once_each_row_has_one_taker() -> None:
     together, taken = Barrier(4), {}
 
     def take(name: str) -> None:
-        together.wait(10)
+        together.wait(60)
         taken[name] = Account.objects.order_by("pk").lease(name, limit=5)
         connection.close()
 
@@ -83,7 +83,7 @@ def test_of_several_at_once_each_row_has_one_taker() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     every = [pk for some in taken.values() for pk in some]
     assert len(every) == len(set(every))

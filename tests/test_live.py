@@ -182,7 +182,7 @@ def test_accounts_are_asked_side_by_side(subaccount: Account, world: SandboxStat
     for account in accounts:
         world.place_call(account.auth_id)
     met = threading.Barrier(2)
-    world.faults.plan(Fault(on="call.list", first=lambda _world: met.wait(5), times=2))
+    world.faults.plan(Fault(on="call.list", first=lambda _world: met.wait(60), times=2))
 
     assert live.refresh_all(accounts, now=now)
 

@@ -26,7 +26,7 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         self.popen.send_signal(number)
 
-    def ended(self, *, within: float = 20.0) -> int:
+    def ended(self, *, within: float = 60.0) -> int:
         """Its exit status, once it has ended."""
         return self.popen.wait(timeout=within)
 
@@ -54,7 +54,7 @@ def workers(folder: Path) -> Iterator[Begin]:
             )  # fmt: skip
         process = Process(popen, log)
         begun.append(process)
-        eventually(lambda: _is_up(process), within=30)
+        eventually(lambda: _is_up(process))
         return process
 
     try:

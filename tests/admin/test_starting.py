@@ -142,12 +142,12 @@ def test_a_second_click_while_vobiz_still_thinks_starts_nothing(
 
     def while_it_thinks(_world: SandboxState) -> None:
         second.start()
-        clicked.wait(10)
+        clicked.wait(60)
 
     world.faults.plan(Fault(on="record.start", first=while_it_thinks))
 
     boss.post(record(call), form)
-    second.join(10)
+    second.join(60)
 
     assert len(world.ledger.of("recording.started")) == 1
     assert "already started. Vobiz has not answered the start request yet." in said(answers[0])

@@ -36,7 +36,7 @@ class MailServer:
         """Start it, and wait until it listens."""
         argv = ["-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{self.port}", "-c", "aiosmtpd.handlers.Mailbox"]
         self.process = subprocess.Popen([sys.executable, *argv, str(self.folder)])
-        eventually(self._listens, within=30)
+        eventually(self._listens)
 
     def stop(self) -> None:
         """End it."""

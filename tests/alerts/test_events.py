@@ -203,7 +203,7 @@ def test_the_same_callbacks_at_once_and_again_make_one_event(account: Account, h
     barrier, end = Barrier(4), ended()
 
     def post() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             deliver(Client(), KEY, end)
             deliver(Client(), KEY, SPOKEN, door="transcription")
@@ -232,7 +232,7 @@ def test_a_callback_stands_while_its_webhook_is_removed(
         try:
             with transaction.atomic():
                 if not is_callback_first:
-                    assert gone.wait(10)
+                    assert gone.wait(60)
                 Recording.objects.filter(pk=row.pk).update(status="completed", ended_at=timezone.now())
                 ended.set()
                 gone.wait(0.5)  # the removal may wait for this commit
@@ -243,11 +243,11 @@ def test_a_callback_stands_while_its_webhook_is_removed(
         callback = pool.submit(end_recording)
         with transaction.atomic():
             if is_callback_first:
-                assert ended.wait(10)
+                assert ended.wait(60)
             hook.remove()
             gone.set()
-            assert is_callback_first or ended.wait(5)  # it does not wait for the removal
-        callback.result(10)
+            assert is_callback_first or ended.wait(60)  # it does not wait for the removal
+        callback.result(60)
     assert Recording.objects.get(pk=row.pk).status == "completed"
     assert not OutgoingEvent.objects.exists()
 
@@ -335,7 +335,7 @@ def test_a_receiver_that_does_not_answer_holds_nobody(
     receiver: Receiver,
     hook: AlertWebhook,
 ) -> None:
-    monkeypatch.setattr(wire, "TIMEOUT", 0.5)
+    monkeypatch.setattr(wire, "TIMEOUT", 2.0)
     with Receiver() as other:
         a_webhook(subaccount, other)
         for _ in range(5):
@@ -344,7 +344,7 @@ def test_a_receiver_that_does_not_answer_holds_nobody(
         receiver.go_on.clear()
         began = time.monotonic()
         assert send() == 1
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30  # the receiver keeps it for sixty
         assert (len(receiver.deliveries), types(other)) == (1, ["recording.completed"])
 
 

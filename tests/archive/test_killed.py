@@ -67,7 +67,7 @@ def lives(*command: str, **environ: str) -> Iterator[Lives]:
     try:
         yield Lives(process)
     finally:
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -21,6 +22,8 @@ from vobiz_portal.sandbox.state import SandboxState
 
 # The browser's driver runs an event loop in this thread; the ORM is used here all the same, synchronously.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+expect.set_options(timeout=60_000)  # a loaded machine is no failure
 
 PASSWORD = "a-password-for-the-browser-9"
 
@@ -61,18 +64,27 @@ def a_page(chromium: Browser, portal: LiveServer, *, scripted: bool = True) -> I
         "console",
         lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None,
     )
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     yield page
     context.close()
     assert troubles == []
 
 
 @pytest.fixture
-def portal(live_server: LiveServer, settings: Settings, collected: Path) -> LiveServer:
+def portal(live_server: LiveServer, settings: Settings, collected: Path) -> Iterator[LiveServer]:
     """The portal on a port of its own, which is the address Vobiz is given, with its static files as in production."""
     settings.PORTAL_URL = live_server.url
     settings.STATICFILES_DIRS = [collected]  # from where the test's server takes them
-    return live_server
+    server = live_server.thread.httpd
+    server.daemon_threads = False  # so that it remembers them
+    yield live_server
+    # What a page asked for last may still be under way, and must not meet the next test. This connection is accepted
+    # after all others; it asks for nothing, so the answer is its end.
+    with socket.create_connection(server.server_address) as last:
+        last.sendall(b"\r\n")
+        last.recv(1)
+    for thread in server._threads.pop_all():
+        thread.join(20)
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ def visitor(chromium: Browser, base_url: str, user: User | None) -> Visitor:
     context.add_init_script(WATCH)
     context.add_init_script(path=AXE)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     found = Visitor(context, page)
     page.on("pageerror", lambda error: found.heard.append(f"a script broke: {error}"))
     page.on(

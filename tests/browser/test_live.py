@@ -51,7 +51,7 @@ def plain(chromium: Browser, account: Account, portal: LiveServer) -> Iterator[P
     """The same without JavaScript."""
     context = chromium.new_context(base_url=portal.url, java_script_enabled=False)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(60_000)
     sign_in(page, portal)
     page.goto(LIVE)
     yield page
@@ -189,7 +189,7 @@ def test_with_the_keyboard_alone_a_call_is_recorded_and_its_recording_stopped(
     asking.get_by_role("button", name="Stop recording").focus()
     keys.press("Enter")
     expect(operator.locator(".messagelist")).to_contain_text("Stopping the recording")
-    eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists(), within=20)
+    eventually(lambda: Recording.objects.filter(status=RecordingStatus.COMPLETED).exists())
 
 
 def test_ticked_calls_are_recorded_with_one_form(operator: Page, lively_world: SandboxState) -> None:

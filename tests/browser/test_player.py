@@ -75,7 +75,7 @@ def audio(page: Page, expression: str) -> Any:
 
 
 def until(page: Page, condition: str) -> None:
-    eventually(lambda: audio(page, condition), within=20)
+    eventually(lambda: audio(page, condition))
 
 
 def test_a_recording_plays_to_its_end_is_sought_in_by_ranges_and_is_one_play(

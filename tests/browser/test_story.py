@@ -46,7 +46,7 @@ def connect_account(page: Page) -> None:
     page.locator("input[name=token]").fill(TOKEN)
     page.get_by_role("button", name="Connect account").click()
     expect(page.locator(".messagelist")).to_contain_text("is connected")
-    eventually(SyncRun.objects.complete().exists, within=20)
+    eventually(SyncRun.objects.complete().exists)
     expect(page.locator("#standing")).to_contain_text("First sync finished")
 
 
@@ -86,7 +86,7 @@ def test_a_call_is_recorded_stopped_read_synced_archived_by_a_worker_heard_and_v
     page.get_by_role("button", name="Stop this recording").last.click()
     expect(page.locator(".messagelist")).to_contain_text(re.compile("[Ss]top"))
     both = Recording.objects.filter(pk__in=[short.pk, long.pk], status=RecordingStatus.COMPLETED)
-    eventually(lambda: both.count() == 2, within=20)
+    eventually(lambda: both.count() == 2)
     events = CallbackEvent.objects.filter(recording__in=[short, long], kind="recording")
     assert {(event.trust, event.outcome) for event in events} == {(Trust.SIGNED, EventOutcome.APPLIED)}
     long.refresh_from_db()
@@ -113,7 +113,7 @@ def test_a_call_is_recorded_stopped_read_synced_archived_by_a_worker_heard_and_v
 def read_the_transcript(page: Page, recording: Recording) -> None:
     """It is opened on the recording's page, and that is written down."""
     came = Recording.objects.filter(pk=recording.pk, transcription__status=TranscriptionStatus.COMPLETED)
-    eventually(came.exists, within=20)
+    eventually(came.exists)
     page.goto(f"/admin/recordings/recording/{recording.pk}/change/")
     page.get_by_role("button", name="Read the transcript").click()
     recording.refresh_from_db()
@@ -129,7 +129,7 @@ def sync_now(page: Page) -> None:
     page.goto(f"/admin/recordings/account/{account.pk}/change/")
     page.get_by_role("button", name="Sync now").click()
     expect(page.locator(".messagelist")).to_contain_text("Sync started")
-    eventually(lambda: not SyncRun.objects.running().exists(), within=20)
+    eventually(lambda: not SyncRun.objects.running().exists())
     page.reload()
     expect(page.locator("#content")).to_contain_text(re.compile("complete", re.IGNORECASE))
     assert set(SyncRun.objects.values_list("state", flat=True)) == {SyncState.COMPLETE}
@@ -140,7 +140,7 @@ def archived_by_a_worker(world: SandboxState, folder: Path) -> None:
     assert files(folder) == []  # so far there was no worker
     with workers(folder.parent) as begin:
         worker = begin(VAR_DIR=str(folder.parent))
-        eventually(lambda: not Recording.objects.filter(archived_at=None).exists(), within=60)
+        eventually(lambda: not Recording.objects.filter(archived_at=None).exists())
         worker.send(signal.SIGTERM)
         assert worker.ended(within=60) == 0
     rows = list(Recording.objects.all())

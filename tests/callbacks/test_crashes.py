@@ -157,15 +157,15 @@ def test_a_deadlock_costs_no_delivery(client: Client, recording: Recording) -> N
         with suppress(OperationalError), closing(connections["default"]), transaction.atomic():
             list(Transcription.objects.select_for_update().filter(recording=recording))
             locked.set()
-            wanted.wait(10)
+            wanted.wait(60)
             list(Recording.objects.select_for_update().filter(pk=recording.pk))
 
     other = Thread(target=hold_and_want)
     other.start()
-    assert locked.wait(10)
+    assert locked.wait(60)
     with before_statement('UPDATE "recordings_transcription"', wanted.set):
         assert deliver(client, KEY, BOTH).status_code == 200
-    other.join(30)
+    other.join(60)
     assert the_event().outcome in (EventOutcome.APPLIED, EventOutcome.RECEIVED)
     processing.apply(the_event(), now=timezone.now())
     assert all_is_applied()
@@ -184,18 +184,18 @@ def test_a_database_that_another_holds_for_too_long_is_answered_503(
         with transaction.atomic():
             Recording.objects.update(error="held")
             held.set()
-            release.wait(10)
+            release.wait(60)
             transaction.set_rollback(True)
         connections.close_all()
 
     other = Thread(target=hold)
     other.start()
-    assert held.wait(10)
+    assert held.wait(60)
     try:
         assert deliver(client, KEY, BOTH, headers=headers).status_code == 503
     finally:
         release.set()
-        other.join(30)
+        other.join(60)
     assert nothing_is_stored()
     assert deliver(client, KEY, BOTH, headers=headers).status_code == 200
     assert all_is_applied()

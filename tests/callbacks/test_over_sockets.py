@@ -46,13 +46,13 @@ def port(transactional_db: None) -> Iterator[int]:
     yield server.effective_port
     server.close()
     server.task_dispatcher.shutdown()
-    thread.join(10)
+    thread.join(60)
     connections["default"].settings_dict["CONN_MAX_AGE"] = kept
 
 
 def ask(port: int, body: object, headers: dict[str, str], *, chunked: bool = False) -> int:
     """One POST; the status."""
-    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     given = {"Content-Type": TYPES["form"], **headers}
     speaking.request("POST", path_of("recording", KEY), body, given, encode_chunked=chunked)  # type: ignore[arg-type]
     status = speaking.getresponse().status
@@ -91,7 +91,7 @@ def test_a_body_that_ends_before_its_content_length_has_no_effect(recording: Rec
         "Content-Type": TYPES["form"],
     }
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as speaking:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as speaking:
         speaking.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         speaking.shutdown(socket.SHUT_WR)
         assert speaking.recv(1_000) == b""
@@ -100,7 +100,7 @@ def test_a_body_that_ends_before_its_content_length_has_no_effect(recording: Rec
 
 
 def test_a_signature_header_sent_twice_is_a_list(recording: Recording, port: int) -> None:
-    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = encode(ENDED)
     speaking.putrequest("POST", path_of("recording", KEY))
     for name, value in {**signature("recording", KEY), "Content-Length": str(len(body))}.items():
@@ -117,7 +117,7 @@ def test_a_signature_header_sent_twice_is_a_list(recording: Recording, port: int
 def test_a_path_written_with_escapes_is_the_same_address(recording: Recording, port: int) -> None:
     """What Vobiz signs is the address as it was given out, however a proxy rewrites it."""
     escaped = path_of("recording", KEY).replace("-", "%2D")
-    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    speaking = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {**signature("recording", KEY), "Content-Type": TYPES["form"]}
     speaking.request("POST", escaped, encode(ENDED), headers)
     assert speaking.getresponse().status == 200
@@ -140,7 +140,7 @@ def test_a_path_written_with_escapes_is_the_same_address(recording: Recording, p
 def test_what_is_no_request_is_refused_in_words_and_logs_nothing(
     port: int, request_bytes: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as speaking:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as speaking:
         speaking.sendall(request_bytes)
         assert int(speaking.recv(100).split()[1]) == status
     assert not [one for one in caplog.records if one.name == "waitress"]

@@ -56,7 +56,7 @@ def at_once(*doings: Callable[[], Any]) -> list[Any]:
 
     def one(doing: Callable[[], Any]) -> Any:
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             return doing()
         finally:
             connections.close_all()

@@ -144,9 +144,9 @@ def test_ctrl_c_ends_it_with_130_and_leaves_nothing_in_hand(
         env=environment(VAR_DIR=str(tmp_path / "var")), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     incoming = tmp_path / "var" / "archive" / "incoming"
-    eventually(lambda: any(part.stat().st_size for part in incoming.glob("*.part")), within=60.0)
+    eventually(lambda: any(part.stat().st_size for part in incoming.glob("*.part")))
     process.send_signal(signal.SIGINT)
-    _out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     row = Recording.objects.get()

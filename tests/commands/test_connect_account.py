@@ -171,7 +171,7 @@ def test_at_a_terminal_it_asks_and_shows_neither_the_token_nor_anything_but_json
             while question.encode() not in shown:
                 shown += os.read(keyboard, 4096)
             os.write(keyboard, f"{answer}\n".encode())
-        stdout, _ = asking.communicate(timeout=30)
+        stdout, _ = asking.communicate(timeout=60)
     os.close(keyboard)
     assert (asking.returncode, json.loads(stdout)) == (0, {"auth_id": MAIN, "created": True})
     assert TOKENS[MAIN].encode() not in shown

@@ -95,7 +95,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator
             portal.rig.manage("sync_recordings")
             portal.rig.start("worker")
             alive = "SELECT 1 FROM recordings_worker WHERE heard_at IS NOT NULL"
-            eventually(lambda: rows(portal, alive), within=60, every=0.2)
+            eventually(lambda: rows(portal, alive), every=0.2)
             yield portal
         finally:
             portal.rig.stop()
@@ -119,7 +119,7 @@ def assert_found(found: Found, check: str, words: str, cure: str) -> None:
 
 
 def rows(portal: Portal, statement: str) -> list[Any]:
-    with closing(sqlite3.connect(portal.rig.folder / "portal.sqlite3", timeout=30)) as database:
+    with closing(sqlite3.connect(portal.rig.folder / "portal.sqlite3", timeout=60)) as database:
         found = database.execute(statement).fetchall()
         database.commit()
         return found

@@ -21,21 +21,23 @@ def test_a_callback_overtakes_the_pages_that_wait_and_not_all_of_them_for_ever()
     port, served, go = free_ports(), list[str](), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        go.wait(30)
+        go.wait(60)
         served.append(environ["PATH_INFO"])
         start_response("200 OK", [("Content-Length", "0")])
         return []
 
     server = make_server(application, f"127.0.0.1:{port}", threads=1, trusted_proxy="127.0.0.1")
-    threading.Thread(target=server.run, daemon=True).start()
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
     with ExitStack() as stack:
         for number, path in enumerate(["/first", "/page", "/page", *["/callbacks/account/x/"] * 5]):
-            asking = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            asking = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             asking.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             eventually(lambda: len(server.task_dispatcher.queue) == number)  # noqa: B023 - asked at once
         go.set()
         eventually(lambda: len(served) == 8)
     server.close()
+    serving.join(60)
     callback = "/callbacks/account/x/"
     assert served == ["/first", *[callback] * 4, "/page", callback, "/page"]
 
@@ -53,6 +55,6 @@ def test_sigterm_ends_it_and_an_address_in_use_is_said() -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == f"Serving on http://127.0.0.1:{port}\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()

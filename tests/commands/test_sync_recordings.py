@@ -182,9 +182,9 @@ def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world:
         arguments, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         # Its row alone does not say that it is far enough to end it.
-        assert held.wait(30)
+        assert held.wait(60)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=60)
 
     assert (process.returncode, stdout) == (130, "")
     assert stderr.strip() == "CommandError: Interrupted."

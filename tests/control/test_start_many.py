@@ -85,7 +85,7 @@ def test_an_answer_that_cannot_be_written_down_costs_no_other_its_own(
 def test_vobiz_is_asked_for_several_at_once(account: Account, world: SandboxState, now: datetime) -> None:
     calls = some_calls(account, world, now, 2)
     met = threading.Barrier(2)
-    world.faults.plan(Fault(on="record.start", first=lambda _world: met.wait(5), times=2))
+    world.faults.plan(Fault(on="record.start", first=lambda _world: met.wait(60), times=2))
 
     control.start_many(requests(calls), by=None, now=now)
 

@@ -86,7 +86,7 @@ def test_a_row_that_another_family_makes_at_the_same_moment_is_found_on_a_second
             upsert_recordings(other, page[:1], now=now)
             upsert = pool.submit(closing_connection, partial(upsert_recordings, account, page, now=now))
             eventually(somebody_waits_for_this_transaction)
-        report = upsert.result(timeout=30)
+        report = upsert.result(timeout=60)
 
     assert [row.recording_id for row in report.failed] == ["rec-1"]
     assert report.seen == {"rec-2"}
@@ -106,7 +106,7 @@ def test_who_holds_the_family_is_waited_for_and_what_he_wrote_is_found_unchanged
             upsert = pool.submit(closing_connection, partial(upsert_recordings, account, page, now=now))
             eventually(somebody_waits_for_this_transaction)
             upsert_recordings(account, page, now=now)
-        report = upsert.result(timeout=30)
+        report = upsert.result(timeout=60)
 
     assert (report.created, report.updated, report.unchanged) == (0, 0, 2)
 

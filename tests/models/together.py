@@ -17,7 +17,7 @@ def together(*calls: Callable[[], Result]) -> list[Result]:
     ready = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Result]) -> Result:
-        ready.wait(timeout=10)
+        ready.wait(timeout=60)
         return closing_connection(call)
 
     with ThreadPoolExecutor(len(calls)) as pool:

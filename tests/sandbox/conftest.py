@@ -33,13 +33,13 @@ class Client:
         return f"{self.sandbox.api_url}/Account/{self.auth_id}/{path}"
 
     def get(self, path: str, **how: Any) -> requests.Response:
-        return requests.get(self.url(path), headers=self.headers, timeout=10, **how)
+        return requests.get(self.url(path), headers=self.headers, timeout=60, **how)
 
     def post(self, path: str, json: Any = None, **how: Any) -> requests.Response:
-        return requests.post(self.url(path), headers=self.headers, json=json, timeout=10, **how)
+        return requests.post(self.url(path), headers=self.headers, json=json, timeout=60, **how)
 
     def delete(self, path: str, json: Any = None) -> requests.Response:
-        return requests.delete(self.url(path), headers=self.headers, json=json, timeout=10)
+        return requests.delete(self.url(path), headers=self.headers, json=json, timeout=60)
 
     def record(self, call: Call, **options: Any) -> dict[str, Any]:
         """Start recording; the answer."""
@@ -66,7 +66,7 @@ def world() -> SandboxState:
 @pytest.fixture
 def sandbox(world: SandboxState) -> Iterator[Sandbox]:
     """Served, with callbacks that go out only when a test sends them."""
-    with Sandbox(world, deliver=False, timeout=1.0) as sandbox:
+    with Sandbox(world, deliver=False, timeout=20) as sandbox:
         yield sandbox
 
 

@@ -38,7 +38,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 outer.deliveries.append(Delivery(self.command, path, query, dict(self.headers), body))
                 status = outer.statuses.pop(0) if outer.statuses else 200
-                outer.go_on.wait(20)
+                outer.go_on.wait(60)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

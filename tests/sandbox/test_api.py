@@ -14,7 +14,7 @@ from vobiz_portal.sandbox.state import SandboxState
 
 
 def get(url: str, headers: dict[str, str] | None = None) -> requests.Response:
-    return requests.get(url, headers=headers, timeout=10)
+    return requests.get(url, headers=headers, timeout=60)
 
 
 def test_auth_me_tells_who_asks_secret_included(sandbox: Sandbox, world: SandboxState) -> None:
@@ -232,7 +232,7 @@ def test_a_start_that_asks_for_the_impossible_is_400_and_starts_nothing(
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 50_000])
 def test_a_body_that_is_no_json_object_is_400(client: Client, call: Call, body: bytes) -> None:
     url = client.url(f"Call/{call.call_uuid}/Record/")
-    assert requests.post(url, data=body, headers=client.headers, timeout=10).status_code == 400
+    assert requests.post(url, data=body, headers=client.headers, timeout=60).status_code == 400
 
 
 def test_a_call_that_rings_or_is_over_cannot_be_recorded(

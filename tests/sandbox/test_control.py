@@ -13,7 +13,7 @@ from vobiz_portal.sandbox.state import SandboxState
 
 
 def drive(sandbox: Sandbox, method: str, path: str = "", body: Any = None, **how: Any) -> Any:
-    answer = requests.request(method, f"{sandbox.control_url}/{path}", json=body, timeout=10, **how)
+    answer = requests.request(method, f"{sandbox.control_url}/{path}", json=body, timeout=60, **how)
     assert answer.ok, answer.text
     return answer.json()
 
@@ -77,7 +77,7 @@ def test_quirks_flows_and_the_ledger(sandbox: Sandbox, world: SandboxState, clie
 def test_nothing_secret_is_told(sandbox: Sandbox, client: Client) -> None:
     client.get("Recording/")
     for path in ("", "ledger"):
-        text = requests.get(f"{sandbox.control_url}/{path}", timeout=10).text
+        text = requests.get(f"{sandbox.control_url}/{path}", timeout=60).text
         assert "main_token" not in text
         assert "sub_token" not in text
 
@@ -100,16 +100,16 @@ def test_nothing_secret_is_told(sandbox: Sandbox, client: Client) -> None:
 def test_what_cannot_be_is_refused_in_words(
     sandbox: Sandbox, method: str, path: str, body: Any, status: int
 ) -> None:
-    answer = requests.request(method, f"{sandbox.control_url}/{path}", json=body, timeout=10)
+    answer = requests.request(method, f"{sandbox.control_url}/{path}", json=body, timeout=60)
     assert answer.status_code == status
     assert answer.json()["error"]
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}])
 def test_a_page_in_a_browser_cannot_drive_it(sandbox: Sandbox, headers: dict[str, str]) -> None:
-    answer = requests.post(f"{sandbox.control_url}/advance", json={"seconds": 1}, headers=headers, timeout=10)
+    answer = requests.post(f"{sandbox.control_url}/advance", json={"seconds": 1}, headers=headers, timeout=60)
     assert answer.status_code == 403
 
 
 def test_the_media_port_has_no_control(sandbox: Sandbox) -> None:
-    assert requests.get(f"{sandbox.media_url}/_sandbox/", timeout=10).status_code == 404
+    assert requests.get(f"{sandbox.media_url}/_sandbox/", timeout=60).status_code == 404

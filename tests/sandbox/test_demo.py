@@ -141,7 +141,7 @@ class Running:
             self._said.seek(0)
             return self._said.read()
 
-        return dict(json.loads(eventually(said, within=60)))
+        return dict(json.loads(eventually(said)))
 
     def told(self) -> str:
         """What it has told people so far."""
@@ -176,7 +176,7 @@ def log_in(welcome: dict[str, Any], password: str) -> requests.Session:
     """A session of somebody who logged in with a browser's form."""
     session = requests.Session()
     session.trust_env = False
-    form = session.get(welcome["address"], timeout=10)
+    form = session.get(welcome["address"], timeout=60)
     answer = session.post(
         form.url,
         data={
@@ -185,7 +185,7 @@ def log_in(welcome: dict[str, Any], password: str) -> requests.Session:
             "csrfmiddlewaretoken": session.cookies["csrftoken"],
         },
         headers={"Referer": form.url},
-        timeout=30,
+        timeout=60,
     )
     assert answer.status_code == 200
     assert "Log out" in answer.text
@@ -194,7 +194,7 @@ def log_in(welcome: dict[str, Any], password: str) -> requests.Session:
 
 def change_password(session: requests.Session, welcome: dict[str, Any], old: str, new: str) -> None:
     page = welcome["address"] + "password_change/"
-    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', session.get(page, timeout=10).text)
+    token = re.search(r'csrfmiddlewaretoken" value="(\w+)"', session.get(page, timeout=60).text)
     assert token
     fields = {
         "old_password": old,
@@ -202,7 +202,7 @@ def change_password(session: requests.Session, welcome: dict[str, Any], old: str
         "new_password2": new,
         "csrfmiddlewaretoken": token[1],
     }
-    answer = session.post(page, data=fields, headers={"Referer": page}, timeout=30)
+    answer = session.post(page, data=fields, headers={"Referer": page}, timeout=60)
     assert answer.url.endswith("/password_change/done/")
 
 
@@ -221,7 +221,7 @@ def test_the_demo_runs_stops_goes_on_with_its_data_and_ends_when_a_part_of_it_do
         welcome = first.welcome()
         assert welcome["address"] == f"http://127.0.0.1:{port}/admin/"
         session = log_in(welcome, welcome["password"])
-        eventually(lambda: "The first sync" in first.told(), within=60)
+        eventually(lambda: "The first sync" in first.told())
         assert re.search(r"The first sync is done: [1-9]\d* recordings", first.told()), first.told()
 
         second = run(folder)
@@ -236,7 +236,7 @@ def test_the_demo_runs_stops_goes_on_with_its_data_and_ends_when_a_part_of_it_do
     with running(folder, port) as again:
         welcome_again = again.welcome()
         assert welcome_again["password"] == welcome["password"]
-        assert session.get(welcome_again["address"], timeout=10).url == welcome_again["address"], (
+        assert session.get(welcome_again["address"], timeout=60).url == welcome_again["address"], (
             "still logged in"
         )
         change_password(session, welcome_again, welcome["password"], "a password of her own 1")

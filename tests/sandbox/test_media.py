@@ -23,7 +23,7 @@ def recording(world: SandboxState) -> Recording:
 
 def fetch(world: SandboxState, recording: Recording, **how: Any) -> requests.Response:
     how.setdefault("headers", world.headers(MAIN))
-    return requests.get(world.url_of(recording), timeout=10, allow_redirects=False, **how)
+    return requests.get(world.url_of(recording), timeout=60, allow_redirects=False, **how)
 
 
 def test_audio_comes_with_the_accounts_headers_and_not_without(
@@ -64,16 +64,16 @@ def test_new_mp3_recordings_are_wav_inside_by_switch(world: SandboxState, client
     world.quirks.mp3_is_wav = True
     started = client.record(call)
     world.advance(60)
-    assert requests.get(started["url"], headers=client.headers, timeout=10).content[:4] == b"RIFF"
+    assert requests.get(started["url"], headers=client.headers, timeout=60).content[:4] == b"RIFF"
 
 
 def test_a_file_is_not_there_until_the_recording_is_finished(
     world: SandboxState, client: Client, call: Call
 ) -> None:
     started = client.record(call)
-    assert requests.get(started["url"], headers=client.headers, timeout=10).status_code == 404
+    assert requests.get(started["url"], headers=client.headers, timeout=60).status_code == 404
     world.advance(60)
-    assert requests.get(started["url"], headers=client.headers, timeout=10).status_code == 200
+    assert requests.get(started["url"], headers=client.headers, timeout=60).status_code == 200
 
 
 def test_old_deleted_and_unknown_files_are_404_and_rows_may_outlive_their_audio(
@@ -87,7 +87,7 @@ def test_old_deleted_and_unknown_files_are_404_and_rows_may_outlive_their_audio(
     url = world.url_of(recording)
     world.delete_recording(recording.recording_id)
     for gone in (url, url.replace(recording.recording_id, "0" * 36), url.replace(".mp3", ".wav")):
-        assert requests.get(gone, headers=client.headers, timeout=10).status_code == 404
+        assert requests.get(gone, headers=client.headers, timeout=60).status_code == 404
 
 
 def test_files_also_live_under_v1_without_api(
@@ -144,7 +144,7 @@ def test_a_range_header_is_read(header: str, expected: tuple[int, int] | None) -
 def test_head_tells_the_length_and_sends_nothing(
     sandbox: Sandbox, world: SandboxState, recording: Recording
 ) -> None:
-    answer = requests.head(world.url_of(recording), headers=world.headers(MAIN), timeout=10)
+    answer = requests.head(world.url_of(recording), headers=world.headers(MAIN), timeout=60)
     assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "161280", b"")
 
 
@@ -157,7 +157,7 @@ def test_audio_may_be_redirected_to_a_store_that_asks_for_no_headers(
     assert redirect.status_code == 302
     where = redirect.headers["Location"]
     assert where.startswith("http://localhost:")
-    assert requests.get(where, timeout=10).content == whole
+    assert requests.get(where, timeout=60).content == whole
     forged = re.sub(r"signed/[^/]+/", "signed/00000000-0000-4000-8000-000000000000/", where)
-    assert requests.get(forged, timeout=10).status_code == 403
+    assert requests.get(forged, timeout=60).status_code == 403
     assert fetch(world, recording, headers={}).status_code == 401

@@ -195,6 +195,7 @@ def test_patience_ends_and_the_callback_is_tried_again(
     world.advance(20)
     assert sandbox.outbox.deliver_now() == [None]
     receiver.go_on.set()
+    sandbox.outbox.timeout = 20
     world.advance(1)
     assert sandbox.outbox.deliver_now() == [200]
     (failed, _) = world.ledger.of("callback.tried")
@@ -226,7 +227,7 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(
     world: SandboxState, receiver: Receiver
 ) -> None:
     """All callbacks are under way while the receiver keeps the first of them waiting."""
-    with Sandbox(world) as sandbox:
+    with Sandbox(world, timeout=60) as sandbox:
         client = Client(sandbox, MAIN)
         receiver.go_on.clear()
         for _ in range(4):
@@ -239,7 +240,7 @@ def test_by_itself_the_sandbox_delivers_side_by_side_and_settles(
 
 
 def test_settle_says_so_when_it_does_not_come_true(world: SandboxState, receiver: Receiver) -> None:
-    with Sandbox(world, timeout=5) as sandbox:
+    with Sandbox(world, timeout=60) as sandbox:
         receiver.go_on.clear()
         record_and_report(Client(sandbox, MAIN), world.place_call(MAIN), receiver, transcription_type="")
         world.advance(20)
@@ -261,7 +262,7 @@ def test_a_receiver_may_ask_the_api_while_it_is_being_called(
     eventually(lambda: receiver.deliveries)
     assert client.get("Recording/").status_code == 200
     receiver.go_on.set()
-    sender.join(timeout=5)
+    sender.join(timeout=60)
     assert len(world.ledger.of("callback.delivered")) == 1
 
 

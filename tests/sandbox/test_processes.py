@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import eventually
+from vobiz_portal.sandbox import processes
 from vobiz_portal.sandbox.processes import ProcessFailedError, ProcessGroup, StopRequestedError
 
 FOREVER = "import time\nwhile True: time.sleep(60)"
@@ -27,7 +28,10 @@ def gone(pid: int) -> bool:
     """True when there is no such process, or only what is left of one until its parent looks."""
     state = Path(f"/proc/{pid}/stat")
     if sys.platform == "linux":
-        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+        try:
+            return state.read_text().rpartition(")")[2].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -107,7 +111,10 @@ def test_a_child_that_ends_when_asked_is_not_killed(group: ProcessGroup) -> None
     assert child.status == 7
 
 
-def test_a_second_signal_ends_a_child_that_does_not_listen_by_force_and_at_once(group: ProcessGroup) -> None:
+def test_a_second_signal_ends_a_child_that_does_not_listen_by_force_and_at_once(
+    group: ProcessGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "STOP_TIMEOUT", 60.0)
     group.listen_to_signals()
     child = group.start("portal", python(DEAF))
     eventually(child.answer)
@@ -118,7 +125,7 @@ def test_a_second_signal_ends_a_child_that_does_not_listen_by_force_and_at_once(
     group.end_all()
 
     assert child.status == -signal.SIGKILL
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_what_a_child_started_itself_ends_with_it(group: ProcessGroup) -> None:

@@ -42,7 +42,7 @@ def running(
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: process.poll() is not None or _answers(url), within=30)
+        eventually(lambda: process.poll() is not None or _answers(url))
         yield process, url
     finally:
         process.kill()
@@ -51,7 +51,7 @@ def running(
 
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/_sandbox/", timeout=5).ok
+        return requests.get(f"{url}/_sandbox/", timeout=60).ok
     except requests.ConnectionError:
         return False
 
@@ -61,16 +61,16 @@ def test_it_serves_a_world_and_stops_cleanly(number: signal.Signals) -> None:
     with running() as (process, url):
         headers = {"X-Auth-ID": "MA_DEMO00000001", "X-Auth-Token": TOKEN}
         page = requests.get(
-            f"{url}/api/v1/Account/MA_DEMO00000001/Recording/", headers=headers, timeout=5
+            f"{url}/api/v1/Account/MA_DEMO00000001/Recording/", headers=headers, timeout=60
         ).json()
         assert page["meta"]["total_count"] > 100
-        audio = requests.get(page["objects"][0]["recording_url"], headers=headers, timeout=5)
+        audio = requests.get(page["objects"][0]["recording_url"], headers=headers, timeout=60)
         assert audio.status_code == 200
-        state = requests.get(f"{url}/_sandbox/", timeout=5).json()
+        state = requests.get(f"{url}/_sandbox/", timeout=60).json()
         assert len(state["calls"]) >= 4
         assert [one["parent"] for one in state["accounts"]] == [None, "MA_DEMO00000001", None]
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert TOKEN not in out
     assert "SA_DEMO00000001   " in out  # made up, so shown
@@ -83,12 +83,12 @@ def test_it_remembers_between_runs(tmp_path: Path) -> None:
     for _ in range(2):
         with running("--state", str(file), "--recordings", "20", "--calls-per-minute", "0") as (process, url):
             headers = {"X-Auth-ID": "MA_DEMO00000001", "X-Auth-Token": TOKEN}
-            requests.post(f"{url}/_sandbox/recordings", json={}, timeout=5)
+            requests.post(f"{url}/_sandbox/recordings", json={}, timeout=60)
             listing = f"{url}/api/v1/Account/MA_DEMO00000001/Recording/"
-            rows = requests.get(listing, headers=headers, timeout=5).json()["objects"]
+            rows = requests.get(listing, headers=headers, timeout=60).json()["objects"]
             ids.append({row["recording_id"] for row in rows})
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
             assert process.returncode == 0
     assert ids[0] < ids[1]
     assert len(ids[1]) == len(ids[0]) + 1
@@ -98,7 +98,7 @@ def test_a_port_in_use_is_said_with_the_cure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         with running("--media-port", port) as (process, _):
-            _, err = process.communicate(timeout=10)
+            _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert f"port {port} on 127.0.0.1 is in use" in err
     assert "Cure:" in err
@@ -107,6 +107,6 @@ def test_a_port_in_use_is_said_with_the_cure() -> None:
 def test_a_broken_memory_is_said_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "state.json").write_text("{", encoding="utf-8")
     with running("--state", str(tmp_path / "state.json")) as (process, _):
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Cure: move the file away" in err

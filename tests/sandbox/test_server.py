@@ -28,10 +28,10 @@ def test_a_stopped_sandbox_drops_its_connections_and_answers_nobody(world: Sandb
     sandbox = Sandbox(world).start()
     url = f"{sandbox.api_url}/auth/me"
     with requests.Session() as session:
-        assert session.get(url, headers=world.headers(MAIN), timeout=5).status_code == 200
+        assert session.get(url, headers=world.headers(MAIN), timeout=60).status_code == 200
         sandbox.stop()
         with pytest.raises(requests.ConnectionError):
-            session.get(url, headers=world.headers(MAIN), timeout=5)
+            session.get(url, headers=world.headers(MAIN), timeout=60)
 
 
 def test_a_port_in_use_is_named(sandbox: Sandbox, world: SandboxState) -> None:
@@ -42,7 +42,7 @@ def test_a_port_in_use_is_named(sandbox: Sandbox, world: SandboxState) -> None:
 
 def test_bodies_without_a_fit_length_are_refused(sandbox: Sandbox, client: Client) -> None:
     url = client.url("Call/")
-    answer = requests.post(url, data=iter([b"chunked"]), headers=client.headers, timeout=5)
+    answer = requests.post(url, data=iter([b"chunked"]), headers=client.headers, timeout=60)
     assert answer.status_code == 413
     with socket.create_connection(("127.0.0.1", port_of(sandbox)), 5) as wire:
         wire.sendall(b"POST /api/v1/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n")
@@ -89,7 +89,7 @@ def test_many_clients_at_once_start_and_stop_without_losing_anything(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(timeout=20)
+        worker.join(timeout=60)
     assert world.running() == []
     assert len(world.ledger.of("recording.listed")) == 24
     assert client.recordings()["meta"]["total_count"] == 24

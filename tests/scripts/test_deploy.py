@@ -66,7 +66,7 @@ def test_the_unit_of_the_worker_starts_one_and_its_signal_ends_it(tmp_path: Path
         command_of("vobiz-portal-worker.service"), cwd=ROOT, env=environment(VAR_DIR=str(tmp_path))
     )
     try:
-        eventually(lambda: Worker.objects.alive().exists(), within=60)
+        eventually(lambda: Worker.objects.alive().exists())
         process.terminate()
         assert process.wait(timeout=60) == 0
     finally:
@@ -92,7 +92,7 @@ def ask(proxy: Proxy, path: str, method: str = "GET", **more: Any) -> requests.R
     }
     url = f"https://127.0.0.1:{proxy.port}{path}"
     return requests.request(
-        method, url, headers=given, verify=proxy.authority, allow_redirects=False, timeout=30, **more
+        method, url, headers=given, verify=proxy.authority, allow_redirects=False, timeout=60, **more
     )
 
 
@@ -107,7 +107,7 @@ def test_people_and_vobiz_reach_the_portal_through_nginx(proxy: Proxy) -> None:
     assert (callback.status_code, callback.headers["Content-Type"]) == (503, "application/json")
     plain = requests.get(
         f"http://127.0.0.1:{proxy.plain_port}/admin/", headers={"Host": "portal.example.com"},
-        allow_redirects=False, timeout=30,
+        allow_redirects=False, timeout=60,
     )  # fmt: skip
     assert plain.headers["Location"] == "https://portal.example.com/admin/"
 
@@ -119,7 +119,7 @@ def test_a_head_leaves_nothing_on_a_connection_that_is_kept(proxy: Proxy) -> Non
         for method in ("HEAD", "GET", "HEAD", "GET"):
             answer = kept.request(
                 method, f"https://127.0.0.1:{proxy.port}/admin/login/", headers={"Host": "portal.example.com"},
-                timeout=30,
+                timeout=60,
             )  # fmt: skip
             assert answer.status_code == 200
             assert bool(answer.content) == (method == "GET")
@@ -189,7 +189,7 @@ def test_the_queue_of_the_compose_file_wants_its_password(tmp_path: Path) -> Non
         return False
 
     with started([*command, "--port", str(port)], tmp_path):
-        eventually(answers, within=20)
+        eventually(answers)
         with pytest.raises(redis.AuthenticationError):
             redis.Redis(port=port).ping()
 
@@ -214,7 +214,7 @@ def test_the_storage_of_the_compose_file_takes_the_archive(tmp_path: Path) -> No
         [program, *command, *(f"-{name}={value}" for name, value in here.items())], tmp_path
     ) as process:
         assert is_up(process, storage)
-        eventually(lambda: _made(storage), within=60, every=0.5)
+        eventually(lambda: _made(storage), every=0.5)
         done = manage(
             "test_storage", **storage.environment(), VAR_DIR=str(tmp_path), DATABASE_URL="sqlite://:memory:"
         )

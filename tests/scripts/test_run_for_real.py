@@ -54,7 +54,7 @@ def server(var: Path, command: list[str]) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(lambda: process.poll() is not None or _listens(port), within=30)
+        eventually(lambda: process.poll() is not None or _listens(port))
         yield port
     finally:
         process.kill()
@@ -75,7 +75,7 @@ def _listens(port: int) -> bool:
 
 def login_page(portal: str, **headers: str) -> requests.Response:
     said = {"Host": "portal.example.com", **{name.replace("_", "-"): text for name, text in headers.items()}}
-    return requests.get(portal + LOGIN, headers=said, allow_redirects=False, timeout=20)
+    return requests.get(portal + LOGIN, headers=said, allow_redirects=False, timeout=60)
 
 
 def test_people_behind_the_proxy_get_the_login_page_and_no_endless_redirect(portal: str) -> None:

@@ -129,7 +129,7 @@ def portal(folder: Path, prepared: Path) -> Iterator[Portal]:
             cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            eventually(lambda: server.poll() is not None or listens(port), within=60)
+            eventually(lambda: server.poll() is not None or listens(port))
             yield Portal(port, **json.loads(made.stdout.splitlines()[-1]))
         finally:
             server.kill()

@@ -32,7 +32,7 @@ def issuer() -> Iterator[str]:
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: answers(url), within=60)
+        eventually(lambda: answers(url))
         yield url
     finally:
         process.kill()

@@ -95,7 +95,7 @@ def test_nobody_else_may_read_it_and_it_has_no_address(s3_archive: ObjectStorage
         f"/{s3_archive.bucket}/",
         f"/{s3_archive.bucket}?list-type=2",
     ):
-        assert requests.get(s3_archive.endpoint + path, timeout=5).status_code == 403
+        assert requests.get(s3_archive.endpoint + path, timeout=60).status_code == 403
     with pytest.raises(NotImplementedError):
         storages["archive"].url(name)
 

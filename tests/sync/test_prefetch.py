@@ -26,10 +26,10 @@ Past = Callable[..., set[str]]
 
 
 class Crowd:
-    """Counts the requests that are at the sandbox together."""
+    """Counts the requests that are at the sandbox together; until there were two, each waits for another."""
 
-    def __init__(self) -> None:
-        self.here = self.most = 0
+    def __init__(self, seconds: float) -> None:
+        self.here, self.most, self.seconds = 0, 0, seconds
         self.changed = threading.Condition()
 
     def __call__(self, _world: SandboxState) -> None:
@@ -37,7 +37,7 @@ class Crowd:
             self.here += 1
             self.most = max(self.most, self.here)
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self.here > 1, timeout=0.05)
+            self.changed.wait_for(lambda: self.most > 1, timeout=self.seconds)
             self.here -= 1
 
 
@@ -47,7 +47,7 @@ def test_pages_are_fetched_together_as_the_setting_says(
 ) -> None:
     settings.VOBIZ_PREFETCH = prefetch
     world.quirks.max_limit = 20
-    ids, crowd = past(120), Crowd()
+    ids, crowd = past(120), Crowd(2.0 if together else 0.05)
     world.faults.plan(Fault(on="recording.list", times=None, first=crowd))
     assert sync_now().state == SyncState.COMPLETE
     assert known() == ids

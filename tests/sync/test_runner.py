@@ -160,7 +160,7 @@ def test_a_sync_goes_on_behind_the_request_that_asked_for_it(
 ) -> None:
     ids = past(5)
     asked_again = threading.Event()
-    world.faults.plan(Fault(on="recording.list", first=lambda _: asked_again.wait(10)))
+    world.faults.plan(Fault(on="recording.list", first=lambda _: asked_again.wait(60)))
 
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=None)
     again, is_second = tasks.sync_in_background(account, SyncRequest(), by=None)

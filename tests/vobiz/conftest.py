@@ -18,7 +18,7 @@ from recordings.vobiz.client import Credentials, RetryPolicy, VobizClient
 from tests.vobiz.wire_server import WireServer
 
 TOKEN = "a-secret-token-0123456789"
-QUICK = RetryPolicy(tries=3, total=5.0, backoff=0.01)
+QUICK = RetryPolicy(tries=3, total=60.0, backoff=0.01)
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def client_of(url: str, **changes: Any) -> VobizClient:
         "api_url": f"{url}/api/v1",
         "media_hosts": ["127.0.0.1"],
         "local": True,
-        "connect_timeout": 2.0,
-        "read_timeout": 2.0,
+        "connect_timeout": 20.0,
+        "read_timeout": 20.0,
         "retry_policy": QUICK,
     }
     return VobizClient(Credentials("MA_TESTMAIN", TOKEN), **(options | changes))

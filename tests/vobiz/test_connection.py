@@ -30,8 +30,10 @@ def adapter() -> Iterator[GuardedAdapter]:
     made.close()
 
 
-def limits(total: float = 5.0, *, read: float = 2.0, cap: int = 1000, public_only: bool = False) -> Exchange:
-    return Exchange(time.monotonic() + total, 2.0, read, cap, public_only)
+def limits(
+    total: float = 60.0, *, read: float = 20.0, cap: int = 1000, public_only: bool = False
+) -> Exchange:
+    return Exchange(time.monotonic() + total, 20.0, read, cap, public_only)
 
 
 def fetch(adapter: GuardedAdapter, url: str, exchange: Exchange) -> bytes:
@@ -77,7 +79,7 @@ def test_a_server_that_drips_for_ever_is_left_at_the_deadline(
     server: WireServer, adapter: GuardedAdapter, answer: object
 ) -> None:
     server.answers(answer)  # type: ignore[arg-type]
-    failed = failure(adapter, server.url, limits(0.4, read=0.3, cap=10**9))
+    failed = failure(adapter, server.url, limits(0.9, read=0.8, cap=10**9))
     assert "within the time allowed" in failed.why
     assert failed.sent
 

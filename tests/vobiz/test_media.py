@@ -245,7 +245,7 @@ def test_an_opening_that_fails_for_good_says_why(server: WireServer, client: Vob
         fetch(client, f"http://127.0.0.1:{free_ports()}/a.mp3")
     server.answers(hangs)
     with (
-        client_of(server.url, read_timeout=0.2) as hasty,
+        client_of(server.url, read_timeout=0.5) as hasty,
         pytest.raises(UnreachableError, match="did not answer"),
     ):
         fetch(hasty, f"{server.url}/a.mp3")
@@ -389,17 +389,17 @@ def test_a_host_that_is_not_trusted_is_asked_without_the_credentials(
         Credentials("MA_TESTMAIN", TOKEN),
         api_url=server.url,
         local=True,
-        connect_timeout=2.0,
-        read_timeout=2.0,
-        retry_policy=RetryPolicy(1, 5.0),
+        connect_timeout=20.0,
+        read_timeout=20.0,
+        retry_policy=RetryPolicy(1, 60.0),
     )
     media, into = Media(transport, hosts), io.BytesIO()
-    media.download(f"{server.url}/a.mp3", into, max_bytes=10**6, total=5.0)
+    media.download(f"{server.url}/a.mp3", into, max_bytes=10**6, total=60.0)
     assert into.getvalue() == AUDIO
     assert server.last.headers["x-auth-token"] == TOKEN
     assert set(elsewhere.last.headers) == {"host", "user-agent", "accept", "accept-encoding"}
     with pytest.raises(RefusedError, match="asked without the account's credentials") as refused:
-        media.download(f"http://localhost:{elsewhere.port}/a.mp3", into, max_bytes=10**6, total=5.0)
+        media.download(f"http://localhost:{elsewhere.port}/a.mp3", into, max_bytes=10**6, total=60.0)
     assert not isinstance(refused.value, AuthenticationError)
     assert "x-auth-token" not in elsewhere.last.headers
 

@@ -202,16 +202,16 @@ def test_a_read_ends_after_its_tries_in_the_error_that_came_last(
 def test_a_read_that_hangs_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(hangs)
     with (
-        client_of(server.url, read_timeout=0.2, retry_policy=RetryPolicy(100, 1.5, 0.01)) as client,
+        client_of(server.url, read_timeout=0.2, retry_policy=RetryPolicy(100, 3.0, 0.01)) as client,
         pytest.raises(UnreachableError),
     ):
         client.list_live_calls()
-    assert 1 < len(server.asked) < 10
+    assert 1 < len(server.asked) < 20
 
 
 def test_a_read_that_drips_is_given_up_within_the_total(server: WireServer) -> None:
     server.answers(drips(b"HTTP/1.1 200 OK\r\n\r\n"))
-    with client_of(server.url, retry_policy=RetryPolicy(5, 0.5)) as client, pytest.raises(UnreachableError):
+    with client_of(server.url, retry_policy=RetryPolicy(5, 2.0)) as client, pytest.raises(UnreachableError):
         client.list_live_calls()
     assert len(server.asked) == 1
 

@@ -99,7 +99,7 @@ def test_a_start_whose_answer_is_lost_or_unreadable_may_have_happened_and_is_nev
 ) -> None:
     server.answers(answer)
     with (
-        client_of(server.url, read_timeout=0.2, retry_policy=RetryPolicy(5, 0.5, 0.01)) as client,
+        client_of(server.url, read_timeout=1.0, retry_policy=RetryPolicy(5, 2.0, 0.01)) as client,
         pytest.raises(OutcomeUnknownError, match=r"It may have happened\.$") as failed,
     ):
         start(client)
@@ -150,7 +150,7 @@ def test_a_stop_is_tried_three_times(server: WireServer, client: VobizClient, tr
 @pytest.mark.parametrize("trouble", [drops, says("", 503), hangs])
 def test_a_stop_whose_answers_are_lost_may_have_happened(server: WireServer, trouble: Any) -> None:
     server.answers(trouble)
-    with client_of(server.url, read_timeout=0.2) as client, pytest.raises(OutcomeUnknownError):
+    with client_of(server.url, read_timeout=0.5) as client, pytest.raises(OutcomeUnknownError):
         client.stop_all_recordings(CALL)
     assert len(server.asked) == 3
 

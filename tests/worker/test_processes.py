@@ -62,7 +62,7 @@ def test_two_workers_never_do_one_thing_twice(account: Account, world: SandboxSt
     begin()
     for _ in range(6):  # so that both come to it again and again
         due_for_read_back(account, world, 5)
-        eventually(all_completed, within=20)
+        eventually(all_completed)
     counts = times_asked(world)
     assert (len(counts), set(counts.values())) == (30, {1})
     assert Worker.objects.alive().count() == 2
@@ -86,19 +86,20 @@ def test_two_workers_never_sync_nor_fetch_one_thing_twice(
     Account.objects.update(archive_automatically=True)
     for operation in ("recording.list", "media.get"):  # long enough that both come to it
         world.faults.plan(Fault(on=operation, delay_before=0.3, times=None))
-    workers, held, rounds = {begin().worker.name, begin().worker.name}, set(), 4
-    for at in range(1, rounds + 1):
+    workers, held, rounds = {begin().worker.name, begin().worker.name}, set(), 0
+    while rounds < 4 or (held != workers and rounds < 20):  # until both did some of it
+        rounds += 1
         for _ in range(8):
             world.add_recording(MAIN, age_days=0.01, duration=2)
         make_a_sync_due()
 
-        def all_are_here(count: int = 8 * at) -> bool:
+        def all_are_here(count: int = 8 * rounds) -> bool:
             held.update(who_has_something())
             archived = Recording.objects.filter(archived_at__isnull=False).count()
             return archived == count and not SyncRun.objects.running().exists()
 
-        eventually(all_are_here, within=40)
-    assert held == workers  # both did some of it
+        eventually(all_are_here)
+    assert held == workers
     assert len(asked(world, "recording.list")) == rounds
     fetched = Counter(str(entry.detail["path"]) for entry in asked(world, "media.get"))
     counts = times_asked(world)
@@ -113,8 +114,8 @@ def test_an_account_is_synced_by_itself_once_whoever_comes_first(
         world.add_recording(MAIN, age_days=1)
     begin()
     begin()
-    eventually(lambda: SyncRun.objects.filter(complete=True).exists(), within=20)
-    eventually(lambda: SyncRun.objects.running().count() == 0, within=20)
+    eventually(lambda: SyncRun.objects.filter(complete=True).exists())
+    eventually(lambda: SyncRun.objects.running().count() == 0)
     assert Recording.objects.count() == 3
     assert SyncRun.objects.count() == 1
     assert len(asked(world, "recording.list")) == 1
@@ -128,7 +129,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_again_once_its_lease_is_over(
     world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=30))
     killed = begin()
     due_for_read_back(account, world, 3)
-    assert held.wait(20)
+    assert held.wait(60)
     killed.send(signal.SIGKILL)
     assert killed.ended() == -signal.SIGKILL
 
@@ -136,10 +137,13 @@ def test_what_a_killed_worker_had_in_hand_is_done_again_once_its_lease_is_over(
     assert str(account.leased_by).startswith(killed.worker.name)
     assert account.leased_until is not None
     assert account.leased_until <= timezone.now() + timedelta(seconds=30)
+    Account.objects.update(
+        leased_until=timezone.now() + timedelta(hours=1)
+    )  # however long the next one takes to begin
     begin()
     assert Recording.objects.filter(status=RecordingStatus.ACTIVE).count() == 3  # it is still the dead one's
     Account.objects.update(leased_until=timezone.now())
-    eventually(all_completed, within=20)
+    eventually(all_completed)
     assert max(times_asked(world).values()) <= 2  # only what was in hand was asked again
 
 
@@ -148,13 +152,14 @@ def test_a_sync_that_was_killed_is_begun_anew(account: Account, world: SandboxSt
     held = threading.Event()
     world.faults.plan(Fault(on="recording.list", first=lambda _: held.set(), delay_before=30))
     killed = begin()
-    assert held.wait(20)
+    assert held.wait(60)
     killed.send(signal.SIGKILL)
     killed.ended()
+    SyncRun.objects.update(lease_until=timezone.now() + timedelta(hours=1))
     begin()
     assert SyncRun.objects.get().state == "running"
     SyncRun.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    eventually(lambda: SyncRun.objects.filter(complete=True).exists(), within=20)
+    eventually(lambda: SyncRun.objects.filter(complete=True).exists())
     assert list(SyncRun.objects.order_by("pk").values_list("state", flat=True)) == ["interrupted", "complete"]
     assert Recording.objects.count() == 1
 
@@ -164,10 +169,10 @@ def test_a_worker_that_is_asked_to_stop_finishes_what_it_has_in_hand(
 ) -> None:
     nothing_to_sync(account)
     held = threading.Event()
-    world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=1.0))
+    world.faults.plan(Fault(on="recording.retrieve", first=lambda _: held.set(), delay_before=3))
     worker = begin()
     due_for_read_back(account, world, 20)
-    assert held.wait(20)
+    assert held.wait(60)
     worker.send(signal.SIGTERM)
     assert worker.ended() == 0
     assert len(asked(world, "recording.retrieve")) == 1  # it began nothing more
@@ -204,7 +209,7 @@ def test_without_callbacks_and_answers_everything_still_ends_completed_once(
     begin()
     for call in calls:
         world.hang_up(call.call_uuid)
-    eventually(all_completed, within=40)
+    eventually(all_completed)
 
     assert len(asked(world, "record.start")) == 4
     assert Recording.objects.count() == 4

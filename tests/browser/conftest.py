@@ -80,10 +80,10 @@ def portal(live_server: LiveServer, settings: Settings, collected: Path) -> Iter
     yield live_server
     # What a page asked for last may still be under way, and must not meet the next test. This connection is accepted
     # after all others; it asks for nothing, so the answer is its end.
-    with socket.create_connection(server.server_address) as last:
+    with socket.create_connection((live_server.thread.host, live_server.thread.port)) as last:
         last.sendall(b"\r\n")
         last.recv(1)
-    for thread in server._threads.pop_all():
+    for thread in server._threads.pop_all():  # type: ignore[attr-defined]
         thread.join(20)
 
 

@@ -86,7 +86,7 @@ def test_two_workers_never_sync_nor_fetch_one_thing_twice(
     Account.objects.update(archive_automatically=True)
     for operation in ("recording.list", "media.get"):  # long enough that both come to it
         world.faults.plan(Fault(on=operation, delay_before=0.3, times=None))
-    workers, held, rounds = {begin().worker.name, begin().worker.name}, set(), 0
+    workers, held, rounds = {begin().worker.name, begin().worker.name}, set[str](), 0
     while rounds < 4 or (held != workers and rounds < 20):  # until both did some of it
         rounds += 1
         for _ in range(8):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from recordings import tasks
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, KeyFact, PortalAdmin, ReadOnlyAdmin, Section, may, page
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter
+from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter, rare
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -61,7 +61,13 @@ class StateFilter(UsualFilter):
     title = gettext_lazy("state")
     parameter_name = "state__exact"
     words: ClassVar[dict[str, Any]] = dict(SyncState.choices)
-    conditions: ClassVar[dict[str, Q]] = {value: Q(state=value) for value in SyncState.values}
+    conditions: ClassVar[dict[str, Q]] = rare("state", SyncState.values, SyncState.COMPLETE)
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        """Return the rows that meet the condition: the complete ones walked, the others by their index."""
+        if self.value() == SyncState.COMPLETE:
+            return super().found(request, rows, condition)
+        return rows.filter(condition)
 
 
 @admin.register(SyncRun)

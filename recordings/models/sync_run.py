@@ -52,7 +52,8 @@ class SyncRunQuerySet(VisibleQuerySet):
 
     def incomplete(self) -> Self:
         """Return the unfiltered runs that ended without reading and storing everything."""
-        return self.unfiltered().filter(state__in=INCOMPLETE)
+        # by the index of what is not complete, whose condition stands in the query for SQLite's sake
+        return self.unfiltered().exclude(state=SyncState.COMPLETE).filter(state__in=INCOMPLETE)
 
     def failed_since_last_complete(self) -> Self:
         """Return the incomplete runs since the last complete one of their account."""
@@ -155,6 +156,12 @@ class SyncRun(models.Model):
             # the last whole one, however many failed since
             models.Index(
                 fields=["account", "-started_at"], condition=Q(complete=True), name="syncrun_newest_complete"
+            ),
+            # what failed, runs or was stopped: few among those that are complete
+            models.Index(
+                fields=["state", "-started_at", "-id", "account"],
+                condition=~Q(state="complete"),
+                name="syncrun_not_complete",
             ),
         ]
 

@@ -50,6 +50,7 @@ NUMBERS, CONFERENCES, UUIDS = (
 )
 WORDS, IDS = "SCAN w VIRTUAL|recordings_search_words", "autoindex_recordings_recording_1|recording_id.*_like"
 LENGTHS, NOT_APPLIED = "recording_by_length", "callbackevent_not_applied"
+NOT_COMPLETE = "syncrun_not_complete"
 NOT_ARCHIVED = "recording_not_archived|recording_leaving"  # or that of an account
 
 
@@ -122,7 +123,8 @@ CASES = [
     Case("callbackevent", {"trust__exact": "unsigned"}, "callbackevent_by_trust|callbackevent_newest"),
     Case("callbackevent", {"unsigned": "unexpected"}, "callbackevent_by_trust|callbackevent_newest"),
     *_cases("syncrun", account="1"),
-    *(Case("syncrun", query, has_none=True) for query in ({"state__exact": "failed"}, {"broken": "yes"})),
+    Case("syncrun", {"state__exact": "complete"}),
+    *(Case("syncrun", query, NOT_COMPLETE) for query in ({"state__exact": "failed"}, {"broken": "yes"})),
     *_cases("accessevent", account="1", action__exact="play", result__exact="ok"),
     Case("accessevent", {"user": "7"}, "accessevent_of_user"),
     Case("accessevent", {"recording": "7"}, "accessevent_of_recording"),
@@ -257,7 +259,7 @@ def write_library(recordings: int) -> Account:
 
 
 def make_rare(account: Account) -> None:
-    """Let FEW rows of the account meet each of the filters in RARE, and FEW transcripts be failed ones."""
+    """Let FEW rows of the account meet each of the filters in RARE, and FEW transcripts and syncs be failed ones."""
     Account.objects.update(is_active=True, first_synced_at=timezone.now() - timedelta(days=40))
     keys = list(Recording.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:200])
     for place, (_query, columns, _index) in enumerate(RARE):
@@ -266,6 +268,8 @@ def make_rare(account: Account) -> None:
         Transcription.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:FEW]
     )
     Transcription.objects.filter(pk__in=told).update(status="failed")
+    runs = list(SyncRun.objects.filter(account=account).order_by("pk").values_list("pk", flat=True)[:FEW])
+    SyncRun.objects.filter(pk__in=runs).update(state="failed", complete=False)
 
 
 def readers(account: Account) -> dict[str, User]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from recordings import overview
 from recordings.models import Account, Recording
 from recordings.models.account import remember_accounts
 from recordings.models.recording import queryset
+from recordings.overview.counting import MOST
 from recordings.worker.statistics import analyse
 from tests.admin.plans import (
     CASES,
@@ -130,20 +132,58 @@ def test_a_small_account_is_not_looked_for_among_the_rows_of_others(people: dict
     member.groups.set(Group.objects.all())
     member.vobiz_accounts.add(small)
     remember_accounts(member)
-    dear, now = [], timezone.now()
+    dear: list[tuple[int, Any]] = []
     for case in [*CASES, *SEARCHES]:
         with steps() as counted:
             asked(member, case)
         dear.append((counted[0], case))
-    others: dict[str, Callable[[], Any]] = {
-        "archive": lambda: overview.archiving(now, [small]),
-        "next to be archived": lambda: Recording.objects.due_for_archive(now, [small]).first(),
+    now = timezone.now()
+    others = figures(member, now)
+    others["next to be archived"] = lambda: Recording.objects.due_for_archive(now, [small]).first()
+    dear += steps_of(others)
+    assert not [one for one in dear if one[0] > 2 * ROWS]
+
+
+def figures(user: User, now: datetime) -> dict[str, Callable[[], Any]]:
+    """Return what reads each figure of the overview for a viewer."""
+    seen = overview.accounts(user, now)
+    kept_days = {account.retention_days for account in seen}
+    return {
+        "accounts": lambda: overview.accounts(user, now),
+        "live calls": lambda: overview.live_calls(user),
+        "running": lambda: overview.running(user),
+        "starts": lambda: overview.starts(user, now),
+        "days": lambda: overview.days(user, now.date(), UTC),
+        "for a person": lambda: overview.for_a_person(user),
+        "unsigned": lambda: overview.unsigned(user, seen, now),
+        "gaps": lambda: overview.gaps(user, seen),
+        "at risk": lambda: overview.at_risk(user, now, kept_days=kept_days),
+        "lost": lambda: overview.lost(now, seen),
+        "lost before": lambda: overview.lost_before(now, seen),
+        "archiving": lambda: overview.archiving(now, seen),
+        "broken syncs": lambda: overview.broken_syncs(user, seen),
+        "callback troubles": lambda: overview.callback_troubles(user),
+        "background": lambda: overview.background(user, now),
     }
-    for name, read in others.items():
+
+
+def steps_of(reads: dict[str, Callable[[], Any]]) -> list[tuple[int, str]]:
+    """Return the steps that each takes."""
+    found = []
+    for name, read in reads.items():
         with steps() as counted:
             read()
-        dear.append((counted[0], Case(name, {})))
-    assert not [one for one in dear if one[0] > 2 * ROWS]
+        found.append((counted[0], name))
+    return found
+
+
+@SQLITE
+def test_the_figures_of_the_overview_are_read_by_their_indexes(people: dict[str, User]) -> None:
+    """A figure of what is rare is a few steps, and of what is common as much as MOST rows take, of any viewer."""
+    for user in people.values():
+        dear = steps_of(figures(user, timezone.now()))
+        common = {"lost", "lost before", "archiving"}
+        assert not [one for one in dear if one[0] > (40 * (MOST + 1) if one[1] in common else ROWS / 2)]
 
 
 FRAME = {

@@ -45,7 +45,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     list_display_links = ("when",)
     list_filter = (OfRecordingDateFilter, TranscriptStatusFilter, "trust", AccountFilter)
     list_select_related = ("recording__account", "recording__call")
-    list_deferred = ("text", "recording__provider_data", "recording__call__provider_data")
+    list_deferred = ("text", "tokens", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")

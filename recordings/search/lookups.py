@@ -8,6 +8,7 @@ Each is one `IN (SELECT …)` over one index, so the planner never meets an OR a
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -49,7 +50,7 @@ class Words:
     prefix: bool = False
     """Whether the last token of the last phrase may be the beginning of a word."""
     by_row: bool = False
-    """On SQLite, look each row up in the index, for the newest of many hits, instead of gathering every hit first."""
+    """Look each row up, for the newest of many hits, where the rows have an order; else every hit is gathered first."""
 
     @property
     def fts5(self) -> str:
@@ -78,7 +79,7 @@ class _IndexLookup(Lookup[Any]):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Compile for SQLite, whose index is an FTS5 table."""
         lhs, params = self.process_lhs(compiler, connection)
-        if getattr(self.rhs, "by_row", False):
+        if getattr(self.rhs, "by_row", False) and _has_order(compiler.query):
             sql, found = self.sqlite_by_row()
             return f"EXISTS ({sql.format(lhs=lhs)})", (*params, *found)
         return f"{lhs} IN ({self.sqlite})", (*params, self.match())
@@ -210,28 +211,50 @@ class Begins(Lookup[Any]):
         return f"{lhs} LIKE %s", [*params, _escaped(self.rhs) + "%"]
 
 
-def count_hits(lookup: type[_IndexLookup], value: Digits | Words, *, upto: int, using: str) -> int:
-    """Return how many rows of the index match, counted up to `upto` and one more.
+class Among(Lookup[Any]):
+    """Primary keys of a list, sent as one parameter however long it is."""
 
-    On PostgreSQL a call both of whose numbers match counts twice.
-    """
+    lookup_name = "among"
+    prepare_rhs = False
+
+    def get_db_prep_lookup(self, value: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Return the list as it is: each database's method reads it."""
+        return "%s", (value,)
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Compile for SQLite, which has no arrays."""
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} IN (SELECT value FROM json_each(%s))", (*params, json.dumps(self.rhs))
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        """Compile for PostgreSQL, whose planner sees how many they are."""
+        lhs, params = self.process_lhs(compiler, connection)
+        return f"{lhs} = ANY(%s::bigint[])", [*params, self.rhs]
+
+
+def _has_order(query: Any) -> bool:
+    return bool(query.order_by or (query.default_ordering and query.get_meta().ordering))
+
+
+def first_hits(
+    lookup: type[HasDigits | HasWords], value: Digits | Words, *, upto: int, using: str
+) -> list[int]:
+    """Return at most `upto` of the primary keys that the lookup finds; on PostgreSQL one may be among them twice."""
+    hits = lookup(F("pk"), value)
     if connections[using].vendor == "postgresql":
-        matching, params = lookup(F("pk"), value).postgresql()
-        matching = matching.replace(" UNION ", " UNION ALL ")  # UNION would gather every hit before it counts
-        with connections[using].cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM ({matching} LIMIT %s) AS hits", [*params, upto + 1])
-            return int(cursor.fetchone()[0])
-    table = NUMBERS if lookup is HasDigits else WORDS
-    matching = f"SELECT rowid FROM {table} WHERE {table} MATCH %s LIMIT %s"
+        matching, params = hits.postgresql()
+        matching = matching.replace(" UNION ", " UNION ALL ")  # UNION would gather every hit before it ends
+    else:
+        matching, params = hits.sqlite, [hits.match()]
     with connections[using].cursor() as cursor:
-        cursor.execute(f"SELECT count(*) FROM ({matching})", [lookup(F("pk"), value).match(), upto + 1])
-        return int(cursor.fetchone()[0])
+        cursor.execute(f"{matching} LIMIT %s", [*params, upto])
+        return [int(pk) for (pk,) in cursor.fetchall()]
 
 
 def register() -> None:
     """Make the lookups known to the fields they stand on."""
     CharField.register_lookup(Begins)
-    for lookup in (HasDigits, HasName, InConference, HasWords):
+    for lookup in (Among, HasDigits, HasName, InConference, HasWords):
         BigAutoField.register_lookup(lookup)
         ForeignKey.register_lookup(lookup)
 

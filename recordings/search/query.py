@@ -30,6 +30,14 @@ class Reading(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FirstHits:
+    """Primary keys that an index found first, and whether they are all."""
+
+    keys: list[int]
+    are_all: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What was typed, and every way in which it can be read, the likeliest first. Empty where nothing can be found."""
 
@@ -44,6 +52,8 @@ class Query:
     phrases: tuple[tuple[str, ...], ...] = field(default=())
     prefix: bool = False
     """Whether the last word may be the beginning of a word."""
+    first_hits: dict[Reading, FirstHits] = field(default_factory=dict, compare=False, repr=False)
+    """What its indexes found, once asked."""
 
     @property
     def name(self) -> str:

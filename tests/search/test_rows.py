@@ -20,7 +20,7 @@ from recordings.search import (
     parse_query,
     rows,
 )
-from recordings.search.lookups import Digits, HasDigits, count_hits
+from recordings.search.lookups import Digits, HasDigits, first_hits
 
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 LIBRARY = {
@@ -144,8 +144,7 @@ def test_an_area_finds_the_numbers_that_begin_so(
 def test_digits_of_many_calls_are_looked_up_row_by_row(
     typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "FEW", 0)
-    monkeypatch.setattr(rows, "FEW_CALLS", 0)
+    monkeypatch.setattr(rows, "FEW_HITS", 0)
     with CaptureQueriesContext(connection) as captured:
         assert found(typed, Reading.NUMBER) == [f"rec-000{n}" for n in ids]
     assert "UNION" not in captured[-1]["sql"]
@@ -161,8 +160,7 @@ def test_many_digits_are_walked_only_where_the_newest_rows_hold_a_page(
     typed: str, ids: list[int], is_walked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, number in {
-        "FEW": 0,
-        "FEW_CALLS": 0,
+        "FEW_HITS": 0,
         "PROBED": 2,
         "A_PAGE": 2 if typed == "1234" else 1,
     }.items():
@@ -180,8 +178,7 @@ def test_many_digits_are_walked_only_where_the_newest_rows_hold_a_page(
 def test_calls_of_many_digits_are_looked_up_row_by_row(
     typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "FEW", -1)
-    monkeypatch.setattr(rows, "FEW_CALLS", -1)
+    monkeypatch.setattr(rows, "FEW_HITS", -1)
     result = find_calls(Call.objects.all(), parse_query(typed), Reading.NUMBER)
     with CaptureQueriesContext(connection) as captured:
         calls = result.rows.order_by(*result.order).values_list("call_uuid", flat=True)
@@ -196,8 +193,7 @@ def test_calls_of_many_digits_are_looked_up_row_by_row(
 def test_transcripts_of_many_digits_are_looked_up_row_by_row(
     typed: str, ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "FEW", 0)
-    monkeypatch.setattr(rows, "FEW_CALLS", 0)
+    monkeypatch.setattr(rows, "FEW_HITS", 0)
     texts = find_of_recordings(
         Transcription.objects.all(), parse_query(typed), Reading.NUMBER, path="recording__"
     )
@@ -209,7 +205,7 @@ def test_transcripts_of_many_digits_are_looked_up_row_by_row(
 
 @pytest.mark.usefixtures("library")
 def test_transcripts_of_many_words_are_looked_up_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "FEW", -1)
+    monkeypatch.setattr(rows, "FEW_HITS", -1)
     for typed, ids in (("parcel", [2, 1]), ("refunded", [2]), ("nowhere", [])):
         texts = find_of_recordings(
             Transcription.objects.all(), parse_query(typed), Reading.WORDS, path="recording__"
@@ -218,6 +214,45 @@ def test_transcripts_of_many_words_are_looked_up_row_by_row(monkeypatch: pytest.
             ids_found = texts.values_list("recording__recording_id", flat=True)
             assert list(ids_found) == [f"rec-000{n}" for n in ids]
         assert ("EXISTS" in captured[-1]["sql"]) == (connection.vendor == "sqlite")
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(("typed", "ids"), [("387423", [2, 1]), ("08071387423", [2, 1]), ("4571", [])])
+def test_the_index_of_digits_is_read_once_for_a_query(typed: str, ids: list[int]) -> None:
+    query = parse_query(typed)
+    with CaptureQueriesContext(connection) as captured:
+        reading = likeliest(Recording.objects.all(), query, (Reading.NUMBER, Reading.NAME))
+        result = find_recordings(Recording.objects.all(), query, Reading.NUMBER)
+        assert result.rows.order_by().count() == len(ids)
+        shown = result.rows.order_by(*result.order).values_list("recording_id", flat=True)
+        assert list(shown) == [f"rec-000{n}" for n in ids]
+    assert reading == Reading.NUMBER
+    asked = [one["sql"] for one in captured]
+    assert sum("_digits" in sql and ("MATCH" in sql or "LIKE" in sql) for sql in asked) == 1
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(("typed", "reading"), [("387423", Reading.NUMBER), ("parcel", Reading.WORDS)])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's planner chooses by itself")
+def test_sums_of_many_hits_do_not_look_each_row_up(
+    typed: str, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "FEW_HITS", 1)
+    result = find_recordings(Recording.objects.all(), parse_query(typed), reading)
+    with CaptureQueriesContext(connection) as captured:
+        assert len(result.rows.order_by(*result.order)[:1]) == 1
+        assert result.rows.order_by()[:10].count() == 2
+    assert ["EXISTS" in one["sql"] for one in captured] == [True, False]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="there a call may stand in the index twice")
+def test_hits_that_were_cut_short_are_not_taken_for_all(
+    library: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = numbers("+918045123400", "+918045123401")
+    Call.objects.filter(recordings__recording_id__in=["rec-0001", "rec-0002"]).update(**both)
+    monkeypatch.setattr(rows, "FEW_HITS", 2)
+    assert found("451234", Reading.NUMBER) == ["rec-0004", "rec-0002", "rec-0001"]
 
 
 @pytest.mark.usefixtures("library")
@@ -276,7 +311,7 @@ def test_the_first_reading_that_finds_anything_is_taken() -> None:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="how many rows were read is told by PostgreSQL")
-def test_common_digits_are_counted_no_further_than_asked_for(account: Account) -> None:
+def test_common_digits_are_read_no_further_than_asked_for(account: Account) -> None:
     Call.objects.bulk_create(
         Call(
             account=account,
@@ -287,7 +322,7 @@ def test_common_digits_are_counted_no_further_than_asked_for(account: Account) -
         for at in range(300)
     )
     with CaptureQueriesContext(connection) as captured:
-        assert count_hits(HasDigits, Digits("4512"), upto=10, using="default") == 11
+        assert len(first_hits(HasDigits, Digits("4512"), upto=11, using="default")) == 11
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_bitmapscan = off")  # no index: what is read is what is counted
         cursor.execute(f"EXPLAIN (ANALYZE, COSTS off, TIMING off) {captured[0]['sql']}")

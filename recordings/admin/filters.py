@@ -22,7 +22,7 @@ from recordings.choices import Attention, AudioState, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription
 from recordings.models.recording.queryset import AUDIO_STATES, CLIPPED, LONG_SILENCE
 from recordings.overview import day_bounds
-from recordings.search import few_or_walked, found_first, rare_or_walked
+from recordings.search import common_or_few, few_or_walked, found_first, rare_or_walked
 
 
 class AccountFilter(admin.SimpleListFilter):
@@ -254,7 +254,9 @@ class TranscriptFilter(admin.SimpleListFilter):
         held = Transcription.objects.visible_to(request.user)
         match self.value():
             case "there":
-                condition, hits = Q(came), held.filter(status=TranscriptionStatus.COMPLETED)
+                hits = held.filter(status=TranscriptionStatus.COMPLETED).values("recording")
+                rows, self.order = common_or_few(queryset, Q(came), hits, is_counted=is_counted(request))
+                return rows
             case "none":
                 return queryset.filter(~came)
             case "failed" | "missing" as status:

@@ -8,6 +8,7 @@ from recordings.search.query import Query, Reading, parse_query
 from recordings.search.rows import (
     NEWEST_FIRST,
     Found,
+    common_or_few,
     few_or_walked,
     find_calls,
     find_of_recordings,
@@ -26,6 +27,7 @@ __all__ = [
     "Query",
     "Reading",
     "after_migrate",
+    "common_or_few",
     "few_or_walked",
     "find_calls",
     "find_of_recordings",

@@ -118,6 +118,19 @@ def few_or_walked(
     return rows.filter(condition), NEWEST_FIRST
 
 
+def common_or_few(
+    rows: QuerySet[Any], condition: Q, hits: QuerySet[Any], *, path: str = "pk", is_counted: bool = False
+) -> tuple[QuerySet[Any], tuple[Any, ...]]:
+    """Return the same of a condition that many rows meet, whose hits are not even counted where a walk ends soon."""
+    if (
+        not is_counted
+        and connections[rows.db].vendor == "sqlite"
+        and _is_page_soon(rows, condition, NEWEST_FIRST)
+    ):
+        return rows.filter(condition), NEWEST_FIRST
+    return few_or_walked(rows, condition, hits, path=path, is_counted=is_counted)
+
+
 def rare_or_walked(
     rows: QuerySet[Any], condition: Q, *, is_counted: bool
 ) -> tuple[QuerySet[Any], tuple[Any, ...]]:

@@ -50,9 +50,7 @@ def statements(client: Client, url: str) -> list[tuple[str, Any]]:
 
 def test_no_page_has_an_offset_or_counts_without_an_end(boss: Client) -> None:
     visited = list(addresses(hundreds(105)[0]))
-    wrong = [
-        (url, sql) for url in visited for sql in unbounded(statements(boss, url)) if not FEW.search(sql)
-    ]
+    wrong = [(url, sql) for url in visited for sql in unbounded(statements(boss, url)) if not FEW.search(sql)]
     assert not wrong
     lists = {f"/admin/{model._meta.label_lower.replace('.', '/')}/" for model in admin.site._registry}
     assert lists <= {*visited}

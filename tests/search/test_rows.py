@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from recordings.choices import Origin, RecordingStatus
@@ -243,6 +244,21 @@ def test_sums_of_many_hits_do_not_look_each_row_up(
         assert len(result.rows.order_by(*result.order)[:1]) == 1
         assert result.rows.order_by()[:10].count() == 2
     assert ["EXISTS" in one["sql"] for one in captured] == [True, False]
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize(("recording_id", "is_walked"), [("rec-0005", True), ("rec-0001", False)])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's planner chooses by itself")
+def test_what_many_rows_meet_is_walked_where_the_newest_hold_a_page(
+    recording_id: str, is_walked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "PROBED", 2)
+    monkeypatch.setattr(rows, "A_PAGE", 1)
+    condition = Q(recording_id=recording_id)
+    hits = Recording.objects.filter(condition).values("pk")
+    found, order = rows.common_or_few(Recording.objects.all(), condition, hits)
+    assert [one.recording_id for one in found.order_by(*order)] == [recording_id]
+    assert (order == rows.NEWEST_FIRST) == is_walked
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="there a call may stand in the index twice")

@@ -127,7 +127,13 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         )),
     )  # fmt: skip
     list_select_related = ("account", "call", "requested_by", "transcription")
-    list_deferred = ("provider_data", "call__provider_data", "transcription__text", "transcription__tokens", "content_hash")
+    list_deferred = (
+        "provider_data",
+        "call__provider_data",
+        "transcription__text",
+        "transcription__tokens",
+        "content_hash",
+    )
     search_fields = ("recording_id",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")

@@ -224,7 +224,8 @@ class Among(Lookup[Any]):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Compile for SQLite, which has no arrays."""
         lhs, params = self.process_lhs(compiler, connection)
-        return f"{lhs} IN (SELECT value FROM json_each(%s))", (*params, json.dumps(self.rhs))
+        keys = "SELECT value FROM json_each(%s)"
+        return f"{lhs} IN ({keys})", (*params, json.dumps(self.rhs))
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         """Compile for PostgreSQL, whose planner sees how many they are."""

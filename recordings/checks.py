@@ -30,14 +30,17 @@ SMALLEST_PAGE, LARGEST_PAGE = 10, 100
 LONGEST_SWEEP = 60
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 # The access log must go back a year; the overview looks for callbacks among two months' recordings.
-DAYS = {
-    "ACCESS_RETENTION_DAYS": (365, 36_500), "CALLBACK_RETENTION_DAYS": (61, 36_500), "AT_RISK_DAYS": (1, 365),
-}  # fmt: skip
-START_LIMITS = (
-    "STARTS_PER_USER_MINUTE", "STARTS_PER_USER_DAY", "STARTS_PER_ACCOUNT_MINUTE", "STARTS_PER_ACCOUNT_DAY",
-)  # fmt: skip
-SESSION_LIMITS = {
-    "SESSION_IDLE_HOURS": (0.1, 720), "SESSION_MAX_DAYS": (0.1, 90), "REAUTHENTICATION_MINUTES": (0, 1_440),
+RANGES: dict[str, dict[str, tuple[float, float]]] = {
+    "E016": {
+        "ACCESS_RETENTION_DAYS": (365, 36_500), "CALLBACK_RETENTION_DAYS": (61, 36_500), "AT_RISK_DAYS": (1, 365),
+    },
+    "E019": dict.fromkeys(
+        ("STARTS_PER_USER_MINUTE", "STARTS_PER_USER_DAY", "STARTS_PER_ACCOUNT_MINUTE", "STARTS_PER_ACCOUNT_DAY"),
+        (0, 1_000_000),
+    ),
+    "E020": {
+        "SESSION_IDLE_HOURS": (0.1, 720), "SESSION_MAX_DAYS": (0.1, 90), "REAUTHENTICATION_MINUTES": (0, 1_440),
+    },
 }  # fmt: skip
 ONLY_LOCALLY = "Local mode holds only where PORTAL_URL and every name in ALLOWED_HOSTS is loopback."
 
@@ -170,39 +173,16 @@ def check_archive_storage(**_kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
-def check_days(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """Check how long things are kept, and how early people are warned (E016)."""
-    for name, (least, most) in DAYS.items():
-        if not least <= getattr(settings, name) <= most:
-            yield Error(
-                f"{name} must be {least} to {most} days.",
-                hint="Correct it, or remove it from .env.",
-                id="recordings.E016",
-            )
-
-
-@register
-def check_start_limits(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """Check how many recordings may be started (E019)."""
-    for name in START_LIMITS:
-        if not 0 <= getattr(settings, name) <= 1_000_000:
-            yield Error(
-                f"{name} must be 0 to 1000000.",
-                hint="Correct it, or remove it from .env.",
-                id="recordings.E019",
-            )
-
-
-@register
-def check_sessions(**_kwargs: Any) -> Iterable[CheckMessage]:
-    """Check how long sessions last, and when people are asked again (E020)."""
-    for name, (least, most) in SESSION_LIMITS.items():
-        if not least <= getattr(settings, name) <= most:
-            yield Error(
-                f"{name} must be {least:g} to {most:g}.",
-                hint="Correct it, or remove it from .env.",
-                id="recordings.E020",
-            )
+def check_ranges(**_kwargs: Any) -> Iterable[CheckMessage]:
+    """Check how long things are kept (E016), how many starts are allowed (E019), how long sessions last (E020)."""
+    for code, ranges in RANGES.items():
+        for name, (least, most) in ranges.items():
+            if not least <= getattr(settings, name) <= most:
+                yield Error(
+                    f"{name} must be {least} to {most}.",
+                    hint="Correct it, or remove it from .env.",
+                    id=f"recordings.{code}",
+                )
 
 
 @register

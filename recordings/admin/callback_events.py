@@ -357,6 +357,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         seen = event.recording is None or event.sees_recording
         base = event.expected_base
         spent = ", ".join(formatting.plain(nonce) for nonce in event.nonces)
+        again = _("the same content again has no second effect") if event.deliveries > 1 else ""
         return Section(
             _("The delivery"),
             [
@@ -367,17 +368,13 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
                 ),
                 Fact(_("Received"), formatting.moment(event.received_at)),
                 Fact(_("Processed"), formatting.moment(event.processed_at)),
-                Fact(_("Deliveries"), str(event.deliveries), hint=_retry_words(event)),
+                Fact(_("Deliveries"), str(event.deliveries), hint=again),
                 Fact(_("Attempts that failed"), str(event.attempts)),
                 Fact(_("Signature scheme"), event.get_scheme_display()),
                 Fact(_("Nonces"), spent or formatting.NONE),
                 *([Fact(_("Address expected then"), formatting.plain(base))] if base else []),
             ],
         )
-
-
-def _retry_words(event: CallbackEvent) -> str:
-    return _("the same content again has no second effect") if event.deliveries > 1 else ""
 
 
 def _diagnosis(event: CallbackEvent) -> Diagnosis | None:

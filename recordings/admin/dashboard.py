@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import TextChoices
@@ -336,11 +336,7 @@ def _day(day: Day, most: int) -> DayShown:
         Number(Counted(n), listed("recording", day=day.day.isoformat(), ended=kind.value), kind.value)
         for kind, n in counts.items()
     ]
-    return DayShown(_short(day.day), formatting.day(day.day), day.total, bars, numbers)
-
-
-def _short(day: date) -> str:
-    return str(day.day)
+    return DayShown(str(day.day.day), formatting.day(day.day), day.total, bars, numbers)
 
 
 def _days_words(days: list[Day]) -> str:

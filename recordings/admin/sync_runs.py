@@ -191,9 +191,10 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 def _key_facts(run: SyncRun, badge: str | SafeString) -> list[KeyFact]:
     """Return how it stands, what it read, and what that changed."""
     seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
+    total = "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)
     return [
         KeyFact(_("State"), badge, _complete_words(run)),
-        KeyFact(_("Recordings read"), formatting.count(run.seen), _total_words(run)),
+        KeyFact(_("Recordings read"), formatting.count(run.seen), total),
         KeyFact(_("New"), formatting.count(run.created), _("%s updated") % formatting.count(run.updated)),
         KeyFact(_("Unchanged"), formatting.count(run.unchanged)),
         KeyFact(
@@ -227,10 +228,6 @@ def _progress_words(run: SyncRun, now: datetime) -> str:
         return _("%(seen)s of %(total)s recordings") % {"seen": seen, "total": total}
     words = _("%(seen)s of %(total)s recordings, about %(left)s left")
     return words % {"seen": seen, "total": total, "left": formatting.span(left)}
-
-
-def _total_words(run: SyncRun) -> str:
-    return "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)
 
 
 def _found(run: SyncRun) -> SafeString:

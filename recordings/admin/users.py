@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
 from django import forms
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected as ask_to_delete
@@ -496,7 +497,10 @@ class RoleAdmin(DeletionMixin, GroupAdmin):
 
 
 # What the library registers holds secrets and sessions of people: their own pages and the page of a user show them.
-THEIRS = [model for model in admin.site._registry if model.__module__.startswith("allauth.")]  # noqa: SLF001
-admin.site.unregister([User, Group, *THEIRS])
+for model in apps.get_models():
+    if admin.site.is_registered(model) and (
+        model in (User, Group) or model.__module__.startswith("allauth.")
+    ):
+        admin.site.unregister(model)
 admin.site.register(User, PortalUserAdmin)
 admin.site.register(Group, RoleAdmin)

@@ -67,15 +67,13 @@ _DOING = "fetch the audio"
 class Download:
     """What was written: its SHA-256 (hex) and size in bytes, and what the server said it would be.
 
-    `claimed_length` is the Content-Length; where it was given, `bytes` equals it. Without one, a connection
-    that was cut looks like an end: whether the file is whole is for the file to say. `ended`: the answer itself said
-    where it ends, by that length or in chunks.
+    `ended`: the answer itself said where it ends, by a Content-Length or in chunks. Else a connection that was cut
+    looks like an end: whether the file is whole is for the file to say.
     """
 
     sha256: str
     bytes: int
     content_type: str | None
-    claimed_length: int | None
     ended: bool
 
 
@@ -327,7 +325,7 @@ def _write(hop: _Hop, into: SupportsWrite[bytes], max_bytes: int) -> Download:
     kind = one_line(headers.get("Content-Type", "").partition(";")[0]).lower()[:100]
     in_chunks = headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
     ended = claimed is not None or in_chunks or hop.is_packed
-    return Download(digest.hexdigest(), size, kind or None, claimed, ended)
+    return Download(digest.hexdigest(), size, kind or None, ended)
 
 
 def _claimed(hop: _Hop, max_bytes: int) -> int | None:

@@ -50,30 +50,28 @@ def production_hosts(*names: str) -> MediaHosts:
     return MediaHosts.of(names or MEDIA_HOSTS, api_url="https://api.vobiz.ai/api/v1", local=False)
 
 
-def test_audio_comes_whole_with_its_hash_and_what_was_claimed(
-    server: WireServer, client: VobizClient
-) -> None:
+def test_audio_comes_whole_with_its_hash_and_its_type(server: WireServer, client: VobizClient) -> None:
     server.answers(says(AUDIO, kind="Audio/MPEG; charset=binary"))
     body, got = fetch(client, f"{server.url}/v1/Account/MA_X/Recording/a.mp3?x=%2F")
     assert body == AUDIO
-    assert got == Download(
-        hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), "audio/mpeg", len(AUDIO), ended=True
-    )
+    assert got == Download(hashlib.sha256(AUDIO).hexdigest(), len(AUDIO), "audio/mpeg", ended=True)
     assert server.last.target == "/v1/Account/MA_X/Recording/a.mp3?x=%2F"
     assert server.last.headers["x-auth-token"] == TOKEN
     assert server.last.headers["accept-encoding"] == "identity"
 
 
-def test_audio_without_a_length_claims_none(server: WireServer, client: VobizClient) -> None:
+def test_audio_without_a_length_ends_where_the_answer_says_so(
+    server: WireServer, client: VobizClient
+) -> None:
     server.answers(
         sends(b"HTTP/1.1 200 OK\r\n\r\n", AUDIO),
         sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nRIFF\r\n0\r\n\r\n"),
     )
     body, got = fetch(client, f"{server.url}/a.mp3")
     assert body == AUDIO
-    assert (got.claimed_length, got.content_type, got.ended) == (None, None, False)
+    assert (got.content_type, got.ended) == (None, False)
     body, got = fetch(client, f"{server.url}/a.mp3")
-    assert (body, got.bytes, got.claimed_length) == (b"RIFF", 4, None)
+    assert (body, got.bytes, got.ended) == (b"RIFF", 4, True)
 
 
 def test_audio_needs_the_credentials_and_gets_them(server: WireServer) -> None:

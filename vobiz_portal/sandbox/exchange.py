@@ -86,9 +86,9 @@ def as_json(data: Any, status: int = 200) -> Reply:
     return Reply(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
-def no_content(status: int = 204) -> Reply:
+def no_content() -> Reply:
     """Return a reply without a body."""
-    return Reply(status)
+    return Reply(204)
 
 
 def unauthorized() -> Reply:

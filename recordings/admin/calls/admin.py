@@ -169,17 +169,14 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         }
 
     def _facts(self, request: HttpRequest, call: Call) -> list[Fact]:
+        seen = _("when the portal first saw that it was over") if call.ended_at else ""
         return [
             Fact(_("Call ID"), formatting.identifier(call.call_uuid or call.call_uuid_text)),
             Fact(_("Account"), formatting.linked(request, call.account)),
             Fact(_("Caller"), formatting.number(call.from_number, call.from_digits)),
             Fact(_("Callee"), formatting.number(call.to_number, call.to_digits)),
             Fact(_("Started"), formatting.moment(call.started_at)),
-            Fact(_("Ended"), formatting.moment(call.ended_at), hint=_ended_hint(call)),
+            Fact(_("Ended"), formatting.moment(call.ended_at), hint=seen),
             Fact(_("Last seen live"), formatting.moment(call.seen_live_at)),
             Fact(_("Status at Vobiz"), formatting.words(call.vobiz_status)),
         ]
-
-
-def _ended_hint(call: Call) -> str:
-    return _("when the portal first saw that it was over") if call.ended_at else ""

@@ -135,8 +135,9 @@ def section(recording: Recording, now: datetime) -> Section:
 
 def _copy(recording: Recording) -> list[Fact]:
     size = recording.audio_bytes or 0
+    flag = recording.get_archive_flag_display() if recording.archive_flag else ""
     facts = [
-        Fact(_("Archived"), formatting.moment(recording.archived_at), hint=_flag(recording)),
+        Fact(_("Archived"), formatting.moment(recording.archived_at), hint=flag),
         Fact(_("Size"), ngettext("%s byte", "%s bytes", size) % formatting.count(size)),
         Fact(_("File type"), _inside(recording)),
         Fact(_("SHA-256"), formatting.long_identifier(recording.audio_sha256)),
@@ -205,10 +206,6 @@ def sides_of(recording: Recording) -> tuple[str, str]:
     """Who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
     asked = recording.channels == Channels.STEREO
     return (_("Caller"), _("Callee")) if asked else (_("Left"), _("Right"))
-
-
-def _flag(recording: Recording) -> str:
-    return recording.get_archive_flag_display() if recording.archive_flag else ""
 
 
 def _spoilt(recording: Recording) -> str:

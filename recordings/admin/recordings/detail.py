@@ -214,11 +214,12 @@ def confirmation(recording: Recording, facts: list[Fact]) -> tuple[bool, str | S
 def vobiz_facts(recording: Recording) -> tuple[list[Fact], list[Fact], list[Fact]]:
     """Return what Vobiz says of a recording, of storing and billing it, and what only Vobiz's support asks for."""
     approximate = _("approximate: Vobiz named no start or no zone") if recording.times_approximate else ""
-    duration = None if recording.duration_ms is None else recording.duration_ms / 1_000
+    ms = recording.duration_ms
+    duration, thousandths = (None, "") if ms is None else (ms / 1_000, _("%d milliseconds") % ms)
     values: dict[str, tuple[str | SafeString, str]] = {
         "started_at": (formatting.moment(recording.started_at), approximate),
         "ended_at": (formatting.moment(recording.ended_at), ""),
-        "duration_ms": (formatting.length(duration), _thousandths(recording.duration_ms)),
+        "duration_ms": (formatting.length(duration), thousandths),
         "added_at": (formatting.moment(recording.added_at), ""),
         "file_format": (formatting.words(recording.file_format), ""),
         "kind": (formatting.words(recording.kind), ""),
@@ -243,10 +244,6 @@ def vobiz_facts(recording: Recording) -> tuple[list[Fact], list[Fact], list[Fact
         [fact for column, fact in found.items() if column in STORAGE],
         [fact for column, fact in found.items() if column in TECHNICAL],
     )
-
-
-def _thousandths(milliseconds: int | None) -> str:
-    return "" if milliseconds is None else _("%d milliseconds") % milliseconds
 
 
 def _address(url: str | None) -> str | SafeString:
@@ -275,11 +272,12 @@ def _no_id(recording: Recording) -> str:
 def started_here(recording: Recording) -> Section:
     """Return what somebody asked for here, and what Vobiz answered."""
     answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
+    cut = _("Reached. If the call continued, the rest was not recorded.") if recording.was_cut_short else ""
     facts = [
         Fact(_("Started by"), formatting.person(recording.requested_by)),
         Fact(_("Start requested"), formatting.moment(recording.requested_at)),
         Fact(_("Vobiz's answer"), answer),
-        Fact(_("Time limit"), span(recording.time_limit or 0), hint=_cut_hint(recording)),
+        Fact(_("Time limit"), span(recording.time_limit or 0), hint=cut),
         Fact(_("Limit ends at"), formatting.moment(recording.time_limit_ends_at)),
         Fact(_("Channels"), recording.get_channels_display() if recording.channels else formatting.NONE),
         Fact(_("Transcribe"), _("Yes") if recording.transcribe else _("No")),
@@ -291,10 +289,6 @@ def started_here(recording: Recording) -> Section:
             Fact(_("Stop requested"), formatting.moment(recording.stop_requested_at), hint=_("by %s") % by)
         )
     return Section(_("Started from the portal"), facts)
-
-
-def _cut_hint(recording: Recording) -> str:
-    return _("Reached. If the call continued, the rest was not recorded.") if recording.was_cut_short else ""
 
 
 def silence(recording: Recording) -> str:

@@ -10,22 +10,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from recordings.bulk_insert import update_row
-from recordings.choices import Attention, RecordingStatus, Source, StartAnswer
+from recordings.choices import Attention, RecordingStatus, Source
 from recordings.compiled_query import CompiledQuery
 from recordings.models.recording.model import Recording
 from recordings.models.recording.provenance import Facts
 from recordings.models.recording.transitions import (
     ARCHIVE_COLUMNS,
-    COMPLETE,
-    CONFIRM,
     RESUME,
     AttentionChange,
     Transition,
+    TransitionsMixin,
     assign_values,
-    failure,
-    lost_answer,
 )
-from recordings.vobiz.objects import StartAnswer as AcceptedStart
+from recordings.vobiz.objects import StartAnswer
 
 # What a row takes of a row that it absorbs, where it has none of its own
 ABSORBED_COLUMNS = (
@@ -47,7 +44,7 @@ _ROW = CompiledQuery[Recording](_row, -1)
 _ROW_AND_CLAIMED = CompiledQuery[Recording](_row_and_claimed, -1, "the id")
 
 
-class LockedRecording:
+class LockedRecording(TransitionsMixin):
     """One recording under its row lock: read once, changed in memory, saved once.
 
     For callers that hold a transaction open anyway, such as the processing of a callback:
@@ -92,22 +89,6 @@ class LockedRecording:
             self._changed.clear()
 
     # Transitions
-
-    def confirm(self) -> bool:
-        """Apply `Recording.confirm` in memory."""
-        return self._transition(CONFIRM)
-
-    def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
-        """Apply `Recording.fail` in memory."""
-        return self._transition(failure(error, answer))
-
-    def mark_unconfirmed(self, error: str) -> bool:
-        """Apply `Recording.mark_unconfirmed` in memory."""
-        return self._transition(lost_answer(error))
-
-    def complete(self) -> bool:
-        """Apply `Recording.complete` in memory."""
-        return self._transition(COMPLETE)
 
     def flag_attention(self, reason: Attention) -> None:
         """Apply `Recording.flag_attention` in memory."""
@@ -234,7 +215,7 @@ def merge_facts(recording: Recording, facts: Facts, source: Source) -> list[str]
     return change_locked(recording, lambda locked: locked.merge_facts(facts, source))
 
 
-def record_start_accepted(recording: Recording, answer: AcceptedStart) -> None:
+def record_start_accepted(recording: Recording, answer: StartAnswer) -> None:
     """Store Vobiz's answer to an accepted start: the id, the facts and the status, by one UPDATE."""
 
     def change(locked: LockedRecording) -> None:

@@ -43,15 +43,7 @@ from recordings.models.recording.queryset import (
     WAS_CUT_SHORT,
     RecordingQuerySet,
 )
-from recordings.models.recording.transitions import (
-    COMPLETE,
-    CONFIRM,
-    ArchivedCopy,
-    Transition,
-    as_update,
-    failure,
-    lost_answer,
-)
+from recordings.models.recording.transitions import ArchivedCopy, Transition, TransitionsMixin, as_update
 
 STOP_TAKES = timedelta(seconds=60)
 LONGEST_PART = 40  # characters
@@ -65,7 +57,7 @@ class StopRequest(NamedTuple):
     by_id: int | None
 
 
-class Recording(ProviderFacts, ArchivedCopy):
+class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
     """One recording, started here or not; one row for one recording at Vobiz."""
 
     account = models.ForeignKey(Account, verbose_name=_("account"), on_delete=models.PROTECT)
@@ -420,24 +412,8 @@ class Recording(ProviderFacts, ArchivedCopy):
         parts = [_safe(part or "unknown") for part in (*who, self.recording_id or str(self.pk))]
         return f"{'_'.join([at, *parts])}.{_safe(extension)}"
 
-    # Transitions without a lock. Each is one conditional UPDATE (compare-and-set); False means that another was
-    # first, which is normal. Whoever holds the row's lock uses LockedRecording instead, by the same rules.
-
-    def confirm(self) -> bool:
-        """Record that Vobiz accepted the start: requested → active. A row that has ended stays what it is."""
-        return self._transition(CONFIRM)
-
-    def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
-        """Record that it did not happen, or that Vobiz has no trace of it: requested or active → failed."""
-        return self._transition(failure(error, answer))
-
-    def mark_unconfirmed(self, error: str) -> bool:
-        """Record that the answer to the start was lost: still requested, and may be recording."""
-        return self._transition(lost_answer(error))
-
-    def complete(self) -> bool:
-        """Record that Vobiz says it exists and has ended: any status → completed."""
-        return self._transition(COMPLETE)
+    # Transitions without a lock, those of the mixin too. Each is one conditional UPDATE (compare-and-set); False means
+    # that another was first, which is normal. Whoever holds the row's lock uses LockedRecording instead.
 
     def _transition(self, rule: Transition) -> bool:
         """Apply `rule` by one UPDATE; by a second one, without the status, where the first found another status."""

@@ -141,6 +141,30 @@ def lost_answer(error: str) -> Transition:
     )
 
 
+class TransitionsMixin:
+    """A mixin of whatever can go through a transition: a recording by one UPDATE, or in memory under its lock."""
+
+    def confirm(self) -> bool:
+        """Record that Vobiz accepted the start: requested → active. A row that has ended stays what it is."""
+        return self._transition(CONFIRM)
+
+    def fail(self, error: str, answer: StartAnswer | None = None) -> bool:
+        """Record that it did not happen, or that Vobiz has no trace of it: requested or active → failed."""
+        return self._transition(failure(error, answer))
+
+    def mark_unconfirmed(self, error: str) -> bool:
+        """Record that the answer to the start was lost: still requested, and may be recording."""
+        return self._transition(lost_answer(error))
+
+    def complete(self) -> bool:
+        """Record that Vobiz says it exists and has ended: any status → completed."""
+        return self._transition(COMPLETE)
+
+    def _transition(self, rule: Transition) -> bool:
+        """Apply `rule`; return whether the status was one of those before it."""
+        raise NotImplementedError
+
+
 def assign_values(row: models.Model, values: Mapping[str, object]) -> set[str]:
     """Set the values on a locked row, unsaved; return the columns that changed."""
     changed = set()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from datetime import datetime
 
+from django.core.management import call_command
 from django_tasks import DEFAULT_TASK_BACKEND_ALIAS
 from django_tasks_db.management.commands.db_worker import Worker as StockWorker
 from django_tasks_db.models import DBTaskResult
@@ -61,6 +62,7 @@ class DatabaseQueue:
         """Carry out the task that waits longest; what it raises is kept on its row."""
         if not _WAITING.take(self._kind):
             return False
+        # The command `db_worker` cannot be called here: it sets signal handlers, which a thread may not (ADR 0008).
         StockWorker(
             queue_names=[self._kind],
             interval=0,
@@ -76,12 +78,14 @@ class DatabaseQueue:
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
         """Delete the rows of dead workers (of foreign ones only when old), and finished ones after a day."""
-        rows = DBTaskResult.objects.all()
+        rows = DBTaskResult.objects.filter(queue_name=self._kind)
         running = rows.running().values_list("pk", "worker_ids", "started_at")
         dead = [pk for pk, by, began in running if _is_orphaned(by, began, alive=alive, now=now)]
         rows.filter(pk__in=dead).running().delete()
-        rows.finished().filter(finished_at__lt=now - FINISHED_RETENTION).delete()
         rows.ready().filter(enqueued_at__lt=now - WAITING_RETENTION).delete()
+        call_command(
+            "prune_db_task_results", queue_name=self._kind, min_age_days=FINISHED_RETENTION.days, verbosity=0
+        )
 
 
 def _is_orphaned(by: list[str], began: datetime | None, *, alive: Collection[str], now: datetime) -> bool:

@@ -31,14 +31,14 @@ LONGEST_SWEEP = 60
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 # The access log must go back a year; the overview looks for callbacks among two months' recordings.
 RANGES: dict[str, dict[str, tuple[float, float]]] = {
-    "E016": {
+    "recordings.E016": {
         "ACCESS_RETENTION_DAYS": (365, 36_500), "CALLBACK_RETENTION_DAYS": (61, 36_500), "AT_RISK_DAYS": (1, 365),
     },
-    "E019": dict.fromkeys(
+    "recordings.E019": dict.fromkeys(
         ("STARTS_PER_USER_MINUTE", "STARTS_PER_USER_DAY", "STARTS_PER_ACCOUNT_MINUTE", "STARTS_PER_ACCOUNT_DAY"),
         (0, 1_000_000),
     ),
-    "E020": {
+    "recordings.E020": {
         "SESSION_IDLE_HOURS": (0.1, 720), "SESSION_MAX_DAYS": (0.1, 90), "REAUTHENTICATION_MINUTES": (0, 1_440),
     },
 }  # fmt: skip
@@ -181,7 +181,7 @@ def check_ranges(**_kwargs: Any) -> Iterable[CheckMessage]:
                 yield Error(
                     f"{name} must be {least} to {most}.",
                     hint="Correct it, or remove it from .env.",
-                    id=f"recordings.{code}",
+                    id=code,
                 )
 
 

@@ -35,11 +35,50 @@
             } else if (old.classList.contains("ended")) {
                 old.replaceWith(fresh);
             } else {
-                morph(old, fresh);
+                takeRow(old, fresh, morph);
             }
         }
         for (const gone of fragment.querySelectorAll("#live-over li")) {
             endRow(byId(`call-${gone.dataset.call}`), gone.textContent);
+        }
+    }
+
+    /* No button comes under the pointer because a recording ended: its line stays, and the row stays as high. */
+    function takeRow(old, fresh, morph) {
+        const height = old.getBoundingClientRect().height;
+        const lines = [...old.querySelectorAll(".vp-run")];
+        const stays = fresh.querySelector(".vp-run") ? lines : []; // where none runs, words for what ran take their place
+        const ended = stays.filter((line) => !fresh.querySelector(`#${line.id}`)).map((line) => {
+            const copy = line.cloneNode(true);
+            copy.style.minHeight = `${line.getBoundingClientRect().height}px`;
+            copy.querySelectorAll("form, progress, .sub").forEach((element) => element.remove());
+            copy.querySelector(".w").replaceChildren(textOf("b", byId("live-table").dataset.ended));
+            return [lines.indexOf(line), copy];
+        });
+        morph(old, fresh);
+        const place = old.querySelector(".portal-recorded");
+        for (const [at, line] of ended) {
+            if (at === 0) {
+                place.prepend(line);
+            } else {
+                place.querySelectorAll(".vp-run")[at - 1].after(line);
+            }
+        }
+        keepHeight(old, height);
+    }
+
+    function textOf(tag, words) {
+        const element = document.createElement(tag);
+        element.className = "q";
+        element.textContent = words;
+        return element;
+    }
+
+    function keepHeight(row, height) {
+        row.style.height = ""; // of a table's row it is the least one
+        row.style.minHeight = "";
+        if (row.getBoundingClientRect().height < height) {
+            row.style[getComputedStyle(row).display === "grid" ? "minHeight" : "height"] = `${height}px`;
         }
     }
 
@@ -153,7 +192,7 @@
         asking.returnValue = "";
         asking.onclose = () => {
             if (asking.returnValue === "stop" && form.isConnected) {
-                form.submit();
+                form.requestSubmit();
             }
         };
         asking.showModal();
@@ -173,16 +212,40 @@
         }
     });
 
-    /* After a start or a stop the page stands where it stood */
+    /* After a start or a stop, what was pressed is where it was, whatever has gone around it meanwhile. */
     const PLACE = "live-place";
-    addEventListener("submit", () => sessionStorage.setItem(PLACE, String(scrollY)));
+    addEventListener("submit", (event) => {
+        const around = [event.target.closest(".vp-run"), event.target.closest("#live-rows tr")].filter(Boolean);
+        const seen = around.map((element) => ({ id: element.id, top: topOf(element) }));
+        sessionStorage.setItem(PLACE, JSON.stringify({ seen, scroll: scrollY }));
+    });
     addEventListener("load", () => {
-        const place = sessionStorage.getItem(PLACE);
+        const place = JSON.parse(sessionStorage.getItem(PLACE));
         sessionStorage.removeItem(PLACE);
-        if (place !== null && /^#(call-|content-start)/.test(location.hash)) {
-            scrollTo(0, Number(place));
+        if (!place || !/^#(call-|content-start)/.test(location.hash)) {
+            return;
+        }
+        scrollTo(0, place.scroll);
+        const still = place.seen.find((one) => byId(one.id));
+        if (still) {
+            putBack(byId(still.id), still.top);
         }
     });
+
+    const topOf = (element) => element.getBoundingClientRect().top;
+
+    function putBack(element, top) {
+        const table = byId("live-table");
+        const below = top - topOf(element); // how far down it belongs
+        if (below > scrollY) {
+            table.style.marginTop = `${below - scrollY}px`;
+        }
+        const room = document.documentElement.scrollHeight - innerHeight - scrollY;
+        if (-below > room) {
+            table.style.marginBottom = `${-below - room}px`;
+        }
+        scrollBy(0, topOf(element) - top);
+    }
 
     reveal();
     narrow();

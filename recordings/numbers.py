@@ -129,7 +129,20 @@ def _formatted(number: str | None, digits: str | None, form: int) -> str | None:
 def _number_of(digits: str, form: int) -> str | None:
     """Format E.164 digits, cached: a list shows the same numbers again, and parsing them was a tenth of its page."""
     parsed = _valid(f"+{digits}", None)
-    return None if parsed is None else phonenumbers.format_number(parsed, form)
+    if parsed is None:
+        return None
+    in_area = _area_number(digits) if form == PhoneNumberFormat.INTERNATIONAL else None
+    return in_area or phonenumbers.format_number(parsed, form)
+
+
+def _area_number(digits: str) -> str | None:
+    """Return `+91 80 7138 7423` for a fixed line of AREAS: the library writes lines of one city in two ways."""
+    for prefix in (digits[2:4], digits[2:5]):
+        if digits.startswith("91") and prefix in AREAS and len(digits) == 12:
+            line = digits[2 + len(prefix) :]
+            if "2" <= line[0] < _MOBILES_FROM.get(prefix, "8"):
+                return f"+91 {prefix} {line[:-4]} {line[-4:]}"
+    return None
 
 
 @lru_cache(maxsize=8_192)

@@ -309,7 +309,7 @@ def test_a_list_asks_for_an_address_for_one_play(listener: Client, kept: Recordi
     given = listener.get(audio_url(kept, "play"))
 
     assert "no-store" in given["Cache-Control"]
-    assert given.json()["title"] == "+91 8071 387 423 → +91 96247 05678"
+    assert given.json()["title"] == "+91 80 7138 7423 → +91 96247 05678"
     for _again in range(2):
         assert listener.get(given.json()["src"], headers={"Range": "bytes=0-9"}).status_code == 206
     assert AccessEvent.objects.get().result == "ok"

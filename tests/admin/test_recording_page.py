@@ -96,7 +96,7 @@ def test_the_title_says_who_when_how_long_and_which_account(account: Account, bo
 
     title = page_of(boss, recording).partition("<title>")[2].partition("</title>")[0]
 
-    assert title.startswith("+91 8071 387 423 → +91 96247 05678, 6 Nov 2025, 17:30 IST, 10:08, Main")
+    assert title.startswith("+91 80 7138 7423 → +91 96247 05678, 6 Nov 2025, 17:30 IST, 10:08, Main")
 
 
 def test_the_tab_is_in_the_address_and_an_unknown_one_is_the_first(account: Account, boss: Client) -> None:

@@ -247,7 +247,7 @@ def _failure_words() -> dict[str, str]:
 
 
 def title_of(recording: Recording) -> str:
-    """Return what a player calls it: `+91 80713 87423 → +91 96247 05678`."""
+    """Return what a player calls it: `+91 80 7138 7423 → +91 96247 05678`."""
     return formatting.plain(recording.call)
 
 

@@ -39,11 +39,16 @@ SPAN = re.compile(
 )
 
 
+BARE = re.compile(r"\d{1,4}", re.ASCII)
+
+
 def parse_span(text: str) -> int:
-    """Return `90 s`, `15 min` or `1 h 30 min` in seconds; raise ValidationError for a number without unit."""
+    """Return `90 s`, `15 min` or `1 h 30 min` in seconds; a number without unit is minutes, as the fields say."""
+    if BARE.fullmatch(text.strip()):
+        return int(text) * 60
     found = SPAN.fullmatch(text.strip())
     if not found or not any(found.groups()):
-        raise forms.ValidationError(_("Enter a time with its unit, for example 90 s or 15 min."))
+        raise forms.ValidationError(_("Enter minutes, or a time with its unit: 25, 90 s or 1 h 30 min."))
     hours = float((found["hours"] or "0").replace(",", "."))
     return round(hours * 3_600) + int(found["minutes"] or 0) * 60 + int(found["seconds"] or 0)
 
@@ -61,8 +66,11 @@ class SpanField(forms.Field):
         if not text:
             return None
         seconds = parse_span(text)
-        if not 1 <= seconds <= MAX_TIME_LIMIT:
-            raise forms.ValidationError(_("Between 1 second and 8 hours."))
+        if seconds > MAX_TIME_LIMIT:
+            words = {"time": span(seconds), "most": span(MAX_TIME_LIMIT)}
+            raise forms.ValidationError(_("%(time)s is too long. Enter at most %(most)s.") % words)
+        if seconds < 1:
+            raise forms.ValidationError(_("0 s is too short. Enter at least 1 s."))
         return seconds
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -156,7 +164,7 @@ class AccountForm(_AccountForm):
         label=gettext_lazy("Time limit"),
         initial=Account._meta.get_field("default_time_limit").default,
         widget=forms.TextInput(attrs={"class": "vTextField", "maxlength": 40}),
-        help_text=gettext_lazy("For example 15 min or 4 h, at most 8 h."),
+        help_text=gettext_lazy("For example 15 min or 4 h, at most 8 h. A number alone is minutes."),
     )
     save_unchecked = forms.BooleanField(
         label=gettext_lazy("Save without testing"),
@@ -336,10 +344,10 @@ class StartForm(forms.Form):
     running = forms.RegexField(PRIMARY_KEYS, required=False, widget=forms.HiddenInput)
     limit = forms.ChoiceField(label=gettext_lazy("Stop after"), widget=forms.RadioSelect)
     other_limit = SpanField(
-        label=gettext_lazy("Time limit with its unit"),
+        label=gettext_lazy("Time limit in minutes"),
         required=False,
-        widget=forms.TextInput(attrs={"maxlength": 40, "placeholder": gettext_lazy("25 min")}),
-        help_text=gettext_lazy("Such as 90 s, 25 min or 1 h 30 min; at most 8 h."),
+        widget=forms.TextInput(attrs={"maxlength": 40, "placeholder": gettext_lazy("25")}),
+        help_text=gettext_lazy("Or with its unit: 90 s, 1 h 30 min. At most 8 h."),
     )
     file_format = forms.ChoiceField(
         label=gettext_lazy("Format"), choices=FileFormat.choices, widget=forms.RadioSelect
@@ -390,7 +398,9 @@ class StartForm(forms.Form):
         limit = cleaned.get("limit")
         if limit == OTHER and "other_limit" not in self.errors:
             if cleaned.get("other_limit") is None:
-                self.add_error("other_limit", _("Say how long: 90 s, 25 min or 1 h 30 min."))
+                self.add_error(
+                    "other_limit", _("Enter minutes, or a time with its unit: 25, 90 s or 1 h 30 min.")
+                )
             cleaned["time_limit"] = cleaned.get("other_limit")
         elif limit and limit != OTHER:
             cleaned["time_limit"] = int(limit)

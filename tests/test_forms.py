@@ -13,6 +13,7 @@ from recordings.forms import SpanField, parse_span, span
     [
         ("90 s", 90), ("90s", 90), ("90 seconds", 90), ("15 min", 900), ("15m", 900), ("4 h", 14_400), ("4H", 14_400),
         ("1 h 30 min", 5_400), ("1h30m", 5_400), ("1.5 h", 5_400), ("1,5 h", 5_400), (" 2 h 1 s ", 7_201),
+        ("25", 1_500), (" 90 ", 5_400), ("0", 0),
     ],
 )  # fmt: skip
 def test_a_time_is_understood(text: str, seconds: int) -> None:
@@ -20,7 +21,8 @@ def test_a_time_is_understood(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "90", "h", "1 d", "4 h 4 h", "-4 h", "1:30", "1e3 s", "٤ h", "999999 s"]
+    "text",
+    ["", " ", "25.5", "٢٥", "99999", "h", "1 d", "4 h 4 h", "-4 h", "1:30", "1e3 s", "٤ h", "999999 s"],
 )
 def test_what_could_mean_anything_is_asked_again(text: str) -> None:
     with pytest.raises(forms.ValidationError):

@@ -10,6 +10,7 @@
     const { zone, zoneShort, tomorrow } = form.dataset;
     const MB_AN_HOUR = { mp3: { mono: 29, stereo: 29 }, wav: { mono: 58, stereo: 115 } };
     const LONGEST = 28800;
+    const BARE = /^\d{1,4}$/; // minutes
     const SPAN = /^(?:(\d{1,2}(?:[.,]\d{1,2})?)\s*h[a-z]*)?\s*(?:(\d{1,4})\s*m[a-z]*)?\s*(?:(\d{1,5})\s*s[a-z]*)?$/i;
 
     const part = (at, options) => new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone }).format(at);
@@ -29,6 +30,13 @@
         return isToday ? words : tomorrow.replace("%s", words);
     }
 
+    /* `25 min`, `1 h 30 min` */
+    function spoken(seconds) {
+        const units = sum.dataset.units.split("|");
+        const parts = [Math.floor(seconds / 3600), Math.floor(seconds % 3600 / 60), seconds % 60];
+        return parts.map((n, index) => (n ? units[index].replace("%d", n) : "")).filter(Boolean).join(" ");
+    }
+
     /* Only what changed, so that nobody hears the same again. */
     function write(element, words) {
         if (element.textContent !== words) {
@@ -41,8 +49,9 @@
         if (limit !== "other") {
             return Number(limit);
         }
-        const found = SPAN.exec(form.elements.other_limit.value.trim());
-        const seconds = found
+        const typed = form.elements.other_limit.value.trim();
+        const found = SPAN.exec(typed);
+        const seconds = BARE.test(typed) ? typed * 60 : found
             ? Math.round(Number((found[1] || "0").replace(",", ".")) * 3600) + (found[2] || 0) * 60 + (found[3] || 0) * 1
             : 0;
         return seconds >= 1 && seconds <= LONGEST ? seconds : 0;
@@ -56,6 +65,7 @@
         const [stops, megabytes] = [sum.querySelector(".big"), sum.querySelector("[data-mb]")];
         write(stops, seconds ? sum.dataset.stops.replace("%s", named(seconds)) : sum.dataset.unclear);
         stops.nextElementSibling.hidden = !seconds;
+        write(stops.nextElementSibling, sum.dataset.after.replace("%s", spoken(seconds)));
         write(megabytes, sum.dataset.size.replace("%s", size));
         megabytes.parentElement.hidden = !seconds;
     }

@@ -78,7 +78,7 @@ def test_the_form_begins_with_the_accounts_defaults_and_says_when_each_limit_cut
     usual = dict(form.fields["limit"].choices)["5400"]
     assert re.fullmatch(r'<span>1 h 30 min</span><small data-cuts-in="5400">\d\d:\d\d</small>', usual)
     assert "English only, up to 4 h. Choose MP3" in text
-    assert "+91 8071 387 423" in text
+    assert "+91 80 7138 7423" in text
 
 
 def test_a_start_sends_what_was_chosen_and_says_when_it_cuts(
@@ -242,6 +242,7 @@ def test_another_limit_is_said_in_words(call: Call, boss: Client) -> None:
     for text, seconds in (
         ("90 s", 90),
         ("25min", 1_500),
+        ("25", 1_500),  # minutes, as its label says
         ("1 h 30 min", 5_400),
         ("1.5 h", 5_400),
         ("8 hours", 28_800),
@@ -250,7 +251,9 @@ def test_another_limit_is_said_in_words(call: Call, boss: Client) -> None:
         assert Recording.objects.latest("pk").time_limit == seconds
 
 
-@pytest.mark.parametrize("text", ["", "90", "9 h", "0 s", "8 h 1 s", "soon", "1e9 s", "-5 min", "١٥ min"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "481", "9 h", "0 s", "8 h 1 s", "soon", "1e9 s", "-5 min", "١٥ min"]
+)
 def test_a_limit_that_cannot_be_meant_starts_nothing(
     call: Call, world: SandboxState, boss: Client, text: str
 ) -> None:

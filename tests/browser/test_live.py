@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from recordings import connect
 from recordings.choices import RecordingStatus
 from recordings.models import Account, Call, Recording
+from tests.admin.rows import a_running
 from tests.browser.conftest import sign_in
 from tests.ledger import asked
 from tests.waiting import eventually
@@ -64,6 +65,14 @@ def look_again(page: Page) -> None:
     page.clock.run_for(5_000)
 
 
+def look_until(row: Locator, words: str) -> None:
+    def looked() -> bool:
+        look_again(row.page)
+        return words in row.inner_text()
+
+    eventually(looked, within=20)
+
+
 def top_of(row: Locator) -> float:
     box = row.bounding_box()
     assert box is not None
@@ -100,6 +109,58 @@ def test_what_changes_at_vobiz_shows_by_itself_and_nothing_that_is_used_moves(
     expect(operator.locator("#live-count")).to_contain_text("2 live calls")
     operator.reload()
     expect(first).to_have_count(0)
+
+
+LAST = "+91 44 2345 6705"
+
+
+@pytest.mark.parametrize(("width", "gone", "place"), [(1280, LAST, 10_000), (390, FIRST, 60)])
+def test_a_stop_leaves_what_was_pressed_where_it_was_though_another_call_is_gone(
+    operator: Page, lively_world: SandboxState, width: int, gone: str, place: int
+) -> None:
+    for n in range(6):
+        lively_world.place_call(AUTH_ID, from_number=f"+9144234567{n:02}", to_number="+918071387423")
+    operator.set_viewport_size({"width": width, "height": 480})
+    pressed = operator.locator("#live-rows tr").filter(has_text=SECOND)
+    pressed.get_by_role("button", name="Record").click()
+    expect(operator.locator(".messagelist")).to_contain_text("Recording started")
+    look_until(operator.locator("#live-rows"), LAST)
+    lively_world.hang_up(call_of(lively_world, gone).call_uuid)
+    look_until(operator.locator("#live-rows tr").filter(has_text=gone), "Call ended")
+    operator.evaluate("place => scrollTo(0, place)", place)
+    before = top_of(pressed)
+
+    pressed.get_by_role("button", name="Stop").evaluate(
+        "stop => stop.click()"
+    )  # the driver would scroll first
+
+    expect(operator.locator(".messagelist")).to_contain_text("Stopping the recording")
+    expect(operator.locator("#live-rows tr")).to_have_count(7)
+    assert abs(top_of(pressed) - before) <= 2
+    look_until(pressed, "1 recorded here")
+    assert abs(top_of(pressed) - before) <= 2
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_line_of_a_recording_that_ended_stays_so_that_no_other_stop_comes_under_the_pointer(
+    operator: Page, lively_world: SandboxState, width: int
+) -> None:
+    operator.set_viewport_size({"width": width, "height": 900})
+    account, now = Account.objects.get(), timezone.now()
+    call = Call.objects.get(call_uuid=call_of(lively_world, FIRST).call_uuid)
+    first, second = (a_running(account, call=call, started_at=now) for _n in range(2))
+    look_again(operator)
+    stop = operator.locator(f"#recording-{second.pk}").get_by_role("button", name="Stop")
+    expect(stop).to_be_visible()
+    below = operator.locator("#live-rows tr").filter(has_text=SECOND)
+    before = top_of(stop), top_of(below)
+
+    Recording.objects.filter(pk=first.pk).update(status=RecordingStatus.COMPLETED, duration_ms=9_000)
+    for _again in range(2):
+        look_again(operator)
+        expect(operator.locator(f"#recording-{first.pk}")).to_contain_text("Recording ended")
+        assert (top_of(stop), top_of(below)) == pytest.approx(before, abs=1)
+    expect(operator.locator(f"#recording-{first.pk}").get_by_role("button")).to_have_count(0)
 
 
 def test_a_page_that_is_not_looked_at_asks_for_nothing(operator: Page, lively_world: SandboxState) -> None:
@@ -222,8 +283,11 @@ def test_the_form_says_when_the_chosen_limit_cuts(operator: Page) -> None:
     operator.get_by_label("Other").check()
     operator.locator("input[name=other_limit]").fill("1 h 30 min")
     expect(told).to_contain_text("44 MB")
-    operator.locator("input[name=other_limit]").fill("90")
-    expect(told).to_contain_text("Enter a time with its unit")
+    expect(told).to_contain_text("after 1 h 30 min, or earlier")
+    operator.locator("input[name=other_limit]").fill("25")
+    expect(told).to_contain_text("after 25 min, or earlier")
+    operator.locator("input[name=other_limit]").fill("25 parsecs")
+    expect(told).to_contain_text("Enter minutes")
 
 
 def test_the_whole_start_form_is_on_one_screen_of_a_phone(operator: Page) -> None:

@@ -47,6 +47,7 @@ MARKS = re.compile(
 )
 NOT_DIGITS = re.compile(r"[^0-9]+")
 LONG_NUMBER = 28  # characters
+ONE_LINE = 20  # characters that fit on one line wherever a number stands
 DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
 SHAPES: dict[str, str] = {
     "recording": format_html('<span class="dot on">{}</span>', ""),
@@ -139,8 +140,8 @@ def day(on: date) -> str:
 
 
 def weekday(on: date) -> str:
-    """Return `Tuesday 4 Nov`."""
-    return dateformat.format(on, "l j M")
+    """Return `Tue 4 Nov`."""
+    return dateformat.format(on, "D j M")
 
 
 def time_of(at: datetime) -> str:
@@ -209,9 +210,10 @@ def number(value: str | None, digits: str | None = None) -> str | SafeString:
     if not value:
         return NONE
     words, given = number_words(value, digits)
+    look = "portal-number long" if len(words) > ONE_LINE else "portal-number"
     if given:
-        return format_html('<bdi class="portal-number" title="{}">{}</bdi>', given, words)
-    return format_html('<bdi class="portal-number">{}</bdi>', words)
+        return format_html('<bdi class="{}" title="{}">{}</bdi>', look, given, words)
+    return format_html('<bdi class="{}">{}</bdi>', look, words)
 
 
 def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
@@ -223,7 +225,7 @@ def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
 
 
 def from_to(call: Call) -> SafeString:
-    """Return `+91 80713 87423 → +91 96247 05678`."""
+    """Return `+91 80 7138 7423 → +91 96247 05678`."""
     if not call.from_number and not call.to_number:
         return format_html('<span class="portal-id">{}</span>', plain(call))
     return format_html(
@@ -430,7 +432,7 @@ def from_to_of(call: Call, account: Account) -> SafeString:
 
 
 def from_to_cell(call: Call) -> SafeString:
-    """Return `+91 80713 87423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
+    """Return `+91 80 7138 7423 → +91 96247 05678`, with no more around them than a list's stylesheet needs."""
     if not call.from_number and not call.to_number:
         return from_to(call)
     caller, callee = (
@@ -444,6 +446,8 @@ def _number_cell(value: str | None, digits: str | None) -> str | SafeString:
     if not value:
         return NONE
     words, given = number_words(value, digits)
+    if len(words) > ONE_LINE:
+        return format_html('<bdi class="long" title="{}">{}</bdi>', given or words, words)
     if given:
         return format_html('<bdi title="{}">{}</bdi>', given, words)
     return format_html("<bdi>{}</bdi>", words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
@@ -30,10 +31,10 @@ from django.utils.translation import gettext_lazy as _
 from recordings.admin import formatting
 from recordings.admin.filters import ChoiceFilter
 from recordings.admin.reader import is_counted, reader_zone
-from recordings.forms import parse_span
+from recordings.forms import parse_span, span
 from recordings.models import Call, Recording
 from recordings.models.recording.queryset import LENGTH
-from recordings.numbers import AREA_NAMES
+from recordings.numbers import AREA_NAMES, area_named
 from recordings.search import (
     NEWEST_FIRST,
     Reading,
@@ -44,6 +45,7 @@ from recordings.search import (
     parse_query,
 )
 
+AREA_CODE = re.compile(r"0[1-9]\d{1,3}", re.ASCII)  # `080`, `0484`
 FIRST_YEAR = 2020  # no recording at Vobiz is older
 DAYS_OF_WEEK = (
     (2, _("Monday")), (3, _("Tuesday")), (4, _("Wednesday")), (5, _("Thursday")), (6, _("Friday")), (7, _("Saturday")),
@@ -179,17 +181,29 @@ class InputFilter(admin.ListFilter):
 
 
 class NumberFilter(InputFilter):
-    """A number in any spelling, or part of one: the caller's, the callee's, or either."""
+    """A number in any spelling, part of one, or its area: the caller's, the callee's, or either."""
 
-    title = _("caller or called number")
+    title = _("number or area")
     parameters: ClassVar[tuple[str, ...]] = ("number",)
-    inputs: ClassVar[tuple[Input, ...]] = (Input("number", _("Caller or called number"), example="+91 …"),)
+    inputs: ClassVar[tuple[Input, ...]] = (
+        Input(
+            "number",
+            _("Number or area"),
+            example=_("+91 … or Bengaluru"),
+            suggestions="areas",
+            options=AREA_NAMES,
+        ),
+    )
     SIDES: ClassVar[dict[str, Any]] = {"number": None, "caller": "from", "callee": "to"}
 
     def found(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Search as the box does, on one side where one is asked for."""
+        """Search as the box does, on one side where one is asked for; by a city or its code, those of its area."""
         for name in self.parameters:
             if text := self.typed(name):
+                if area_named(text) or AREA_CODE.fullmatch(text):
+                    path = "" if rows.model is Call else "call__"
+                    rows = rows.filter(of_area(text, self.SIDES[name], path=path))
+                    continue
                 query = replace(parse_query(text), side=self.SIDES[name])
                 if Reading.NUMBER not in query.readings:
                     return rows.none()
@@ -205,24 +219,21 @@ class SideFilter(NumberFilter):
     title = _("numbers by side")
     parameters = ("caller", "callee")
     inputs = (
-        Input("caller", _("From number"), example="+91 …"),
-        Input("callee", _("To number"), example="+91 …"),
+        Input("caller", _("Caller’s number or area"), example=_("080 or Bengaluru"), suggestions="areas"),
+        Input("callee", _("Callee’s number or area"), example=_("022 or Mumbai"), suggestions="areas"),
     )
 
 
 class AreaFilter(InputFilter):
-    """The area of the caller's or the callee's number, by the prefix that its country gives it."""
+    """The area of a number, which only a link or a saved view asks for: the fields of numbers take areas too."""
 
     title = _("area")
-    parameters: ClassVar[tuple[str, ...]] = ("area",)
-    inputs: ClassVar[tuple[Input, ...]] = (
-        Input(
-            "area",
-            _("Area of either number"),
-            example=_("Bengaluru or 080"),
-            suggestions="areas",
-            options=AREA_NAMES,
-        ),
+    is_linked = True
+    parameters = ("area", "caller_area", "callee_area")
+    inputs = (
+        Input("area", _("Area")),
+        Input("caller_area", _("Caller’s area")),
+        Input("callee_area", _("Callee’s area")),
     )
     SIDES: ClassVar[dict[str, Any]] = {"area": None, "caller_area": "from", "callee_area": "to"}
 
@@ -233,17 +244,6 @@ class AreaFilter(InputFilter):
             if text := self.typed(name):
                 rows = rows.filter(of_area(text, self.SIDES[name], path=path))
         return rows
-
-
-class SideAreaFilter(AreaFilter):
-    """The areas of both sides, each by itself; its list of cities stands beside the field of AreaFilter."""
-
-    title = _("areas by side")
-    parameters = ("caller_area", "callee_area")
-    inputs = (
-        Input("caller_area", _("From area"), example=_("Bengaluru or 080"), suggestions="areas"),
-        Input("callee_area", _("To area"), example=_("Mumbai or +44 20"), suggestions="areas"),
-    )
 
 
 class TimeOfDayFilter(InputFilter):
@@ -259,7 +259,7 @@ class TimeOfDayFilter(InputFilter):
     }
     inputs = (
         Input(
-            "hours", _("Time of day"), "select", choices=tuple((name, one[0]) for name, one in HOURS.items())
+            "hours", _("Time of day"), "pills", choices=tuple((name, one[0]) for name, one in HOURS.items())
         ),
         Input("time_from", _("Time from"), "time"),
         Input("time_to", _("Time to"), "time"),
@@ -326,8 +326,8 @@ class LengthFilter(ChoiceFilter):
     title = _("length")
     parameter_name = "length"
     words: ClassVar[dict[str, Any]] = {
-        "10s": _("under 10 s"), "1m": _("10 s to 1 min"), "2m": _("1 to 2 min"), "10m": _("2 to 10 min"),
-        "30m": _("10 to 30 min"), "long": _("30 min or more"), "over_2m": _("2 min or more"),
+        "10s": _("under 10 s"), "1m": _("10 s to 1 min"), "2m": _("1 to 2 min"), "over_2m": _("2 min or more"),
+        "10m": _("2 to 10 min"), "30m": _("10 to 30 min"), "long": _("30 min or more"),
     }  # fmt: skip
     STEPS: ClassVar[dict[str, tuple[int | None, int | None]]] = {
         "10s": (None, 9_999), "1m": (10_000, 59_999), "2m": (60_000, 119_999), "10m": (120_000, 599_999),
@@ -347,6 +347,13 @@ class LengthFilter(ChoiceFilter):
         return rows
 
 
+def _as_read(text: str) -> str:
+    try:
+        return span(parse_span(text)) if text else ""
+    except ValidationError:
+        return text
+
+
 class ExactLengthFilter(InputFilter):
     """A length between two, both included."""
 
@@ -356,6 +363,10 @@ class ExactLengthFilter(InputFilter):
         Input("min_length", _("Length from"), example=_("90 s or 2 min")),
         Input("max_length", _("Length to"), example=_("15 min")),
     )
+
+    def fields(self) -> list[Input]:
+        """Return its fields with the lengths as they were read: `2` is 2 min."""
+        return [replace(one, value=_as_read(one.value)) for one in super().fields()]
 
     def found(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return those whose length is known and between the two."""

@@ -34,6 +34,7 @@ from recordings.overview import EventTotals
 
 MOST_VIEWS = 12  # saved ones that are tabs
 MOST_SAVED, LONGEST_QUERY = 50, 2_000
+PILLS = {"date", "length"}  # filters whose choices all show, one press each
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class FilterField:
     date_from: str = ""
     date_to: str = ""
     inputs: tuple[Any, ...] = ()
+
+    @property
+    def has_pills(self) -> bool:
+        """Whether all its choices show."""
+        return self.name in PILLS
 
     @property
     def is_used(self) -> bool:
@@ -183,6 +189,8 @@ def _filter_fields(cl: Any) -> list[FilterField]:
     for spec in cl.filter_specs:
         names = [str(name) for name in spec.expected_parameters()]
         name = names[0]
+        if getattr(spec, "is_linked", False):
+            continue
         if hasattr(spec, "fields"):
             found.append(FilterField(name, str(spec.title), [], inputs=tuple(spec.fields())))
             continue

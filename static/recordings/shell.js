@@ -32,6 +32,25 @@ document.addEventListener("click", (event) => {
     }
 });
 
+/* A link may open the filters of a list. Where a keyboard is at hand, one can type at once. */
+const filters = document.querySelector(".vp-addfilter");
+if (filters) {
+    filters.addEventListener("toggle", () => {
+        if (filters.open && matchMedia("(pointer: fine)").matches) {
+            filters.querySelector("form input:not([type=hidden], [type=radio])")?.focus({ preventScroll: true });
+        }
+    });
+    if (location.hash === "#changelist-filter") {
+        filters.open = true;
+    }
+}
+
+/* On a narrow page the tabs are one row that is pushed sideways: the current one is in sight. */
+for (const tab of document.querySelectorAll(".vp-views [aria-current]")) {
+    const row = tab.parentElement;
+    row.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - row.clientWidth / 2;
+}
+
 /* Success is said in a corner and goes after a while, but not while somebody reads it; anything else stays in the page. */
 const said = document.querySelector(".messagelist");
 const isSuccess = said && [...said.children].every((one) => one.classList.contains("success"));

@@ -73,10 +73,14 @@ def in_list(page: Page) -> Locator:
 def narrow(hands: Hands, page: Page, name: str, value: str) -> None:
     """Choose a filter in the panel."""
     hands.press(page.locator(".vp-addfilter > summary"))
+    pill = page.locator(f"#changelist-filter input[name='{name}'][value='{value}']")
     field = page.locator(f"#changelist-filter select[name='{name}']")
-    if not field.is_visible():
+    if not field.or_(pill).is_visible():
         hands.press(page.get_by_text("More filters"))
-    hands.choose(field, field.locator(f"option[value='{value}']").inner_text())
+    if pill.count():
+        hands.pick(pill)
+    else:
+        hands.choose(field, field.locator(f"option[value='{value}']").inner_text())
     hands.press(page.get_by_role("button", name="Show"))
 
 

@@ -20,7 +20,6 @@ from recordings.admin.call_filters import (
     ExactRecordingLengthFilter,
     NumberFilter,
     RecordingLengthFilter,
-    SideAreaFilter,
     SideFilter,
     TimeOfDayFilter,
     WeekdayFilter,
@@ -53,14 +52,14 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     list_display_links = ("when",)
     list_filter = (
         DateFilter, TimeOfDayFilter, "direction", RecordingLengthFilter, "state", NumberFilter, AreaFilter,
-        AccountFilter, WeekdayFilter, ExactRecordingLengthFilter, SideFilter, SideAreaFilter,
+        AccountFilter, WeekdayFilter, ExactRecordingLengthFilter, SideFilter,
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
-            "date", "hours", "direction__exact", "length", "state__exact", "number", "area", "account",
+            "number", "direction__exact", "account", "date", "hours", "length", "state__exact",
         )),
         (gettext_lazy("Time and length"), ("weekday", "min_length")),
-        (gettext_lazy("Numbers by side"), ("caller", "caller_area")),
+        (gettext_lazy("Numbers by side"), ("caller",)),
     )  # fmt: skip
     list_select_related = ("account",)
     list_deferred = ("provider_data",)
@@ -117,7 +116,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         """Return who speaks."""
         return formatting.from_to_cell(call)
 
-    @admin.display(description=gettext_lazy("length"))
+    @admin.display(description=gettext_lazy("call length"))
     def length(self, call: Any) -> str | SafeString:
         """Return how long the call is known to have gone on."""
         return formatting.NOTHING if call.seconds is None else formatting.length(call.seconds)

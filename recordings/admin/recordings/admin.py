@@ -25,7 +25,6 @@ from recordings.admin.call_filters import (
     ExactLengthFilter,
     LengthFilter,
     NumberFilter,
-    SideAreaFilter,
     SideFilter,
     TimeOfDayFilter,
     WeekdayFilter,
@@ -112,16 +111,16 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     list_filter = (
         DateFilter, DayFilter, DirectionFilter, LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
         StarterFilter, NumberFilter, AreaFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter,
-        SideAreaFilter, AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter,
+        AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter,
         SoundFilter, TalkFilter, CostFilter, DaysLeftFilter, SilentFilter, GapFilter, NoiseFilter,
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
-            "date", "hours", "call__direction__exact", "length", "kept", "transcript", "format", "ended", "starter",
-            "number", "area",
+            "number", "call__direction__exact", "starter", "date", "hours", "length", "kept", "transcript", "format",
+            "ended",
         )),
         (gettext_lazy("Time and length"), ("weekday", "min_length", "noise")),
-        (gettext_lazy("Call and people"), ("caller", "caller_area", "account", "origin__exact", "kind")),
+        (gettext_lazy("Call and people"), ("caller", "account", "origin__exact", "kind")),
         (gettext_lazy("Audio and status"), (
             "true_format", "sound", "talk", "left", "status__exact", "attention", "min_cost",
         )),

@@ -29,7 +29,7 @@ def process(code: str, tmp_path: Path, **environment: str) -> subprocess.Complet
     base = {"PATH": os.environ["PATH"], "ENV_FILE": "", "VAR_DIR": str(tmp_path / "var")}
     return subprocess.run(
         [sys.executable, "-c", code], env={**base, **environment}, cwd=ROOT,
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

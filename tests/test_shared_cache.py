@@ -88,7 +88,7 @@ def test_two_processes_lose_no_count_and_share_no_slot() -> None:
         subprocess.Popen([sys.executable, "-c", COUNT], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
         for _ in range(2)
     ]
-    told = [json.loads(one.communicate(timeout=60)[0]) for one in both]
+    told = [json.loads(one.communicate(timeout=300)[0]) for one in both]
     assert sum(told) == 200
     assert caches["default"].get("n") == 200
 

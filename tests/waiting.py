@@ -10,7 +10,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def eventually(look: Callable[[], Found], *, within: float = 60.0, every: float = 0.05) -> Found:
+def eventually(look: Callable[[], Found], *, within: float = 120.0, every: float = 0.05) -> Found:
     """What `look` returns as soon as it is true; AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     pause = threading.Event()

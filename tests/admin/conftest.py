@@ -11,10 +11,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from recordings import connect
 from recordings.models import Account
 from recordings.playback import streaming
-from tests.conftest import OTHER, TOKENS
+from tests.conftest import OTHER, connected
 
 Person = Callable[..., Client]
 
@@ -35,7 +34,7 @@ def closed_streams() -> Iterator[None]:
 @pytest.fixture
 def stranger(db: None, account: Account, now: datetime) -> Account:
     """An account of another family, that nobody in the tests belongs to."""
-    return connect.store(OTHER, TOKENS[OTHER], now=now, name="Other")[0]
+    return connected(OTHER, now=now, name="Other")
 
 
 @pytest.fixture

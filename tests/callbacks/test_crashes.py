@@ -14,13 +14,12 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
-from recordings import connect
 from recordings.callbacks import processing
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, CallbackEvent, Recording, SpentNonce, Transcription
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import KEY, asked_for, the_event
-from tests.conftest import MAIN, TOKENS
+from tests.conftest import MAIN, connected
 from tests.meanwhile import before_statement
 from tests.vobiz.payloads import payload
 
@@ -41,7 +40,7 @@ on_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="one writ
 
 @pytest.fixture
 def account(transactional_db: None, now: datetime) -> Account:
-    return connect.store(MAIN, TOKENS[MAIN], now=now, name="Main")[0]
+    return connected(MAIN, now=now, name="Main")
 
 
 @pytest.fixture

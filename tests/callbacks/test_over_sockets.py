@@ -11,14 +11,13 @@ from datetime import datetime
 import pytest
 from django.db import connections
 
-from recordings import connect
 from recordings.choices import EventOutcome
 from recordings.management.commands.serve import make_server
 from recordings.models import CallbackEvent, Recording
 from recordings.webhooks.parsers import BODY_LIMIT
 from tests.callbacks.posting import TYPES, encode, path_of, signature
 from tests.callbacks.rows import KEY, asked_for, the_event
-from tests.conftest import MAIN, TOKENS
+from tests.conftest import MAIN, connected
 from tests.vobiz.payloads import payload
 from vobiz_portal.wsgi import application
 
@@ -30,7 +29,7 @@ PATH = "/callbacks/recording/"
 
 @pytest.fixture
 def recording(transactional_db: None, now: datetime) -> Recording:
-    return asked_for(connect.store(MAIN, TOKENS[MAIN], now=now)[0])
+    return asked_for(connected(MAIN, now=now))
 
 
 @pytest.fixture

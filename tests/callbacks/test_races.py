@@ -13,7 +13,6 @@ from django.db import connection, connections
 from django.test import Client
 from django.utils import timezone
 
-from recordings import connect
 from recordings.callbacks import deliveries, processing
 from recordings.choices import EventOutcome, RecordingStatus, Source
 from recordings.models import (
@@ -29,7 +28,7 @@ from recordings.models import (
 from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, fresh_nonces, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, listed_row
-from tests.conftest import MAIN, TOKENS
+from tests.conftest import MAIN, connected
 from tests.models.listed import listed
 from tests.vobiz.payloads import payload
 
@@ -42,7 +41,7 @@ STOPPED = payload("flow_callback__stopped")
 
 @pytest.fixture
 def account(transactional_db: None, now: datetime) -> Account:
-    return connect.store(MAIN, TOKENS[MAIN], now=now, name="Main")[0]
+    return connected(MAIN, now=now, name="Main")
 
 
 @pytest.fixture

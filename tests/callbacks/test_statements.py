@@ -10,12 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from recordings import connect
 from recordings.choices import EventOutcome, RecordingStatus
 from recordings.models import Account, Recording, Transcription
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import DOCUMENTED, KEY, asked_for, listed_row, the_event
-from tests.conftest import MAIN, TOKENS
+from tests.conftest import MAIN, connected
 from tests.vobiz.payloads import payload
 
 pytestmark = pytest.mark.django_db(transaction=True)  # so that transactions are those of the view alone
@@ -29,7 +28,7 @@ MOST_OF_A_REPEAT = 15  # its first transaction takes it for new
 
 @pytest.fixture
 def account(transactional_db: None, now: datetime) -> Account:
-    return connect.store(MAIN, TOKENS[MAIN], now=now, name="Main")[0]
+    return connected(MAIN, now=now, name="Main")
 
 
 def statements(client: Client, key: str, fields: dict[str, Any], **how: Any) -> list[str]:

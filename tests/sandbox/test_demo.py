@@ -37,7 +37,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=bare_environment({"ENV_FILE": ""}),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -141,7 +141,7 @@ class Running:
             self._said.seek(0)
             return self._said.read()
 
-        return dict(json.loads(eventually(said)))
+        return dict(json.loads(eventually(said, within=300)))
 
     def told(self) -> str:
         """What it has told people so far."""
@@ -185,7 +185,7 @@ def log_in(welcome: dict[str, Any], password: str) -> requests.Session:
             "csrfmiddlewaretoken": session.cookies["csrftoken"],
         },
         headers={"Referer": form.url},
-        timeout=60,
+        timeout=300,
     )
     assert answer.status_code == 200
     assert "Log out" in answer.text

@@ -196,7 +196,7 @@ except storage.StorageError as error:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.stdout.startswith("True The archive's disk is full"), done.stderr

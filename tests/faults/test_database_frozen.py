@@ -18,7 +18,7 @@ from tests.waiting import eventually
 
 pytestmark = pytest.mark.once
 
-BACK_TO_NORMAL = 10.0  # seconds after the database's return
+BACK_TO_NORMAL = 30.0  # seconds after the database's return
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_frozen_in_the_midst_of_a_statement_it_holds_a_callback_no_longer(rig: R
     postmaster, *children = server.processes()
     with ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(400)]
-        time.sleep(0.2)
+        eventually(lambda: any(one.done() for one in sent))
         for pid in (*children, postmaster):
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -92,4 +92,4 @@ def test_after_a_kill_of_the_server_the_next_callback_finds_it_again(rig: Rig, s
     answer, took = timed(rig.url + CALLBACK, post=True)
     assert (answer.status_code, took < IN_TIME) == (503, True)
     server.start()
-    assert requests.post(rig.url + CALLBACK, data={"event": "hangup"}, timeout=5).status_code == 404
+    assert requests.post(rig.url + CALLBACK, data={"event": "hangup"}, timeout=60).status_code == 404

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -125,16 +126,20 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
         facts = [
             Fact(_("Recording"), formatting.linked(request, recording, formatting.words(recording))),
             Fact(_("Recorded"), formatting.moment(recording.happened_at)),
-            Fact(_("From"), formatting.number(recording.call.from_number, recording.call.from_digits)),
-            Fact(_("To"), formatting.number(recording.call.to_number, recording.call.to_digits)),
+            Fact(_("Caller"), formatting.number(recording.call.from_number, recording.call.from_digits)),
+            Fact(_("Callee"), formatting.number(recording.call.to_number, recording.call.to_digits)),
             Fact(_("Account"), formatting.linked(request, recording.account)),
         ]
         is_shown = obj.is_readable and may(request, "read_transcription")
-        said = [Section(_("Storage at Vobiz"), charges(obj))] if is_shown else []
+        said = [fact for fact in charges(obj) if fact.value != formatting.NONE] if is_shown else []
         return {
             "title": _("Transcript of %s") % formatting.plain(recording.call),
+            "heading": format_html(_("Transcript of {}"), formatting.from_to(recording.call)),
             "transcript": transcript(request, recording, obj, opened_by=self.to_page("read", obj.pk)),
-            "sections": [Section(_("Recording"), facts), *said],
+            "sections": [
+                Section(_("Recording"), facts),
+                *([Section(_("Transcription"), said)] if said else []),
+            ],
         }
 
 

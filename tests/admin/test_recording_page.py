@@ -203,6 +203,7 @@ def test_what_happened_is_one_list_in_the_order_of_time(account: Account, boss: 
         ("Last changed at Vobiz", "Vobiz"),
     ]
     assert len(rows) == len(expected)
+    assert "–" not in "".join(rows)  # no cell that says nothing
     for row, words in zip(rows, expected, strict=True):
         for word in words:
             assert word in row
@@ -273,3 +274,20 @@ def test_the_page_costs_the_same_queries_however_much_happened(
         log(recording, person, f"entry {number}", AT)
 
     assert queries() == one <= 19
+
+
+def test_the_page_of_a_transcript_names_the_parties_and_shows_no_empty_charge(
+    account: Account, boss: Client
+) -> None:
+    held = a_transcript(a_recording(account), received_at=timezone.now())
+
+    page = boss.get(f"/admin/recordings/transcription/{held.pk}/change/").content.decode()
+
+    heading = page[page.index("<h1>") : page.index("</h1>")]
+    assert heading.count("<bdi") == 2  # a line breaks between the numbers, not in one
+    facts = page[page.index("Transcription</h2>") :]
+    assert "Transcript received" in facts
+    assert "Transcript charge" not in facts
+    assert "Storage at Vobiz" not in page
+    assert "Caller" in page
+    assert "Callee" in page

@@ -70,11 +70,6 @@ class Page:
         """All that it takes to open it."""
         return (self.permission, *self.also)
 
-    @property
-    def is_of_object(self) -> bool:
-        """Its route names one row, which the page is given."""
-        return "<path:object_id>" in self.route
-
 
 def page(
     route: str,

@@ -63,13 +63,12 @@ class Archiving:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """Number of recordings, hours and bytes.
+    """Number of recordings, and bytes.
 
     The size of `guessed` of them is an estimate from their length; that of those `without_length` is left out.
     """
 
     recordings: int
-    hours: int
     bytes: int
     guessed: int
     without_length: int
@@ -175,7 +174,6 @@ def holdings(account: Account) -> Holdings:
     wav = Q(audio_bytes=None, file_format=FileFormat.WAV)
     sums = whole.aggregate(
         n=Count("pk"),
-        ms=Sum("duration_ms"),
         known=Sum("audio_bytes"),
         mono=Sum("duration_ms", filter=wav & Q(channels=Channels.MONO)),
         stereo=Sum("duration_ms", filter=wav & (Q(channels=None) | ~Q(channels=Channels.MONO))),
@@ -188,7 +186,6 @@ def holdings(account: Account) -> Holdings:
     )
     return Holdings(
         recordings=sums["n"],
-        hours=round((sums["ms"] or 0) / 3_600_000),
         bytes=(sums["known"] or 0) + likely // 1_000,
         guessed=sums["guessed"],
         without_length=sums["unknown"],

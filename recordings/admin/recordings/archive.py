@@ -471,7 +471,6 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "off": [formatting.plain(account) for account in off],
         "stops": [stops[one.pk] for one in stopped if one.is_active or one.pk in touched],
         "has_free": has_free,
-        "list_at_risk": "?kept=at_risk",
     }  # fmt: skip
 
 

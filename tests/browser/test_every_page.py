@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
@@ -33,15 +33,16 @@ def people() -> dict[str, User | None]:
     }
 
 
-def faults(chromium: Browser, portal: LiveServer, tour: Tour, *, of: Collection[str] = ()) -> list[str]:
-    """What is wrong with any page, for anybody, or for these kinds of people."""
+def faults(chromium: Browser, portal: LiveServer, tour: Tour) -> list[str]:
+    """What is wrong with any page, for anybody."""
     wrong = []
     for kind, user in people().items():
-        if of and kind not in of:
-            continue
+        places = tour.places(kind)
+        if tour.sets and kind != "superuser":  # sees no row: what they open is as in the empty portal
+            places = [place for place in places if place.data is not None]
         somebody = visitor(chromium, portal.url, user)
         try:
-            for place in tour.places(kind):
+            for place in places:
                 somebody.visit(place)
         finally:
             somebody.context.close()
@@ -55,8 +56,7 @@ def test_every_page_of_an_empty_portal(chromium: Browser, portal: LiveServer) ->
 
 
 def test_every_page_with_five_hundred_rows_of_each_kind(chromium: Browser, portal: LiveServer) -> None:
-    tour = Tour(hundreds(500)[:1], queries=["p=2"])
-    wrong = faults(chromium, portal, tour, of=["superuser"])  # nobody else there sees a row
+    wrong = faults(chromium, portal, Tour(hundreds(500)[:1], queries=["p=2"]))
     assert not wrong, "\n".join(wrong)
 
 

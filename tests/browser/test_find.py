@@ -260,6 +260,10 @@ def test_a_row_on_a_phone_takes_two_lines_whatever_it_has_to_say(page: Page, wan
     heights = [row.evaluate("row => row.getBoundingClientRect().height") for row in rows(page).all()]
 
     assert max(heights) <= LONGEST_ROW, heights
+    cell = rows(page).filter(has_text="sip:reception").first.locator("td.field-numbers")
+    edge = cell.evaluate("cell => cell.getBoundingClientRect().right")
+    ends = cell.locator("bdi").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
+    assert max(ends) <= edge, (ends, edge)  # the callee is not pushed out by a long caller
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

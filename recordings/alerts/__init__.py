@@ -10,7 +10,7 @@ on the same channel.
 
 from recordings.alerts.digests import write_digests
 from recordings.alerts.events import send_events
-from recordings.alerts.recording import record, record_gap
+from recordings.alerts.lifecycle import record, record_gap
 from recordings.alerts.sending import send_due
 
 __all__ = ["record", "record_gap", "send_due", "send_events", "write_digests"]

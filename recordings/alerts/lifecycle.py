@@ -1,4 +1,4 @@
-"""From current problems to alerts and their messages."""
+"""The life of an alert: it begins with its problem, is told once, and ends when the problem is over."""
 
 from __future__ import annotations
 

@@ -304,7 +304,7 @@ def cases() -> Iterator[Case]:
     theirs, ours = (
         call.from_digits,
         call.to_digits,
-    )  # of one caller; of a line that a twentieth of all calls has
+    )  # of one caller; of a line that one call in 160 has
     account = str(Recording.objects.values_list("account_id", flat=True)[0])
     cursor = f"{int(edge.happened_at.timestamp()) * 1_000_000 + edge.happened_at.microsecond}.{edge.pk}"
     yield Case("recordings, page 1", RECORDINGS, {}, stock, {}, by_key=True)

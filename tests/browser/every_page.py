@@ -48,7 +48,7 @@ LOOK = """() => ({
     width: document.documentElement.scrollWidth,
     room: window.innerWidth,
     inner: [...document.querySelectorAll("#content *")].filter(one => one.scrollWidth > one.clientWidth + 1 &&
-        !one.matches("pre, select, input, textarea") && /auto|scroll/.test(getComputedStyle(one).overflowX))
+        !one.matches("pre, select, input, textarea, .vp-views") && /auto|scroll/.test(getComputedStyle(one).overflowX))
         .map(one => one.className || one.tagName),
     turned: /[\\u0000\\u202a-\\u202e\\u2066-\\u2069]/.test(document.body.innerText),
     links: [...document.querySelectorAll("a[href], form[action]")].map(one => one.href || one.action)

@@ -5,6 +5,7 @@ The functions here change an event in memory or lock it; `processing` decides in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -42,9 +43,11 @@ PER_ACCOUNT_KEY = Budget(
 PER_ACCOUNT = Budget(20_000, 128 * MIB)  # all its addresses together: likewise
 BUDGET_PERIOD = timedelta(days=1)
 MAX_BODY_SIGNATURES = 4
-MAX_HEADER_SETS = 8  # one delivery is tried four times
 MAX_NONCES = 32
-HEADER_LENGTH = 1_024
+HEADER_LENGTH = 512  # characters: eight signatures and their commas
+HEADER_NAME_LENGTH = 64
+# Characters of JSON stored of all its deliveries' signature headers: one is tried four times, with 450 each
+MAX_EVIDENCE = 4_096
 UNTRUSTED_BODY = 64 * 1024  # bytes stored of such a body that could not be decoded
 
 # The same content again changes nothing on these. (A conflict is opened again by a nonce of its own.)
@@ -76,6 +79,11 @@ class Delivery:
     def payload(self) -> CallbackPayload:
         """The fields, typed; parsed once."""
         return parse_payload(self.content.fields, self.endpoint.name)
+
+    @cached_property
+    def size(self) -> int:
+        """The bytes received, or the characters stored of its fields where escapes make them more."""
+        return max(len(self.raw.content), _written(dict(self.content.fields)))
 
 
 def is_admitted(verdict: Verdict, account: Account) -> bool:
@@ -169,7 +177,7 @@ def new_event(delivery: Delivery, outcome: EventOutcome) -> CallbackEvent:
         nonces=list(delivery.verdict.nonces),
         scheme=delivery.verdict.scheme,
         trust=delivery.trust,
-        body_bytes=len(raw.content),
+        body_bytes=delivery.size,
         received_at=delivery.received_at,
     )
     if outcome == EventOutcome.CONFLICT:
@@ -201,15 +209,17 @@ def record_repeat(event: CallbackEvent, delivery: Delivery, *, reopen: bool) -> 
         event.scheme = delivery.verdict.scheme
     if event.outcome == EventOutcome.REFUSED:
         given = _signature_headers(delivery)
-        if given not in event.signature_headers and len(event.signature_headers) < MAX_HEADER_SETS:
-            event.signature_headers.append(given)
+        sets = [*event.signature_headers, given]
+        if given not in event.signature_headers and _written(sets) <= MAX_EVIDENCE:
+            event.signature_headers = sets
 
 
 def _store_evidence(event: CallbackEvent, delivery: Delivery) -> None:
     given = _signature_headers(delivery)
-    event.signature_headers = [given]
+    event.signature_headers = [given] if _written([given]) <= MAX_EVIDENCE else []
     if set(given).difference(SIGNATURE_HEADERS):  # a body's signature is of use with its body alone
         event.raw_body = delivery.raw.content
+        event.body_bytes += len(event.raw_body)
     hosts = (delivery.headers.get(name, "") for name in ("Host", "X-Forwarded-Host"))
     event.hosts = [storable(host)[:255] for host in dict.fromkeys(hosts) if host]
     event.expected_base = delivery.endpoint.redact(delivery.endpoint.signed_bases[0])
@@ -228,8 +238,14 @@ def _signature_headers(delivery: Delivery) -> dict[str, str]:
         if (value := headers.get(name)) is not None
     }
     if not given and delivery.endpoint.name == "account":
-        given = dict(list(body_signatures(headers).items())[:MAX_BODY_SIGNATURES])
+        short = [pair for pair in body_signatures(headers).items() if len(pair[0]) <= HEADER_NAME_LENGTH]
+        given = dict(short[:MAX_BODY_SIGNATURES])
     return given
+
+
+def _written(value: object) -> int:
+    """Return how many characters a value takes as JSON, which the databases store with escapes."""
+    return len(json.dumps(value))
 
 
 def body_verdicts(event: CallbackEvent, endpoint: CallbackEndpoint) -> list[Verdict]:
@@ -256,7 +272,7 @@ def is_full(delivery: Delivery, recording: Recording | None) -> bool:
     Every outcome counts, so that no later change of it makes room. Locks the row of the key, so that two deliveries
     cannot both take the last place.
     """
-    endpoint, size = delivery.endpoint, len(delivery.raw.content)
+    endpoint, size = delivery.endpoint, delivery.size
     row = _account_row(endpoint) if endpoint.recording is None else _recording_row(endpoint)
     list(row.select_for_update(no_key=True).values_list("pk"))
     of_account = CallbackEvent.objects.filter(account=endpoint.account)

@@ -250,6 +250,9 @@ def _apply(
     try:
         outcome, words = _effect(event, payload, locked, due_at=None if read_back else now)
         if locked is not None:
+            # Only while an unsigned one waits is its request among those that anyone may cause, which have a budget.
+            if outcome == EventOutcome.RECEIVED and not read_back:
+                locked.schedule_read_back(now)
             locked.save()
     except Exception as error:
         raise ApplyError from error
@@ -266,7 +269,7 @@ def _effect(
 ) -> tuple[EventOutcome, str | None]:
     """Change the recording as far as this event may; return what becomes of the event, and why in words.
 
-    An unsigned event stays *received* until the API was asked: at `due_at`, if that was not done.
+    An unsigned event stays *received* until the API was asked. After a signed one that is at `due_at`, if not None.
     """
     if event.door == "account":
         outcome = _match_recording(event, payload, locked)
@@ -276,12 +279,13 @@ def _effect(
         return EventOutcome.FAILED, _("The recording its address belongs to is not there any more.")
     if payload.kind == EventKind.RECORDING:
         locked.record_delivery()
-    if due_at is not None:
+    is_signed = event.trust == Trust.SIGNED
+    if is_signed and due_at is not None:
         locked.schedule_read_back(due_at)
     if payload.problem is not None:
         return EventOutcome.FAILED, payload.problem
     words = _contradiction(locked.row, payload)
-    if event.trust == Trust.SIGNED:
+    if is_signed:
         words = _complete(locked, payload, words)
     if words is None and payload.brings_transcript and not _store_transcript(locked.row, payload, event):
         locked.flag_attention(Attention.TRANSCRIPT_REVISED)
@@ -292,7 +296,7 @@ def _effect(
         return EventOutcome.UNPARSED, _missing_words(event)
     if payload.brings_transcript and payload.is_truncated:
         words = _("An earlier version stored only the first 2,000 characters of this transcript.")
-    return (EventOutcome.APPLIED if event.trust == Trust.SIGNED else EventOutcome.RECEIVED), words
+    return (EventOutcome.APPLIED if is_signed else EventOutcome.RECEIVED), words
 
 
 def _missing_words(event: CallbackEvent) -> str:
@@ -346,6 +350,8 @@ def _match_recording(
         is_stored_unsigned = event.pk is not None and event.trust != Trust.SIGNED
         if is_stored_unsigned and event.recording_id is None and is_recording_full(event, locked.row):
             return EventOutcome.FAILED, _("Too many unsigned callbacks about this recording are stored.")
+        if event.trust != Trust.SIGNED and _owner(event, locked.row).require_signed:
+            return EventOutcome.FAILED, _("It is not signed, and the recording's account requires that.")
         event.recording = locked.row
         return None
     event.recording = None
@@ -382,8 +388,19 @@ def _store_transcript(recording: Recording, payload: CallbackPayload, event: Cal
         duration=payload.duration,
         trust=Trust(event.trust),
         at=event.received_at,
-        verified=event.trust == Trust.SIGNED or not event.account.usually_signed(event.received_at),
+        verified=event.trust == Trust.SIGNED or not _is_unusual(recording, event),
     )
+
+
+def _owner(event: CallbackEvent, recording: Recording) -> Account:
+    """Return the recording's account: the one of the address, or another of its family."""
+    return event.account if recording.account_id == event.account_id else recording.account
+
+
+def _is_unusual(recording: Recording, event: CallbackEvent) -> bool:
+    """Return whether an unsigned callback is unusual: at the account of its address, or at the recording's."""
+    accounts = dict.fromkeys((event.account, _owner(event, recording)))
+    return any(account.usually_signed(event.received_at) for account in accounts)
 
 
 def _locked(event: CallbackEvent) -> CallbackEvent:

@@ -81,6 +81,30 @@ def test_the_budget_is_one_of_bytes_too(client: Client, account: Account) -> Non
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    "body",
+    [b"note=" + b"\xe9" * 1_500, b"note=" + b"\x01" * 1_500, b'{"transcription": "%s"}' % (b"\xff" * 1_500)],
+)
+def test_the_bytes_are_those_stored_where_escapes_make_them_more(
+    client: Client, account: Account, body: bytes
+) -> None:
+    """Of one byte the database may hold the six characters of an escape."""
+    where = path_of("account", account.callback_key)
+    answer = post(client, where, body, content_type="text/plain; charset=latin-1")
+    assert (answer.status_code, dropped(account)) == (429, 1)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_body_that_is_kept_beside_its_fields_counts_twice(client: Client, account: Account) -> None:
+    Account.objects.update(require_signed=True)
+    where = path_of("account", account.callback_key)
+    for n in range(3):
+        headers = {"X-Hub-Signature-256": f"sha256={n:064x}"}
+        post(client, where, b"note=%d" % n + b"x" * 1_400, headers=headers)
+    assert (CallbackEvent.objects.count(), dropped(account)) == (2, 1)
+
+
+@pytest.mark.usefixtures("small")
 def test_a_budget_that_was_spent_is_free_again_after_a_day_but_for_what_had_no_effect(
     client: Client, account: Account
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from recordings.choices import TranscriptionStatus, Trust
+from recordings.choices import EventOutcome, TranscriptionStatus, Trust
 from recordings.models import Account, CallbackEvent, Recording, Transcription
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import DOCUMENTED, KEY, asked_for
@@ -60,6 +60,34 @@ def test_where_no_callback_is_signed_it_is_the_transcript(client: Client, accoun
     asked_for(account, transcribe=True, recording_id=DOCUMENTED)
     unsigned(client, SPOKEN)
     assert the_transcript().status == TranscriptionStatus.COMPLETED
+
+
+@pytest.mark.parametrize("through_main", [False, True])
+def test_the_address_of_another_account_of_the_family_is_no_way_around_it(
+    client: Client, account: Account, subaccount: Account, through_main: bool
+) -> None:
+    """It is enough that the callbacks of the address, or those of the recording's account, are signed."""
+    address, owner = (account, subaccount) if through_main else (subaccount, account)
+    deliver(
+        client, account.callback_key, {"event": "hangup"}, door="account"
+    )  # the main account's are signed
+    asked_for(owner, transcribe=True, recording_id=DOCUMENTED)
+    assert deliver(client, address.callback_key, FALSE, door="account", headers={}).status_code == 200
+    held = the_transcript()
+    assert (held.status, held.text, held.tokens) == (TranscriptionStatus.EXPECTED, FALSE["transcription"], "")
+
+
+def test_an_account_that_requires_signatures_is_not_reached_through_another_of_the_family(
+    client: Client, account: Account, subaccount: Account
+) -> None:
+    Account.objects.filter(pk=account.pk).update(require_signed=True)
+    row = asked_for(account, transcribe=True, recording_id=DOCUMENTED, read_back_due_at=None)
+    assert deliver(client, account.callback_key, FALSE, door="account", headers={}).status_code == 403
+    assert deliver(client, subaccount.callback_key, FALSE, door="account", headers={}).status_code == 200
+    event = CallbackEvent.objects.get(account=subaccount)
+    assert (event.outcome, event.recording) == (EventOutcome.FAILED, None)
+    row.refresh_from_db()
+    assert (the_transcript().text, row.read_back_due_at) == (None, None)
 
 
 def test_signed_callbacks_of_long_ago_decide_nothing(client: Client, expecting: Recording) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
 from recordings import reconcile
 from recordings.choices import Origin, RecordingStatus
-from recordings.models import Account, Call, CallbackEvent, Recording
+from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
 from recordings.reconcile import BATCH_SIZE
 from recordings.reconcile.context import UNSIGNED_READS
 from tests.callbacks.posting import deliver
@@ -66,6 +67,27 @@ def test_any_number_of_recordings_whose_answers_cannot_be_taken_leave_the_others
     good.refresh_from_db()
     assert (good.status, good.read_back_due_at) == (RecordingStatus.COMPLETED, None)
     assert len(asked(world, "recording.retrieve")) == BATCH_SIZE + 1  # each once
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"event": "transcription", "transcription": "Another text."}, id="contradicts"),
+        pytest.param({"event": "transcription", "words": "0"}, id="has no transcript"),
+    ],
+)
+def test_an_unsigned_callback_without_effect_causes_no_request_beside_that_budget(
+    client: Client, account: Account, world: SandboxState, fields: dict[str, str]
+) -> None:
+    for number in range(UNSIGNED_READS + 5):
+        row = listed_row(account, f"known-{number}", status=RecordingStatus.COMPLETED)
+        Transcription.objects.create(recording=row, status="completed", text="First.", trust="signed")
+        for _again in range(2):
+            sent = {**fields, "recording_id": str(row.recording_id)}
+            deliver(client, account.callback_key, sent, door="account", headers={})
+    now = timezone.now().replace(second=30)
+    reconcile.run(account, now=now + timedelta(minutes=1))
+    assert len(asked(world, "recording.retrieve")) <= UNSIGNED_READS
 
 
 def test_callbacks_that_anyone_sent_have_a_budget_of_requests_which_signed_ones_do_not_share(

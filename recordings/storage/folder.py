@@ -6,7 +6,6 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +18,7 @@ from django.utils.translation import gettext as _
 from recordings.storage.errors import StorageError, from_os_error
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
-from recordings.storage.staging import staging_file
+from recordings.storage.staging import make_folders, staging_file
 
 BLOCK = 256 * 1024  # bytes
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -49,7 +48,7 @@ class ArchiveFolder(Storage):
         """Move the file at `path` to `name`, by a rename: readers see all of it or nothing."""
         target = self._path(name)
         try:
-            made = self._make_folders(target.parent)
+            made = make_folders(target.parent)
             _sync(path)  # contents before the name: after a loss of power a name never stands for a torn file
             path.rename(target)
             for folder in [target.parent, *made]:
@@ -156,17 +155,6 @@ class ArchiveFolder(Storage):
     def _path(self, name: str) -> Path:
         """Return the path of a name; ValueError for one that is not ours, before the disk is touched."""
         return self.location / checked_name(name)
-
-    def _make_folders(self, folder: Path) -> list[Path]:
-        """Create `folder` and its parents with mode 0700; return the folders that got a new entry."""
-        changed = []
-        while not folder.is_dir():
-            changed.append(folder)
-            folder = folder.parent
-        for missing in reversed(changed):
-            with suppress(FileExistsError):  # made by another thread this very moment
-                missing.mkdir(mode=0o700)
-        return [missing.parent for missing in changed]
 
 
 def _sync(path: Path) -> None:

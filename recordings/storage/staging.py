@@ -31,11 +31,26 @@ class StagingFile:
     file: io.FileIO
 
 
+def make_folders(folder: Path) -> list[Path]:
+    """Create `folder` and each missing parent with mode 0700; return the folders that got a new entry.
+
+    `mkdir(parents=True)` makes the parents with the mode of any folder, whatever `mode` says.
+    """
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        with suppress(FileExistsError):  # made by another thread this very moment
+            one.mkdir(mode=0o700)
+    return [one.parent for one in missing]
+
+
 @contextmanager
 def staging_file(folder: Path) -> Iterator[StagingFile]:
     """Create `<random>.part` of mode 0600 in `folder`; delete it at the end of the `with` unless it was moved."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
         staged = _new_file(folder)
     except OSError as error:
         raise from_os_error(error) from error

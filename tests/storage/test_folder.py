@@ -15,7 +15,7 @@ from django.core.files.storage import storages
 
 from recordings import storage
 from recordings.storage.space import Space
-from recordings.storage.staging import sweep
+from recordings.storage.staging import staging_file, sweep
 
 ROOT = Path(__file__).parent.parent.parent
 BODY = bytes(range(256)) * 4096  # 1 MiB
@@ -45,6 +45,16 @@ def test_a_kept_file_lies_under_a_name_of_ours_that_only_the_portal_may_read(arc
     assert mode(path) == 0o600
     assert {mode(path.parent), mode(path.parent.parent), mode(archive_folder / "incoming")} == {0o700}
     assert files(archive_folder) == [path]
+
+
+def test_the_first_file_makes_every_folder_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with staging_file(tmp_path / "new" / "archive" / "incoming") as part:
+            assert mode(part.path) == 0o600
+    finally:
+        os.umask(before)
+    assert {mode(path) for path in tmp_path.rglob("*") if path.is_dir()} == {0o700}
 
 
 def test_what_is_not_kept_leaves_nothing(archive_folder: Path) -> None:

@@ -22,7 +22,7 @@ from recordings.archive.outcomes import (
     CopyFailedError,
     NotReadyError,
 )
-from recordings.audio import GZIP, Audio, Finding, Reason, Verdict, formats, inspect
+from recordings.audio import GZIP, GZIP_LAYERS, Audio, Finding, Reason, Verdict, formats, inspect
 from recordings.choices import ArchiveFlag
 from recordings.models import Account, Recording
 from recordings.provider import explain
@@ -134,9 +134,17 @@ def fetch(
 def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
     """Replace a gzip file by its content; return whether it was one.
 
-    Raise StorageError, or CopyFailedError if the content is too large.
+    A server may pack what was packed before, so what comes out is looked at again; a few times, as a gzip file can be
+    made that unpacks to itself. Raise StorageError, or CopyFailedError if the content is too large.
     A truncated gzip stays as it is: the next attempt may bring the rest.
     """
+    layers = 0
+    while layers < GZIP_LAYERS and _unpack_once(into, may_go_on):
+        layers += 1
+    return layers > 0
+
+
+def _unpack_once(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
     into.seek(0)
     if into.read(len(GZIP)) != GZIP:
         return False

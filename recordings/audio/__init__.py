@@ -17,12 +17,13 @@ from recordings.audio.answers import audio_from
 from recordings.audio.promises import RIFF_KINDS, wave_layout
 from recordings.audio.reader import POOL, ReaderError
 from recordings.audio.report import Audio, Finding, Peaks, Reason, Sound, Verdict
-from recordings.audio.signatures import GZIP, HEAD, document_in, is_text
+from recordings.audio.signatures import GZIP, GZIP_LAYERS, HEAD, document_in, is_text
 from recordings.audio.source import Source
 from recordings.audio.wire import Answer, MessageError, Task
 
 __all__ = [
     "GZIP",
+    "GZIP_LAYERS",
     "READER_VERSION",
     "Audio",
     "Finding",

@@ -31,6 +31,7 @@ _MARKUP = re.compile(rb"\s*<(?:!doctype|html|head|body|\?xml|error|[a-z][a-z0-9:
 _CONTROLS = frozenset(range(32)) - {0x09, 0x0A, 0x0C, 0x0D, 0x1B}
 TEXT_FOR_SAMPLES = 32  # bytes of text that are no coincidence
 GZIP = b"\x1f\x8b\x08"
+GZIP_LAYERS = 4  # around each other: a gzip file can be made that unpacks to itself
 
 
 def document_in(head: bytes) -> str:

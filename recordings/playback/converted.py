@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +25,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.audio import GZIP, NotConvertedError, Reason, convert, formats
+from recordings.audio import GZIP, GZIP_LAYERS, NotConvertedError, Reason, convert, formats
 from recordings.models import Recording
 from recordings.playback.streaming import TooManyStreamsError
 
@@ -74,15 +74,17 @@ def converted_from_vobiz(recording: Recording, kind: str, download: Callable[[Bi
 
 @contextmanager
 def _downloaded(download: Callable[[BinaryIO], object]) -> Iterator[BinaryIO]:
-    with tempfile.TemporaryFile(dir=_folder()) as file:
+    with ExitStack() as held:
+        file: BinaryIO = held.enter_context(tempfile.TemporaryFile(dir=_folder()))
         download(file)
-        file.seek(0)
-        if file.read(len(GZIP)) == GZIP:
+        for _layer in range(GZIP_LAYERS):
             file.seek(0)
-            with tempfile.TemporaryFile(dir=_folder()) as unpacked:
-                _unpack(file, unpacked)
-                yield unpacked
-            return
+            if file.read(len(GZIP)) != GZIP:
+                break
+            file.seek(0)
+            unpacked = held.enter_context(tempfile.TemporaryFile(dir=_folder()))
+            _unpack(file, unpacked)
+            file = unpacked
         yield file
 
 

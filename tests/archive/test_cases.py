@@ -79,6 +79,7 @@ def test_audio_of_every_kind_is_kept_as_it_came_without_a_flag(
         {"body": gzip.compress(WHOLE)},
         {"body": gzip.compress(WHOLE[:40_000]) + gzip.compress(WHOLE[40_000:])},
         {"body": gzip.compress(WHOLE), "headers": {"Content-Encoding": "gzip"}},
+        {"body": gzip.compress(gzip.compress(WHOLE))},
         {"body": WHOLE, "status": 203},
         {
             "body": WHOLE,
@@ -86,7 +87,7 @@ def test_audio_of_every_kind_is_kept_as_it_came_without_a_flag(
             "headers": {"Content-Range": f"bytes 0-{len(WHOLE) - 1}/{len(WHOLE)}"},
         },
     ],
-    ids=["a gzip file", "of two members", "encoded", "203", "206"],
+    ids=["a gzip file", "of two members", "encoded", "packed twice", "203", "206"],
 )
 def test_a_wrapped_file_is_kept_unwrapped(
     known: Known, archive_it: Archive, archive_folder: Path, world: SandboxState, fault: dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 import av
 from av.audio.resampler import AudioResampler
 
-from recordings.audio.decoding import UnreadableError, audio_stream, frames_of, opened, ways
+from recordings.audio.decoding import UnreadableError, Way, frames_of_all, opened, ways
 from recordings.audio.formats import CONVERTED
 
 # The nearest rate that the encoders know, so that telephony stays as small as it is.
@@ -24,22 +24,21 @@ def convert(descriptor: int, into: int, wanted: str) -> None:
             with opened(way.source, way.demuxer) as container, io.FileIO(into, "w", closefd=False) as file:
                 file.seek(0)
                 file.truncate()
-                if _encode(container, file, wanted):
+                if _encode(container, way, file, wanted):
                     return
         except UnreadableError:
             continue
     raise UnreadableError("no sample")
 
 
-def _encode(container: Any, file: io.FileIO, wanted: str) -> bool:
+def _encode(container: Any, way: Way, file: io.FileIO, wanted: str) -> bool:
     """Return whether there was anything to encode."""
-    stream = audio_stream(container)
     output: Any = None
     encoder: Any = None
     resampler: Any = None
     shape: tuple[int, str, str] | None = None
     form = CONVERTED[wanted]
-    for frame in frames_of(container, stream):
+    for frame in frames_of_all(container, way):
         if not frame.samples or not frame.sample_rate:
             continue
         if output is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,11 +18,13 @@ from recordings.audio.measuring import BATCH, Meter
 from recordings.audio.promises import (
     LONGEST_MS,
     XING_EXTRA,
+    joined_parts,
     longer_wave,
     mended_size,
     mended_wave,
     ogg_ends_in_a_page,
     wave_layout,
+    without_padding,
     xing_frames,
 )
 from recordings.audio.report import Audio, Reason
@@ -132,19 +134,22 @@ def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to read a file. `is_mended`: not as it is, which a browser would try."""
+    """A way to read a file. `is_mended`: not as it is, which a browser would try. `more`: files joined to the first."""
 
     source: Source
     demuxer: str | None = None
     is_mended: bool = True
+    more: tuple[Source, ...] = ()
 
 
 def ways(descriptor: int) -> Iterator[Way]:
     """Yield the ways to read a file: as it is, after what stands before a known beginning, with a header put right."""
     whole = Source(descriptor)
-    longer = longer_wave(descriptor, whole)
-    if longer is not None:
-        yield Way(longer)
+    if parts := joined_parts(descriptor, whole):
+        yield Way(parts[0], more=tuple(parts[1:]))
+    for better in (longer_wave(descriptor, whole), without_padding(descriptor, whole)):
+        if better is not None:
+            yield Way(better)
     yield Way(whole, is_mended=False)
     head = whole.read_at(0, JUNK_BEFORE)
     found = [at for signature in _SIGNATURES if (at := head.find(signature)) > 0]
@@ -229,6 +234,14 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
             return
 
 
+def frames_of_all(container: Any, way: Way, packets: _Packets | None = None) -> Iterator[Any]:
+    """Yield the decoded frames of an opened way's file, and of those joined to it that can be read."""
+    yield from frames_of(container, audio_stream(container), packets)
+    for source in way.more:
+        with suppress(UnreadableError), opened(source) as joined:
+            yield from frames_of(joined, audio_stream(joined), packets)
+
+
 def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_first: bool) -> Audio:  # noqa: FBT001
     stream = audio_stream(container)
     head = way.source.read_at(0, 64)
@@ -238,7 +251,7 @@ def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_firs
     first: Audio | None = None
     meter, packets = Meter(), _Packets()
     gathered = _Gathered(meter)
-    for frame in frames_of(container, stream, packets):
+    for frame in frames_of_all(container, way, packets):
         channels = frame.layout.nb_channels
         if not frame.samples or not 1 <= channels <= 64 or not frame.sample_rate:
             continue
@@ -326,7 +339,7 @@ def _is_whole(
         promised = xing_frames(_before_second_frame(source))
         return not promised or packets.count + XING_EXTRA >= promised or promised * 1_152 / 8 > LONGEST_MS
     if first.container in ("ogg", "opus", "spx"):
-        return ogg_ends_in_a_page(source)
+        return ogg_ends_in_a_page(way.more[-1] if way.more else source)
     promised_ms = _promised_ms(container, stream, milliseconds, packets)
     if promised_ms is None or promised_ms > LONGEST_MS:
         return True

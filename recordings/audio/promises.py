@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from recordings.audio.source import Source
 
+BLOCK = 256 * 1024  # bytes
+OGG_PAGE = 27 + 255  # bytes of its header, at most
+_AMR = (b"#!AMR\n", b"#!AMR-WB\n")
+_OGG_BEGINS = re.compile(rb"OggS\0[\2\3\6\7]")  # the first page of a stream
 MAX_CHUNKS = 1_000  # a header has a handful
 HEADER_WITHIN = 256 * 1024  # bytes in which a lost `data` chunk is looked for
 # From here on a size is a placeholder of a recorder that did not know it: 0x7FFFF000, 2,000,000,000, 0x80000000 …
@@ -164,6 +169,58 @@ def longer_wave(descriptor: int, source: Source) -> Source | None:
     else:
         is_more = bool(after.strip(b"\0"))
     return _with_header(descriptor, source, form, layout.start) if is_more else None
+
+
+def joined_parts(descriptor: int, source: Source) -> list[Source]:
+    """Return each of the AMR files, or chained Ogg files, that one file is made of; none where it is one alone.
+
+    FFmpeg takes the header of a second AMR file for sound, and ends at an Ogg file of other channels, rate or codec.
+    """
+    head = source.read_at(0, 16)
+    if magic := next(filter(head.startswith, _AMR), None):
+        found = _places(source, re.compile(re.escape(magic)))
+    elif head.startswith(b"OggS\0"):
+        found = _chained(source)
+    else:
+        return []
+    starts = list(islice(found, MAX_CHUNKS))
+    if len(starts) < 2:
+        return []
+    ends = [*starts[1:], source.size]
+    return [Source(descriptor, start=at, end=end) for at, end in zip(starts, ends, strict=True)]
+
+
+def _places(source: Source, pattern: re.Pattern[bytes]) -> Iterator[int]:
+    """Yield where matches of at most 16 bytes begin in a file."""
+    after = 0
+    for at in range(0, source.size, BLOCK):
+        for match in pattern.finditer(source.read_at(at, BLOCK + 15)):
+            if after <= at + match.start() < at + BLOCK:
+                yield at + match.start()
+                after = at + match.end()
+
+
+def _chained(source: Source) -> Iterator[int]:
+    """Yield where a chain of Ogg files has another; the streams within each begin with pages one behind the other."""
+    expected = -1
+    for at in _places(source, _OGG_BEGINS):
+        if at != expected:
+            yield at
+        page = source.read_at(at, OGG_PAGE)
+        lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
+        expected = at + 27 + len(lengths) + sum(lengths)
+
+
+def without_padding(descriptor: int, source: Source) -> Source | None:
+    """Return an AU file without the zeros behind the audio that its header tells of; None for another."""
+    head = source.read_at(0, 12)
+    start, promised = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:12], "big")
+    end = start + promised
+    if head[:4] != b".snd" or start < 24 or not is_sane(promised) or end >= source.size:
+        return None
+    if any(any(source.read_at(at, BLOCK)) for at in range(end, source.size, BLOCK)):
+        return None
+    return Source(descriptor, end=end)
 
 
 def mended_size(descriptor: int, source: Source) -> Source | None:

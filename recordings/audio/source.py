@@ -8,11 +8,14 @@ import os
 class Source:
     """Readable and seekable; it does not move the descriptor's own position. It has no name to derive a format from."""
 
-    def __init__(self, descriptor: int, *, start: int = 0, header: bytes = b"") -> None:
+    def __init__(
+        self, descriptor: int, *, start: int = 0, end: int | None = None, header: bytes = b""
+    ) -> None:
         self._descriptor = descriptor
         self._start = start
         self._header = header
-        self.size = max(0, os.fstat(descriptor).st_size - start) + len(header)
+        there = os.fstat(descriptor).st_size
+        self.size = max(0, min(there, there if end is None else end) - start) + len(header)
         self._at = 0
 
     def read(self, size: int = -1) -> bytes:
@@ -25,7 +28,8 @@ class Source:
         """Return up to `size` bytes from `at`."""
         if at < len(self._header):
             return self._header[at : at + size]
-        return os.pread(self._descriptor, max(0, size), self._start + at - len(self._header))
+        size = max(0, min(size, self.size - at))
+        return os.pread(self._descriptor, size, self._start + at - len(self._header))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a place, and return it."""

@@ -11,7 +11,7 @@ import pytest
 
 from recordings import audio
 from recordings.audio import Audio, Reason, Verdict
-from tests.audio.making import CASES, KINDS, Kind, encoded, look, pcm, tone, wav
+from tests.audio.making import CASES, KINDS, Kind, converted, encoded, look, pcm, tone, wav
 from vobiz_portal.sandbox.audio import AudioFile
 
 FRAME = 576  # bytes of the sandbox's MP3 frames, 72 ms each
@@ -91,6 +91,58 @@ def test_what_the_field_sends_is_whole_and_has_its_true_length(
     assert found.duration_ms == pytest.approx(seconds * 1_000, abs=10)
     assert found.peaks is not None
     assert len(found.peaks.points) == pytest.approx(min(2_000, seconds * 100), rel=0.5)
+
+
+@pytest.mark.parametrize("parts", [2, 7])
+@pytest.mark.parametrize("mode", ["12.2k", "4.75k"])
+def test_joined_amr_files_have_the_length_of_all_of_them(parts: int, mode: str) -> None:
+    """Each part brings a header of its own, which is no frame."""
+    one = encoded(Kind("amr", "libopencore_amrnb", "amr", "amr_nb"), options={"b": mode})
+    alone, together = heard(one), heard(one * parts)
+    assert together.whole
+    assert together.duration_ms == (alone.duration_ms or 0) * parts
+    assert alone.peaks is not None
+    assert together.peaks is not None
+    halves = np.array_split(np.frombuffer(together.peaks.points, np.uint8), parts)
+    assert max(map(int, halves[-1])) == pytest.approx(max(alone.peaks.points), abs=2)
+
+
+OPUS = Kind("ogg", "libopus", "opus", "opus", 48_000)
+OGG_FLAC = Kind("ogg", "flac", "ogg", "flac")
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        (OPUS, OPUS._replace(channels=2)),
+        (OPUS._replace(channels=2), OPUS, OPUS),
+        (OGG_FLAC, OGG_FLAC._replace(rate=16_000, channels=2)),
+        (OPUS, OGG_FLAC),
+    ],
+    ids=["1+2 channels", "2+1+1 channels", "8+16 kHz", "two codecs"],
+)
+def test_each_of_chained_ogg_files_is_read_and_converted(chain: tuple[Kind, ...]) -> None:
+    body = b"".join(map(encoded, chain))
+    found = heard(body)
+    assert found.whole
+    assert found.duration_ms == pytest.approx(6_000 * len(chain), abs=50)
+    assert found.channels == max(kind.channels for kind in chain)
+    assert found.peaks is not None
+    lane = found.peaks.points[: len(found.peaks.points) // found.peaks.channels]
+    assert all(max(part) > 150 for part in np.array_split(np.frombuffer(lane, np.uint8), len(chain)))
+    assert heard(converted(body, "opus")).duration_ms == pytest.approx(6_000 * len(chain), abs=100)
+    assert not heard(body[:-400]).whole
+
+
+@pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw", "pcm_s16be"])
+def test_zeros_behind_the_audio_of_an_au_file_are_none_of_it(codec: str) -> None:
+    whole = encoded(Kind("au", codec, "au", codec))
+    size = len(whole) - int.from_bytes(whole[4:8], "big")
+    body = whole[:8] + size.to_bytes(4, "big") + whole[12:]
+    assert facts(body + bytes(40_000)) == facts(body)
+    samples = 2 * 8_000 * (2 if codec == "pcm_s16be" else 1)
+    more = body + b"\x21" * samples  # not zeros: a recorder that never corrected its header
+    assert heard(more).duration_ms == pytest.approx(8_000, abs=10)
 
 
 def test_the_picture_of_joined_parts_shows_each_as_long_as_it_sounds() -> None:

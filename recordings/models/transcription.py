@@ -133,9 +133,13 @@ class Transcription(models.Model):
     def reassign(self, recording: Recording) -> bool:
         """Move to the row that its recording turned out to be. False: a different text stands there already.
 
-        A signed text wins over an unsigned one; otherwise the text that is there stands.
+        A signed text wins over an unsigned one; otherwise the text that is there stands. One that is expected stays so
+        where an unsigned text is unusual.
         """
         rival = Transcription.objects.filter(recording=recording).first()
+        if rival is not None and rival.status in AWAITED and self._is_unusual(recording):
+            kept = {"text": self.text, "trust": self.trust, "received_at": self.received_at}
+            return _store_unverified(rival, kept)
         if rival is not None and self.status in ARRIVED:
             if rival.status in ARRIVED and not (self.trust == Trust.SIGNED and rival.trust == Trust.UNSIGNED):
                 return bool(rival.text == self.text)
@@ -144,6 +148,13 @@ class Transcription(models.Model):
             return True
         Transcription.objects.filter(pk=self.pk).update(recording=recording, account=recording.account_id)
         return True
+
+    def _is_unusual(self, recording: Recording) -> bool:
+        """Return whether it came unsigned, and the callbacks of one of both accounts are usually signed."""
+        if self.trust != Trust.UNSIGNED or self.received_at is None:
+            return False
+        accounts = dict.fromkeys((self.account, recording.account))
+        return any(account.usually_signed(self.received_at) for account in accounts)
 
 
 def _store_unverified(awaited: Transcription, values: dict[str, Any]) -> bool:

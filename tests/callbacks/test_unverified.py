@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from recordings.choices import EventOutcome, TranscriptionStatus, Trust
-from recordings.models import Account, CallbackEvent, Recording, Transcription
+from recordings.models import Account, CallbackEvent, Recording, Transcription, claim_recording_id
 from tests.callbacks.posting import deliver
-from tests.callbacks.rows import DOCUMENTED, KEY, asked_for
+from tests.callbacks.rows import DOCUMENTED, KEY, asked_for, listed_row
 from tests.vobiz.payloads import payload
 
 SPOKEN = payload("transcription_callback__documented")
@@ -75,6 +75,23 @@ def test_the_address_of_another_account_of_the_family_is_no_way_around_it(
     assert deliver(client, address.callback_key, FALSE, door="account", headers={}).status_code == 200
     held = the_transcript()
     assert (held.status, held.text, held.tokens) == (TranscriptionStatus.EXPECTED, FALSE["transcription"], "")
+
+
+@pytest.mark.parametrize("sent", [{}, {"transcription": "", "error": "Recording file size too large"}])
+def test_a_row_that_a_sync_made_first_is_no_way_around_it(
+    client: Client, account: Account, sent: dict[str, str]
+) -> None:
+    """The answer to the start is late: what came to the other row meanwhile does not end the waiting of this one."""
+    deliver(client, account.callback_key, {"event": "hangup"}, door="account")
+    waiting = asked_for(account, transcribe=True)
+    listed_row(account)
+    assert deliver(client, account.callback_key, FALSE | sent, door="account", headers={}).status_code == 200
+    assert claim_recording_id(waiting, DOCUMENTED)
+    held = the_transcript()
+    assert (held.recording, held.status, held.tokens or "") == (waiting, TranscriptionStatus.EXPECTED, "")
+    assert held.text == (None if sent else FALSE["transcription"])
+    deliver(client, KEY, SPOKEN, door="transcription")
+    assert (the_transcript().text, the_transcript().trust) == (SPOKEN["transcription"], Trust.SIGNED)
 
 
 def test_an_account_that_requires_signatures_is_not_reached_through_another_of_the_family(

@@ -172,12 +172,16 @@ def test_what_is_no_audio_says_so_and_is_not_converted(
     assert "format" in copy.content.decode() or words in copy.content.decode()
 
 
+@pytest.mark.parametrize("layers", [1, 3])
 def test_a_gzip_file_is_heard_as_a_copy(
-    world: SandboxState, account: Account, boss: Client, settings: Settings, tmp_path: Path
+    world: SandboxState, account: Account, boss: Client, settings: Settings, tmp_path: Path, layers: int
 ) -> None:
     settings.VAR_DIR = tmp_path
     recording, _audio = made(world, account)
-    world.faults.plan(Fault(on="media.get", body=gzip.compress(wav(pcm())), times=None))
+    packed = wav(pcm())
+    for _layer in range(layers):
+        packed = gzip.compress(packed)
+    world.faults.plan(Fault(on="media.get", body=packed, times=None))
     assert hear(boss, recording).status_code == 415
     found = look(body(boss.get(f"/admin/recordings/recording/{recording.pk}/audio/?as=mp3"))).audio
     assert found is not None

@@ -13,6 +13,7 @@ import platform
 import secrets
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 from django_tasks import task
 
-from recordings import alerts, archive, mail, overview, reconcile, sync
+from recordings import alerts, archive, live, mail, overview, reconcile, sync
 from recordings.archive import verifying
 from recordings.choices import SyncState
 from recordings.lease import LEASE_RENEWER
@@ -41,6 +42,10 @@ WAKE_INTERVAL = 1.0  # seconds between two tasks of one kind for one row: a burs
 ARCHIVE_THREADS = 2  # recordings side by side, by one worker
 VERIFY_NIGHTS, VERIFY_MINIMUM = 30, 100  # nights for the whole archive; files a night
 VERIFY_TIMEOUT = timedelta(hours=4)
+LIVE_INTERVAL = timedelta(
+    seconds=15
+)  # between two lists of an account's live calls for a page that shows a count
+MOST_LIVE_ACCOUNTS = 16  # whose live calls one task asks for
 ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have become inactive
 
 _lease_numbers = itertools.count(1)
@@ -265,6 +270,32 @@ def archive_account(account_pk: int) -> None:
 
 
 @task(queue_name="settle")
+def refresh_live_calls(account_pks: list[int]) -> None:
+    """Refresh the live calls of those accounts where that was not done within LIVE_INTERVAL."""
+    rows = Account.objects.active().filter(pk__in=account_pks).select_related("parent")
+    live.refresh_all(_due_for_live_calls(rows, timezone.now()), now=timezone.now())
+
+
+def request_live_calls(accounts: Collection[Account], now: datetime) -> None:
+    """Have a worker refresh the live calls of these accounts, the stalest first; nobody waits for it."""
+    if due := _due_for_live_calls(accounts, now):
+        wake(refresh_live_calls, tuple(account.pk for account in due))
+
+
+def _due_for_live_calls(accounts: Collection[Account], now: datetime) -> list[Account]:
+    """Return those that Vobiz may be asked about, and was not within LIVE_INTERVAL."""
+    due = [
+        account
+        for account in accounts
+        if account.is_active
+        and account.encrypted_token is not None
+        and account.api_down_since is None
+        and (account.live_tried_at is None or account.live_tried_at <= now - LIVE_INTERVAL)
+    ]
+    return sorted(due, key=lambda one: one.live_tried_at or one.created_at)[:MOST_LIVE_ACCOUNTS]
+
+
+@task(queue_name="settle")
 def mail_password_link(user_pk: int) -> None:
     """Send a person the link to set a password: in the background, so that nobody can tell by the time who is known."""
     person = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
@@ -272,8 +303,8 @@ def mail_password_link(user_pk: int) -> None:
         mail.send_password_link(person)
 
 
-def wake(what: Any, row: int) -> bool:
-    """Have a worker look at a row soon. False: there is none, or the queue is away; nothing is lost by that."""
+def wake(what: Any, row: int | tuple[int, ...]) -> bool:
+    """Have a worker look at a row, or at several, soon. False: there is none, or the queue is away; nothing is lost by that."""
     key = (what.name, row)
     woken_at, alive = _woken.get(key, (-WAKE_INTERVAL, False))
     if time.monotonic() - woken_at < WAKE_INTERVAL:

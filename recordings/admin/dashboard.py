@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from recordings import overview
+from recordings import live, overview, tasks
 from recordings.admin import formatting
 from recordings.admin.attention import STALE_SYNC, DashboardData, Verb, lines, listed
 from recordings.choices import Direction, EventOutcome, ProblemCode, RecordingStatus
@@ -70,6 +70,8 @@ class DayShown:
 def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     """Return what the template shows."""
     look = DashboardData.at(request, now)
+    if _sees_live(look):
+        tasks.request_live_calls(look.accounts, now)
     found = lines(look)
     return {
         "look": look,
@@ -140,16 +142,20 @@ def _active(look: DashboardData) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class LiveLook:
-    """How old what is known of live calls is: when the account that waits longest was looked at, and who never was."""
+    """When the live calls were read, where they are not fresh: of the account read longest ago; and who never was."""
 
-    age: str
+    as_of: str
     never: list[str]
     is_none: bool
 
 
+def _sees_live(look: DashboardData) -> bool:
+    return look.may("view_call") or look.may_see_live
+
+
 def _live_look(look: DashboardData) -> LiveLook | None:
     """None for those who see nothing of live calls."""
-    if not (look.may("view_call") or look.may_see_live):
+    if not _sees_live(look):
         return None
     active = _active(look)
     looked = [account.live_refreshed_at for account in active if account.live_refreshed_at is not None]
@@ -158,8 +164,10 @@ def _live_look(look: DashboardData) -> LiveLook | None:
         for account in active
         if account.live_refreshed_at is None
     ]
+    oldest = min(looked, default=None)
+    is_old = oldest is not None and look.now - oldest > live.STALE_AFTER
     return LiveLook(
-        age=formatting.ago(min(looked), look.now) if looked else "",
+        as_of=formatting.clock(oldest, look.zone, now=look.now) if oldest is not None and is_old else "",
         never=never,
         is_none=bool(never) and not looked,
     )

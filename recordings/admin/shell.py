@@ -20,7 +20,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from recordings import overview
+from recordings import live, overview
 from recordings.admin import formatting, list_page
 from recordings.admin.reader import all_accounts, chosen_account
 from recordings.choices import CallState
@@ -263,7 +263,8 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
         "was_synced": Exists(active.filter(synced_at__isnull=False)),
     }
     if user.has_perm("recordings.view_live_calls"):
-        columns["live"] = _number(mine(Call).filter(state=CallState.LIVE))
+        fresh = active.filter(live_refreshed_at__gte=now - live.STALE_AFTER)
+        columns["live"] = _number(mine(Call).filter(state=CallState.LIVE, account__in=fresh.values("pk")))
     if user.has_perm("recordings.view_recording"):
         kept_days = {one.retention_days for one in all_accounts(request) if chosen in (None, one)}
         rows: Any = mine(Recording)

@@ -15,8 +15,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 
+from recordings import tasks
+from recordings.admin import formatting
 from recordings.admin.dashboard import _days, _scale
 from recordings.models import Account, Recording, Worker
 from recordings.models.recording.queryset import WAS_CUT_SHORT
@@ -24,6 +27,7 @@ from recordings.overview import Day, day_bounds
 from tests.admin.conftest import Person
 from tests.admin.rows import a_call, a_recording, a_run, a_running, a_transcript, an_event
 from tests.admin.test_overview_lists import SEE, a_busy_account
+from tests.ledger import asked
 from vobiz_portal.sandbox.server import Sandbox
 
 MOST_QUERIES = 32
@@ -72,22 +76,31 @@ def test_the_live_calls_say_how_old_the_oldest_look_is_and_who_was_never_looked_
     account: Account, subaccount: Account, stranger: Account, staff: Person
 ) -> None:
     client = staff(*SEE, accounts=[account, subaccount])
-    switched_off = {"is_active": False, "live_refreshed_at": timezone.now() - timedelta(days=9)}
-    Account.objects.filter(pk=stranger.pk).update(live_refreshed_at=timezone.now() - timedelta(days=3))
+    now = timezone.now()
+
+    def clock(*, minutes: int) -> str:
+        return formatting.clock(now - timedelta(minutes=minutes), ZoneInfo("Asia/Kolkata"), now=now)
+
+    switched_off = {"is_active": False, "live_refreshed_at": now - timedelta(days=9)}
+    Account.objects.filter(pk=stranger.pk).update(live_refreshed_at=now - timedelta(days=3))
 
     never = text_of(client)
-    Account.objects.filter(pk=account.pk).update(live_refreshed_at=timezone.now() - timedelta(minutes=5))
+    Account.objects.filter(pk=account.pk).update(live_refreshed_at=now - timedelta(minutes=5))
     one = text_of(client)
-    Account.objects.filter(pk=subaccount.pk).update(live_refreshed_at=timezone.now() - timedelta(hours=2))
+    Account.objects.filter(pk=subaccount.pk).update(live_refreshed_at=now - timedelta(hours=2))
     both = text_of(client)
     Account.objects.filter(pk=subaccount.pk).update(**switched_off)
+    alone = text_of(client)
+    Account.objects.filter(pk=account.pk).update(live_refreshed_at=now - timedelta(seconds=50))
+    fresh = text_of(client)
 
     assert "not loaded yet" in never
     assert "</strong> Live calls</a>" not in never
-    assert f"Live calls as of 5 min ago. Not loaded yet: <bdi>{subaccount.name}</bdi>." in one
+    assert f"Live calls as of {clock(minutes=5)}. Not loaded yet: <bdi>{subaccount.name}</bdi>." in one
     assert "<strong>0</strong> Live calls</a>" in one
-    assert "Live calls as of 2 h ago." in both
-    assert "Live calls as of 5 min ago." in text_of(client)
+    assert f"Live calls as of {clock(minutes=120)}." in both
+    assert f"Live calls as of {clock(minutes=5)}." in alone
+    assert "Live calls as of" not in fresh
 
 
 def test_it_costs_few_queries_and_the_same_for_one_row_or_hundreds(
@@ -95,6 +108,7 @@ def test_it_costs_few_queries_and_the_same_for_one_row_or_hundreds(
 ) -> None:
     client = staff(*SEE, "sync_now", accounts=[account, subaccount])
     a_busy_account(account)
+    Account.objects.update(live_tried_at=timezone.now())  # else the first asks a worker for the live calls
     client.get("/admin/")
     with CaptureQueriesContext(connection) as first:
         client.get("/admin/")
@@ -115,6 +129,38 @@ def test_it_asks_vobiz_for_nothing(account: Account, sandbox: Sandbox, boss: Cli
     boss.get("/admin/")
 
     assert len(sandbox.state.ledger) == before
+
+
+def test_it_has_a_worker_read_the_live_calls_and_an_account_no_more_often_than_the_interval(
+    account: Account, stranger: Account, sandbox: Sandbox, boss: Client
+) -> None:
+    Account.objects.filter(pk=stranger.pk).update(api_down_since=timezone.now())
+    sandbox.state.place_call(account.auth_id)
+    tasks._woken.clear()
+
+    def lists() -> int:
+        return len(asked(sandbox.state, "call.list"))
+
+    def queued() -> list[Any]:
+        rows = DBTaskResult.objects.filter(task_path="recordings.tasks.refresh_live_calls")
+        return [row.args_kwargs["args"] for row in rows]
+
+    boss.get("/admin/")
+    boss.get("/admin/")
+    assert (queued(), lists()) == ([[[account.pk]]], 0)
+
+    for _each in range(2):
+        tasks.refresh_live_calls.func([account.pk, stranger.pk])
+    assert lists() == 1
+    assert "<strong>1</strong> Live call" in text_of(boss)
+
+    tasks._woken.clear()
+    boss.get("/admin/")
+    assert len(queued()) == 1
+    Account.objects.update(live_tried_at=timezone.now() - tasks.LIVE_INTERVAL)
+    boss.get("/admin/")
+    tasks.refresh_live_calls.func([account.pk, stranger.pk])
+    assert (len(queued()), lists()) == (2, 2)
 
 
 def test_many_failed_syncs_are_one_line_with_their_beginning_and_the_last_words(

@@ -133,11 +133,26 @@ def test_the_counts_are_of_ones_own_rows_and_of_the_chosen_account(
     a_live_call(stranger)
     live = "/admin/recordings/call/live/"
     mine = staff("view_live_calls", "view_call", accounts=[account])
+    Account.objects.update(live_refreshed_at=timezone.now())
 
     assert count_beside(mine.get("/admin/help/").content.decode(), live) == "1"
     assert count_beside(boss.get("/admin/help/").content.decode(), live) == "3"
     choose(boss, stranger)
     assert count_beside(boss.get("/admin/help/").content.decode(), live) == "2"
+
+
+def test_live_calls_that_were_read_long_ago_are_not_counted(
+    account: Account, stranger: Account, boss: Client
+) -> None:
+    a_live_call(account)
+    a_live_call(stranger)
+    now = timezone.now()
+    Account.objects.filter(pk=account.pk).update(live_refreshed_at=now)
+    Account.objects.filter(pk=stranger.pk).update(live_refreshed_at=now - timedelta(minutes=2))
+
+    page = boss.get("/admin/help/").content.decode()
+
+    assert count_beside(page, "/admin/recordings/call/live/") == "1"
 
 
 def test_the_counts_cost_one_statement_and_are_held_for_a_moment(

@@ -51,33 +51,15 @@ for (const tab of document.querySelectorAll(".vp-views [aria-current]")) {
     row.scrollLeft = tab.offsetLeft + tab.offsetWidth / 2 - row.clientWidth / 2;
 }
 
-/* Success is said in a corner and goes after a while, but not while somebody reads it; anything else stays in the page. */
-const said = document.querySelector(".messagelist");
-const isSuccess = said && [...said.children].every((one) => one.classList.contains("success"));
-if (said && (isSuccess || document.getElementById("live"))) { // above the live calls anything can be closed
-    const LASTS = 6000; // ms
-    said.classList.toggle("vp-toasts", isSuccess);
-    for (const toast of said.children) {
-        const close = document.createElement("button");
-        close.type = "button";
-        close.className = "button plain small icon";
-        close.textContent = "✕";
-        close.setAttribute("aria-label", said.dataset.close);
-        close.addEventListener("click", () => { toast.hidden = true; });
-        toast.classList.toggle("vp-toast", isSuccess);
-        toast.append(close);
-    }
-    let timer = null;
-    const wait = () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => { said.hidden = true; }, LASTS);
-    };
-    const stay = () => clearTimeout(timer);
-    if (isSuccess) {
-        ["pointerenter", "focusin"].forEach((name) => said.addEventListener(name, stay));
-        ["pointerleave", "focusout"].forEach((name) => said.addEventListener(name, wait));
-        wait();
-    }
+/* What became of an action stands in the page, over no button, until it is closed or the next page is loaded. */
+for (const words of document.querySelectorAll(".messagelist > li")) {
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "button plain small icon";
+    close.textContent = "✕";
+    close.setAttribute("aria-label", words.parentElement.dataset.close);
+    close.addEventListener("click", () => { words.remove(); });
+    words.append(close);
 }
 
 /* A list: the box in its head ticks every row that is shown, and the bar above says how many are ticked. */

@@ -14,7 +14,7 @@ from recordings import connect
 from recordings.choices import RecordingStatus
 from recordings.models import Account, Call, Recording
 from tests.admin.rows import a_running
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import a_page, sign_in
 from tests.ledger import asked
 from tests.waiting import eventually
 from vobiz_portal.sandbox.entities import Call as SandboxCall
@@ -336,3 +336,36 @@ def test_what_became_of_a_start_moves_no_row_without_javascript(plain: Page) -> 
 
     expect(plain.locator(".messagelist")).to_be_in_viewport(ratio=1)
     assert abs(top_of(first) - before) < 2
+
+
+COVERED = """(row) => [...row.querySelectorAll("a, button, input, summary")].filter((control) => {
+    const { left, top, width, height } = control.getBoundingClientRect();
+    return document.elementFromPoint(left + width / 2, top + height / 2)?.closest(".messagelist li");
+}).map((control) => control.ariaLabel || control.textContent)"""
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+def test_what_became_of_a_start_covers_no_button_and_is_seen(
+    chromium: Browser,
+    account: Account,
+    portal: LiveServer,
+    lively_world: SandboxState,
+    width: int,
+    height: int,
+    *,
+    scripted: bool,
+) -> None:
+    for n in range(8):
+        lively_world.place_call(AUTH_ID, from_number=f"91442345678{n}", to_number="+918071387423")
+    with a_page(chromium, portal, scripted=scripted) as page:
+        page.set_viewport_size({"width": width, "height": height})
+        sign_in(page, portal)
+        page.goto(LIVE)
+        row = page.locator("#live-rows tr").last
+        row.get_by_role("button", name="Record").click()
+
+        expect(page.locator(".messagelist")).to_be_in_viewport(ratio=1)
+        expect(row.get_by_role("button", name="Stop this recording")).to_be_in_viewport(ratio=1)
+        assert row.evaluate(COVERED) == []
+        assert page.locator(".messagelist").get_by_role("button").count() == scripted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from allauth.mfa.models import Authenticator
@@ -24,6 +25,7 @@ from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse, reverse_lazy
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -54,6 +56,10 @@ else:
 # One box for each: Django's two lists side by side need a script, and name their buttons to nobody who cannot see.
 BOXES = forms.CheckboxSelectMultiple
 CODES = Authenticator.Type.RECOVERY_CODES
+
+# What the access log holds of a person's login
+LINK_MADE = "user %s: created a sign-in link"
+PASSWORD_SET, PASSWORD_REMOVED = "user %s: password set", "user %s: password removed"
 
 
 HISTORY_WORDS = gettext_lazy(
@@ -222,6 +228,10 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         context["subtitle"] = None
         context["lacks"] = lacks(person) if person else []
         context["needs_link"] = bool(person and person.is_active and not person.has_usable_password())
+        context["is_new"] = person is not None and is_new(person)
+        made = link_made_at(person) if person and context["needs_link"] else None
+        context["link_made"] = made
+        context["link_ends"] = made and made + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         context["advanced"] = request.user.is_superuser
         may_reset = bool(person) and request.user.is_superuser
@@ -229,7 +239,6 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
             Authenticator.objects.filter(user=person).exclude(type=CODES) if may_reset else []
         )
         context["can_send"] = bool(person and person.email) and mail.is_possible()
-        context["set_up_url"] = reverse("admin:auth_user_set_up_link", args=[person.pk]) if person else ""
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -259,8 +268,10 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         return HttpResponseRedirect(reverse("admin:auth_user_change", args=[obj.pk]))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        """Lead back to the list."""
+        """Lead back to the list, or make the login link that was asked for."""
         self.message_user(request, gettext("User %s saved.") % obj.get_username(), messages.SUCCESS)
+        if "_link" in request.POST or "_send" in request.POST:
+            return self.give_link(request, obj, send="_send" in request.POST)
         return HttpResponseRedirect(reverse("admin:auth_user_changelist"))
 
     # The link by which a person sets a password
@@ -285,9 +296,17 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
+        return self.give_link(request, person, send="send" in request.POST)
+
+    @method_decorator(sensitive_variables())
+    def give_link(self, request: HttpRequest, person: User, *, send: bool) -> HttpResponse:
+        """Make a login link; send it, or show it once. It ends the former link of who never logged in."""
+        if is_new(person):
+            person.set_unusable_password()  # which the former link was made of
+            person.save(update_fields=["password"])
         self.log_change(request, person, gettext("Created a login link."))
-        log.person_changed(f"user {person.pk}: created a sign-in link")
-        if "send" in request.POST and mail.is_possible() and person.email:
+        log.person_changed(LINK_MADE % person.pk)
+        if send and mail.is_possible() and person.email:
             mail_password_link.enqueue(person.pk)
             told = gettext("A link to set a password is on its way to %s.")
             self.message_user(request, told % person.get_username(), messages.SUCCESS)
@@ -298,6 +317,7 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
             "person": person,
             "link": mail.password_link(person),
             "hours": settings.PASSWORD_RESET_TIMEOUT // 3_600,
+            "is_new": is_new(person),
             "opts": self.opts,
             "original": person,
         }
@@ -330,7 +350,7 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         if told:
             self.log_change(request, person, gettext("Changed the password."))
             log.person_changed(
-                f"user {person.pk}: password {'set' if person.has_usable_password() else 'removed'}"
+                PASSWORD_SET % person.pk if person.has_usable_password() else PASSWORD_REMOVED % person.pk
             )
             end_sessions(person, but=request.session.session_key)
             self.message_user(request, told % person.get_username(), messages.SUCCESS)
@@ -394,6 +414,22 @@ def lacks(person: User) -> list[str]:
     if not person.vobiz_accounts.exists():
         missing.append(gettext("No account: this person sees no calls. Choose an account."))
     return missing
+
+
+def is_new(person: User) -> bool:
+    """Return whether a person has neither a password nor ever logged in."""
+    return person.last_login is None and not person.has_usable_password()
+
+
+def link_made_at(person: User) -> datetime | None:
+    """Return when the login link was made that still works, by the access log."""
+    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    made, removed = LINK_MADE % person.pk, PASSWORD_REMOVED % person.pk
+    events = AccessEvent.objects.filter(
+        action=AccessAction.PERSON, detail__in=(made, removed), at__gt=max(since, person.last_login or since)
+    )
+    last = events.order_by("-at", "-pk").first()
+    return last.at if last is not None and last.detail == made else None
 
 
 def has_history(user: User) -> bool:

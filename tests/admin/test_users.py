@@ -175,14 +175,70 @@ def test_a_user_is_made_with_roles_and_accounts_and_sets_a_password_by_a_link(
 def test_the_page_names_what_a_person_lacks(boss: Client, asha: User, account: Account) -> None:
     page = boss.get(f"/admin/auth/user/{asha.pk}/change/")
     assert len(page.context["lacks"]) == 2  # role, account
-    assert page.content.decode().count('form="set-up-link"') == 2  # also under *Login*
+    assert page.content.decode().count('name="_link"') == 2  # also under *Login*
     asha.groups.add(Group.objects.get(name="Viewer"))
     account.members.add(asha)
     asha.set_password("seven-lotus-parcels")
     asha.save()
     page = boss.get(f"/admin/auth/user/{asha.pk}/change/")
     assert page.context["lacks"] == []
-    assert page.content.decode().count('form="set-up-link"') == 1
+    assert page.content.decode().count('name="_link"') == 1
+
+
+def ask_for_a_link(boss: Client, user: User, **fields: Any) -> Any:
+    """Press the button for a login link on the page of `user`, with `fields` filled in."""
+    form = {"username": user.username, "is_active": "on", "is_staff": "on", **fields, "_link": ""}
+    return boss.post(f"/admin/auth/user/{user.pk}/change/", form)
+
+
+def works(link: str) -> bool:
+    page = Client().get(link.replace("http://127.0.0.1:8000", ""), follow=True).content.decode()
+    return "no longer works" not in page
+
+
+def test_what_is_chosen_is_saved_before_a_login_link_is_made(
+    boss: Client, asha: User, account: Account
+) -> None:
+    wrong = ask_for_a_link(boss, asha, username="boss")
+    assert "Another person has this user name." in wrong.content.decode()
+    assert not AccessEvent.objects.filter(detail__contains="sign-in link").exists()
+
+    page = ask_for_a_link(boss, asha, accounts=[account.pk])
+
+    assert works(page.context["link"])
+    assert list(asha.vobiz_accounts.all()) == [account]
+    assert "no-store" in page["Cache-Control"]
+
+
+def test_the_page_says_which_login_link_works_and_a_new_one_ends_it(boss: Client, asha: User) -> None:
+    url = f"/admin/auth/user/{asha.pk}/change/"
+    assert "No password yet." in boss.get(url).content.decode()
+    first = ask_for_a_link(boss, asha).context["link"]
+
+    page = boss.get(url).content.decode()
+    assert "Login link created" in page
+    assert "A new link ends it." in page
+    assert "No password yet." not in page
+
+    second = ask_for_a_link(boss, asha).context["link"]
+    assert [works(first), works(second)] == [False, True]
+
+
+@pytest.mark.parametrize("ended_by", ["login", "removal", "time"])
+def test_a_login_link_that_ended_is_not_offered(
+    boss: Client, asha: User, settings: Any, ended_by: str
+) -> None:
+    ask_for_a_link(boss, asha)
+    if ended_by == "login":
+        User.objects.filter(pk=asha.pk).update(last_login=timezone.now())
+    elif ended_by == "removal":
+        password = f"/admin/auth/user/{asha.pk}/password/"
+        boss.post(password, dict.fromkeys(("new_password1", "new_password2"), "seven-lotus-parcels"))
+        boss.post(password, {"remove": "1"})
+    else:
+        settings.PASSWORD_RESET_TIMEOUT = 0
+
+    assert "No password yet." in boss.get(f"/admin/auth/user/{asha.pk}/change/").content.decode()
 
 
 def test_the_last_superuser_stays_one(boss: Client) -> None:

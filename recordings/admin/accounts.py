@@ -23,6 +23,7 @@ from recordings import connect, tasks
 from recordings.admin import account_panels, formatting
 from recordings.admin.alerts import WebhooksMixin
 from recordings.admin.base import WRITE, PortalAdmin, may, page
+from recordings.admin.cures import with_cure
 from recordings.admin.sync_runs import sync_now
 from recordings.archive import trial
 from recordings.callbacks import processing
@@ -379,6 +380,8 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
             words = f"{words} {untried}"
         log = _("Processed %(tried)d rejected callbacks again: %(left)d are still rejected.") % counts
         level = messages.WARNING if left else messages.SUCCESS
+        if left and account.lacks_signing_token:
+            words = with_cure(request, account, " ".join([words, _("No token is stored.")]))
         here = self.to_object(account, anchor="#rejected")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
@@ -399,7 +402,12 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
         words = _("Unfinished recordings checked: %(settled)d finished, %(open)d still open.") % {
             "settled": settled.settled, "open": settled.open,
         }  # fmt: skip
-        if settled.error is not None:
+        if account.cannot_sync:
+            words = _("Not checked: no token is stored.")
+            if not account.is_active:
+                words = _("Not checked: the account is inactive.")
+            words = with_cure(request, account, words)
+        elif settled.error is not None:
             words = f"{words} {formatting.plain(settled.error)}"
         level = messages.SUCCESS if settled.error is None else messages.ERROR
         return self.conclude(request, account, words=words, log=log, to=here, level=level)

@@ -22,6 +22,7 @@ from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
 from recordings.admin.change_list import ListSearch
+from recordings.admin.cures import with_cure
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import (
     AccountFilter,
@@ -254,6 +255,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
                          "%(count)d callbacks processed again: %(sums)s.", len(events))  # fmt: skip
         level = messages.SUCCESS if set(outcomes) <= {EventOutcome.APPLIED} else messages.WARNING
         self.message_user(request, words % {"count": len(events), "sums": sums}, level)
+        for account in {event.account for event in events if _lacks_token(event)}:
+            lacking = _("Callbacks stay rejected: no token is stored for %s.") % formatting.plain(account)
+            self.message_user(request, with_cure(request, account, lacking), messages.WARNING)
 
     @page(
         "<path:object_id>/process/",
@@ -267,6 +271,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         words = _("Processed again: %(outcome)s. %(words)s") % {
             "outcome": str(outcome.label).lower(), "words": _outcome_words(event),
         }  # fmt: skip
+        if _lacks_token(event):
+            words = with_cure(request, event.account, words)
         level = messages.SUCCESS if outcome == EventOutcome.APPLIED else messages.WARNING
         log = _("Processed it again: %s") % str(outcome.label).lower()
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()

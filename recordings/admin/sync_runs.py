@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import tasks
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, KeyFact, PortalAdmin, ReadOnlyAdmin, Section, may, page
+from recordings.admin.cures import with_cure
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter, rare
 from recordings.choices import SyncState
@@ -42,6 +43,10 @@ def sync_now(owner: PortalAdmin, request: HttpRequest, account: Account, *, othe
     if not account.is_active:
         words = _("%s is inactive, so it is not synced. Make it active first.") % formatting.plain(account)
         owner.message_user(request, words, messages.ERROR)
+        return HttpResponseRedirect(otherwise)
+    if account.encrypted_token is None:
+        words = _("Sync not started: no token is stored for %s.") % formatting.plain(account)
+        owner.message_user(request, with_cure(request, account, words), messages.ERROR)
         return HttpResponseRedirect(otherwise)
     run, is_new = tasks.sync_in_background(account, SyncRequest(), by=request.user)  # type: ignore[arg-type]
     if is_new:

@@ -326,8 +326,8 @@ def test_where_archiving_is_stopped_the_cure_stands_in_place_of_the_button(
     answer = boss.post(ARCHIVE, {"all": "1"}, follow=True)
     asked, waits = [str(message) for message in answer.context["messages"]]
     assert asked.startswith("1 recording is archived next.")
-    assert waits.startswith("1 recording of ")
-    assert waits.endswith("No token is stored.")
+    assert waits.startswith(f"Not archived: no token is stored for {synced}. 1 recording waits.")
+    assert waits.endswith(f'/account/{synced.pk}/change/#token">Enter the token</a>')
     assert "asked=1" in answer.redirect_chain[0][0]
 
 

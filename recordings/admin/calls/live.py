@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 from recordings import control, live
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
+from recordings.admin.cures import with_cure
 from recordings.choices import Attention, CallState, Channels, RecordingStatus
 from recordings.control import StartOptions, StopOutcome, StopResult
 from recordings.forms import StopAllForm, span
@@ -98,6 +99,8 @@ class LiveCallsMixin(PortalAdmin):
                 level, words = stop_all_words(call, result)
                 log = _("Asked to stop all of it: %s") % words
                 self.log_each(request, list(stopping), log)
+                if level == messages.ERROR and call.account.cannot_sync:
+                    words = with_cure(request, call.account, words)
                 to = self.back(request, call, level=level)
                 return self.conclude(request, call, words=words, log=log, to=to, level=level)
             has_changed = True

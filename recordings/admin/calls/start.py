@@ -21,6 +21,7 @@ from recordings import control
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, page
 from recordings.admin.calls.live import LiveCallsMixin, LiveRow, came_from, keys, live_row, running_of
+from recordings.admin.cures import with_cure
 from recordings.choices import CallState, RecordingStatus, StartAnswer
 from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
 from recordings.forms import SelectedForm, StartForm, span
@@ -84,6 +85,8 @@ class StartMixin(LiveCallsMixin):
                     "Vobiz transcribes nothing longer than 4 hours: a longer recording gets no transcript."
                 )
                 self.message_user(request, long, messages.WARNING)
+        if level == messages.ERROR and call.account.cannot_sync:
+            words = with_cure(request, call.account, words)
         self.message_user(request, words, level)
         return HttpResponseRedirect(self.back(request, call, level=level))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -31,6 +31,7 @@ from recordings.admin.call_filters import (
 )
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.change_list import EVERY_READING, ListSearch, Order, Sort, snippets_of
+from recordings.admin.cures import with_cure
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.filters import (
     AccountFilter,
@@ -251,6 +252,8 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         level, words = stop_words(recording, result, now=now)
         log = _("Asked to stop it: %s") % words
         to = self._after_stop(request, recording, level)
+        if level == messages.ERROR and recording.account.cannot_sync:
+            words = with_cure(request, recording.account, words)
         return self.conclude(request, recording, words=words, log=log, to=to, level=level)
 
     def _after_stop(self, request: HttpRequest, recording: Recording, level: int) -> str:

@@ -5,6 +5,8 @@ At risk is what can still be saved, with the button that does; lost what cannot,
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +14,6 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -23,6 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import overview, tasks
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
+from recordings.admin.cures import cure_of, with_cure
 from recordings.admin.formatting import count
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels
@@ -60,19 +62,25 @@ class ArchiveMixin(ReadOnlyAdmin):
                 request, recording, words=words, log=_("Asked for it to be archived: %s") % words, to=to,
                 level=messages.WARNING,
             )  # fmt: skip
-        tasks.archive_now([recording.pk])
+        ask_for([recording])
+        log = _("Asked for it to be archived.")
+        if recording.account.archive_stop:
+            words = stopped_words(request, recording.account, 1)
+            return self.conclude(request, recording, words=words, log=log, to=to, level=messages.WARNING)
         words = _("This recording is archived next. Reload this page in a moment to see the result.")
-        return self.conclude(request, recording, words=words, log=_("Asked for it to be archived."), to=to)
+        return self.conclude(request, recording, words=words, log=log, to=to)
 
     @admin.action(description=gettext_lazy("Archive now"), permissions=["archive"])
     def archive_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Archive each selected recording that can be fetched."""
         free = Recording.objects.filter(pk__in=queryset.values("pk")).available_to_archive()
-        rows, total, may_be = list(free[:AT_ONCE]), queryset.count(), free.count()
+        rows, total, may_be = list(free.select_related("account")[:AT_ONCE]), queryset.count(), free.count()
+        waiting = Counter(row.account for row in rows if row.account.archive_stop)
+        asked = len(rows) - waiting.total()
         if rows:
-            tasks.archive_now([row.pk for row in rows])
+            ask_for(rows)
             self.log_each(request, rows, _("Asked for it to be archived."))
-        words = ngettext("%s recording is archived next.", "%s recordings are archived next.", len(rows))
+        words = ngettext("%s recording is archived next.", "%s recordings are archived next.", asked)
         left = []
         if total > may_be:
             others = ngettext(
@@ -89,7 +97,46 @@ class ArchiveMixin(ReadOnlyAdmin):
             "None of the selected recordings can be archived: all have a copy, or Vobiz has no audio.",
             total,
         )
-        self.say_how_many(request, len(rows), words, none=none, left=" ".join(left))
+        if asked or not waiting:
+            self.say_how_many(request, asked, words, none=none, left=" ".join(left))
+        elif left:
+            self.message_user(request, " ".join(left), messages.INFO)
+        for account, n in waiting.items():
+            self.message_user(request, stopped_words(request, account, n), messages.WARNING)
+
+
+def ask_for(rows: Sequence[Recording]) -> None:
+    """Have these archived ahead of their turn; what no worker may try is remembered until its account can be asked."""
+    able = [row.pk for row in rows if not row.account.cannot_sync]
+    unable = [row.pk for row in rows if row.account.cannot_sync]
+    if able:
+        tasks.archive_now(able)
+    if unable:
+        Recording.objects.filter(pk__in=unable).request_archive(timezone.now())
+
+
+def stopped_words(request: HttpRequest, account: Account, n: int) -> str | SafeString:
+    """Say that recordings are not archived, because archiving of their account is stopped, why, and the cure."""
+    if not account.is_active:
+        words = ngettext(
+            "Not archived: %(account)s is inactive. %(n)s recording waits.",
+            "Not archived: %(account)s is inactive. %(n)s recordings wait.",
+            n,
+        )
+    elif account.encrypted_token is None:
+        words = ngettext(
+            "Not archived: no token is stored for %(account)s. %(n)s recording waits.",
+            "Not archived: no token is stored for %(account)s. %(n)s recordings wait.",
+            n,
+        )
+    else:
+        words = ngettext(
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recording waits. %(why)s",
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recordings wait. %(why)s",
+            n,
+        )
+    names = {"account": formatting.plain(account), "why": formatting.plain(account.archive_stop)}
+    return with_cure(request, account, words % {"n": formatting.count(n), **names})
 
 
 def copy_words(recording: Recording, now: datetime) -> tuple[str | SafeString, str | SafeString]:
@@ -381,7 +428,7 @@ class AtRiskMixin(ReadOnlyAdmin):
             self.say_how_many(request, asked, words, none=none, level=level)
         for pk, n in wait.items():
             if n:
-                self.message_user(request, _wait_words(stopped[pk], n), messages.WARNING)
+                self.message_user(request, stopped_words(request, stopped[pk], n), messages.WARNING)
         query = {"since": int(now.timestamp()), "asked": asked} if asked else {}
         return HttpResponseRedirect(f"{self.to_page('at_risk')}?{urlencode(query)}")
 
@@ -482,25 +529,8 @@ def _shown(rows: QuerySet[Any]) -> list[Any]:
 
 def _stop(request: HttpRequest, account: Account) -> Stop:
     """Return why archiving of the account is stopped, with the cure that the reader may use."""
-    url = (
-        reverse("admin:recordings_account_change", args=[account.pk]) if may(request, "view_account") else ""
-    )
-    cure = _("Open the account")
-    needs_token = account.is_active and account.encrypted_token is None
-    if url and needs_token and may(request, "change_account") and may(request, "change_token"):
-        url, cure = f"{url}#token", _("Enter the token")
-    return Stop(formatting.plain(account), formatting.plain(account.archive_stop), cure, url)
-
-
-def _wait_words(account: Account, n: int) -> str:
-    """Say how many recordings wait until archiving of their account goes on, and why it does not."""
-    words = ngettext(
-        "%(n)s recording of %(account)s waits: archiving is stopped. %(why)s",
-        "%(n)s recordings of %(account)s wait: archiving is stopped. %(why)s",
-        n,
-    )
-    names = {"account": formatting.plain(account), "why": formatting.plain(account.archive_stop)}
-    return words % {"n": formatting.count(n), **names}
+    cure = cure_of(request, account)
+    return Stop(formatting.plain(account), formatting.plain(account.archive_stop), cure.verb, cure.url)
 
 
 def _row(recording: Any, now: datetime, stops: dict[int, Stop] | None = None) -> Row:

@@ -122,9 +122,9 @@ class Input:
 
     @property
     def words(self) -> str:
-        """What was chosen, or what was typed after its label."""
+        """What was chosen, or what was typed after its label and a colon."""
         chosen = dict(self.choices).get(self.value)
-        return str(chosen) if chosen is not None else f"{self.label} {formatting.plain(self.value)}"
+        return str(chosen) if chosen is not None else f"{self.label}: {formatting.plain(self.value)}"
 
 
 class InputFilter(admin.ListFilter):
@@ -183,16 +183,10 @@ class InputFilter(admin.ListFilter):
 class NumberFilter(InputFilter):
     """A number in any spelling, part of one, or its area: the caller's, the callee's, or either."""
 
-    title = _("number or area")
+    title = _("caller or callee")
     parameters: ClassVar[tuple[str, ...]] = ("number",)
     inputs: ClassVar[tuple[Input, ...]] = (
-        Input(
-            "number",
-            _("Number or area"),
-            example=_("+91 … or Bengaluru"),
-            suggestions="areas",
-            options=AREA_NAMES,
-        ),
+        Input("number", _("Caller or callee"), example=_("+91 … or Bengaluru"), suggestions="areas"),
     )
     SIDES: ClassVar[dict[str, Any]] = {"number": None, "caller": "from", "callee": "to"}
 
@@ -216,11 +210,13 @@ class NumberFilter(InputFilter):
 class SideFilter(NumberFilter):
     """The numbers of both sides, each by itself."""
 
-    title = _("numbers by side")
+    title = _("caller and callee")
     parameters = ("caller", "callee")
     inputs = (
-        Input("caller", _("Caller’s number or area"), example=_("080 or Bengaluru"), suggestions="areas"),
-        Input("callee", _("Callee’s number or area"), example=_("022 or Mumbai"), suggestions="areas"),
+        Input(
+            "caller", _("Caller"), example=_("+91 … or Bengaluru"), suggestions="areas", options=AREA_NAMES
+        ),
+        Input("callee", _("Callee"), example=_("022 or Mumbai"), suggestions="areas"),
     )
 
 

@@ -58,7 +58,7 @@ def test_a_call_is_found_by_what_finds_its_recordings(
     assert found(boss, **query) == {wanted}
 
 
-def test_the_panel_has_the_number_first_and_time_of_day_beside_the_date(
+def test_the_panel_has_caller_and_callee_first_and_time_of_day_beside_the_date(
     account: Account, boss: Client
 ) -> None:
     page = boss.get(LIST).content.decode()
@@ -66,10 +66,11 @@ def test_the_panel_has_the_number_first_and_time_of_day_beside_the_date(
 
     common = dict.fromkeys(re.findall(r'<(?:select|input) [^>]*?name="([a-z_]+)"', first))
     assert [*common] == [
-        "number", "direction__exact", "date", "date_from", "date_to", "hours", "time_from", "time_to", "length",
-        "state__exact",
+        "caller", "callee", "direction__exact", "date", "date_from", "date_to", "hours", "time_from", "time_to",
+        "length", "state__exact",
     ]  # fmt: skip
     assert 'id="filter-weekday"' in more
+    assert 'id="filter-number"' in more
 
 
 def test_a_row_says_how_long_the_call_is_known_to_have_gone_on(account: Account, boss: Client) -> None:

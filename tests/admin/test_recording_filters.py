@@ -217,8 +217,8 @@ def test_the_panel_has_the_common_filters_first_and_the_rest_under_more(
 
     common = dict.fromkeys(re.findall(r'<(?:select|input) [^>]*?name="([a-z_]+)"', first))
     assert [name for name in common if name not in {"q", "talk"}] == [
-        "number", "call__direction__exact", "starter", "date", "date_from", "date_to", "hours", "time_from", "time_to",
-        "length", "kept", "transcript", "format", "ended",
+        "caller", "callee", "call__direction__exact", "date", "date_from", "date_to", "hours", "time_from", "time_to",
+        "length", "kept", "transcript", "format", "ended", "starter",
     ]  # fmt: skip
     assert panel.count('id="areas"') == 1
     assert panel.count("<legend>") == 7  # four groups, and three fields whose choices all show
@@ -231,9 +231,14 @@ def test_a_chip_says_what_was_typed_and_takes_it_off(
 ) -> None:
     page = boss.get(LIST, {"time_from": "18:00", "time_to": "22:00", "length": "10m"}).content.decode()
 
-    chip = re.search(r'class="vp-chip">Time from 18:00, Time to 22:00<a href="([^"]*)"', page)
+    chip = re.search(r'class="vp-chip">Time from: 18:00, Time to: 22:00<a href="([^"]*)"', page)
     assert chip is not None
     assert chip[1] == "?length=10m"
+    for name, words in (
+        ("caller", "Caller: Bengaluru"), ("callee", "Callee: Bengaluru"), ("number", "Caller or callee: Bengaluru"),
+        ("caller_area", "Caller’s area: Bengaluru"),
+    ):  # fmt: skip
+        assert f'class="vp-chip">{words}<' in boss.get(LIST, {name: "Bengaluru"}).content.decode()
     page = boss.get(LIST, {"hours": "evening"}).content.decode()
     assert 'class="vp-chip">Evening, 17:00 to 22:00<' in page
 

@@ -56,10 +56,10 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
-            "number", "direction__exact", "account", "date", "hours", "length", "state__exact",
+            "caller", "direction__exact", "date", "hours", "length", "state__exact", "account",
         )),
         (gettext_lazy("Time and length"), ("weekday", "min_length")),
-        (gettext_lazy("Numbers by side"), ("caller",)),
+        (gettext_lazy("Numbers"), ("number",)),
     )  # fmt: skip
     list_select_related = ("account",)
     list_deferred = ("provider_data",)

@@ -117,11 +117,11 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (
-            "number", "call__direction__exact", "starter", "date", "hours", "length", "kept", "transcript", "format",
-            "ended",
+            "caller", "call__direction__exact", "date", "hours", "length", "kept", "transcript", "format", "ended",
+            "starter",
         )),
         (gettext_lazy("Time and length"), ("weekday", "min_length", "noise")),
-        (gettext_lazy("Call and people"), ("caller", "account", "origin__exact", "kind")),
+        (gettext_lazy("Call and people"), ("number", "account", "origin__exact", "kind")),
         (gettext_lazy("Audio and status"), (
             "true_format", "sound", "talk", "left", "status__exact", "attention", "min_cost",
         )),

@@ -304,7 +304,7 @@ def mail_password_link(user_pk: int) -> None:
 
 
 def wake(what: Any, row: int | tuple[int, ...]) -> bool:
-    """Have a worker look at a row, or at several, soon. False: there is none, or the queue is away; nothing is lost by that."""
+    """Have a worker look at a row, or at several, soon. False: none runs or the queue is away; nothing is lost."""
     key = (what.name, row)
     woken_at, alive = _woken.get(key, (-WAKE_INTERVAL, False))
     if time.monotonic() - woken_at < WAKE_INTERVAL:

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.models import Account
 
@@ -41,3 +43,27 @@ def with_cure(request: HttpRequest, account: Account, words: str) -> str | SafeS
     """Return the words of a message, with the link to the cure after them where the reader may open it."""
     cure = cure_of(request, account)
     return format_html('{} <a href="{}">{}</a>', words, cure.url, cure.verb) if cure.url else words
+
+
+def stopped_words(request: HttpRequest, account: Account, n: int) -> str | SafeString:
+    """Say that recordings are not archived, because archiving of their account is stopped, why, and the cure."""
+    if not account.is_active:
+        words = ngettext(
+            "Not archived: %(account)s is inactive. %(n)s recording waits.",
+            "Not archived: %(account)s is inactive. %(n)s recordings wait.",
+            n,
+        )
+    elif account.encrypted_token is None:
+        words = ngettext(
+            "Not archived: no token is stored for %(account)s. %(n)s recording waits.",
+            "Not archived: no token is stored for %(account)s. %(n)s recordings wait.",
+            n,
+        )
+    else:
+        words = ngettext(
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recording waits. %(why)s",
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recordings wait. %(why)s",
+            n,
+        )
+    names = {"account": formatting.plain(account), "why": formatting.plain(account.archive_stop)}
+    return with_cure(request, account, words % {"n": formatting.count(n), **names})

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import overview, tasks
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
-from recordings.admin.cures import cure_of, with_cure
+from recordings.admin.cures import cure_of, stopped_words
 from recordings.admin.formatting import count
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels
@@ -113,30 +113,6 @@ def ask_for(rows: Sequence[Recording]) -> None:
         tasks.archive_now(able)
     if unable:
         Recording.objects.filter(pk__in=unable).request_archive(timezone.now())
-
-
-def stopped_words(request: HttpRequest, account: Account, n: int) -> str | SafeString:
-    """Say that recordings are not archived, because archiving of their account is stopped, why, and the cure."""
-    if not account.is_active:
-        words = ngettext(
-            "Not archived: %(account)s is inactive. %(n)s recording waits.",
-            "Not archived: %(account)s is inactive. %(n)s recordings wait.",
-            n,
-        )
-    elif account.encrypted_token is None:
-        words = ngettext(
-            "Not archived: no token is stored for %(account)s. %(n)s recording waits.",
-            "Not archived: no token is stored for %(account)s. %(n)s recordings wait.",
-            n,
-        )
-    else:
-        words = ngettext(
-            "Not archived yet: archiving of %(account)s is stopped. %(n)s recording waits. %(why)s",
-            "Not archived yet: archiving of %(account)s is stopped. %(n)s recordings wait. %(why)s",
-            n,
-        )
-    names = {"account": formatting.plain(account), "why": formatting.plain(account.archive_stop)}
-    return with_cure(request, account, words % {"n": formatting.count(n), **names})
 
 
 def copy_words(recording: Recording, now: datetime) -> tuple[str | SafeString, str | SafeString]:

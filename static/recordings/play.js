@@ -13,6 +13,7 @@
     let current = ""; // the page of what is in the bar
     let words = {};
     let copy = ""; // of what is in the bar: one that this browser plays
+    let seconds = 0; // how long it is, as far as the portal knows
 
     const pageOf = (button) => button.getAttribute("href");
     const doorOf = (button) => pageOf(button).replace(/change\/(#.*)?$/, "play/");
@@ -35,7 +36,7 @@
         const close = make("button", { type: "button", class: "button plain icon", "aria-label": words.close }, "✕");
         const trouble = make("p", { role: "alert" });
         const what = make("div", { class: "what" }, title, line);
-        const box = make("section", { class: "vp-mini" }, toggle, what, time, seek, speed, close, trouble, audio);
+        const box = make("section", { class: "vp-mini" }, toggle, what, trouble, time, seek, speed, close, audio);
         ["play", "pause", "ended"].forEach((name) => audio.addEventListener(name, show));
         ["timeupdate", "durationchange"].forEach((name) => audio.addEventListener(name, showTime));
         audio.addEventListener("error", sayWhy);
@@ -76,7 +77,7 @@
             return;
         }
         const { audio, seek, time } = bar;
-        const all = Number.isFinite(audio.duration) ? audio.duration : 0;
+        const all = Number.isFinite(audio.duration) ? audio.duration : seconds;
         seek.max = Math.ceil(all);
         seek.value = Math.floor(audio.currentTime);
         time.textContent = `${clock(audio.currentTime)} / ${all ? clock(all) : "?"}`;
@@ -111,8 +112,16 @@
         } catch {
             said = words.lost;
         }
-        bar.trouble.textContent = said;
+        tell(said);
         show();
+    }
+
+    /* Why nothing is heard, and the link to the cure. */
+    function tell(said, cure) {
+        bar.trouble.textContent = said;
+        if (cure) {
+            bar.trouble.append(" ", make("a", { href: cure.url }, cure.verb));
+        }
     }
 
     async function begin(button) {
@@ -127,11 +136,20 @@
         words = given.words;
         bar = bar || makeBar();
         current = pageOf(button);
-        bar.trouble.textContent = "";
+        seconds = given.seconds;
+        tell(given.why, given.cure);
+        bar.toggle.disabled = given.why !== "";
         bar.title.textContent = given.title;
         bar.title.href = current;
         bar.line.textContent = given.line;
         bar.box.setAttribute("aria-label", given.title);
+        if (given.why) {
+            bar.audio.removeAttribute("src");
+            bar.audio.load();
+            showTime();
+            show();
+            return;
+        }
         copy = bar.audio.canPlayType("audio/mpeg") ? given.mp3 : given.opus;
         const isUnknown = given.type && !bar.audio.canPlayType(given.type);
         const isOther = given.src.includes("&as=mp3") && !bar.audio.canPlayType("audio/mpeg");
@@ -151,7 +169,7 @@
     }
 
     function press(button) {
-        if (pageOf(button) !== current || bar.audio.error) {
+        if (pageOf(button) !== current || bar.audio.error || bar.toggle.disabled) {
             begin(button).catch(() => { location.href = pageOf(button); });
         } else {
             flip();

@@ -145,3 +145,28 @@ def test_a_stop_that_cannot_be_sent_links_to_the_cure(
     (message,) = said(boss, reverse(f"admin:recordings_{button}", args=[pk]), {"expected": str(row.pk)})
 
     assert message.endswith(cure_for(account))
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (NO_TOKEN, "Not archived, so it cannot be played: no token is stored for {name}."),
+        (INACTIVE, "Not archived, so it cannot be played: {name} is inactive."),
+    ],
+)
+def test_a_player_says_why_vobiz_cannot_be_asked_for_the_audio(
+    account: Account, boss: Client, state: dict[str, Any], words: str
+) -> None:
+    row = a_recording(account, duration_ms=93_000)
+    play, page = (reverse(f"admin:recordings_recording_{name}", args=[row.pk]) for name in ("play", "change"))
+    before = boss.get(play).json()
+    make(account, **state)
+
+    given = boss.get(play).json()
+
+    assert (before["why"], before["cure"], before["seconds"]) == ("", None, 93)
+    assert (given["why"], given["seconds"]) == (words.format(name=account), 93)
+    assert '<a href="{url}">{verb}</a>'.format(**given["cure"]) == cure_for(account)
+    said = boss.get(page).content.decode()
+    assert f"{words.format(name=account)} {cure_for(account)}" in said
+    assert '<audio id="audio"' not in said

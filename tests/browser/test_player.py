@@ -297,3 +297,28 @@ def test_one_that_never_was_says_so(page: Page, heard: Heard, recording: Recordi
 
     expect(page.locator("#player")).to_contain_text("Vobiz deleted it before it was archived")
     assert page.locator("audio").count() == 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_row_that_cannot_be_played_says_why_with_the_cure_and_its_length(
+    page: Page, heard: Heard, recording: Recording, width: int
+) -> None:
+    account = Account.objects.create(auth_id="MA_NOTOKEN", name="Lotus")
+    row = a_recording(account, duration_ms=93_000)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/admin/recordings/recording/")
+    page.locator(f".field-listen a[href^='{row.pk}/']").click()
+
+    bar = page.locator(".vp-mini")
+    expect(bar).to_contain_text("0:00 / 1:33")
+    said = bar.get_by_role("alert")
+    expect(said).to_contain_text("Not archived, so it cannot be played: no token is stored for Lotus")
+    expect(bar.get_by_role("button", name="Play", exact=True)).to_be_disabled()
+    assert heard.asked == []
+    close, words = bar.get_by_role("button", name="Close the player").bounding_box(), said.bounding_box()
+    assert close is not None
+    assert words is not None
+    assert words["x"] + words["width"] <= close["x"] or words["y"] >= close["y"] + close["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    said.get_by_role("link", name="Enter the token").click()
+    expect(page).to_have_url(re.compile(rf"/account/{account.pk}/change/#token$"))

@@ -27,6 +27,7 @@ from django.utils.translation import gettext_lazy
 from recordings import playback
 from recordings.admin import formatting
 from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
+from recordings.admin.cures import cure_of, with_cure
 from recordings.admin.reader import note_access
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import opened
@@ -134,9 +135,13 @@ class AudioMixin(ReadOnlyAdmin):
             "close": _("Close the player"), **_failure_words(),
         }  # fmt: skip
         at = strip_tags(formatting.day_and_time(recording.happened_at, timezone.now()))
-        given = sources_of(request, recording)
+        given, why = sources_of(request, recording), why_unheard(recording)
+        cure = cure_of(request, recording.account)
         response = JsonResponse(
             {
+                "seconds": (length_of(recording) or 0) / 1_000,
+                "why": why,
+                "cure": {"verb": cure.verb, "url": cure.url} if why and cure.url else None,
                 "src": given.src,
                 "type": given.type,
                 "mp3": given.mp3,
@@ -348,9 +353,10 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     state = recording.audio_state
     if not state.can_be_heard:
         return Player(str(NOTHING_TO_HEAR[state]))
+    if why := why_unheard(recording):
+        return Player(with_cure(request, recording.account, why))
     is_archived = state == AudioState.ARCHIVED
-    length = recording.audio_duration_ms if is_archived else None
-    length = recording.duration_ms if length is None else length
+    length = length_of(recording)
     wave = Waveform.objects.filter(recording=recording).first()
     given = sources_of(request, recording)
     return Player(
@@ -369,6 +375,25 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         lanes=_lanes(recording, 1 if wave is None else wave.channels),
         download=_download_url(request, recording),
     )
+
+
+def why_unheard(recording: Recording) -> str:
+    """Return why Vobiz cannot be asked for the audio of a recording without an archived copy; empty where it can be."""
+    account = recording.account
+    if recording.audio_state == AudioState.ARCHIVED or not account.cannot_sync:
+        return ""
+    if account.is_active:
+        words = _("Not archived, so it cannot be played: no token is stored for %s.")
+    else:
+        words = _("Not archived, so it cannot be played: %s is inactive.")
+    return words % formatting.plain(account)
+
+
+def length_of(recording: Recording) -> int | None:
+    """Return the milliseconds of the archived copy, else those that Vobiz reports."""
+    is_archived = recording.audio_state == AudioState.ARCHIVED
+    length = recording.audio_duration_ms if is_archived else None
+    return recording.duration_ms if length is None else length
 
 
 def _scale(milliseconds: int | None) -> tuple[str, ...]:

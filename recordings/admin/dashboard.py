@@ -312,12 +312,13 @@ def _sync_state(account: Any, trouble: Trouble | None, *, is_old: bool) -> tuple
 
 
 def _recorded_today(look: DashboardData) -> Number | None:
-    """Return how many recordings of today have ended."""
+    """Return how many recordings that began today have finished: completed, cut short or failed."""
     if not look.days:
         return None
     today = look.days[-1]
     url = listed("recording", day=today.day.isoformat(), ended="any")
-    return Number(Counted(today.total), url, _("recorded today"))
+    words = ngettext("recording finished today", "recordings finished today", today.total)
+    return Number(Counted(today.total), url, words)
 
 
 def _days(days: list[Day]) -> list[DayShown]:

@@ -89,6 +89,7 @@
         row.style.height = `${row.getBoundingClientRect().height}px`; // so that those beneath it stay where they are
         row.classList.add("ended");
         row.removeAttribute("data-running");
+        row.querySelectorAll("[data-elapsed]").forEach((element) => { element.removeAttribute("data-elapsed"); });
         row.querySelectorAll("form, .portal-buttons > *, .tick > *").forEach((element) => element.remove());
         row.querySelector(".portal-recorded").textContent = words;
     }

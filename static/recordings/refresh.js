@@ -4,7 +4,8 @@
  * with `data-live` and an id is brought up to date in place: focus, ticks, open parts and what was typed stay. Where
  * the value of `data-live-key` changes, parts of the page are of another kind, and it is loaded anew, unless somebody
  * types or listens. `data-keep` leaves an element alone that a script made its own, as long as its href is the same.
- * Events on document: `refresh:ask` (detail.url) and `refresh:answer` (detail.page, detail.morph). */
+ * Between two answers `data-elapsed` counts up and `data-left` down from the portal's seconds, by the browser's monotonic
+ * clock. Events on document: `refresh:ask` (detail.url) and `refresh:answer` (detail.page, detail.morph). */
 (() => {
     "use strict";
 
@@ -83,6 +84,7 @@
             }
         }
         takeTokens(page);
+        readClocks();
     }
 
     function takeState(fresh) {
@@ -130,6 +132,56 @@
     }
 
     const isLike = (one, other) => one.nodeName === other.nodeName && (one.id || "") === (other.id || "");
+
+    /* Durations that run: an answer of the portal moves one only where it is off by more than SLACK seconds */
+    const SLACK = 2;
+    const clocks = new Map(); // element -> elapsed minus the page's clock, or left plus it, in seconds
+
+    const seconds = () => performance.now() / 1000;
+
+    function readClocks() {
+        const now = seconds();
+        const shown = document.querySelectorAll("[data-elapsed], [data-left]");
+        for (const element of clocks.keys()) {
+            if (!element.isConnected || !element.matches("[data-elapsed], [data-left]")) {
+                clocks.delete(element);
+            }
+        }
+        for (const element of shown) {
+            const isLeft = "left" in element.dataset;
+            const came = Number(isLeft ? element.dataset.left : element.dataset.elapsed);
+            const ahead = isLeft ? came + now : came - now;
+            const known = clocks.get(element);
+            if (known === undefined || Math.abs(known - ahead) > SLACK) {
+                clocks.set(element, ahead);
+            }
+        }
+        showClocks();
+    }
+
+    function showClocks() {
+        for (const [element, ahead] of clocks) {
+            const isLeft = "left" in element.dataset;
+            const n = Math.max(0, Math.floor(isLeft ? ahead - seconds() : ahead + seconds()));
+            const [hours, rest] = [Math.floor(n / 3600), n % 3600];
+            if (isLeft && hours) {
+                continue; // in whole minutes, as the portal has it
+            }
+            const figures = [Math.floor(rest / 60), rest % 60];
+            const text = (hours ? [hours, ...figures] : figures)
+                .map((part, place) => (place ? String(part).padStart(2, "0") : String(part))).join(":");
+            const words = isLeft ? element.dataset.words.replace("%s", text) : text;
+            if (element.textContent !== words) {
+                element.textContent = words;
+            }
+        }
+    }
+
+    setInterval(() => {
+        if (isSeen() && !isPaused && !failures) {
+            showClocks();
+        }
+    }, 1000);
 
     /* What came is put into what is there: an element that stays keeps its focus, its tick and its place. */
     function morph(old, fresh) {
@@ -209,5 +261,6 @@
 
     pause.hidden = !state.dataset.every;
     state.querySelectorAll("[data-unscripted]").forEach((element) => { element.hidden = true; });
+    readClocks();
     later();
 })();

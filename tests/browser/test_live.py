@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -369,3 +370,50 @@ def test_what_became_of_a_start_covers_no_button_and_is_seen(
         expect(row.get_by_role("button", name="Stop this recording")).to_be_in_viewport(ratio=1)
         assert row.evaluate(COVERED) == []
         assert page.locator(".messagelist").get_by_role("button").count() == scripted
+
+
+def seconds_in(words: str) -> int:
+    parts = [int(part) for part in words.removesuffix(" left").split(":")]
+    return sum(part * 60**place for place, part in enumerate(reversed(parts)))
+
+
+def test_durations_run_each_second_between_two_answers_by_the_clock_of_the_browser(
+    operator: Page, lively_world: SandboxState
+) -> None:
+    call = Call.objects.get(call_uuid=call_of(lively_world, FIRST).call_uuid)
+    a_running(Account.objects.get(), call=call, started_at=timezone.now(), time_limit=900)
+    look_again(operator)
+    row = operator.locator("#live-rows tr").filter(has_text=FIRST)
+    left, elapsed = row.locator("[data-left]"), row.locator("[data-elapsed]")
+    expect(left).to_contain_text("14:")
+    operator.route("**/live/**", lambda _route: None)  # no answer comes meanwhile
+    operator.clock.set_system_time(timezone.now() - timedelta(hours=3))
+
+    def see(visibility: str) -> None:
+        operator.evaluate(
+            """value => {
+                Object.defineProperty(document, 'visibilityState', { value, configurable: true });
+                document.dispatchEvent(new Event('visibilitychange'));
+            }""",
+            visibility,
+        )
+
+    def shown() -> tuple[int, int]:
+        return seconds_in(elapsed.inner_text()), seconds_in(left.inner_text())
+
+    before = shown()
+    operator.clock.run_for(3_000)
+    after = shown()
+    see("hidden")
+    operator.clock.run_for(60_000)
+    hidden = shown()
+    see("visible")
+    operator.clock.run_for(1_000)
+    seen = shown()
+
+    real = 8  # seconds that pass beside those of the clock
+    assert 2 <= after[0] - before[0] <= 3 + real
+    assert 2 <= before[1] - after[1] <= 3 + real
+    assert hidden[0] - after[0] <= 1
+    assert 60 <= seen[0] - after[0] <= 61 + 2 * real
+    assert 60 <= after[1] - seen[1] <= 61 + 2 * real

@@ -209,6 +209,7 @@ class Running:
     words: str
     what: str
     used: int  # seconds of its time limit; 0 where nothing is known to run
+    left: int | None  # seconds until its time limit stops it; None where it does not run or has no limit
     asked: str
     why_no_stop: str
     may_stop: bool
@@ -236,6 +237,7 @@ class LiveRow:
     direction: str
     numbers: SafeString
     elapsed: str
+    elapsed_seconds: int | None
     started: str | SafeString
     running: list[Running] = field(default_factory=list)
     before: str = ""
@@ -276,12 +278,14 @@ def live_row(call: Call, now: datetime, *, running: list[Recording] | None = Non
     """Return a live call in words. `running`: its open recordings, where the list did not fetch them with it."""
     since = call.started_at
     until = call.ended_at if call.state == CallState.ENDED and call.ended_at is not None else now
+    elapsed = max(0, int((until - since).total_seconds())) if since else None
     rows: list[Recording] = call.running if running is None else running  # type: ignore[attr-defined]
     return LiveRow(
         call=call,
         direction=formatting.direction(call),
         numbers=formatting.from_to(call),
-        elapsed=formatting.length(max(0.0, (until - since).total_seconds())) if since else formatting.NONE,
+        elapsed=formatting.length(elapsed),
+        elapsed_seconds=elapsed,
         started=formatting.moment(since),
         running=[_line(row, call, now) for row in rows],
         before="" if rows else _before(call),
@@ -340,12 +344,14 @@ def _line(recording: Recording, call: Call, now: datetime) -> Running:
     used = 0
     if ends_at is not None and state in (Progress.RUNNING, Progress.ENDING):
         used = min(limit, max(0, limit - int((ends_at - now).total_seconds())))
+    runs_until = ends_at if state == Progress.RUNNING else None
     return Running(
         recording=recording,
         state=state,
         words=_progress_words(recording, state, now),
         what=layout_words(recording.channels, recording.file_format),
         used=used,
+        left=int((runs_until - now).total_seconds()) if runs_until is not None else None,
         asked=asked,
         why_no_stop="" if recording.recording_url or formatting.may_have_been(recording) else no_url_words(),
         may_stop=not formatting.may_have_been(recording)

@@ -8,11 +8,12 @@ from pytest_django import Settings
 
 from recordings import overview
 from recordings.choices import RecordingStatus
-from recordings.models import Account, CallbackEvent, Recording, Transcription
+from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
 from recordings.models.recording.queryset import WAS_CUT_SHORT
-from tests.admin.rows import a_recording
+from tests.admin.rows import a_call, a_recording
+from vobiz_portal.sandbox.seed_data import COMPANY
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.showcase import AUTH_ID, stage, write_transcripts
+from vobiz_portal.showcase import AUTH_ID, stage, write_directions, write_transcripts
 
 
 def test_a_demo_begins_with_something_of_each_kind_and_once(
@@ -34,7 +35,26 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
     running = Recording.objects.filter(status=RecordingStatus.ACTIVE)
     assert sorted(running.values_list("time_limit", flat=True)) == [900, 14_400, 14_400]
 
+    ours = {number.lstrip("+") for number in COMPANY} | {"914842345600"}
+    ways = {(call.direction, call.from_digits in ours, call.to_digits in ours) for call in Call.objects.all()}
+    assert ways == {("inbound", False, True), ("outbound", True, False)}
+
     a_recording(account, duration_ms=60_000)
     for _each in range(2):
         write_transcripts(now)
     assert Transcription.objects.get().recording.account == account
+
+
+def test_most_calls_have_the_direction_that_their_numbers_say(account: Account) -> None:
+    ours, theirs = COMPANY[0].lstrip("+"), "919876543210"
+    for n in range(16):
+        caller, callee = (theirs, ours) if n % 2 else (ours, theirs)
+        a_call(account, from_number=caller, to_number=callee)
+    a_call(account, from_number=theirs, to_number="919876543211")
+
+    write_directions()
+
+    calls = Call.objects.all()
+    assert 13 <= calls.exclude(direction=None).count() <= 15
+    assert not calls.filter(direction="inbound").exclude(to_digits=ours).exists()
+    assert not calls.filter(direction="outbound").exclude(from_digits=ours).exists()

@@ -14,12 +14,14 @@ from uuid import uuid4
 import requests
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from recordings import control, live
 from recordings.choices import (
     CallState,
     Channels,
+    Direction,
     EventKind,
     EventOutcome,
     Origin,
@@ -33,6 +35,7 @@ from recordings.control import StartOptions
 from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun, Transcription
 from recordings.models.call import numbers
 from vobiz_portal.sandbox.audio import lines
+from vobiz_portal.sandbox.seed_data import COMPANY
 
 AUTH_ID, NAME = "MA_DEMO00000003", "Coromandel Clinics"
 HOURS = timedelta(hours=1)
@@ -94,7 +97,8 @@ def record_live_calls(sandbox: str, *, now: datetime) -> None:
     """Place calls that go on until somebody hangs up, and record them."""
     placed = {}
     for ago, caller, callee, limit in LIVE:
-        call = {"from": caller, "to": callee, "direction": "inbound", "answered_ago": ago}
+        direction = "outbound" if caller in COMPANY else "inbound"
+        call = {"from": caller, "to": callee, "direction": direction, "answered_ago": ago}
         answer = requests.post(f"{sandbox}/_sandbox/calls", json=call, timeout=10)
         answer.raise_for_status()
         placed[answer.json()["call_uuid"]] = limit
@@ -103,6 +107,17 @@ def record_live_calls(sandbox: str, *, now: datetime) -> None:
     for call in Call.objects.live().filter(call_uuid__in=placed).select_related("account"):
         options = StartOptions(placed[str(call.call_uuid)], "mp3", Channels.STEREO)
         control.start(call, options, by=by, now=timezone.now(), idempotency_key=uuid4())
+
+
+def write_directions() -> None:
+    """Give most calls that the sync has read the direction that the portal had stored, had it seen them live.
+
+    Vobiz tells the direction of live calls only; its list of recordings has none.
+    """
+    ours = {number.lstrip("+") for number in COMPANY}
+    unseen = Call.objects.alias(eighth=F("pk") % 8).filter(direction=None).exclude(eighth=0)
+    unseen.filter(to_digits__in=ours).update(direction=Direction.INBOUND)
+    unseen.filter(from_digits__in=ours).update(direction=Direction.OUTBOUND)
 
 
 def write_transcripts(now: datetime) -> None:

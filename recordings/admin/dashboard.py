@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from recordings import live, overview, tasks
 from recordings.admin import formatting
 from recordings.admin.attention import STALE_SYNC, DashboardData, Verb, lines, listed
-from recordings.choices import Direction, EventOutcome, ProblemCode, RecordingStatus
+from recordings.choices import EventOutcome, ProblemCode, RecordingStatus
 from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
 from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Trouble
@@ -24,7 +24,6 @@ from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Tro
 MOST_LINES = 10
 MOST_SYNCS = 5
 MOST_LATEST = 5
-WAYS = {Direction.INBOUND.value: "in", Direction.OUTBOUND.value: "out"}  # classes of the arrows
 
 
 class Ended(TextChoices):
@@ -102,7 +101,7 @@ class Latest:
 
     pk: int
     url: str
-    way: str
+    way: SafeString
     numbers: SafeString
     at: SafeString
     length: str
@@ -125,7 +124,7 @@ def _latest(look: DashboardData) -> list[Latest]:
         Latest(
             row.pk,
             reverse("admin:recordings_recording_change", args=[row.pk]),
-            WAYS.get(row.call.direction, ""),
+            formatting.way(row.call),
             formatting.from_to_cell(row.call),
             formatting.day_and_time(row.happened_at, look.now),
             formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",

@@ -48,6 +48,12 @@ MARKS = re.compile(
 NOT_DIGITS = re.compile(r"[^0-9]+")
 LONG_NUMBER = 28  # characters
 ONE_LINE = 20  # characters that fit on one line wherever a number stands
+# classes of the marks before the numbers of a call, by its direction
+WAYS: dict[str | None, str] = {
+    Direction.INBOUND.value: "in",
+    Direction.OUTBOUND.value: "out",
+    None: "unknown",
+}
 DIRECTIONS = {Direction.INBOUND: "↙", Direction.OUTBOUND: "↗"}
 SHAPES: dict[str, str] = {
     "recording": format_html('<span class="dot on">{}</span>', ""),
@@ -511,8 +517,13 @@ def named(name: object, value: object) -> SafeString:
 
 
 def way(call: Call) -> SafeString:
-    """Return the arrow of the call's direction, which the stylesheet draws; a space as wide where it is not known."""
-    if call.direction is None:
-        return format_html("<i>{}</i>", "")
-    name = "in" if call.direction == Direction.INBOUND else "out"
-    return format_html('<i class="{}" role="img" aria-label="{}"></i>', name, call.get_direction_display())
+    """Return the arrow of the call's direction, which the stylesheet draws; a dot where it is not known."""
+    words = direction_words(call)
+    return format_html(
+        '<i class="{}" role="img" aria-label="{}" title="{}"></i>', WAYS[call.direction], words, words
+    )
+
+
+def direction_words(call: Call) -> str:
+    """Return `inbound`, `outbound` or that it is not known."""
+    return str(call.get_direction_display()) if call.direction else _("Direction not known")

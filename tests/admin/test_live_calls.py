@@ -45,7 +45,7 @@ def test_every_live_call_of_ones_accounts_is_shown(
     assert [row.call.account for row in page.context["rows"]] == [account]
     assert "+91 80 7138 7423" in text
     assert "+91 96247 05678" in text
-    assert '<i class="in" role="img" aria-label="inbound">' in text
+    assert '<i class="in" role="img" aria-label="inbound" title="inbound">' in text
     assert page.context["rows"][0].elapsed.startswith("4:1")
     assert NOT_RECORDED in text
     assert "<b>1</b> live call" in text

@@ -256,7 +256,12 @@ class LiveRow:
     @property
     def direction_words(self) -> str:
         """Inbound or outbound, for those who hear the page."""
-        return self.call.get_direction_display() if self.call.direction else _("Direction not known")
+        return formatting.direction_words(self.call)
+
+    @property
+    def way(self) -> str:
+        """The class of its mark."""
+        return formatting.WAYS[self.call.direction]
 
     @property
     def defaults(self) -> str:

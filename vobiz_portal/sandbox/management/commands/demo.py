@@ -27,7 +27,7 @@ from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environme
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
 from vobiz_portal.sandbox.processes import ChildProcess, ProcessFailedError, ProcessGroup, StopRequestedError
 from vobiz_portal.showcase import NAME as STAGED
-from vobiz_portal.showcase import stage, write_transcripts
+from vobiz_portal.showcase import stage, write_directions, write_transcripts
 
 LOGIN = "admin"
 MANAGE = (sys.executable, "manage.py")
@@ -285,6 +285,7 @@ def _fill(sandbox: str) -> int:
         said = StringIO()
         call_command("sync_recordings", account=auth_id, json=True, stdout=said)
         seen += json.loads(said.getvalue())["seen"]
+    write_directions()
     write_transcripts(timezone.now())
     return seen
 

@@ -39,10 +39,11 @@ PILLS = {"date", "length"}  # filters whose choices all show, one press each
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that is on, and the address without it."""
+    """A filter that is on, and the address without it; the order of the list is one too, that narrows nothing."""
 
     label: str
     url: str
+    narrows: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,20 @@ class Rows:
 
 
 def chips(cl: Any) -> list[Chip]:
-    """Return the filters that are on."""
+    """Return the filters that are on, found once for a list: one of them counts rows."""
+    known: list[Chip] | None = getattr(cl, "chips", None)
+    if known is None:
+        known = cl.chips = _chips(cl)
+    return known
+
+
+def without_each(cl: Any) -> list[Chip]:
+    """Return the filters to take away one at a time from a list without rows; none where there is only one."""
+    found = [chip for chip in chips(cl) if chip.narrows]
+    return found if len(found) > 1 or cl.query else []
+
+
+def _chips(cl: Any) -> list[Chip]:
     found = []
     for spec in cl.filter_specs:
         names = [name for name in spec.expected_parameters() if name in cl.get_filters_params()]
@@ -151,7 +165,7 @@ def chips(cl: Any) -> list[Chip]:
         found.append(Chip(label, cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR])))
     sorted_by = next((one for one in sorts_of(cl) if one.name == cl.sort), None)
     if sorted_by is not None:
-        found.append(Chip(str(sorted_by.label), cl.get_query_string(remove=[ORDER_VAR])))
+        found.append(Chip(str(sorted_by.label), cl.get_query_string(remove=[ORDER_VAR]), narrows=False))
     return found
 
 

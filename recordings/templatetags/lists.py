@@ -15,6 +15,7 @@ register.simple_tag(list_page.filter_groups, name="list_filter_groups")
 register.simple_tag(list_page.kept_parameters, name="list_kept")
 register.simple_tag(list_page.rows, name="list_rows")
 register.simple_tag(list_page.sort_choices, name="list_sorts")
+register.simple_tag(list_page.without_each, name="list_without_each")
 register.simple_tag(list_page.without_filters, name="list_without_filters")
 
 

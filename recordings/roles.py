@@ -41,7 +41,7 @@ ROLES = (
     Role(
         "Listener",
         _("Listener"),
-        _("Listens to recordings and reads transcripts."),
+        _("Listens to recordings and reads transcripts. Cannot download."),
         (*SEE, *HEAR),
     ),
     Role(

@@ -133,7 +133,7 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
         """Return until when callbacks signed with it are accepted."""
         until = account.former_token_until
         if until is None:
-            return _("none is accepted")
+            return _("none")
         if until <= timezone.now():
             return format_html("{} {}", _("no longer accepted since"), formatting.moment(until))
         return format_html("{} {}", _("accepted for callbacks until"), formatting.moment(until))

@@ -153,7 +153,7 @@ class KeptFilter(admin.SimpleListFilter):
         "gone": _("deleted at Vobiz"),
     }
     LINKED: ClassVar[dict[str, Any]] = {
-        "due": _("due for a copy"),
+        "due": _("waiting for archive"),
         "lost_before": _("deleted by Vobiz before the portal was connected"),
     }
 
@@ -200,7 +200,7 @@ class KeptFilter(admin.SimpleListFilter):
 class SoundFilter(admin.SimpleListFilter):
     """What was measured in the archived copy."""
 
-    title = _("sound")
+    title = _("sound problem")
     parameter_name = "sound"
     WORDS: ClassVar[dict[str, Any]] = {
         "one_sided": _("one side silent"),
@@ -239,8 +239,8 @@ class TranscriptFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """There, or not."""
         return [
-            ("there", _("there")),
-            ("none", _("none")),
+            ("there", _("yes")),
+            ("none", _("no")),
             ("failed", _("failed")),
             ("missing", _("missing")),
         ]
@@ -457,7 +457,7 @@ class DateFilter(admin.ListFilter):
         yield {
             "selected": none,
             "query_string": changelist.get_query_string(remove=[PARAMETER]),
-            "display": _("Any"),
+            "display": _("All"),
         }
         for name, label in self.labels(timezone.now()).items():
             yield {

@@ -262,3 +262,34 @@ def test_clear_all_takes_the_order_off_too(account: Account, boss: Client) -> No
     page = boss.get(LIST, {"o": "length", "noise": "5"}).content.decode()
 
     assert '<a class="vp-clear" href="?">Clear all</a>' in page
+
+
+def test_where_nothing_matches_each_filter_can_be_taken_away(account: Account, boss: Client) -> None:
+    def offered(**query: str) -> list[tuple[str, str]]:
+        page = boss.get(LIST, query).content.decode()
+        empty = page[page.index('class="vp-empty"') :]
+        return re.findall(r'<a class="button" href="([^"]*)">Without “([^<]*)”</a>', empty)
+
+    assert offered(hours="evening", caller="Bengaluru", o="length") == [
+        ("?caller=Bengaluru&amp;o=length", "Evening, 17:00 to 22:00"),
+        ("?hours=evening&amp;o=length", "Caller: Bengaluru"),
+    ]
+    assert offered(hours="evening", q="387423") == [("?q=387423", "Evening, 17:00 to 22:00")]
+    assert offered(hours="evening") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"transcript": "there"}, "Transcript: yes"),
+        ({"kept": "due"}, "Audio: waiting for archive"),
+        ({"true_format": "wav"}, "File type: WAV"),
+        ({"talk": "caller"}, "Who talked: caller 80% or more"),
+        ({"origin__exact": "sync"}, "Source: "),
+        ({"sound": "silent"}, "Sound problem: no sound"),
+    ],
+)
+def test_a_chip_names_its_filter_in_plain_words(
+    account: Account, boss: Client, query: dict[str, str], words: str
+) -> None:
+    assert f'class="vp-chip">{words}' in boss.get(LIST, query).content.decode()

@@ -285,7 +285,7 @@ def _tries(recording: Recording, now: datetime) -> list[Fact]:
 def _why_not_yet(recording: Recording) -> str:
     account = recording.account
     if account.is_active and account.archive_stop:
-        return _("archiving of its account pauses: %s") % formatting.plain(account.archive_stop)
+        return _("archiving of the account is stopped. %s") % formatting.plain(account.archive_stop)
     if recording.archive_error is not None:
         return formatting.plain(recording.archive_error)
     if not account.is_active:

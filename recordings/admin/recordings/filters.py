@@ -64,7 +64,7 @@ class DirectionFilter(ChoiceFilter):
 class OriginFilter(ChoiceFilter):
     """How the portal first learnt of it."""
 
-    title = _("origin")
+    title = _("source")
     parameter_name = "origin__exact"
     words: ClassVar[dict[str, Any]] = dict(Origin.choices)
     conditions: ClassVar[dict[str, Q]] = rare("origin", Origin.values, Origin.SYNC)
@@ -104,7 +104,7 @@ class RareFilter(ChoiceFilter):
 class TalkFilter(RareFilter):
     """Who talked most, as measured in a stereo copy: the caller is on the left, the callee on the right."""
 
-    title = _("talk share")
+    title = _("who talked")
     parameter_name = "talk"
     words: ClassVar[dict[str, Any]] = {
         "caller": _("caller 80% or more"), "callee": _("callee 80% or more"), "balanced": _("each 40% or more"),
@@ -117,7 +117,7 @@ class TalkFilter(RareFilter):
 class TrueFormatFilter(RareFilter):
     """The format of the copy's content, whatever Vobiz called it."""
 
-    title = _("true format")
+    title = _("file type")
     parameter_name = "true_format"
     words: ClassVar[dict[str, Any]] = {name: container.label for name, container in CONTAINERS.items()}
     conditions: ClassVar[dict[str, Q]] = {name: Q(container=name) for name in CONTAINERS}

@@ -160,8 +160,12 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
             "Copy both from Vobiz's console. They are tested with Vobiz before anything is stored."
         )
         auth_id = [] if obj else [_section("credentials", _("Credentials"), ["auth_id", *token], credentials)]
-        replaced = _("A new token is tested with Vobiz before it replaces the current one.")
-        stored = [_section("token", _("Auth token"), token, replaced)] if obj else []
+        replaced = _("A new token of %s is tested with Vobiz before it replaces the current one.")
+        stored = (
+            [_section("token", _("Auth token"), token, replaced % formatting.plain(obj.name or obj.auth_id))]
+            if obj
+            else []
+        )
         return [
             *auth_id,
             _section("general", _("General"), general, obj and NEVER_DELETED),

@@ -363,7 +363,7 @@ def _token_verb(look: DashboardData, account: int) -> Verb | None:
     if not (look.may("view_account") and look.may("change_account") and look.may("change_token")):
         return None
     url = reverse("admin:recordings_account_change", args=[account])
-    return Verb(_("Enter the token"), f"{url}#token")
+    return Verb(_("Enter the token"), f"{url}#id_token")
 
 
 def _callbacks(look: DashboardData) -> Iterator[Line]:

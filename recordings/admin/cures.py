@@ -30,7 +30,7 @@ def cure_of(request: HttpRequest, account: Account) -> Cure:
         return Cure("", "")
     url = reverse("admin:recordings_account_change", args=[account.pk])
     if account.is_active and account.encrypted_token is None and may_enter_token(request):
-        return Cure(_("Enter the token"), f"{url}#token")
+        return Cure(_("Enter the token"), f"{url}#id_token")
     return Cure(_("Open the account"), url)
 
 

@@ -451,6 +451,12 @@ class SetPassword(PasswordResetConfirmView):
         person: Any = super().get_user(uidb64)
         return person if person is not None and person.is_active else None
 
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        """Begin in the first field."""
+        form = super().get_form(*args, **kwargs)
+        form.fields["new_password1"].widget.attrs["autofocus"] = True
+        return form
+
     def form_valid(self, form: Any) -> HttpResponse:
         """Set the password, make the browser known, and say so on the login page.
 

@@ -68,6 +68,16 @@ def test_an_account_whose_token_no_key_opens_says_so(
     assert boss.get(change(account)).status_code == 200
 
 
+def test_the_section_of_the_token_has_the_field_that_links_lead_to_and_names_the_account(
+    account: Account, boss: Client
+) -> None:
+    page = boss.get(f"/admin/recordings/account/{account.pk}/change/").content.decode()
+    section = page.partition('<section class="vp-settings" id="token">')[2].partition("</section>")[0]
+
+    assert 'id="id_token"' in section
+    assert f"A new token of {account.name} is tested" in section
+
+
 def test_the_callback_address_is_shown_to_those_who_may_change_the_account(
     account: Account, staff: Person
 ) -> None:

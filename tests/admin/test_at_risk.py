@@ -317,7 +317,7 @@ def test_where_archiving_is_stopped_the_cure_stands_in_place_of_the_button(
 
     assert f'{ARCHIVE}"' in page
     assert 'name="all"' not in page.partition('id="lost-part"')[0]
-    assert f'class="button default" href="/admin/recordings/account/{synced.pk}/change/#token"' in page
+    assert f'class="button default" href="/admin/recordings/account/{synced.pk}/change/#id_token"' in page
     assert page.count("No token is stored.") == 2  # above the table and in the row
     assert "connect_account" not in page
 
@@ -327,7 +327,7 @@ def test_where_archiving_is_stopped_the_cure_stands_in_place_of_the_button(
     asked, waits = [str(message) for message in answer.context["messages"]]
     assert asked.startswith("1 recording is archived next.")
     assert waits.startswith(f"Not archived: no token is stored for {synced}. 1 recording waits.")
-    assert waits.endswith(f'/account/{synced.pk}/change/#token">Enter the token</a>')
+    assert waits.endswith(f'/account/{synced.pk}/change/#id_token">Enter the token</a>')
     assert "asked=1" in answer.redirect_chain[0][0]
 
 
@@ -336,5 +336,5 @@ def test_an_account_without_a_token_is_told_to_enter_it_below(account: Account, 
 
     page = text_of(boss, f"/admin/recordings/account/{account.pk}/change/")
 
-    assert '<a href="#token">Enter the token below</a>' in page
+    assert '<a href="#id_token">Enter the token below</a>' in page
     assert "connect_account" not in page

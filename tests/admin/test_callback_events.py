@@ -370,7 +370,7 @@ def test_above_the_list_stands_what_was_rejected_with_its_cure(account: Account,
     (one,) = page.context["rejected"]
     assert (one.account, one.count.n, one.is_unsigned) == (account, 2, False)
     text = page.content.decode()
-    assert f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#token"' in text
+    assert f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#id_token"' in text
     assert f'action="{reverse("admin:recordings_account_process_refused", args=[account.pk])}"' in text
 
 
@@ -379,7 +379,7 @@ def test_every_page_gives_one_cause_and_the_cure_where_the_account_has_no_token(
 ) -> None:
     Account.objects.filter(pk=account.pk).update(encrypted_token=None)
     event = an_event(account, outcome="refused", trust="refused")
-    cure = f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#token"'
+    cure = f'href="{reverse("admin:recordings_account_change", args=[account.pk])}#id_token"'
     again = reverse("admin:recordings_account_process_refused", args=[account.pk])
     one = reverse("admin:recordings_callbackevent_process", args=[event.pk])
 

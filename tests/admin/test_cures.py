@@ -32,7 +32,7 @@ def page_of(account: Account) -> str:
 
 
 def cure_for(account: Account) -> str:
-    verb, anchor = ("Enter the token", "#token") if account.is_active and not account.encrypted_token else (
+    verb, anchor = ("Enter the token", "#id_token") if account.is_active and not account.encrypted_token else (
         "Open the account", ""
     )  # fmt: skip
     return f'<a href="{page_of(account)}{anchor}">{verb}</a>'

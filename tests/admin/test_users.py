@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -164,6 +165,7 @@ def test_a_user_is_made_with_roles_and_accounts_and_sets_a_password_by_a_link(
     visitor = Client()
     form = visitor.get(link.replace("http://127.0.0.1:8000", ""), follow=True)
     assert "priya" in form.content.decode()
+    assert re.findall(r'name="(\w+)"[^>]* autofocus', form.content.decode()) == ["new_password1"]
     passwords = {"new_password1": "seven-lotus-parcels", "new_password2": "seven-lotus-parcels"}
     visitor.post(form.redirect_chain[-1][0], passwords)
     assert visitor.login(username="priya", password="seven-lotus-parcels")

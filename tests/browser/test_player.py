@@ -321,4 +321,4 @@ def test_a_row_that_cannot_be_played_says_why_with_the_cure_and_its_length(
     assert words["x"] + words["width"] <= close["x"] or words["y"] >= close["y"] + close["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     said.get_by_role("link", name="Enter the token").click()
-    expect(page).to_have_url(re.compile(rf"/account/{account.pk}/change/#token$"))
+    expect(page).to_have_url(re.compile(rf"/account/{account.pk}/change/#id_token$"))

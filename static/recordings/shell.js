@@ -40,6 +40,12 @@ if (filters) {
             filters.querySelector("form input:not([type=hidden], [type=radio])")?.focus({ preventScroll: true });
         }
     });
+    const close = filters.querySelector("[data-close]");
+    close.hidden = false;
+    close.addEventListener("click", () => {
+        filters.open = false;
+        filters.querySelector("summary").focus();
+    });
     if (location.hash === "#changelist-filter") {
         filters.open = true;
     }

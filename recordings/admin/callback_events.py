@@ -56,14 +56,10 @@ WORDS = {
     EventOutcome.CONFLICT: gettext_lazy(
         "It contradicts Vobiz's API or an earlier callback. No data was changed."
     ),
-    EventOutcome.REFUSED: gettext_lazy("The signature does not match. No data was changed."),
+    EventOutcome.REFUSED: gettext_lazy("No data was changed."),
     EventOutcome.UNPARSED: gettext_lazy("The portal cannot read its format. No data was changed."),
     EventOutcome.FAILED: gettext_lazy("Applying it failed. Remove the cause, then process it again."),
 }
-UNSIGNED_REFUSED = gettext_lazy(
-    "The account accepts signed callbacks only. No data was changed. To accept this one, change that on the account's "
-    "page, then process it again."
-)
 UNASKED = gettext_lazy(
     "The portal does not have this recording and cannot ask Vobiz: the account is inactive or has no auth token. "
     "Correct that; the next sync applies the callback."
@@ -330,9 +326,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Return its fields, its trust, what became of it."""
         outcome = EventOutcome(obj.outcome)
+        is_rejected = outcome == EventOutcome.REFUSED  # the diagnosis says why, once
         reads = may(request, "read_transcription") and (obj.recording is None or obj.sees_recording)
         has_words = obj.raw_text is not None or holds_speech(obj.payload)
-        lacks_token = _lacks_token(obj)
         return {
             **self._received(obj, hidden=str(CLOSED if reads else HIDDEN)),
             "may_open": reads and has_words,
@@ -341,9 +337,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "outcome": self.outcome_shown(obj),
             "outcome_words": _outcome_words(obj),
             "trust": self.trust_shown(obj),
-            "trust_words": "" if lacks_token else TRUST_WORDS[Trust(obj.trust)],
-            "lacks_token": lacks_token,
-            "error": formatting.plain(obj.error) if obj.error else "",
+            "trust_words": "" if is_rejected else TRUST_WORDS[Trust(obj.trust)],
+            "lacks_token": _lacks_token(obj),
+            "error": formatting.plain(obj.error) if obj.error and not is_rejected else "",
             "diagnosis": _diagnosis(obj),
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
             "may_mark_seen": self.has_process_permission(request) and obj.is_closable,
@@ -397,11 +393,7 @@ def _lacks_token(event: CallbackEvent) -> bool:
 
 
 def _outcome_words(event: CallbackEvent) -> str:
-    """Return what became of it, and what to do."""
-    if _lacks_token(event):
-        return _("No data was changed. %s") % event.account.rejection(event.trust).words
-    if event.outcome == EventOutcome.REFUSED and event.trust == Trust.UNSIGNED:
-        return str(UNSIGNED_REFUSED)
+    """Return what became of it, and what to do; why one was rejected, its page says under a heading of its own."""
     if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:
         return str(UNASKED)
     if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:

@@ -168,7 +168,7 @@ class PortalChangeList(ChangeList):
         """The links to the pages beside this one, which keep every filter."""
         if self.page is None or self.order is None:
             return []
-        names = (_("Newer"), _("Older")) if self.order.is_newest_first else (_("Previous"), _("Next"))
+        names = (_("Previous"), _("Next"))
         positions = zip(names, ("prev", "next"), (self.page.ahead, self.page.following), strict=True)
         return [
             PageLink(name, rel, self.get_query_string(dict(position)))
@@ -254,11 +254,6 @@ class Order:
     attribute: str
     is_time: bool
     is_descending: bool
-
-    @property
-    def is_newest_first(self) -> bool:
-        """Whether it is by time, or by the order in which rows were added, the newest first."""
-        return self.is_descending and (self.is_time or self.value is None)
 
     def sorted(self, rows: QuerySet[Any], *, backwards: bool = False) -> QuerySet[Any]:
         """Return the rows in this order, or from its end."""

@@ -140,10 +140,41 @@ def test_a_refused_one_shows_both_addresses_with_the_first_difference_marked(
 
     page = boss.get(page_of(event)).content.decode()
 
-    assert "The signature does not match" in page
+    assert "Vobiz was given another address than PORTAL_URL makes" in page
     assert "http<mark>://127.0.0.1:8000/callbacks/account/…/</mark>" in page
     assert "http<mark>s://portal.example.com/callbacks/account/…/</mark>" in page
     assert account.callback_key not in page
+
+
+@pytest.mark.parametrize(
+    ("trust", "reason"),
+    [
+        ("refused", "It verifies under none of the addresses tried"),
+        ("unsigned", "It has no signature."),
+    ],
+)
+def test_why_one_was_rejected_is_said_once_also_after_processing_it_again(
+    account: Account, boss: Client, trust: str, reason: str
+) -> None:
+    Account.objects.update(require_signed=True)
+    digest = digest_of(account.callback_key)
+    event = an_event(account, outcome="refused", error="the words stored", key_digest=digest, trust=trust)
+
+    answer = boss.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]), follow=True)
+
+    page = answer.content.decode()
+    event.refresh_from_db()
+    assert event.outcome == "refused"
+    assert said(answer) == "Processed again: rejected. No data was changed."
+    assert page.count(reason) == 1
+    for again in (
+        "the words stored",
+        event.error or "the words stored",
+        "signature matches no",
+        "anyone who knows",
+        "does not match",
+    ):
+        assert again.lower() not in page.lower(), again
 
 
 def test_a_refused_one_that_verifies_by_now_says_so(account: Account, boss: Client) -> None:

@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from recordings.models import AccessEvent, Account, Recording
+from recordings.models import AccessEvent, Account, Recording, Waveform
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_running, a_transcript, an_event
 
@@ -109,7 +109,7 @@ def test_the_tab_is_in_the_address_and_an_unknown_one_is_the_first(account: Acco
         assert ("by Vobiz itself" in page) is (tab == "raw")
 
 
-def test_newer_and_older_are_of_the_list_that_the_reader_came_from(account: Account, boss: Client) -> None:
+def test_previous_and_next_are_of_the_list_that_the_reader_came_from(account: Account, boss: Client) -> None:
     rows = [
         a_recording(account, happened_at=AT + timedelta(hours=n), file_format="mp3" if n % 2 else "wav")
         for n in range(5)
@@ -120,11 +120,27 @@ def test_newer_and_older_are_of_the_list_that_the_reader_came_from(account: Acco
         page = boss.get(address[n], {"_changelist_filters": query} if query else {})
         return [(one.label, one.url) for one in page.context["neighbours"]]
 
-    assert beside(2) == [("Newer", address[3]), ("Older", address[1])]
-    assert beside(0) == [("Newer", address[1])]
+    assert beside(2) == [("Previous", address[3]), ("Next", address[1])]
+    assert beside(0) == [("Previous", address[1])]
     kept = "?_changelist_filters=format%3Dwav"
-    assert beside(2, "format=wav") == [("Newer", address[4] + kept), ("Older", address[0] + kept)]
+    assert beside(2, "format=wav") == [("Previous", address[4] + kept), ("Next", address[0] + kept)]
     assert beside(2, "format=nonsense&nothing=1&after=x") == []
+
+
+@pytest.mark.parametrize(
+    ("channels", "said", "has_hint"), [(2, "stereo", False), (2, None, True), (1, None, False)]
+)
+def test_two_sides_that_vobiz_does_not_name_say_so(
+    account: Account, boss: Client, channels: int, said: str | None, *, has_hint: bool
+) -> None:
+    recording = a_recording(account, channels=said)
+    Waveform.objects.create(recording=recording, channels=channels, points=bytes(8))
+
+    page = page_of(boss, recording)
+
+    assert ("Vobiz does not say which side is the caller." in page) is has_hint
+    assert ("</span>Left</li>" in page) is has_hint
+    assert ("</span>Caller</li>" in page) is (channels == 2 and not has_hint)
 
 
 def test_what_was_too_large_to_transcribe_says_what_to_do(account: Account, boss: Client) -> None:

@@ -227,8 +227,12 @@ def _silent_side(recording: Recording) -> str:
 
 def sides_of(recording: Recording) -> tuple[str, str]:
     """Who is on which side: in stereo that was asked for here, the caller is left and the callee right."""
-    asked = recording.channels == Channels.STEREO
-    return (_("Caller"), _("Callee")) if asked else (_("Left"), _("Right"))
+    return (_("Caller"), _("Callee")) if knows_sides(recording) else (_("Left"), _("Right"))
+
+
+def knows_sides(recording: Recording) -> bool:
+    """Return whether Vobiz says who is on which side, as it does of stereo that the portal asked for."""
+    return recording.channels == Channels.STEREO
 
 
 def _spoilt(recording: Recording) -> str:

@@ -333,6 +333,7 @@ class Player:
     seconds: str = ""
     peaks: str = ""
     lanes: tuple[str, ...] = ()
+    lanes_hint: str = ""
     download: str = ""
     scale: tuple[str, ...] = ()
     speeds: tuple[str, ...] = SPEEDS
@@ -358,6 +359,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     is_archived = state == AudioState.ARCHIVED
     length = length_of(recording)
     wave = Waveform.objects.filter(recording=recording).first()
+    channels = 1 if wave is None else wave.channels
     given = sources_of(request, recording)
     return Player(
         src=given.src,
@@ -372,7 +374,8 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         seconds="" if length is None else f"{length / 1_000:.3f}",
         peaks=b64encode(bytes(wave.points)).decode() if wave is not None else "",
         scale=_scale(length),
-        lanes=_lanes(recording, 1 if wave is None else wave.channels),
+        lanes=_lanes(recording, channels),
+        lanes_hint=_lanes_hint(recording, channels),
         download=_download_url(request, recording),
     )
 
@@ -410,6 +413,13 @@ def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
     if channels == 2:
         return archive.sides_of(recording)
     return tuple(_("Channel %d") % number for number in range(1, channels + 1))
+
+
+def _lanes_hint(recording: Recording, channels: int) -> str:
+    """Return why two lanes do not name the caller and the callee."""
+    if channels != 2 or archive.knows_sides(recording):
+        return ""
+    return _("Vobiz does not say which side is the caller.")
 
 
 def _download_url(request: HttpRequest, recording: Recording) -> str:

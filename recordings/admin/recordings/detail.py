@@ -113,7 +113,7 @@ def neighbours(owner: PortalAdmin, request: HttpRequest, obj: Recording) -> list
     cursor = order.cursor_of(row)
     query = f"?{urlencode({LIST_FILTERS: kept})}" if kept else ""
     found = []
-    names = (_("Newer"), _("Older")) if order.is_newest_first else (_("Previous"), _("Next"))
+    names = (_("Previous"), _("Next"))
     for label, rel, is_ahead in zip(names, ("prev", "next"), (True, False), strict=True):
         beyond = order.sorted(order.beyond(rows, cursor, backwards=is_ahead), backwards=is_ahead)
         if (key := beyond.values_list("pk", flat=True).first()) is not None:

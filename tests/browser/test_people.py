@@ -74,3 +74,18 @@ def test_the_copy_button_copies_the_link_alone(
         expect(page.get_by_role("button", name="Copied")).to_be_visible()
         link = page.locator("#login-link").inner_text()
         assert page.evaluate("navigator.clipboard.readText()") == link
+
+
+def test_enter_in_a_field_of_a_user_saves_and_makes_no_link(
+    chromium: Browser, portal: LiveServer, admin_login: User
+) -> None:
+    asha = User.objects.create_user("asha", is_staff=True)
+    with a_page(chromium, portal) as page:
+        sign_in(page, portal)
+        page.goto(f"/admin/auth/user/{asha.pk}/change/")
+        page.get_by_label("First name").fill("Asha")
+        page.get_by_label("First name").press("Enter")
+
+        expect(page.locator(".messagelist")).to_contain_text("User asha saved.")
+        expect(page.locator("#login-link")).to_have_count(0)
+        expect(page.get_by_role("heading", name="Users and roles", level=1)).to_be_visible()

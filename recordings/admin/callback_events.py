@@ -268,7 +268,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "outcome": str(outcome.label).lower(), "words": _outcome_words(event),
         }  # fmt: skip
         if _lacks_token(event):
-            words = with_cure(request, event.account, words)
+            why = event.account.rejection(event.trust).words
+            words = with_cure(request, event.account, f"{words} {why}")
         level = messages.SUCCESS if outcome == EventOutcome.APPLIED else messages.WARNING
         log = _("Processed it again: %s") % str(outcome.label).lower()
         to = self.to_object(event) if self.has_view_permission(request) else self.to_index()

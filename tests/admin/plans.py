@@ -88,7 +88,11 @@ CASES = [
             status__exact="completed", noise="5", o="time", transcript=("none",)),
     *(Case("recording", query, index) for query, _columns, index in RARE),
     *(Case("recording", {"length": step}, f"{LENGTHS}|recording_newest") for step in ("10s", "long")),
-    *(Case("recording", {name: "600"}, f"{LENGTHS}|recording_newest") for name in ("min_length", "max_length")),
+    *(
+        Case("recording", {name: text}, f"{LENGTHS}|recording_newest")
+        for name in ("min_length", "max_length")
+        for text in ("1 s", "10", "600")
+    ),
     *(Case("recording", {"o": name}, LENGTHS) for name in ("length", "-length")),
     Case("recording", {"ended": "cut_at_60"}, f"{LENGTHS}|recording_newest"),
     Case("recording", {"ended": "cut"}, "recording_cut_short|recording_newest"),
@@ -113,7 +117,11 @@ CASES = [
     *_cases("call", account="1", direction__exact="inbound", hours="morning", caller_area="080", area="080"),
     *(Case("call", {name: "387423"}, FOUND) for name in ("number", "caller", "callee")),
     *(Case("call", {"length": step}, f"{LENGTHS}|call_newest", has_none=True) for step in ("10s", "long")),
-    Case("call", {"min_length": "10 min"}, f"{LENGTHS}|call_newest"),
+    *(
+        Case("call", {name: text}, f"{LENGTHS}|call_newest", has_none=name == "max_length" and text == "1 s")
+        for name in ("min_length", "max_length")
+        for text in ("1 s", "10", "600")
+    ),
     Case("call", {"weekday": "2"}),
     Case("call", {"state__exact": "live"}, "call_live|call_newest"),
     *_cases("transcription", account="1"),

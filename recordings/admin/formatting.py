@@ -452,11 +452,10 @@ def _number_cell(value: str | None, digits: str | None) -> str | SafeString:
     if not value:
         return NONE
     words, given = number_words(value, digits)
-    if len(words) > ONE_LINE:
-        return format_html('<bdi class="long" title="{}">{}</bdi>', given or words, words)
-    if given:
-        return format_html('<bdi title="{}">{}</bdi>', given, words)
-    return format_html("<bdi>{}</bdi>", words)
+    look = SafeString(' class="long"' if len(words) > ONE_LINE else "")
+    if on_hover := given or (words if len(words) > 2 * ONE_LINE else ""):
+        return format_html('<bdi{} title="{}">{}</bdi>', look, on_hover, words)
+    return format_html("<bdi{}>{}</bdi>", look, words)
 
 
 def account_name(account: Account) -> SafeString:

@@ -452,10 +452,17 @@ def _number_cell(value: str | None, digits: str | None) -> str | SafeString:
     if not value:
         return NONE
     words, given = number_words(value, digits)
-    look = SafeString(' class="long"' if len(words) > ONE_LINE else "")
-    if on_hover := given or (words if len(words) > 2 * ONE_LINE else ""):
-        return format_html('<bdi{} title="{}">{}</bdi>', look, on_hover, words)
-    return format_html("<bdi{}>{}</bdi>", look, words)
+    if len(words) > 2 * ONE_LINE:
+        given = given or words  # a list cuts it
+    match given, len(words) > ONE_LINE:
+        case None | "", True:
+            return format_html('<bdi class="long">{}</bdi>', words)
+        case None | "", False:
+            return format_html("<bdi>{}</bdi>", words)
+        case _, True:
+            return format_html('<bdi class="long" title="{}">{}</bdi>', given, words)
+        case _:
+            return format_html('<bdi title="{}">{}</bdi>', given, words)
 
 
 def account_name(account: Account) -> SafeString:
@@ -517,9 +524,8 @@ def named(name: object, value: object) -> SafeString:
 
 def way(call: Call) -> SafeString:
     """Return the arrow of the call's direction, which the stylesheet draws; a dot where it is not known."""
-    words = direction_words(call)
     return format_html(
-        '<i class="{}" role="img" aria-label="{}" title="{}"></i>', WAYS[call.direction], words, words
+        '<i class="{}" role="img" title="{}"></i>', WAYS[call.direction], direction_words(call)
     )
 
 

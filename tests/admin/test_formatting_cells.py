@@ -166,11 +166,11 @@ def test_a_number_as_the_list_writes_it_finds_its_row(account: Account, boss: Cl
 @pytest.mark.parametrize(
     ("direction", "arrow"),
     [
-        ("inbound", '<i class="in" role="img" aria-label="inbound" title="inbound"></i>'),
-        ("outbound", '<i class="out" role="img" aria-label="outbound" title="outbound"></i>'),
+        ("inbound", '<i class="in" role="img" title="inbound"></i>'),
+        ("outbound", '<i class="out" role="img" title="outbound"></i>'),
         (
             None,
-            '<i class="unknown" role="img" aria-label="Direction not known" title="Direction not known"></i>',
+            '<i class="unknown" role="img" title="Direction not known"></i>',
         ),
     ],
 )

@@ -174,7 +174,7 @@ def test_every_page_shows_its_times_in_the_chosen_zone(account: Account, boss: C
             page = boss.get(url).content.decode()
             if name != "account" or url.endswith("change/"):
                 assert "22:48" in page, url
-            assert "19:18" not in page, url
+            assert not re.search(r"(?<![\d:])19:18", page), url  # a duration may end so
             assert page.count("Time zone: ") == 1, url
 
 

@@ -38,13 +38,12 @@ logger = logging.getLogger(__name__)
 WORKER_ID = f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 # Set when this process is to end: what is in hand is finished, and nothing more begun.
 STOPPING = threading.Event()
+MOST_WOKEN = 1_000  # tasks and rows whose last waking is remembered
 WAKE_INTERVAL = 1.0  # seconds between two tasks of one kind for one row: a burst of callbacks needs no more
 ARCHIVE_THREADS = 2  # recordings side by side, by one worker
 VERIFY_NIGHTS, VERIFY_MINIMUM = 30, 100  # nights for the whole archive; files a night
 VERIFY_TIMEOUT = timedelta(hours=4)
-LIVE_INTERVAL = timedelta(
-    seconds=15
-)  # between two lists of an account's live calls for a page that shows a count
+LIVE_INTERVAL = timedelta(seconds=15)  # between two lists of an account's live calls, for a count
 MOST_LIVE_ACCOUNTS = 16  # whose live calls one task asks for
 ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have become inactive
 
@@ -316,5 +315,7 @@ def wake(what: Any, row: int | tuple[int, ...]) -> bool:
     except Exception as error:  # noqa: BLE001 - whatever the queue has, who asks must not suffer for it
         logger.warning("No worker could be woken: %s", type(error).__name__)
         return False
+    if len(_woken) >= MOST_WOKEN:
+        _woken.clear()  # at worst a worker looks once more
     _woken[key] = (time.monotonic(), alive)
     return alive

@@ -96,6 +96,14 @@ def test_where_the_queue_is_away_the_rows_are_enough(
     assert wake(away, "settle_account", account.pk) == "False"
 
 
+@pytest.mark.django_db
+def test_what_was_woken_is_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "MOST_WOKEN", 3)
+    for row in range(10):
+        assert not tasks.wake(tasks.settle_account, row)
+    assert len(tasks._woken) <= 3
+
+
 def test_without_a_worker_nobody_is_woken_and_a_sync_lives_in_a_thread(
     account: Account, world: SandboxState
 ) -> None:

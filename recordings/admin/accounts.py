@@ -22,8 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from recordings import connect, tasks
 from recordings.admin import account_panels, formatting
 from recordings.admin.alerts import WebhooksMixin
-from recordings.admin.base import WRITE, PortalAdmin, may, page
-from recordings.admin.cures import with_cure
+from recordings.admin.base import WRITE, PortalAdmin, may, page, with_cure
 from recordings.admin.sync_runs import sync_now
 from recordings.archive import trial
 from recordings.callbacks import processing

@@ -45,7 +45,7 @@ from recordings.admin import formatting
 from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, read_search
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
-from recordings.models import Recording
+from recordings.models import Account, Recording
 from recordings.overview import EventTotals, Totals
 from recordings.search import Reading
 
@@ -513,3 +513,59 @@ def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: 
         wanted = keys[start : start + at_once]
         found = loaded.in_bulk(wanted.tolist())
         yield [found[key] for key in wanted if key in found]
+
+
+# What stops an account, with the link to its cure: one answer for every page and message
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What to press, and the page that it opens; no address for who may not open it."""
+
+    verb: str
+    url: str
+
+
+def cure_of(request: HttpRequest, account: Account) -> Cure:
+    """Return the account's page, at the field for the token where none is stored and the reader may fill it."""
+    if not may(request, "view_account"):
+        return Cure("", "")
+    url = reverse("admin:recordings_account_change", args=[account.pk])
+    if account.is_active and account.encrypted_token is None and may_enter_token(request):
+        return Cure(_("Enter the token"), f"{url}#id_token")
+    return Cure(_("Open the account"), url)
+
+
+def may_enter_token(request: HttpRequest) -> bool:
+    """Return whether the reader may fill the field for the token."""
+    return may(request, "view_account") and may(request, "change_account") and may(request, "change_token")
+
+
+def with_cure(request: HttpRequest, account: Account, words: str) -> str | SafeString:
+    """Return the words of a message, with the link to the cure after them where the reader may open it."""
+    cure = cure_of(request, account)
+    return format_html('{} <a href="{}">{}</a>', words, cure.url, cure.verb) if cure.url else words
+
+
+def stopped_words(request: HttpRequest, account: Account, n: int) -> str | SafeString:
+    """Say that recordings are not archived, because archiving of their account is stopped, why, and the cure."""
+    if not account.is_active:
+        words = ngettext(
+            "Not archived: %(account)s is inactive. %(n)s recording waits.",
+            "Not archived: %(account)s is inactive. %(n)s recordings wait.",
+            n,
+        )
+    elif account.encrypted_token is None:
+        words = ngettext(
+            "Not archived: no token is stored for %(account)s. %(n)s recording waits.",
+            "Not archived: no token is stored for %(account)s. %(n)s recordings wait.",
+            n,
+        )
+    else:
+        words = ngettext(
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recording waits. %(why)s",
+            "Not archived yet: archiving of %(account)s is stopped. %(n)s recordings wait. %(why)s",
+            n,
+        )
+    names = {"account": formatting.plain(account), "why": formatting.plain(account.archive_stop)}
+    return with_cure(request, account, words % {"n": formatting.count(n), **names})

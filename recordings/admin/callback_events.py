@@ -20,9 +20,18 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
 from recordings.admin import formatting
-from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
+from recordings.admin.base import (
+    WRITE,
+    Fact,
+    ReadOnlyAdmin,
+    Section,
+    in_batches,
+    may,
+    needs_none,
+    page,
+    with_cure,
+)
 from recordings.admin.change_list import ListSearch
-from recordings.admin.cures import with_cure
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import (
     AccountFilter,

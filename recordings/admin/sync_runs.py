@@ -17,8 +17,17 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import tasks
 from recordings.admin import formatting
-from recordings.admin.base import WRITE, Fact, KeyFact, PortalAdmin, ReadOnlyAdmin, Section, may, page
-from recordings.admin.cures import with_cure
+from recordings.admin.base import (
+    WRITE,
+    Fact,
+    KeyFact,
+    PortalAdmin,
+    ReadOnlyAdmin,
+    Section,
+    may,
+    page,
+    with_cure,
+)
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter, rare
 from recordings.choices import SyncState

@@ -21,8 +21,7 @@ from django.utils.translation import ngettext
 
 from recordings import control, live
 from recordings.admin import formatting
-from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page
-from recordings.admin.cures import with_cure
+from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page, with_cure
 from recordings.choices import Attention, CallState, Channels, RecordingStatus
 from recordings.control import StartOptions, StopOutcome, StopResult
 from recordings.forms import StopAllForm, span

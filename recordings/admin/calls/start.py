@@ -19,9 +19,8 @@ from django.utils.translation import ngettext
 
 from recordings import control
 from recordings.admin import formatting
-from recordings.admin.base import BOTH, page
+from recordings.admin.base import BOTH, page, with_cure
 from recordings.admin.calls.live import LiveCallsMixin, LiveRow, came_from, keys, live_row, running_of
-from recordings.admin.cures import with_cure
 from recordings.choices import CallState, RecordingStatus, StartAnswer
 from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
 from recordings.forms import SelectedForm, StartForm, span

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import control
 from recordings.admin import formatting
-from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page
+from recordings.admin.base import BOTH, LIST_FILTERS, WRITE, may, page, with_cure
 from recordings.admin.call_filters import (
     AreaFilter,
     ExactLengthFilter,
@@ -31,7 +31,6 @@ from recordings.admin.call_filters import (
 )
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
 from recordings.admin.change_list import EVERY_READING, ListSearch, Order, Sort, snippets_of
-from recordings.admin.cures import with_cure
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.filters import (
     AccountFilter,

@@ -23,8 +23,18 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview, tasks
 from recordings.admin import formatting
-from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, in_batches, may, needs_none, page
-from recordings.admin.cures import cure_of, stopped_words
+from recordings.admin.base import (
+    WRITE,
+    Fact,
+    ReadOnlyAdmin,
+    Section,
+    cure_of,
+    in_batches,
+    may,
+    needs_none,
+    page,
+    stopped_words,
+)
 from recordings.admin.formatting import count
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels

@@ -26,8 +26,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings import playback
 from recordings.admin import formatting
-from recordings.admin.base import WRITE, ReadOnlyAdmin, may, page
-from recordings.admin.cures import cure_of, with_cure
+from recordings.admin.base import WRITE, ReadOnlyAdmin, cure_of, may, page, with_cure
 from recordings.admin.reader import note_access
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import opened

@@ -22,7 +22,7 @@ PASSING = re.compile(
     r'name="csrfmiddlewaretoken" value="\w+"|name="intent" value="[-\w]+"|\d+:\d\d(:\d\d)?|\d+(\.\d+)? s( ago)?\b'
     r"|[\d.]+\s[kMGT]?B free|\b\d+\s(?:h|min)\b( ago)?"
     r"|<progress[^>]*>|datetime=\"[^\"]*\"| (?:x|width)=\"[\d.]+%?\"|\b\d+%"
-    r"|<text[^>]*>[^<]*</text>"
+    r"|<text[^>]*>[^<]*</text>|data-(?:elapsed|left)=\"\d+\""
 )  # what differs from one answer to the next
 NEW_EACH_TIME = "admin/your-account/app/"  # its secret is another at each look, and it shows no rows
 START = {"limit": "3600", "file_format": "mp3", "channels": "mono"}

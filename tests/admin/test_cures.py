@@ -106,6 +106,13 @@ def test_asking_vobiz_without_a_token_says_what_was_not_done(
     assert not SyncRun.objects.exists()
 
 
+@pytest.mark.usefixtures("world")
+def test_unfinished_recordings_are_counted_where_vobiz_was_asked(account: Account, boss: Client) -> None:
+    (message,) = said(boss, reverse("admin:recordings_account_reconcile", args=[account.pk]))
+
+    assert message == "Unfinished recordings checked: 0 finished, 0 still open."
+
+
 def test_an_inactive_account_is_not_checked(account: Account, boss: Client) -> None:
     make(account, **INACTIVE)
 

@@ -11,9 +11,10 @@ from playwright.sync_api import Page, Request, expect
 from pytest_django.live_server_helper import LiveServer
 
 from recordings.choices import Attention, RecordingStatus
-from recordings.models import Account, Recording
+from recordings.models import Recording
 from tests.admin.rows import a_call, a_recording, a_running
 from tests.browser.conftest import sign_in
+from tests.conftest import MAIN, connected
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def recording(admin_login: User) -> Recording:
     """A recording that is not archived and needs a person, so that its page has a note to type."""
-    account = Account.objects.create(auth_id="MA_REFRESH01", name="Refresh Ltd")
+    account = connected(MAIN, now=timezone.now(), name="Refresh Ltd")
     return a_recording(account, needs_attention=Attention.LENGTH_DIFFERS)
 
 
@@ -75,7 +76,7 @@ def test_updates_pause_and_go_on(page: Page, portal: LiveServer, recording: Reco
 def test_a_recording_that_completes_gets_its_player(
     page: Page, portal: LiveServer, admin_login: User
 ) -> None:
-    account = Account.objects.create(auth_id="MA_REFRESH01", name="Refresh Ltd")
+    account = connected(MAIN, now=timezone.now(), name="Refresh Ltd")
     running = a_running(account, call=a_call(account))
     sign_in(page, portal)
     page.clock.install()

@@ -9,6 +9,6 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vobiz_portal.settings")
 application = get_asgi_application()
 
-from vobiz_portal.checked import refuse_wrong_settings  # noqa: E402 - its checks import models
+from vobiz_portal.startup import refuse_wrong_settings  # noqa: E402 - its checks import models
 
 refuse_wrong_settings()

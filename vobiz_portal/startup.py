@@ -1,4 +1,4 @@
-"""The system checks at the start of a web server, which does not start with wrong settings."""
+"""The start of a web server, which runs the system checks of recordings/checks.py and refuses wrong settings."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
@@ -43,6 +45,19 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
     for _each in range(2):
         write_transcripts(now)
     assert Transcription.objects.get().recording.account == account
+
+
+def test_transcripts_of_the_demo_stand_newest_call_first(account: Account) -> None:
+    now = timezone.now()
+    rows = [a_recording(account, duration_ms=60_000, happened_at=now - timedelta(hours=n)) for n in range(1, 4)]
+
+    write_transcripts(now)
+
+    listed = list(Transcription.objects.all())
+    assert [one.recording for one in listed] == rows
+    received = [one.received_at for one in listed if one.received_at is not None]
+    assert received == sorted(received, reverse=True)
+    assert all(row.happened_at < at <= now for row, at in zip(rows, received, strict=True))
 
 
 def test_most_calls_have_the_direction_that_their_numbers_say(account: Account) -> None:

@@ -190,20 +190,20 @@ class ArchiveFlag(models.TextChoices):
 class AccessAction(models.TextChoices):
     """What somebody did, for the access log: with a recording, transcript or event, or with sign-in and people."""
 
-    PLAY = "play", _("played")
-    DOWNLOAD = "download", _("downloaded")
-    TRANSCRIPT = "transcript", _("read the transcript")
-    EXPORT = "export", _("exported")
-    SIGN_IN = "sign_in", _("signed in")
-    FACTOR = "factor", _("changed a second factor or password")
-    PERSON = "person", _("changed a person's roles or accounts")
-    EVENT = "event", _("sent an event again")
+    PLAY = "play", _("play")
+    DOWNLOAD = "download", _("download")
+    TRANSCRIPT = "transcript", _("read transcript")
+    EXPORT = "export", _("export")
+    SIGN_IN = "sign_in", _("login")
+    FACTOR = "factor", _("password or second factor")
+    PERSON = "person", _("person or role")
+    EVENT = "event", _("send event again")
 
 
 class AccessResult(models.TextChoices):
     """The result of a user action."""
 
-    OK = "ok", _("given")
+    OK = "ok", _("done")
     REFUSED = "refused", _("refused")
     FAILED = "failed", _("not available")
 

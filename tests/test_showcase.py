@@ -49,7 +49,9 @@ def test_a_demo_begins_with_something_of_each_kind_and_once(
 
 def test_transcripts_of_the_demo_stand_newest_call_first(account: Account) -> None:
     now = timezone.now()
-    rows = [a_recording(account, duration_ms=60_000, happened_at=now - timedelta(hours=n)) for n in range(1, 4)]
+    rows = [
+        a_recording(account, duration_ms=60_000, happened_at=now - timedelta(hours=n)) for n in range(1, 4)
+    ]
 
     write_transcripts(now)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, ClassVar, TypeGuard
 
 from django.contrib import admin
@@ -12,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -137,7 +140,6 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_filter = (
         AccessDateFilter, ActionFilter, ResultFilter, EventAccountFilter, PersonFilter, RecordingFilter,
     )  # fmt: skip
-    list_deferred = ("detail",)
     search_fields = ("username",)
     search_help_text = gettext_lazy("User name or recording ID")
     empty_title = gettext_lazy("No entries yet")
@@ -174,9 +176,11 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         )  # fmt: skip
 
     @admin.display(description=gettext_lazy("what"))
-    def did(self, event: AccessEvent) -> str:
-        """Return the action in one word."""
-        return event.get_action_display()
+    def did(self, event: Any) -> SafeString:
+        """Return the action, and under it what exactly."""
+        words = detail_words(event, getattr(event, "names", {}))
+        under = format_html('<span class="sub">{}</span>', words) if words else ""
+        return format_html("{}{}", capfirst(event.get_action_display()), under)
 
     @admin.display(description=gettext_lazy("result"))
     def result_shown(self, event: AccessEvent) -> str | SafeString:
@@ -184,12 +188,13 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return accessed_badge(event)
 
     def on_page(self, rows: Any, order: Order | None) -> None:
-        """Fetch the calls of the page's recordings together."""
+        """Fetch the calls of the page's recordings together, and the names of the people that were changed."""
         seen = [event.recording_pk for event in rows if event.sees_recording]
         found = Recording.objects.filter(pk__in=seen).select_related("call")
         calls = {one.pk: one.call for one in found.defer("provider_data", "call__provider_data")}
+        names = names_in(rows)
         for event in rows:
-            event.call = calls.get(event.recording_pk)
+            event.call, event.names = calls.get(event.recording_pk), names
 
     @admin.display(description=gettext_lazy("call and recording"))
     def recording_shown(self, event: Any) -> str | SafeString:
@@ -242,9 +247,9 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             Fact(_("Who"), self.who(obj)),
             Fact(_("Roles then"), formatting.words(obj.roles)),
             Fact(_("From where"), formatting.words(obj.address)),
-            Fact(_("What"), self.did(obj)),
+            Fact(_("What"), capfirst(obj.get_action_display())),
             Fact(_("Result"), self.result_shown(obj)),
-            Fact(_("Detail"), formatting.words(obj.detail)),
+            Fact(_("Detail"), formatting.words(detail_words(obj, names_in([obj])))),
             Fact(_("Call"), formatting.from_to_cell(call) if call is not None else formatting.NONE),
             Fact(_("Recording"), recording, hint=_("You do not see it, or it was removed.") if gone else ""),
             Fact(_("Account"), formatting.words(obj.account_auth_id)),
@@ -254,6 +259,38 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "title": _("Access by %s") % formatting.plain(obj.username),
             "sections": [Section(_("Log entry"), facts, words)],
         }
+
+
+# What the log holds in the portal's own terms, in words
+CODES = {
+    "totp": gettext_lazy("authenticator app"), "webauthn": gettext_lazy("passkey"),
+    "recovery_codes": gettext_lazy("recovery codes"), "mfa": gettext_lazy("second factor"),
+    "sign-in link": gettext_lazy("login link"),
+    "is_active=True": gettext_lazy("active"), "is_active=False": gettext_lazy("inactive"),
+    "is_staff=True": gettext_lazy("may log in"), "is_staff=False": gettext_lazy("may not log in"),
+    "is_superuser=True": gettext_lazy("superuser"), "is_superuser=False": gettext_lazy("no superuser"),
+}  # fmt: skip
+CODE = re.compile(rf"\b(?:{'|'.join(map(re.escape, CODES))})\b")
+PERSON = re.compile(r"\buser (\d{1,9})\b", re.ASCII)
+ABOUT_LOGIN = {AccessAction.SIGN_IN, AccessAction.FACTOR, AccessAction.PERSON}
+
+
+def names_in(events: Iterable[AccessEvent]) -> dict[str, str]:
+    """Return the user names of the people that the details name by their number."""
+    details = (event.detail or "" for event in events if event.action in ABOUT_LOGIN)
+    keys = {key for detail in details for key in PERSON.findall(detail)}
+    found = User.objects.filter(pk__in=keys).values_list("pk", "username") if keys else ()
+    return {str(pk): name for pk, name in found}
+
+
+def detail_words(event: AccessEvent, names: dict[str, str]) -> str:
+    """Return the detail of an event as people read it; a person who was deleted stays a number."""
+    detail = event.detail or ""
+    if event.action in ABOUT_LOGIN:
+        detail = detail.replace(": changed is_", ": now is_").replace(": made is_", ": created, is_")
+        detail = CODE.sub(lambda code: str(CODES[code[0]]), detail)
+        detail = PERSON.sub(lambda person: names.get(person[1], person[0]), detail)
+    return formatting.plain(detail)
 
 
 def address_of(**query: int) -> str:

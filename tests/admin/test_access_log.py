@@ -38,7 +38,7 @@ def test_a_line_says_who_did_what_with_which_recording_when_from_where_and_how_i
 
     said = page(boss, URL)
 
-    for words in ("asha", "downloaded", "× Refused", "rec-heard", account.auth_id, "192.0.2.7", "Viewer"):
+    for words in ("asha", "Download", "× Refused", "rec-heard", account.auth_id, "192.0.2.7", "Viewer"):
         assert words in said
 
 
@@ -121,7 +121,7 @@ def test_who_listened_stands_on_the_recordings_page_for_those_who_may_see_the_lo
     url = f"/admin/recordings/recording/{recording.pk}/change/?tab=heard"
     auditor = staff("view_accessevent", "view_recording", accounts=[account])
 
-    assert f'href="{URL}{event.pk}/change/">Played' in page(auditor, url)
+    assert f'href="{URL}{event.pk}/change/">Play' in page(auditor, url)
     assert "asha" in page(auditor, url)
     assert "asha" not in page(staff("view_recording", accounts=[account]), url)
 
@@ -144,9 +144,33 @@ def test_every_action_and_result_has_its_word_and_shape(account: Account, boss: 
 
     said = page(boss, URL)
 
-    for shaped in ("✓ Given", "× Refused", "! Not available"):
+    for shaped in ("✓ Done", "× Refused", "! Not available"):
         assert shaped in said
     assert AccessEvent.objects.count() == len(AccessAction) * len(AccessResult)
+
+
+@pytest.mark.parametrize(
+    ("action", "detail", "words"),
+    [
+        ("sign_in", "password, totp", ["Login", "password, authenticator app"]),
+        ("sign_in", "ended 2 other sessions", ["Login", "ended 2 other sessions"]),
+        ("factor", "added webauthn", ["Password or second factor", "added passkey"]),
+        ("factor", "reset of user {asha}", ["Password or second factor", "reset of asha"]),
+        ("person", "user {asha}: created a sign-in link", ["Person or role", "asha: created a login link"]),
+        ("person", "user {asha}: changed is_active=False", ["Person or role", "asha: now inactive"]),
+        ("person", "user 987654: deleted", ["Person or role", "user 987654: deleted"]),
+        ("export", "user 1 of totp", ["Export", "user 1 of totp"]),
+    ],
+)
+def test_a_row_says_what_exactly_was_done_and_with_whom(
+    boss: Client, account: Account, action: str, detail: str, words: list[str]
+) -> None:
+    asha = User.objects.create_user("asha")
+    event = an_access(account, action=action, detail=detail.format(asha=asha.pk))
+
+    for url in (URL, f"{URL}{event.pk}/change/"):
+        said = page(boss, url)
+        assert all(one in said for one in words)
 
 
 def test_refusals_of_one_person_are_logged_up_to_a_number_an_hour_and_the_others_counted(

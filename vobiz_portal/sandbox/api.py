@@ -51,6 +51,14 @@ _FOLDED = [re.compile(pattern.pattern.rstrip("/?") + "/?", re.IGNORECASE) for _,
 MOST_QUEUED = 20  # UUIDs in one answer
 
 
+def _match(request: Request) -> tuple[str, dict[str, str]]:
+    """Return the operation and the ids in its path; "unknown" for a path that is not documented."""
+    for operation, method, pattern in _ROUTES:
+        if method == request.method and (found := pattern.fullmatch(request.path)):
+            return operation, found.groupdict()
+    return "unknown", {}
+
+
 @dataclass(frozen=True)
 class RequestContext:
     """An authenticated request. `ids`: the ids in its path."""
@@ -84,21 +92,15 @@ class Api:
 
     def operation(self, request: Request) -> str:
         """Return which of `faults.OPERATIONS` a request is."""
-        for operation, method, pattern in _ROUTES:
-            if method == request.method and pattern.fullmatch(request.path):
-                return operation
-        return "unknown"
+        return _match(request)[0]
 
     def answer(self, request: Request, quirks: Quirks) -> Reply:
         """Authenticate the request, run its operation, and return the reply."""
-        operation = self.operation(request)
+        operation, ids = _match(request)
         if operation == "unknown":
             return _wrong_route(request, quirks)
         if not _is_allowed_form(operation, request, quirks):
             return unauthorized() if quirks.missing_slash_status == 401 else no_such_route()
-        pattern = next(pattern for name, _, pattern in _ROUTES if name == operation)
-        found = pattern.fullmatch(request.path)
-        ids = found.groupdict() if found else {}
         account = self.state.authenticate(
             request.headers.get("x-auth-id"), request.headers.get("x-auth-token")
         )
@@ -118,11 +120,9 @@ class Api:
     # Accounts and calls
 
     def _me(self, context: RequestContext) -> Reply:
-        """Return the account object."""
         return as_json(serializers.account_object(context.account, context.api_id))
 
     def _list_calls(self, context: RequestContext) -> Reply:
-        """Return the live or queued calls."""
         state = _requested_state(context.request)
         calls = self.state.calls_of(context.account.auth_id, state)
         calls = calls[:MOST_QUEUED] if state == "queued" else calls
@@ -147,7 +147,6 @@ class Api:
         return as_json(shape(call, context.api_id))
 
     def _make_call(self, context: RequestContext) -> Reply:
-        """Place an outbound call."""
         body = _body(context.request)
         caller, callee = body.get("from"), body.get("to")
         if not (isinstance(caller, str) and isinstance(callee, str) and caller and callee):
@@ -164,12 +163,10 @@ class Api:
         return as_json(made, context.quirks.make_call_status)
 
     def _hang_up(self, context: RequestContext) -> Reply:
-        """End a call."""
         self.state.hang_up(self._call(context).call_uuid)
         return no_content()
 
     def _call(self, context: RequestContext) -> Call:
-        """Return the account's call that the path names."""
         self.state.tick()
         call = self.state.calls.get(context.ids["call_uuid"])
         if call is None or call.auth_id != context.account.auth_id:
@@ -179,7 +176,6 @@ class Api:
     # Recording
 
     def _start(self, context: RequestContext) -> Reply:
-        """Start a recording of a live call."""
         options = start_options(_body(context.request))
         if context.quirks.mp3_is_wav:
             options["container"] = "wav"
@@ -221,7 +217,6 @@ class Api:
         return [own, *(one.auth_id for one in self.state.accounts.values() if one.parent == own)]
 
     def _list_recordings(self, context: RequestContext) -> Reply:
-        """Return one page of the recordings, newest first."""
         limit = (
             _number(context.request, "limit", context.quirks.default_limit) or context.quirks.default_limit
         )
@@ -251,7 +246,6 @@ class Api:
         return as_json({"api_id": context.api_id, "meta": meta, "objects": objects})
 
     def _retrieve_recording(self, context: RequestContext) -> Reply:
-        """Return one Recording object."""
         recording = self.state.find_recording(context.ids["recording_id"], self._owners(context))
         served = self._served(context, recording)
         if context.quirks.envelope_retrieve:
@@ -260,7 +254,6 @@ class Api:
         return as_json({"api_id": context.api_id, **served})
 
     def _delete_recording(self, context: RequestContext) -> Reply:
-        """Delete one recording."""
         recording = self.state.find_recording(context.ids["recording_id"], self._owners(context))
         self.state.delete_recording(recording.recording_id)
         return no_content()
@@ -326,7 +319,6 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _number(request: Request, name: str, default: int) -> int:
-    """Return a whole number from the query."""
     text = request.query.get(name, "")
     if not text:
         return default
@@ -336,7 +328,6 @@ def _number(request: Request, name: str, default: int) -> int:
 
 
 def _requested_state(request: Request) -> str:
-    """Return the required `status` of the query."""
     status = request.query.get("status", "")
     if status not in {"live", "queued"}:
         raise BadRequestError("status must be live or queued")

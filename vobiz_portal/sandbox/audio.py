@@ -189,7 +189,6 @@ class AudioFile:
             position += len(piece)
 
     def _frames(self, segment: Segment, begin: int, end: int, size: int) -> bytes:
-        """Return frames `begin` to `end` of one segment."""
         if segment.line is None:
             return clip(None, self.container, self.channels) * (end - begin)
         line = segment.line

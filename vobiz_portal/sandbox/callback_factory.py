@@ -51,7 +51,6 @@ class CallbackFactory:
     def _create(
         self, kind: str, about: Recording, to: str, fields: dict[str, Any], when: float, method: str = "POST"
     ) -> None:
-        """Create a callback about a recording and enqueue it."""
         self.enqueue(
             Callback(
                 callback_id=self._timeline.new_id(),

@@ -83,7 +83,6 @@ class Control:
             return as_json({"error": str(error)}, 400)
 
     def _state(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return an overview of the state."""
         state = self.state
         with state.lock:
             state.tick()
@@ -111,36 +110,30 @@ class Control:
         return dataclasses.asdict(self.state.place_call(str(auth_id), **asked))
 
     def _add_recording(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Add a past recording."""
         auth_id = body.pop("auth_id", None) or next(iter(self.state.accounts), "")
         return self.state.served(self.state.add_recording(str(auth_id), **body))
 
     def _callbacks(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Mute or release callbacks."""
         if "muted" in body:
             self.state.callbacks.muted = bool(body["muted"])
         released = self.outbox.release() if body.get("release") else 0
         return {"muted": self.state.callbacks.muted, "released": released}
 
     def _flow(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Give an account a call flow."""
         auth_id = str(body.pop("auth_id"))
         self.state.set_flow(auth_id, **body)
         return {"auth_id": auth_id, "flow": dataclasses.asdict(self.state.accounts[auth_id])["flow"]}
 
     def _quirks(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Change quirks."""
         self.state.quirks.change(body)
         return dataclasses.asdict(self.state.quirks)
 
     def _ledger(self, body: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the last ledger entries that match."""
         ids = {name: str(body[name]) for name in ID_FILTERS if name in body}
         entries = self.state.ledger.of(body.get("what"), **ids)
         return [entry.as_json() for entry in entries[-int(body.get("last", 100)) :]]
 
     def _advance(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Move the clock forward."""
         seconds = float(body["seconds"])
         if seconds < 0:
             raise ValueError("time goes forward only")
@@ -159,7 +152,6 @@ def _is_local(request: Request) -> bool:
 
 
 def _loopback(address: str) -> bool:
-    """Return whether an address is a loopback address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

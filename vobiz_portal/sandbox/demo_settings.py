@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import environ
 
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS
+from vobiz_portal.sandbox.snapshot import write_private
 
 HOST = "127.0.0.1"
 NAME = "settings.env"
@@ -22,7 +24,6 @@ HEADER = """\
 # The demo's settings, made by `make demo`: its secrets are good for this folder only.
 # A secret that is missing is made anew at the next start; what you add here is kept.
 """
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _UNLIKE_EACH_OTHER = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -40,7 +41,6 @@ def token_name(auth_id: str) -> str:
 
 
 def _long_secret() -> str:
-    """Return a secret of 64 characters."""
     return secrets.token_urlsafe(48)
 
 
@@ -82,16 +82,16 @@ def write_settings(folder: Path, ports: Ports) -> dict[str, str]:
         "VOBIZ_MEDIA_HOSTS": HOST,
     }
     values |= {name: value for name, value in kept.items() if name not in values}
-    _replace(path, HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
+    write_private(path, HEADER + "".join(f"{name}={_quoted(value)}\n" for name, value in values.items()))
     return values
 
 
 def read_settings(path: Path) -> dict[str, str]:
-    """Return the settings in the file at `path`, without their quotes; lines that set nothing are skipped."""
-    found = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if match := _LINE.fullmatch(line):
-            found[match[1]] = _unquoted(match[2].strip())
+    """Return the settings in the file at `path`, read as the portal reads it; lines that set nothing are skipped."""
+    found: dict[str, str] = {}
+    reader: Any = type("File", (environ.Env,), {"ENVIRON": found})  # instead of the process's own environment
+    with path.open(encoding="utf-8", errors="replace") as file:
+        reader.read_env(file)
     return found
 
 
@@ -123,28 +123,3 @@ def _quoted(value: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9_./:,@%+=-]*", value):
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _unquoted(text: str) -> str:
-    """Return a value without its quotes."""
-    if len(text) > 1 and text[0] == text[-1] == "'":
-        return text[1:-1]
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return re.sub(r"\\(.)", r"\1", text[1:-1])
-    return text
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write the file as a whole or not at all."""
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}."
-    )  # mode 0600 from the first moment
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

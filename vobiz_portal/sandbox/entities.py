@@ -228,7 +228,6 @@ class Ledger:
 
 
 def _matches(entry: Entry, what: str | None, ids: dict[str, str]) -> bool:
-    """Return whether an entry has this `what` and these ids."""
     if what is not None and entry.what != what and not (what.endswith(".") and entry.what.startswith(what)):
         return False
     return all(getattr(entry, name) == value for name, value in ids.items())

@@ -205,7 +205,6 @@ class Faults:
 
 
 def _meets(fault: Fault, operation: str, method: str, path: str, ids: dict[str, str]) -> bool:
-    """Return whether a fault applies to this operation."""
     # "*" on its own is meant for requests; callbacks are named.
     if operation.startswith("callback.") and not fault.on.startswith("callback"):
         return False

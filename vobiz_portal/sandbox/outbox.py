@@ -95,7 +95,6 @@ class Outbox:
                 self._draining -= 1
 
     def _has_work(self) -> bool:
-        """Return whether a callback is due or being delivered."""
         with self.state.lock:
             return bool(self._under_way or self._due())
 
@@ -112,7 +111,6 @@ class Outbox:
                 self._submit(callback)
 
     def _submit(self, callback: Callback) -> None:
-        """Deliver a callback in the pool."""
         try:
             if self._pool is not None:
                 self._pool.submit(self._attempt, callback)
@@ -301,7 +299,6 @@ class Outbox:
         return {SIGNATURE_V1: self.state.new_v1_signature(), **signed}
 
     def _note(self, what: str, callback: Callback, **detail: Any) -> None:
-        """Write a ledger entry about a callback."""
         path = urlsplit(callback.url).path
         detail = {"kind": callback.kind, "path": path, "callback_id": callback.callback_id, **detail}
         self.state.ledger.write(

@@ -115,7 +115,6 @@ class ProcessGroup:
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
         (self._force if self._stop.is_set() else self._stop).set()
 
     def start(self, name: str, argv: Sequence[str], extra: Mapping[str, str] | None = None) -> ChildProcess:

@@ -80,7 +80,6 @@ def _one_call(rng: random.Random, age_days: float) -> list[dict[str, Any]]:
 
 
 def _plain(rng: random.Random, age_days: float) -> dict[str, Any]:
-    """Return an ordinary recording."""
     file_format = "wav" if rng.random() < 0.2 else "mp3"
     row: dict[str, Any] = {
         "age_days": age_days,
@@ -116,6 +115,5 @@ def _duration(rng: random.Random) -> float:
 
 
 def _uuid(rng: random.Random) -> str:
-    """Return a UUID of the seed."""
     text = f"{rng.getrandbits(128):032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"

@@ -128,7 +128,6 @@ class Sandbox:
         return self._origin(1)
 
     def _origin(self, which: int) -> str:
-        """Return the base URL of one of the two servers."""
         return f"http://{self.host}:{self._servers[which].server_address[1]}"
 
     def _tick(self) -> None:
@@ -200,19 +199,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Handle a request of any method."""
-        state, stopping = self.server.sandbox.state, self.server.sandbox.stopping
         request = self._request()
         if request is None:
             return
         if request.path.startswith(ROOT) and isinstance(self.server.service, Api):
             self._send(self.server.sandbox.control.answer(request), None)
             return
-        service = self.server.service
-        operation = service.operation(request)
-        fault = state.faults.take(operation, method=request.method, path=request.path)
+        operation = self.server.service.operation(request)
+        faults = self.server.sandbox.state.faults
+        fault = faults.take(operation, method=request.method, path=request.path)
         reply: Reply | None = None
         try:
-            reply = self._answer(service, request, fault, state, stopping)
+            reply = self._answer(request, fault)
         except fault_injection.DroppedError:
             self.close_connection = True
         finally:
@@ -222,15 +220,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_GET  # noqa: N815 - http.server's names
 
-    def _answer(
-        self,
-        service: Service,
-        request: Request,
-        fault: Fault | None,
-        state: SandboxState,
-        stopping: threading.Event,
-    ) -> Reply:
+    def _answer(self, request: Request, fault: Fault | None) -> Reply:
         """Return the reply, changed by the fault if there is one; a bug gives 500."""
+        service, state = self.server.service, self.server.sandbox.state
+        stopping = self.server.sandbox.stopping
         try:
             if fault is None:
                 return service.answer(request, state.quirks)
@@ -257,7 +250,6 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(self.command, self.path, headers, body, str(self.client_address[0]))
 
     def _note(self, request: Request, operation: str, reply: Reply | None, fault: Fault | None) -> None:
-        """Write the request and its status to the ledger."""
         state = self.server.sandbox.state
         detail = {
             "host": "api" if isinstance(self.server.service, Api) else "media",
@@ -276,7 +268,6 @@ class _Handler(BaseHTTPRequestHandler):
         state.ledger.write(Entry("request", state.now(), auth_id, call_uuid, recording_id, detail))
 
     def _send(self, reply: Reply, fault: Fault | None) -> None:
-        """Send the reply, changed on the wire as the fault says."""
         stopping = self.server.sandbox.stopping
         bodiless = reply.status in {204, 304} or reply.status < 200
         self.send_response(reply.status, http.client.responses.get(reply.status, "Unknown"))

@@ -53,8 +53,12 @@ def snapshot(state: SandboxState) -> dict[str, Any]:
 
 
 def save(state: SandboxState, path: Path) -> None:
-    """Write the file as a whole or not at all, readable by its owner only: callback URLs are secrets."""
-    text = json.dumps(snapshot(state))
+    """Write the snapshot of the state: callback URLs in it are secrets."""
+    write_private(path, json.dumps(snapshot(state)))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all, readable by its owner only from the first moment."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -120,12 +124,10 @@ class SnapshotWriter:
 
 
 def _worth_keeping(recording: Recording, now: float) -> bool:
-    """Return whether a recording is not deleted and not too old."""
     return recording.state != "deleted" and (recording.added_at or now) > now - FORGET_RECORDINGS_AFTER
 
 
 def _ended(call: Call, saved_at: float) -> Call:
-    """Return the call, ended at the time of the snapshot if it was open."""
     if call.state != "ended":
         call.state, call.ended_at = "ended", max(saved_at, call.placed_at)
     return call

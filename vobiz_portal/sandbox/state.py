@@ -146,7 +146,6 @@ class SandboxState(Timeline):
             self._enqueue_flow_callback(recording, "Record", when)
 
     def _end_call(self, call_uuid: str, when: float) -> None:
-        """End a call and its recordings."""
         call = self.calls[call_uuid]
         if call.state == "ended":
             return
@@ -293,7 +292,6 @@ class SandboxState(Timeline):
         return float("-inf") if days is None else self.now() - days * serializers.DAY
 
     def _running(self, call_uuid: str) -> list[Recording]:
-        """Return the running recordings of a call."""
         return [one for one in self.recordings.unfinished(call_uuid) if one.state == "running"]
 
     def _begin(self, call: Call, when: float, **options: Any) -> Recording:
@@ -318,7 +316,6 @@ class SandboxState(Timeline):
         return recording
 
     def _limit(self, recording_id: str, when: float) -> None:
-        """End a recording at its time limit."""
         recording = self.recordings.all[recording_id]
         if recording.state == "running":
             self._end(recording, when, "time_limit")
@@ -358,7 +355,6 @@ class SandboxState(Timeline):
             self.callbacks.transcription(recording, url, when)
 
     def _enqueue_flow_callback(self, recording: Recording, event: str, when: float) -> None:
-        """Enqueue a call flow's callback."""
         call, account = self.calls[recording.call_uuid], self.accounts[recording.auth_id]
         self.callbacks.flow(recording, call, account, self.url_of(recording), event, when)
 
@@ -393,7 +389,6 @@ class SandboxState(Timeline):
         recording: Recording | None = None,
         **detail: Any,
     ) -> None:
-        """Write a ledger entry."""
         self.revision += 1
         subject = recording or call
         self.ledger.write(

@@ -123,7 +123,7 @@ class Command(DocumentedCommand):
         group.wait_until_up(sandbox, lambda: _answers(ports.api, "/_sandbox/"), START_TIMEOUT)
 
         self._say("Starting the portal and connecting its accounts …")
-        portal = group.start("portal", _portal_command(ports))
+        portal = group.start("portal", [*MANAGE, "serve", "--listen", f"{HOST}:{ports.portal}"])
         main = ""
         for auth_id, token in tokens.items():
             belongs = ["--parent", main] if auth_id.startswith("SA_") else []
@@ -159,7 +159,6 @@ class Command(DocumentedCommand):
             self._people.flush()
 
     def _give_up(self, text: str) -> NoReturn:
-        """Print the reason and exit 1."""
         self.stderr.write(text)
         sys.exit(1)
 
@@ -253,11 +252,6 @@ def _sandbox_command(folder: Path, ports: Ports) -> list[str]:
     return [*MANAGE, "runsandbox", *where, "--state", str(folder / "sandbox.state")]
 
 
-def _portal_command(ports: Ports) -> list[str]:
-    """Return the command of the portal's web server, that of production."""
-    return [*MANAGE, "serve", "--listen", f"{HOST}:{ports.portal}"]
-
-
 def _prepare() -> bool:
     """Migrate, create the login where there is none, and return whether its password is the one in the settings.
 
@@ -291,7 +285,6 @@ def _fill(sandbox: str) -> int:
 
 
 def _as_text(folder: Path, ports: Ports, password: str | None) -> str:
-    """Return the welcome for people."""
     change = f"ENV_FILE={shlex.quote(str(folder / NAME))} .venv/bin/python manage.py changepassword {LOGIN}"
     shown = password or f"the one you set. To set another, in another window:\n              {change}"
     return f"""

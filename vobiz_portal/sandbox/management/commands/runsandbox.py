@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from recordings.management.documented_command import DocumentedCommand
@@ -84,7 +83,9 @@ class Command(DocumentedCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         """Build the state, serve it until a signal, and save it."""
-        stop = _stop_asked()
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: stop.set())
         quirks = Quirks(
             finalise_after=1.25, retention_days=RETENTION_DAYS, rows_vanish_after_days=VANISH_AFTER_DAYS
         )
@@ -115,7 +116,6 @@ class Command(DocumentedCommand):
         self.stdout.write("The sandbox has stopped.")
 
     def _welcome(self, sandbox: Sandbox, shown: dict[str, str]) -> None:
-        """Print the addresses, and the tokens that were generated."""
         lines = [f"  {auth_id}   {token}" for auth_id, token in shown.items()]
         if lines:
             lines = [f"Auth IDs and tokens, for this run only (set {TOKENS} to choose them):", *lines]
@@ -151,16 +151,3 @@ def _add_accounts(state: SandboxState, tokens: str) -> dict[str, str]:
         state.add_account(auth_id, token, name=names.get(auth_id, ""), parent=parent, zone_minutes=zone)
         main = main if is_sub else auth_id
     return made
-
-
-def _stop_asked() -> threading.Event:
-    """Return an event that is set by Ctrl-C or SIGTERM."""
-    stop = threading.Event()
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        """Handle the signal."""
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
-    return stop

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vobiz_portal.settings")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
+from vobiz_portal.requests import PortalWSGIHandler  # noqa: E402 - imports settings
 from vobiz_portal.startup import refuse_wrong_settings  # noqa: E402 - its checks import models
+
+application = PortalWSGIHandler()
 
 refuse_wrong_settings()

@@ -143,3 +143,17 @@ def test_what_is_no_request_is_refused_in_words_and_logs_nothing(
         speaking.sendall(request_bytes)
         assert int(speaking.recv(100).split()[1]) == status
     assert not [one for one in caplog.records if one.name == "waitress"]
+
+
+@pytest.mark.parametrize(
+    "parameter", ["charset*=nowhere'x'%ff", "boundary*=nowhere''x", "charset*=undefined''x"]
+)
+def test_a_content_type_that_cannot_be_read_loses_no_callback(
+    recording: Recording, port: int, parameter: str
+) -> None:
+    kind = {"Content-Type": f"{TYPES['form']}; {parameter}"}
+    assert ask(port, encode(ENDED), {**signature("recording", KEY), **kind}) == 200
+    event = the_event()
+    assert (event.trust, event.outcome) == ("signed", EventOutcome.UNPARSED)
+    assert bytes(event.raw_body or b"") == encode(ENDED)
+    assert ask(port, encode(ENDED), kind) == 415

@@ -29,7 +29,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.admin import formatting
-from recordings.admin.filters import ChoiceFilter
+from recordings.admin.filters import ChoiceFilter, ParametersFilter
 from recordings.admin.reader import is_counted, reader_zone
 from recordings.forms import parse_span, span
 from recordings.models import Call, Recording
@@ -127,28 +127,11 @@ class Input:
         return str(chosen) if chosen is not None else f"{self.label}: {formatting.plain(self.value)}"
 
 
-class InputFilter(admin.ListFilter):
+class InputFilter(ParametersFilter):
     """A filter whose values are typed; what cannot be read finds nothing."""
 
     inputs: ClassVar[tuple[Input, ...]]
-    parameters: ClassVar[tuple[str, ...]]
     order: tuple[Any, ...] | None = None
-
-    def __init__(
-        self, request: HttpRequest, params: dict[str, list[str]], model: type[Any], model_admin: Any
-    ) -> None:
-        super().__init__(request, params, model, model_admin)
-        for name in self.parameters:
-            if name in params:
-                self.used_parameters[name] = params.pop(name)[-1][:LONGEST_INPUT]
-
-    def has_output(self) -> bool:
-        """Return True: its fields are always in the panel."""
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        """Return the names of what it reads from an address."""
-        return [*self.parameters]
 
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
         """Return nothing: it is typed."""
@@ -156,7 +139,7 @@ class InputFilter(admin.ListFilter):
 
     def typed(self, name: str) -> str:
         """Return what the address holds."""
-        return str(self.used_parameters.get(name, "")).strip()
+        return str(self.used_parameters.get(name, ""))[:LONGEST_INPUT].strip()
 
     def fields(self) -> list[Input]:
         """Return its fields with what they hold."""
@@ -323,6 +306,7 @@ def of_length(
 class LengthFilter(ChoiceFilter):
     """The length Vobiz reports, in steps."""
 
+    measured = staticmethod(of_length)
     title = _("length")
     parameter_name = "length"
     words: ClassVar[dict[str, Any]] = {
@@ -339,11 +323,7 @@ class LengthFilter(ChoiceFilter):
         bounds = self.STEPS.get(self.value() or "")
         if bounds is None:
             return queryset
-        return self.of_length(request, queryset, *bounds)
-
-    def of_length(self, request: HttpRequest, rows: QuerySet[Any], *bounds: int | None) -> QuerySet[Any]:
-        """Return the recordings of this length."""
-        rows, self.order = of_length(request, rows, *bounds)
+        rows, self.order = self.measured(request, queryset, *bounds)
         return rows
 
 
@@ -357,6 +337,7 @@ def _as_read(text: str) -> str:
 class ExactLengthFilter(InputFilter):
     """A length between two, both included."""
 
+    measured = staticmethod(of_length)
     title = _("length between")
     parameters = ("min_length", "max_length")
     inputs = (
@@ -373,11 +354,7 @@ class ExactLengthFilter(InputFilter):
         least, most = (
             parse_span(text) * 1_000 if (text := self.typed(name)) else None for name in self.parameters
         )
-        return self.of_length(request, rows, least, most)
-
-    def of_length(self, request: HttpRequest, rows: QuerySet[Any], *bounds: int | None) -> QuerySet[Any]:
-        """Return the recordings of this length."""
-        rows, self.order = of_length(request, rows, *bounds)
+        rows, self.order = self.measured(request, rows, least, most)
         return rows
 
 
@@ -398,24 +375,16 @@ def with_recording_of_length(
 class RecordingLengthFilter(LengthFilter):
     """The length of one of the call's recordings, in steps."""
 
+    measured = staticmethod(with_recording_of_length)
     title = _("recording length")
-
-    def of_length(self, request: HttpRequest, rows: QuerySet[Any], *bounds: int | None) -> QuerySet[Any]:
-        """Return the calls that have such a recording."""
-        rows, self.order = with_recording_of_length(request, rows, *bounds)
-        return rows
 
 
 class ExactRecordingLengthFilter(ExactLengthFilter):
     """The length of one of the call's recordings, between two, both included."""
 
+    measured = staticmethod(with_recording_of_length)
     title = _("recording length between")
     inputs = (
         Input("min_length", _("Recording length from"), example=_("90 s or 2 min")),
         Input("max_length", _("Recording length to"), example=_("15 min")),
     )
-
-    def of_length(self, request: HttpRequest, rows: QuerySet[Any], *bounds: int | None) -> QuerySet[Any]:
-        """Return the calls that have such a recording."""
-        rows, self.order = with_recording_of_length(request, rows, *bounds)
-        return rows

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.db import connections
 from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.http import HttpRequest
@@ -111,6 +110,15 @@ class UsualFilter(ChoiceFilter):
         return rows.filter(Func(condition, function="likely", output_field=BooleanField()))
 
 
+class RareFilter(ChoiceFilter):
+    """A choice among conditions that have an index, because few rows may meet them."""
+
+    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
+        """Return the rows that meet the condition, gathered or walked."""
+        rows, self.order = rare_or_walked(rows, condition, is_counted=is_counted(request))
+        return rows
+
+
 def rare(column: str, values: Iterable[str], usual: str) -> dict[str, Q]:
     """Return the condition of each value; that it is not the usual one, as partial indexes want it said, is in it."""
     return {
@@ -179,10 +187,7 @@ class KeptFilter(admin.SimpleListFilter):
                 gone = Q(gone_at_provider_at__isnull=False)
                 found, self.order = rare_or_walked(rows, gone, is_counted=is_counted(request))
             case "at_risk":
-                kept_days = {account.retention_days for account in accounts}
-                at_risk = rows.at_risk(now, overview.soon(), kept_days=kept_days)
-                # where all are kept as long, the index over those without a copy has this order already
-                found = at_risk.annotate(list_order=F("kept_from" if len(kept_days) == 1 else "leaves_at"))
+                found = by_days_left(request, rows, within=overview.soon())
             case "due":
                 found = rows.waiting_to_be_archived(accounts).annotate(list_order=F("kept_from"))
             case "lost":
@@ -197,36 +202,37 @@ class KeptFilter(admin.SimpleListFilter):
         return found
 
 
-class SoundFilter(admin.SimpleListFilter):
+def by_days_left(
+    request: HttpRequest, rows: QuerySet[Any], *, within: timedelta | None = None
+) -> QuerySet[Any]:
+    """Return those without a copy that Vobiz deletes `within` a time, or at any time to come; the first to go first."""
+    of_accounts: Any = rows
+    kept_days = {account.retention_days for account in accounts_seen(request)}
+    longest = timedelta(days=max(kept_days, default=0))
+    at_risk = of_accounts.at_risk(timezone.now(), within or longest, kept_days=kept_days)
+    # where all are kept as long, the index over those without a copy has this order already
+    order = F("kept_from") if len(kept_days) == 1 else F("leaves_at")
+    found: QuerySet[Any] = at_risk.annotate(list_order=order).order_by("list_order", "pk")
+    return found
+
+
+class SoundFilter(RareFilter):
     """What was measured in the archived copy."""
 
     title = _("sound problem")
     parameter_name = "sound"
-    WORDS: ClassVar[dict[str, Any]] = {
+    words: ClassVar[dict[str, Any]] = {
         "one_sided": _("one side silent"),
         "silent": _("no sound"),
         "clipped": _("clipped"),
         "long_silence": _("silence of a minute or more"),
     }
-    ROWS: ClassVar[dict[str, Q]] = {
+    conditions: ClassVar[dict[str, Q]] = {
         "one_sided": Q(one_side_silent=True),
         "silent": Q(is_silent=True),
         "clipped": CLIPPED,
         "long_silence": LONG_SILENCE,
     }
-    order: tuple[Any, ...] | None = None
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return what admins look for."""
-        return list(self.WORDS.items())
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows whose copy sounds so."""
-        condition = self.ROWS.get(self.value() or "")
-        if condition is None:
-            return queryset
-        rows, self.order = rare_or_walked(queryset, condition, is_counted=is_counted(request))
-        return rows
 
 
 class TranscriptFilter(admin.SimpleListFilter):
@@ -407,30 +413,38 @@ def between(first: date | None, last: date | None, zone: tzinfo, column: str) ->
     return found
 
 
-class DateFilter(admin.ListFilter):
+class ParametersFilter(admin.ListFilter):
+    """A filter that reads several parameters of an address, and is always in the panel."""
+
+    parameters: ClassVar[tuple[str, ...]]
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, list[str]], model: type[Any], model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        for name in self.parameters:
+            if name in params:
+                self.used_parameters[name] = params.pop(name)[-1]
+
+    def has_output(self) -> bool:
+        """Return True: its fields are always in the panel."""
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return the names of what it reads from an address."""
+        return [*self.parameters]
+
+
+class DateFilter(ParametersFilter):
     """A day, a week, a month, the last 7 or 30 days, or between two dates, by one column."""
 
     title = _("date")
     parameters = (PARAMETER, FROM, TO)
     column = "happened_at"
 
-    def __init__(
-        self, request: HttpRequest, params: dict[str, list[str]], model: type[Any], model_admin: Any
-    ) -> None:
-        super().__init__(request, params, model, model_admin)
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        super().__init__(request, *args)
         self.zone = reader_zone(request)
-        self.others: list[tuple[str, str]] = []
-        for name in self.parameters:
-            if name in params:
-                self.used_parameters[name] = params.pop(name)[-1]
-
-    def has_output(self) -> bool:
-        """Return True: the filter is always shown."""
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        """Return the names of what it reads from an address."""
-        return [*self.parameters]
 
     @property
     def date_from(self) -> str:
@@ -443,15 +457,7 @@ class DateFilter(admin.ListFilter):
         return str(self.used_parameters.get(TO, ""))
 
     def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
-        """One link for each period; the template adds the form for two dates, which keeps all other choices."""
-        self.others = [
-            (name, value)
-            for name, values in changelist.get_filters_params().items()
-            if name not in (*self.parameters, PAGE_VAR)
-            for value in (values if isinstance(values, list) else [values])
-        ]
-        if changelist.query:
-            self.others.append((SEARCH_VAR, changelist.query))
+        """Return one choice for each period; the template adds the fields for two dates."""
         chosen = self.used_parameters.get(PARAMETER)
         none = not self.used_parameters
         yield {

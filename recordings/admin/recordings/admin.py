@@ -42,6 +42,7 @@ from recordings.admin.filters import (
     SilentFilter,
     SoundFilter,
     TranscriptFilter,
+    by_days_left,
 )
 from recordings.admin.list_page import SavedViewForm
 from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
@@ -70,7 +71,6 @@ from recordings.admin.recordings.filters import (
     StatusFilter,
     TalkFilter,
     TrueFormatFilter,
-    by_days_left,
 )
 from recordings.admin.transcriptions import transcript
 from recordings.choices import Origin, TranscriptionStatus

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connections
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -19,7 +18,7 @@ from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.call_filters import Input, InputFilter, of_length
 from recordings.admin.change_list import MOST_COUNTED, count_up_to
-from recordings.admin.filters import ChoiceFilter, rare
+from recordings.admin.filters import ChoiceFilter, RareFilter, by_days_left, rare
 from recordings.admin.reader import accounts_seen, is_counted
 from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
@@ -92,15 +91,6 @@ class FormatFilter(ChoiceFilter):
     }
 
 
-class RareFilter(ChoiceFilter):
-    """A choice among conditions that have an index, because few rows may meet them."""
-
-    def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
-        """Return the rows that meet the condition, gathered or walked."""
-        rows, self.order = rare_or_walked(rows, condition, is_counted=is_counted(request))
-        return rows
-
-
 class TalkFilter(RareFilter):
     """Who talked most, as measured in a stereo copy: the caller is on the left, the callee on the right."""
 
@@ -139,20 +129,6 @@ class DaysLeftFilter(admin.SimpleListFilter):
         if value not in {"1", "3", "7", "14"}:
             return queryset
         return by_days_left(request, queryset, within=timedelta(days=int(value)))
-
-
-def by_days_left(
-    request: HttpRequest, rows: QuerySet[Any], *, within: timedelta | None = None
-) -> QuerySet[Any]:
-    """Return those without a copy that Vobiz deletes `within` a time, or at any time to come; the first to go first."""
-    of_accounts: Any = rows
-    kept_days = {account.retention_days for account in accounts_seen(request)}
-    longest = timedelta(days=max(kept_days, default=0))
-    at_risk = of_accounts.at_risk(timezone.now(), within or longest, kept_days=kept_days)
-    # where all are kept as long, the index over those without a copy has this order already
-    order = F("kept_from") if len(kept_days) == 1 else F("leaves_at")
-    found: QuerySet[Any] = at_risk.annotate(list_order=order).order_by("list_order", "pk")
-    return found
 
 
 class StarterFilter(admin.SimpleListFilter):

@@ -23,6 +23,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -36,6 +37,7 @@ logger = logging.getLogger("recordings.signin")
 
 PROVIDER = "openid_connect"
 CONFIGURATION_HOLDS = 600  # seconds
+UNDER = "under"  # in the state of a sign-in that waits for the second factor: what stands for the password
 TURNS = Turns(2, 0)  # an issuer that is slow holds no more threads than these
 
 
@@ -71,6 +73,16 @@ def used_sso(request: HttpRequest, user: Any) -> bool:
 
 class SecondFactorStage(AuthenticateStage):
     """The library's question for a second factor, which a trusted issuer has asked already."""
+
+    def handle(self) -> Any:
+        """Ask, and remember under which password: a new one ends this sign-in as it ends sessions."""
+        self.state[UNDER] = self.login.user.get_session_auth_hash()
+        return super().handle()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the password was changed or removed since."""
+        return not constant_time_compare(str(self.state.get(UNDER)), self.login.user.get_session_auth_hash())
 
     def _should_handle(self, request: HttpRequest) -> bool:
         return super()._should_handle(request) and not used_sso(request, self.login.user)

@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login, record_authentication
 from allauth.account.models import Login
+from allauth.account.stages import LoginStageController
 from allauth.mfa.base.views import AuthenticateView, IndexView
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
@@ -166,11 +167,22 @@ class PasskeySignIn(PasskeyPage, LoginWebAuthnView):
         return super().dispatch(request, *args, **kwargs)
 
 
+@method_decorator(login_not_required, name="dispatch")
 class SecondFactor(PortalPage, AuthenticateView):
     """The second factor after a password: a code, a recovery code or a passkey."""
 
     title = _("Second factor")
     template_name = "signin/second_factor.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Begin again where the password was changed after it was entered."""
+        stage = LoginStageController.enter(request, sso.SecondFactorStage.key)
+        if stage is not None and stage.is_stale and not request.user.is_authenticated:
+            messages.error(request, gettext("The password was changed. Log in again."))
+            stage.abort()
+            return redirect("admin:login")
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
 
 
 class YourAccount(PortalPage, IndexView):

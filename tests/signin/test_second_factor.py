@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -289,3 +290,49 @@ def test_a_log_line_of_a_sign_in_names_no_secret(priya: User, caplog: Any) -> No
     lines = [one.getMessage() for one in caplog.records if one.name == "recordings.signin"]
     assert len(lines) == 2
     assert all(text not in caplog.text for text in (secret, code, "999999", PASSWORD))
+
+
+def _changes_it(priya: User) -> None:
+    form = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    assert signed_in(priya, secret_of(priya)).post("/admin/password_change/", form).status_code == 302
+
+
+def _sets_it_by_a_link(priya: User) -> None:
+    link = reverse("set_password", args=[urlsafe_base64_encode(force_bytes(priya.pk)),
+                                         default_token_generator.make_token(priya)])  # fmt: skip
+    browser = Client()
+    form = browser.get(link)["Location"]
+    assert browser.post(form, {"new_password1": NEW, "new_password2": NEW}).status_code == 302
+
+
+def _superuser_sets_it(priya: User) -> None:
+    with_app(asha := a_person("asha"))
+    browser = signed_in(asha, secret_of(asha))
+    path = f"/admin/auth/user/{priya.pk}/password/"
+    assert browser.post(path, {"new_password1": NEW, "new_password2": NEW}).status_code == 302
+
+
+def _superuser_removes_it(priya: User) -> None:
+    with_app(asha := a_person("asha"))
+    browser = signed_in(asha, secret_of(asha))
+    assert browser.post(f"/admin/auth/user/{priya.pk}/password/", {"remove": "1"}).status_code == 302
+
+
+NEW = "another-long-password"
+
+
+@pytest.mark.parametrize(
+    "change", [_changes_it, _sets_it_by_a_link, _superuser_sets_it, _superuser_removes_it]
+)
+def test_a_sign_in_that_waits_for_the_factor_ends_with_its_password(
+    priya: User, change: Callable[[User], None]
+) -> None:
+    with_app(priya)
+    waiting = Client()
+    assert give_password(waiting)["Location"] == CODE
+    change(priya)
+
+    assert waiting.post(CODE, {"code": recovery_code_of(priya)})["Location"] == LOGIN
+    assert "password was changed" in waiting.get(LOGIN).content.decode()
+    assert opened(waiting) == []
+    assert waiting.get(CODE)["Location"] == LOGIN

@@ -26,9 +26,9 @@ from django_tasks import task
 
 from recordings import alerts, archive, live, mail, overview, reconcile, sync
 from recordings.archive import verifying
-from recordings.choices import SyncState
+from recordings.choices import AccessAction, SyncState
 from recordings.lease import LEASE_RENEWER
-from recordings.models import Account, Recording, SyncRun, Worker
+from recordings.models import AccessEvent, Account, Recording, SyncRun, Worker
 from recordings.reconcile import ReconcileResult
 from recordings.vobiz.client import BACKGROUND, INTERACTIVE
 
@@ -295,11 +295,20 @@ def _due_for_live_calls(accounts: Collection[Account], now: datetime) -> list[Ac
 
 
 @task(queue_name="settle")
-def mail_password_link(user_pk: int) -> None:
-    """Send a person the link to set a password: in the background, so that nobody can tell by the time who is known."""
+def mail_password_link(user_pk: int, asked_from: str | None = None) -> None:
+    """Send a person the link to set a password: in the background, so that nobody can tell by the time who is known.
+
+    `asked_from`: the address of whoever asked for it on the login page, which is noted here for the same reason.
+    There nobody is 0, who is sent nothing.
+    """
     person = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
-    if person is not None and mail.is_possible():
-        mail.send_password_link(person)
+    if person is None or not mail.is_possible():
+        return
+    if asked_from is not None:
+        detail = "asked for a new password"
+        AccessEvent.objects.record(person, AccessAction.FACTOR, detail=detail, address=asked_from)
+        logger.info("User %s %s, from %s", person.pk, detail, asked_from or "-")
+    mail.send_password_link(person)
 
 
 def wake(what: Any, row: int | tuple[int, ...]) -> bool:

@@ -141,7 +141,7 @@ class Forgotten(PortalPage, TemplateView):
     template_name = "signin/forgotten.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Have the link sent to the one active person with this address."""
+        """Have the link sent to the one active person with this address; without one, do as much and send nothing."""
         if not mail.is_possible():
             raise Http404
         if not RESETS_FROM.take(network_of(request)):
@@ -149,9 +149,9 @@ class Forgotten(PortalPage, TemplateView):
             return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
         address = request.POST.get("email", "").strip()
         people = list(User.objects.filter(email__iexact=address, is_active=True)[:2]) if address else []
-        if len(people) == 1 and RESET.take(str(people[0].pk)):
-            mail_password_link.enqueue(people[0].pk)
-            log.note(people[0], AccessAction.FACTOR, "asked for a new password", request=request)
+        person = people[0].pk if len(people) == 1 else 0
+        if RESET.take(str(person) if person else f"nobody {address.casefold()}"):
+            mail_password_link.enqueue(person, asked_from=log.address_of(request) or "")
         return self.render_to_response(self.get_context_data(is_sent=True))
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from typing import Any
 
 from recordings.management.commands.serve import make_server
@@ -58,3 +59,33 @@ def test_sigterm_ends_it_and_an_address_in_use_is_said() -> None:
         assert process.wait(timeout=60) == 0
     finally:
         process.kill()
+
+
+ADDRESSES = {
+    "192.0.2.1": "192.0.2.1", "192.0.2.1:4711": "192.0.2.1",
+    "::ffff:192.0.2.1": "192.0.2.1", "[::ffff:192.0.2.1]:4711": "192.0.2.1",
+    "::ffff:c000:201": "192.0.2.1", "2001:db8::192.0.2.1": "2001:db8::c000:201",
+    "2001:db8::7": "2001:db8::7", "[2001:db8::7]:4711": "2001:db8::7", "unknown": "unknown",
+}  # fmt: skip
+
+
+def test_a_client_behind_the_proxy_has_its_own_whole_address() -> None:
+    seen = list[str]()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        seen.append(environ["REMOTE_ADDR"])
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    server = make_server(application, "127.0.0.1:0", threads=1, trusted_proxy="127.0.0.1")
+    serving = threading.Thread(target=server.run, daemon=True)
+    serving.start()
+    asking = HTTPConnection("127.0.0.1", server.effective_port, timeout=60)
+    for forwarded in ADDRESSES:
+        asking.request("GET", "/", headers={"X-Forwarded-For": forwarded})
+        assert asking.getresponse().read() == b""
+    asking.close()
+    server.task_dispatcher.shutdown()
+    server.close()
+    serving.join(60)
+    assert dict(zip(ADDRESSES, seen, strict=True)) == ADDRESSES

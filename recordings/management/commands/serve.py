@@ -6,6 +6,8 @@ import resource
 import signal
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 import waitress
@@ -72,7 +74,7 @@ def make_server(application: Any, listen: str, threads: int, trusted_proxy: str)
     dispatcher.queue = CallbacksFirst()
     dispatcher.set_thread_count(threads)
     return waitress.create_server(
-        application,
+        with_whole_addresses(application),
         _dispatcher=dispatcher,
         listen=listen,
         trusted_proxy=trusted_proxy,
@@ -83,6 +85,28 @@ def make_server(application: Any, listen: str, threads: int, trusted_proxy: str)
         max_request_body_size=LARGEST_BODY,
         ident="",
     )
+
+
+def with_whole_addresses(application: Any) -> Any:
+    """Return the application with a REMOTE_ADDR that is the client's whole address; an IPv4 one in its usual spelling.
+
+    Waitress takes what follows the last colon of `::ffff:192.0.2.1` in X-Forwarded-For for a port, and the port of
+    `[2001:db8::1]:4711` for a part of the address. So all clients of a proxy that listens for IPv4 and IPv6 on one
+    socket would be one, `::ffff`, with one budget of guesses; and those of a proxy that sends ports none.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        address, port = str(environ.get("REMOTE_ADDR", "")), str(environ.get("REMOTE_PORT", ""))
+        whole = f"{address}:{port}" if "." in port else address
+        whole = whole.removeprefix("[").partition("]")[0]
+        with suppress(ValueError):
+            known = ip_address(whole)
+            environ["REMOTE_ADDR"] = environ["REMOTE_HOST"] = str(
+                getattr(known, "ipv4_mapped", None) or known
+            )
+        return application(environ, start_response)
+
+    return serve
 
 
 def _allowed_connections() -> int:

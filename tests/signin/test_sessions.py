@@ -231,6 +231,10 @@ EXPORTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/admin/recordings/recording/export-csv/", {}), ("/admin/recordings/recording/export-zip/", {}),
     ("/admin/recordings/call/export-csv/", {}), ("/admin/recordings/accessevent/export-csv/", {}),
     ("/admin/recordings/recording/", {"action": "export_zip", "_selected_action": ["1"]}),
+    (
+        "/admin/recordings/recording/",
+        {"action": ["export_zip", "mark_seen"], "index": "0", "_selected_action": ["1"]},
+    ),
     ("/admin/recordings/account/add/", {"auth_id": "MA_X", "token": "secret-token-0123456789"}),
     ("/admin/auth/user/1/set-up-link/", {}), ("/admin/auth/group/add/", {"name": "x"}),
     ("/admin/auth/user/", {"action": "delete_selected", "_selected_action": ["1"], "post": "yes"}),

@@ -60,6 +60,7 @@ CODES = Authenticator.Type.RECOVERY_CODES
 # What the access log holds of a person's login
 LINK_MADE = "user %s: created a sign-in link"
 PASSWORD_SET, PASSWORD_REMOVED = "user %s: password set", "user %s: password removed"
+EMAIL_CHANGED = "user %s: changed the e-mail address"  # which a login link is made of
 
 
 HISTORY_WORDS = gettext_lazy(
@@ -229,8 +230,8 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         context["lacks"] = lacks(person) if person else []
         context["needs_link"] = bool(person and person.is_active and not person.has_usable_password())
         context["is_new"] = person is not None and is_new(person)
-        made = link_made_at(person) if person and context["needs_link"] else None
-        context["link_made"] = made
+        made, ended = link_times(person) if person and context["needs_link"] else (None, None)
+        context["link_made"], context["link_ended"] = made, ended
         context["link_ends"] = made and made + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         context["advanced"] = request.user.is_superuser
@@ -256,6 +257,8 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
                 f"{name}={getattr(obj, name)}" for name in rights if name != "user_permissions"
             )
             log.person_changed(f"user {obj.pk}: {'changed' if change else 'made'} {changed or 'permissions'}")
+        if change and "email" in form.changed_data:
+            log.person_changed(EMAIL_CHANGED % obj.pk)
         if not (obj.is_active and obj.is_staff):
             sessions.end_sessions(obj)  # they would live on if the person came back
 
@@ -421,15 +424,25 @@ def is_new(person: User) -> bool:
     return person.last_login is None and not person.has_usable_password()
 
 
-def link_made_at(person: User) -> datetime | None:
-    """Return when the login link was made that still works, by the access log."""
+def link_times(person: User) -> tuple[datetime | None, datetime | None]:
+    """Return when the login link was made that still works, or when another e-mail address ended one.
+
+    Both by the access log.
+    """
     since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    made, removed = LINK_MADE % person.pk, PASSWORD_REMOVED % person.pk
+    made, removed, changed = (words % person.pk for words in (LINK_MADE, PASSWORD_REMOVED, EMAIL_CHANGED))
     events = AccessEvent.objects.filter(
-        action=AccessAction.PERSON, detail__in=(made, removed), at__gt=max(since, person.last_login or since)
+        action=AccessAction.PERSON,
+        detail__in=(made, removed, changed),
+        at__gt=max(since, person.last_login or since),
     )
-    last = events.order_by("-at", "-pk").first()
-    return last.at if last is not None and last.detail == made else None
+    works = ended = None
+    for detail, at in events.order_by("at", "pk").values_list("detail", "at"):
+        if detail == changed:
+            works, ended = None, at if works else ended
+        else:
+            works, ended = at if detail == made else None, None
+    return works, ended
 
 
 def has_history(user: User) -> bool:

@@ -243,6 +243,27 @@ def test_a_login_link_that_ended_is_not_offered(
     assert "No password yet." in boss.get(f"/admin/auth/user/{asha.pk}/change/").content.decode()
 
 
+def test_another_email_address_ends_the_login_link_and_the_page_says_so(boss: Client, asha: User) -> None:
+    url = f"/admin/auth/user/{asha.pk}/change/"
+    link = ask_for_a_link(boss, asha, email="asha@example.com").context["link"]
+    assert "Login link created" in boss.get(url).content.decode()
+    form = {"username": asha.username, "is_active": "on", "is_staff": "on"}
+
+    boss.post(url, {**form, "email": "asha@example.com"})
+    assert works(link)
+    assert "Login link created" in boss.get(url).content.decode()
+    boss.post(url, {**form, "email": "asha@example.org"})
+
+    assert not works(link)
+    page = boss.get(url).content.decode()
+    assert "Login link created" not in page
+    assert "The login link no longer works:" in page
+    events = AccessEvent.objects.filter(detail=f"user {asha.pk}: changed the e-mail address")
+    assert events.count() == 2  # the first one was entered with the link
+    ask_for_a_link(boss, asha, email="asha@example.net")  # in one press, the link last
+    assert "Login link created" in boss.get(url).content.decode()
+
+
 def test_the_last_superuser_stays_one(boss: Client) -> None:
     only = User.objects.get(username="boss")
     boss.post(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -19,7 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from recordings import mail
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, may, page
-from recordings.admin.reader import note_access
+from recordings.admin.change_list import Order, page_at, page_links
+from recordings.admin.reader import note_access, reader_zone
 from recordings.choices import (
     PROBLEM_PERMISSIONS,
     AccessAction,
@@ -83,6 +85,7 @@ def choose_alerts(request: HttpRequest) -> HttpResponse:
 
 
 MOST_WEBHOOKS, MOST_LOGGED = 5, 50
+NEWEST = Order(None, "pk", is_time=False, is_descending=True)
 KINDS = [(kind.value, kind.label) for kind in OutgoingKind if kind != OutgoingKind.TEST]
 
 
@@ -311,11 +314,10 @@ def _number(text: str | None) -> int:
 
 
 def _event_log(request: HttpRequest, account: Account) -> dict[str, Any]:
-    """Return a page of the log of events, newest first; `after` in the address is the last event of the page before."""
-    rows = OutgoingEvent.objects.filter(account=account).select_related("webhook").order_by("-pk")
-    after = _number(request.GET.get("after"))
-    found = list((rows.filter(pk__lt=after) if after else rows)[: MOST_LOGGED + 1])
-    events = found[:MOST_LOGGED]
+    """Return a page of the log of events, newest first, in pages as every list has them."""
+    rows = OutgoingEvent.objects.filter(account=account).select_related("webhook")
+    shown = page_at(rows, NEWEST, request.GET.dict(), size=MOST_LOGGED, zone=reader_zone(request))
+    events = shown.rows
     seen: Any = ()
     if may(request, "view_recording"):
         pks = [event.recording_pk for event in events]
@@ -324,6 +326,5 @@ def _event_log(request: HttpRequest, account: Account) -> dict[str, Any]:
     return {
         "events": events,
         "linked": seen,
-        "is_later_page": bool(after),
-        "older": events[-1].pk if len(found) > MOST_LOGGED else None,
+        "event_pages": page_links(shown, lambda position: f"?{urlencode(position)}#events"),
     }

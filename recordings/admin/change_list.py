@@ -9,7 +9,7 @@ number in any spelling, a call UUID, a recording ID, or words of transcripts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -166,15 +166,7 @@ class PortalChangeList(ChangeList):
     @property
     def page_links(self) -> list[PageLink]:
         """The links to the pages beside this one, which keep every filter."""
-        if self.page is None or self.order is None:
-            return []
-        names = (_("Previous"), _("Next"))
-        positions = zip(names, ("prev", "next"), (self.page.ahead, self.page.following), strict=True)
-        return [
-            PageLink(name, rel, self.get_query_string(dict(position)))
-            for name, rel, position in positions
-            if position is not None
-        ]
+        return [] if self.page is None else page_links(self.page, self.get_query_string)
 
     def get_query_string(
         self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
@@ -395,6 +387,12 @@ def _jump(rows: QuerySet[Any], order: Order, text: str, size: int, zone: tzinfo)
     page = _after(rows, order, cursor, size)
     is_first = not order.beyond(rows, cursor, backwards=True).order_by().exists()
     return KeysetPage(page.rows, None, page.following) if is_first else page
+
+
+def page_links(page: KeysetPage, address_of: Callable[[dict[str, str]], str]) -> list[PageLink]:
+    """Return the links to the neighbours of a page. `address_of`: makes the address of a position."""
+    positions = ((_("Previous"), "prev", page.ahead), (_("Next"), "next", page.following))
+    return [PageLink(name, rel, address_of(place)) for name, rel, place in positions if place is not None]
 
 
 def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:

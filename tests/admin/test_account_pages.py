@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from recordings.admin.alerts import MOST_LOGGED
 from recordings.callbacks.endpoints import digest_of
-from recordings.choices import EventOutcome, SyncState
-from recordings.models import Account, Worker
+from recordings.choices import EventOutcome, OutgoingKind, SyncState
+from recordings.models import Account, AlertWebhook, OutgoingEvent, Worker
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording, a_run, an_event
 from tests.admin.test_account_tokens import ADD, FORM, change, errors, said
@@ -369,3 +371,33 @@ def test_the_first_steps_are_ticked_in_order_as_they_are_done(account: Account, 
     account.save()
     assert steps()["team"] == "done"
     assert steps()["connect"] == "now"
+
+
+def test_the_log_of_events_is_paged_like_every_list(account: Account, boss: Client) -> None:
+    webhook, _secret = AlertWebhook.create(account, "https://hooks.example.org/receive", "standard")
+    now = timezone.now()
+    OutgoingEvent.objects.bulk_create(
+        OutgoingEvent(
+            account=account, webhook=webhook, kind=OutgoingKind.COMPLETED, recording_pk=n, at=now, created_at=now
+        )
+        for n in range(2 * MOST_LOGGED)
+    )  # fmt: skip
+    url = reverse("admin:recordings_account_webhooks", args=[account.pk])
+
+    def open_page(query: str = "") -> tuple[list[int], dict[str, str]]:
+        page = boss.get(url + query)
+        shown = [event.recording_pk for event in page.context["events"]]
+        said = page.content.decode()
+        links: list[tuple[str, str]] = re.findall(
+            r'<a href="([^"]+#events)" rel="(?:prev|next)">(\w+)</a>', said
+        )
+        return shown, {name: link for link, name in links}
+
+    newest, beside = open_page()
+    assert newest == [*range(99, 49, -1)]
+    assert list(beside) == ["Next"]
+    older, beside = open_page(beside["Next"])
+    assert older == [*range(49, -1, -1)]
+    assert list(beside) == ["Previous"]
+    assert open_page(beside["Previous"])[0] == newest
+    assert open_page("?after=nonsense")[0] == newest

@@ -124,6 +124,26 @@ document.addEventListener("click", (event) => {
     }
 });
 
+/* A form of settings: what was changed in it and not saved is not lost without a question, whatever else is pressed. */
+const guarded = [...document.querySelectorAll("form[data-guarded]")];
+if (guarded.length) {
+    const filledIn = (form) => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken"));
+    const before = new Map(guarded.map((form) => [form, form.querySelector(".errorlist") ? "" : filledIn(form)]));
+    let saved = null; // the form that is being sent, or all of them where the reader discards
+    document.addEventListener("submit", (event) => { saved = [event.target]; });
+    document.addEventListener("click", (event) => {
+        if (event.target.closest("[data-discard]")) {
+            saved = guarded;
+        }
+    });
+    addEventListener("beforeunload", (event) => {
+        if (guarded.some((form) => !saved?.includes(form) && filledIn(form) !== before.get(form))) {
+            event.preventDefault();
+        }
+        saved = null;
+    });
+}
+
 /* Buttons that copy a text: absent where the browser gives no clipboard, as over plain HTTP. */
 if (navigator.clipboard) {
     document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });

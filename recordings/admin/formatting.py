@@ -197,6 +197,13 @@ def length(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def running_length(seconds: float | None, *, runs: bool = True) -> str | SafeString:
+    """Return `length`, which the browser counts on while it `runs`."""
+    if seconds is None or not runs:
+        return length(seconds)
+    return format_html('<span data-elapsed="{}">{}</span>', int(seconds), length(int(seconds)))
+
+
 def span(seconds: float) -> str:
     """Return `36 s`, `12 min`, `96 h 12 min`: how long many recordings are together."""
     minutes = int(seconds) // 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
@@ -12,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from recordings.choices import Attention, RecordingStatus
 from recordings.models import Recording
-from tests.admin.rows import a_call, a_recording, a_running
+from tests.admin.rows import a_call, a_live_call, a_recording, a_running
 from tests.browser.conftest import sign_in
 from tests.conftest import MAIN, connected
 
@@ -71,6 +73,37 @@ def test_updates_pause_and_go_on(page: Page, portal: LiveServer, recording: Reco
     with page.expect_response(f"**{address(recording)}"):
         page.get_by_role("button", name="Resume updates").click()
     assert sent == ["1"]
+
+
+def test_the_durations_of_a_live_call_and_of_its_recording_run_each_second_until_they_end(
+    page: Page, portal: LiveServer, admin_login: User
+) -> None:
+    account = connected(MAIN, now=timezone.now(), name="Refresh Ltd")
+    began = timezone.now() - timedelta(minutes=2, seconds=30)
+    call = a_live_call(account, started_at=began)
+    row = a_running(account, call=call, started_at=began, requested_at=began)
+    sign_in(page, portal)
+    page.clock.install()
+    page.goto(reverse("admin:recordings_call_change", args=[call.pk]))
+    clocks = page.locator("#call-now [data-elapsed]")
+    # the call: duration, what of it is recorded, its bar twice; the recording: its bar, its part, its length
+    expect(clocks).to_have_count(8)
+    page.route("**/call/**", lambda _route: None)  # no answer comes meanwhile
+
+    before = clocks.all_text_contents()
+    page.clock.run_for(15_000)
+    after = clocks.all_text_contents()
+
+    assert all(one < other for one, other in zip(before, after, strict=True)), (before, after)
+    assert len(set(after)) == 1
+    page.unroute("**/call/**")
+    Recording.objects.filter(pk=row.pk).update(
+        status="completed", ended_at=timezone.now(), duration_ms=125_000
+    )
+    type(call).objects.filter(pk=call.pk).update(state="ended", ended_at=timezone.now())
+    page.reload()
+    expect(page.locator("#call-now")).to_contain_text("2:0")
+    expect(clocks).to_have_count(0)
 
 
 def test_a_recording_that_completes_gets_its_player(

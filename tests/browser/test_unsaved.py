@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
@@ -45,10 +43,8 @@ def addresses(admin_login: User) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("name", FORMS)
-def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
-    page: Page, portal: LiveServer, addresses: dict[str, str], name: str
-) -> None:
+def questions(page: Page) -> list[str]:
+    """Stay on the page whenever it asks; return the list to which each question is added."""
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
@@ -56,6 +52,14 @@ def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
         dialog.dismiss()
 
     page.on("dialog", stay)
+    return asked
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
+    page: Page, portal: LiveServer, addresses: dict[str, str], name: str
+) -> None:
+    asked = questions(page)
     label, button = FORMS[name]
     sign_in(page, portal)
     page.goto(addresses[name])
@@ -85,8 +89,7 @@ def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
 def test_a_button_beside_the_form_asks_first_and_discard_does_not(
     page: Page, portal: LiveServer, addresses: dict[str, str]
 ) -> None:
-    asked: list[str] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    asked = questions(page)
     sign_in(page, portal)
     page.goto(addresses["account"])
     for button in ("Check unfinished recordings", "Test storage"):
@@ -108,8 +111,7 @@ def test_a_button_beside_the_form_asks_first_and_discard_does_not(
 def test_what_was_refused_is_not_saved_either(
     page: Page, portal: LiveServer, addresses: dict[str, str]
 ) -> None:
-    asked: list[Any] = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    asked = questions(page)
     sign_in(page, portal)
     page.goto(addresses["account"])
     page.get_by_label("Time zone").fill("Nowhere")

@@ -56,12 +56,16 @@ DOUBTS = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a bar, in thousandths of the picture's width. `label` stands in it where there is room."""
+    """A part of a bar, in thousandths of the picture's width. `label` stands in it where there is room.
+
+    `elapsed`: the seconds that the label says, where they run on.
+    """
 
     kind: str
     x: int
     width: int
     label: str = ""
+    elapsed: int | None = None
 
     @property
     def left(self) -> str:
@@ -79,7 +83,7 @@ class Bar:
     """One bar of the picture with what it says, for those who see it and those who do not."""
 
     label: str | SafeString
-    note: str
+    note: str | SafeString
     words: str
     blocks: list[Block]
 
@@ -102,8 +106,8 @@ class Attempt:
     by: str
     asked: str | SafeString
     error: str
-    part: str
-    length: str
+    part: str | SafeString
+    length: str | SafeString
     layout: str
     status: SafeString
     audio: str | SafeString
@@ -150,23 +154,30 @@ def _key_facts(call: Call, found: Coverage, recordings: list[Recording]) -> list
     else:
         ends = _("now") if call.state == CallState.LIVE else formatting.time_of(span.ends)
         between = _("%(begun)s to %(ended)s") % {"begun": formatting.time_of(span.begins), "ended": ends}
-        length = _length(span) if found.begin_known else _("at least %s") % _length(span)
-        facts += [KeyFact(_("Duration"), length, between), _recorded(found)]
+        length = formatting.running_length(span.length.total_seconds(), runs=call.state == CallState.LIVE)
+        if not found.begin_known:
+            length = format_html(_("at least {}"), length)
+        facts += [KeyFact(_("Duration"), length, between), _recorded(call, found)]
     failed = [recording for recording in recordings if recording.status == RecordingStatus.FAILED]
     words = ngettext("%d start failed", "%d starts failed", len(failed)) % len(failed) if failed else ""
     facts.append(KeyFact(_("Recordings"), formatting.count(len(recordings) - len(failed)), words))
     return [*facts, KeyFact(_("Transcript"), _transcripts(recordings))]
 
 
-def _recorded(found: Coverage) -> KeyFact:
+def _recorded(call: Call, found: Coverage) -> KeyFact:
     """Return `98% of the call`; at least that, where something else may have recorded the rest."""
     whole, covered = _seconds(found)
     percent = int(covered / whole * 100) if whole else 0
     words = _("%d%%") % (100 if not found.gaps else min(percent, 99))
     if found.gaps and found.doubt is not Doubt.NONE:
         words = _("at least %s") % words if covered else _("not known yet")
-    sums = {"covered": formatting.length(covered), "whole": formatting.length(whole)}
-    return KeyFact(_("Recorded"), words, _("%(covered)s of %(whole)s") % sums)
+    is_live = call.state == CallState.LIVE
+    is_recorded = is_live and any(_runs(lane) for lane in found.lanes)
+    sums = {
+        "covered": formatting.running_length(covered, runs=is_recorded),
+        "whole": formatting.running_length(whole, runs=is_live),
+    }
+    return KeyFact(_("Recorded"), words, format_html(_("{covered} of {whole}"), **sums))
 
 
 def _seconds(found: Coverage) -> tuple[float, float]:
@@ -205,7 +216,9 @@ def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: dat
         asked=formatting.moment(recording.requested_at),
         error=formatting.plain(recording.error) if recording.error else "",
         part=_part(lane, found),
-        length=formatting.length(running if ms is None else ms / 1_000),
+        length=formatting.running_length(
+            running if ms is None else ms / 1_000, runs=ms is None and _runs(lane)
+        ),
         layout=layout_words(recording.channels, recording.file_format),
         status=formatting.status(recording),
         audio=formatting.NONE if runs else formatting.kept(recording, now),
@@ -221,13 +234,18 @@ def _by(recording: Recording) -> str:
     return formatting.person(recording.requested_by)
 
 
-def _part(lane: Lane, found: Coverage) -> str:
+def _part(lane: Lane, found: Coverage) -> str | SafeString:
     """Return `0:11 – 10:19`: which part of the call was recorded."""
     if lane.recording.status == RecordingStatus.FAILED:
         return _("nothing was recorded")
     if lane.span is None or found.call is None:
         return _("not known")
-    return _place(lane.span, found.call, about=lane.is_approximate)
+    return _place(lane.span, found.call, about=lane.is_approximate, runs=_runs(lane))
+
+
+def _runs(lane: Lane) -> bool:
+    """Return whether it is known to be recorded now, so that the browser may count on."""
+    return lane.is_running and lane.covers
 
 
 # The picture
@@ -245,12 +263,15 @@ class Scale:
         whole = self.span.length.total_seconds() or 1.0
         return max(0, min(self.width, round((at - self.span.begins).total_seconds() / whole * self.width)))
 
-    def block(self, kind: str, span: Span, *labels: str) -> Block:
-        """Return a span, wide enough to be seen, with the first of its labels for which there is room."""
+    def block(self, kind: str, span: Span, *labels: str, runs: bool = False) -> Block:
+        """Return a span, wide enough to be seen, with the first of its labels for which there is room.
+
+        `runs`: it goes on, and its labels say how long it is.
+        """
         x = min(self.x(span.begins), self.width - 4)
         width = max(4, self.x(span.ends) - x)
         fitting = (one for one in labels if width >= max(LEAST_LABELLED, CHARACTER * len(one)))
-        return Block(kind, x, width, next(fitting, ""))
+        return Block(kind, x, width, next(fitting, ""), int(span.length.total_seconds()) if runs else None)
 
 
 def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[Tick]]:
@@ -259,10 +280,12 @@ def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[Tick]]:
     assert span is not None  # noqa: S101 - the caller looked
     has_tail = _tail_words(found) != ""
     scale = Scale(span, WIDE - TAIL if has_tail else WIDE)
-    blocks = [scale.block("call", span, _length(span))]
+    is_live = call.state == CallState.LIVE
+    blocks = [scale.block("call", span, _length(span), runs=is_live)]
     if has_tail:
         blocks.append(Block("tail", WIDE - TAIL, TAIL))
-    bars = [Bar(_("Call"), _length(span), _("The call, %s") % _length(span), blocks)]
+    note = formatting.running_length(span.length.total_seconds(), runs=is_live)
+    bars = [Bar(_("Call"), note, _("The call, %s") % _length(span), blocks)]
     for n, lane in enumerate(found.lanes, start=1):
         bars.append(_lane_bar(n, lane, span, scale))
     if found.gaps:
@@ -271,7 +294,9 @@ def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[Tick]]:
         words = "; ".join(_gap_words(found, gap) for gap in found.gaps[:MOST_GAPS])
         whole, covered = _seconds(found)
         gaps = [scale.block(kind, gap) for gap in found.gaps]
-        bars.append(Bar(label, formatting.length(whole - covered), f"{label}: {words}", gaps))
+        runs = is_live and not any(_runs(lane) for lane in found.lanes)
+        note = formatting.running_length(whole - covered, runs=runs)
+        bars.append(Bar(label, note, f"{label}: {words}", gaps))
     return bars, _ticks(call, span, scale)
 
 
@@ -300,7 +325,8 @@ def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> Bar:
     if lane.span is not None:
         place = _place(lane.span, call, about=lane.is_approximate)
         look = ("one", "two")[(n - 1) % 2] if kind == "done" else kind
-        blocks.append(scale.block(look, lane.span, _in_bar(lane), _length(lane.span)))
+        labels = (_in_bar(lane), _length(lane.span))
+        blocks.append(scale.block(look, lane.span, *labels, runs=_runs(lane)))
     elif kind == "failed":
         place = _("nothing began")
         if (at := recording.requested_at) is not None:
@@ -333,13 +359,11 @@ def _kind(lane: Lane) -> str:
     return "cut" if lane.recording.was_cut_short else "done"
 
 
-def _place(span: Span, call: Span, *, about: bool) -> str:
+def _place(span: Span, call: Span, *, about: bool, runs: bool = False) -> str | SafeString:
     """Return `0:12 – 10:08`, counted from the beginning of the call's bar."""
-    begins, ends = (
-        formatting.length(max(0.0, (at - call.begins).total_seconds())) for at in (span.begins, span.ends)
-    )
-    words = f"{begins} – {ends}"
-    return _("about %s") % words if about else words
+    begins, ends = (max(0.0, (at - call.begins).total_seconds()) for at in (span.begins, span.ends))
+    words = format_html("{} – {}", formatting.length(begins), formatting.running_length(ends, runs=runs))
+    return format_html(_("about {}"), words) if about else words
 
 
 def _gap_words(found: Coverage, gap: Span) -> str:

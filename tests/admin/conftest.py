@@ -8,8 +8,10 @@ from itertools import count
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from recordings.models import Account
 from recordings.playback import streaming
@@ -29,6 +31,15 @@ def closed_streams() -> Iterator[None]:
     """A test that leaves a stream open takes its place from the tests after it: fail that test, not those."""
     yield
     assert streaming._streams._value == streaming.STREAMS_AT_ONCE
+
+
+@pytest.fixture
+def counts_held(settings: Settings) -> Iterator[None]:
+    """Hold the numbers of the navigation, as in production: a third of the time of a test that opens many pages."""
+    held = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "counts-held"}
+    settings.CACHES = {**settings.CACHES, "process": held}
+    yield
+    caches["process"].clear()
 
 
 @pytest.fixture

@@ -92,7 +92,9 @@ def wrongs(found: Many, endpoint: Endpoint, person: Person, target: Target) -> l
 @pytest.mark.parametrize(
     "part", [pytest.param(part, marks=[pytest.mark.once] if part else []) for part in range(PARTS)]
 )
-def test_nothing_foreign_is_shown_or_touched_through_any_endpoint(part: int, db: None) -> None:
+def test_nothing_foreign_is_shown_or_touched_through_any_endpoint(
+    part: int, db: None, counts_held: None
+) -> None:
     random = Random(part)
     found = many(part)
     wrong, kinds = [], Counter[str]()

@@ -87,7 +87,7 @@ def wrongs(found: Many, endpoint: Endpoint, person: Person, target: Target) -> l
     ]
 
 
-# One part of eight is enough on a second database: what is seen is decided in Python and by the same queries.
+# One part of eight asks every endpoint, and is enough on a second database: what is seen is decided in Python.
 @pytest.mark.long
 @pytest.mark.parametrize(
     "part", [pytest.param(part, marks=[pytest.mark.once] if part else []) for part in range(PARTS)]
@@ -133,7 +133,7 @@ def pages(found: Many, person: Person) -> dict[str, str]:
     return {url: PASSING.sub("", text) for url, text in said.items()}
 
 
-@pytest.mark.once  # test_routes.py and what stands above open the same pages on both engines
+@pytest.mark.once  # what stands above asks every endpoint on both engines
 @pytest.mark.long
 def test_no_page_tells_that_anything_foreign_is_there(db: None) -> None:
     found = many(seed=PARTS)

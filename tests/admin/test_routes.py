@@ -215,6 +215,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     return rows | {"people": list(people), "roles": list(User.groups.through.objects.order_by("pk").values())}
 
 
+@pytest.mark.once  # who may is decided in Python; test_foreign_rows.py asks every endpoint on both engines
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_a_route_answers_as_the_table_says_and_whoever_it_refuses_changes_nothing(
     route: Route, scene: Scene
@@ -232,6 +233,7 @@ def test_a_route_answers_as_the_table_says_and_whoever_it_refuses_changes_nothin
     assert not wrong, f"{route}\n" + "\n".join(wrong)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE", "TRACE"])
 def test_no_other_method_opens_what_get_and_post_do_not(method: str, scene: Scene) -> None:
     before, opened = everything(), []

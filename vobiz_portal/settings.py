@@ -400,8 +400,13 @@ LOGGING = {
         },
         "json": {"()": "vobiz_portal.logs.JSONFormatter"},
     },
+    "filters": {"refusals": {"()": "vobiz_portal.log_budget.RefusalBudget"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "json" if LOG_FORMAT == "json" else "line"}
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "json" if LOG_FORMAT == "json" else "line",
+            "filters": ["refusals"],
+        }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {

@@ -78,7 +78,10 @@ class CallbackView(APIView):
             raise delivery.content.problem
         with one_writer():
             event = store_refused(delivery)
-        logger.warning("callback refused, kept as event %s", event.pk if event else "none: too many")
+        logger.warning(
+            "callback refused, kept as event %s", event.pk if event else "none: too many",
+            extra={"budget": f"refused callbacks of account {delivery.endpoint.account.pk}"},
+        )  # fmt: skip
         super().permission_denied(request, message=message, code=code)
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:

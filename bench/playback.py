@@ -65,7 +65,7 @@ def _stock() -> Callable[..., FileResponse]:
     @login_not_required
     def stock(_request: HttpRequest, pk: int) -> FileResponse:
         recording = Recording.objects.get(pk=pk)
-        return FileResponse(storage.open_audio(str(recording.audio)), content_type="audio/mpeg")
+        return FileResponse(storage.archive().open_audio(str(recording.audio)), content_type="audio/mpeg")
 
     return stock
 

@@ -32,7 +32,7 @@ def an_archived(
     with storage.staging_file() as part:
         part.file.write(audio)
         part.file.flush()
-        storage.keep(part, name)
+        storage.archive().keep(part.path, name)
     values: dict[str, Any] = {
         "audio": name, "audio_sha256": hashlib.sha256(audio).hexdigest(), "audio_bytes": len(audio),
         "container": container, "archived_at": timezone.now(), "audio_channels": 1,

@@ -70,7 +70,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     waits = known["last_sync"] is None and (known["running_sync"] or known["newest_sync"] is None)
     known["every"] = FIRST_SYNC_REFRESH if known["is_new"] and account.is_active and waits else None
     if may(request, "test_storage"):
-        known["archive_place"] = storage.label()
+        known["archive_place"] = storage.archive().label
     if may(request, "change_account"):
         known |= _address(account)
     if may(request, "view_callbackevent") or known["may_process"]:

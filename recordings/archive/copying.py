@@ -155,7 +155,7 @@ class _Copying:
             if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
                 raise LeaseLostError
             with self._nobodys_where_refused(copy.name):
-                storage.keep(part, copy.name)
+                storage.archive().keep(part.path, copy.name)
                 _verify(copy)
                 self._keep(copy)
             self._draw(found)
@@ -199,7 +199,7 @@ class _Copying:
     def _delete(self, name: str) -> None:
         """Delete the file, unless a row refers to it: another worker may have adopted it."""
         if self.recording.abandon_upload(self.by, name):
-            storage.delete(name)
+            storage.archive().delete(name)
 
     def _draw(self, found: Fetched) -> None:
         """Store the waveform of the archived file. If that fails, the inspection sweep does it later."""
@@ -259,8 +259,8 @@ def _copy_of(name: str, found: Fetched) -> ArchivedFile:
 
 def _verify(copy: ArchivedFile) -> None:
     """Read the stored file back and compare its SHA-256."""
-    digest, size = hashlib.sha256(), storage.size(copy.name)
-    for block in storage.read_range(copy.name, 0, size):
+    digest, size = hashlib.sha256(), storage.archive().size(copy.name)
+    for block in storage.archive().read_range(copy.name, 0, size):
         digest.update(block)
     if size != copy.size or digest.hexdigest() != copy.sha256:
         raise storage.StorageError(_("What the archive gave back is not what was written to it."))

@@ -74,17 +74,15 @@ class Sink(io.RawIOBase):
             self._until_look = LOOK_AT_SPACE_EVERY
             check_space()
         left = memoryview(block)
-        try:
+        with storage.os_errors():
             while left:  # a disk that fills takes a part first
                 left = left[self._file.write(left) or 0 :]
-        except OSError as error:
-            raise storage.from_os_error(error) from error
         return len(block)
 
 
 def check_space() -> None:
     """Raise StorageError if less space is free than the reserve."""
-    for space in (storage.working_space(), storage.free_space()):
+    for space in (storage.archive().working_space(), storage.archive().free_space()):
         if space is not None and not space.enough:
             raise storage.StorageError(
                 _("Only %(free)s MB are free where audio is kept, and %(reserve)s MB must stay free.")

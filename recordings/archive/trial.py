@@ -82,7 +82,7 @@ class Trial:
 def try_storage() -> Trial:
     """Write a file, read it back, compare it, list, check that it is private, and delete it."""
     attempt = _Attempt()
-    place = storage.label()
+    place = storage.archive().label
     done: list[Step] = []
     for step, act in attempt.steps():
         try:
@@ -110,7 +110,7 @@ class _Attempt:
         ]  # fmt: skip
 
     def look_for_room(self) -> None:
-        space = storage.working_space()
+        space = storage.archive().working_space()
         if not space.enough:
             words = _("%(free)d MB are free, and %(reserve)d MB must stay free: archiving stops.")
             raise storage.StorageError(
@@ -119,34 +119,29 @@ class _Attempt:
 
     def write(self) -> None:
         with storage.staging_file() as part:
-            try:
+            with storage.os_errors():
                 part.file.write(self.body)
-            except OSError as error:
-                raise storage.from_os_error(error) from error
-            storage.keep(part, self.name)
+            storage.archive().keep(part.path, self.name)
 
     def read(self) -> None:
-        with storage.open_audio(self.name) as file:
-            try:
-                self.read_back = file.read(SIZE + 1)
-            except OSError as error:
-                raise storage.from_os_error(error) from error
+        with storage.archive().open_audio(self.name) as file, storage.os_errors():
+            self.read_back = file.read(SIZE + 1)
 
     def compare(self) -> None:
-        part = b"".join(storage.read_range(self.name, 1_000, 2_000))
+        part = b"".join(storage.archive().read_range(self.name, 1_000, 2_000))
         if self.read_back != self.body or part != self.body[1_000:2_000]:
             raise storage.StorageError(_("What was read back is not what was written."))
 
     def list(self) -> None:
-        next(iter(storage.names()), None)
+        next(iter(storage.archive().names()), None)
         storage.archive().exists(storage.new_name("wav"))
 
     def ask_as_a_stranger(self) -> None:
-        if storage.is_public(self.name):
+        if storage.archive().is_public(self.name):
             raise storage.StorageError(_("What is kept there can be read by others than the portal."))
 
     def delete(self) -> None:
-        storage.delete(self.name)
+        storage.archive().delete(self.name)
         if storage.archive().exists(self.name):
             raise storage.StorageError(_("What was deleted is still there."))
 
@@ -155,7 +150,7 @@ class _Attempt:
         if failed in (Step.SPACE, Step.DELETE):
             return self.name if failed == Step.DELETE else None
         try:
-            storage.delete(self.name)
+            storage.archive().delete(self.name)
         except storage.StorageError:
             return self.name if failed != Step.WRITE else None
         return None

@@ -94,7 +94,7 @@ def verify(
 
 def unknown_files(*, now: datetime) -> Iterator[str]:
     """Return names of archived files without a row. Nothing deletes them: they may be the only copy."""
-    names = iter(storage.names())
+    names = iter(storage.archive().names())
     while batch := list(islice(names, AT_ONCE)):
         known = set(Recording.objects.filter(audio__in=batch).values_list("audio", flat=True))
         for name in batch:
@@ -104,7 +104,7 @@ def unknown_files(*, now: datetime) -> Iterator[str]:
 
 def _is_old(name: str, now: datetime) -> bool:
     try:
-        return storage.written_at(name) < now - UNKNOWN_AFTER
+        return storage.archive().written_at(name) < now - UNKNOWN_AFTER
     except storage.AudioMissingError:  # deleted meanwhile
         return False
 
@@ -235,9 +235,9 @@ class _Verifying:
         name, size = str(recording.audio), recording.audio_bytes or 0
         digest = hashlib.sha256()
         try:
-            if storage.size(name) != size:
+            if storage.archive().size(name) != size:
                 return Attention.AUDIO_ALTERED
-            for block in storage.read_range(name, 0, size):
+            for block in storage.archive().read_range(name, 0, size):
                 digest.update(block)
                 self.report.bytes += len(block)
                 if lease.lost:

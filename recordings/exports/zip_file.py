@@ -157,7 +157,7 @@ def _checked(item: Item) -> Item:
     if not item.is_archived:
         return item
     try:
-        if storage.size(str(item.recording.audio)) == item.size:
+        if storage.archive().size(str(item.recording.audio)) == item.size:
             return item
     except (StorageError, OSError) as trouble:
         logger.warning("The archive's copy of recording %s cannot be read: %s", item.recording.pk, trouble)
@@ -187,7 +187,7 @@ class _ArchivedAudio:
     """The archive's copy, whose storage errors become AudioOpenError."""
 
     def __init__(self, item: Item) -> None:
-        self._pieces = storage.read_range(str(item.recording.audio), 0, item.size or 0)
+        self._pieces = storage.archive().read_range(str(item.recording.audio), 0, item.size or 0)
 
     def __iter__(self) -> Iterator[bytes]:
         try:

@@ -57,7 +57,7 @@ class Readiness:
     def _storage_answers(self) -> bool:
         """Ask in a thread, because object storage that is away may take long to say so."""
         if self._storage is None or self._storage.done():
-            self._storage = self._pool.submit(storage.check_reachable)
+            self._storage = self._pool.submit(storage.archive().check_reachable)
         try:
             self._storage.result(timeout=STORAGE_TIMEOUT)
         except (StorageError, FutureTimeoutError):

@@ -152,7 +152,7 @@ def archiving(now: datetime, seen: Collection[Any]) -> Archiving:
 def space() -> tuple[Space | None, str]:
     """Return the archive's free space if known, and the error if the storage cannot be asked."""
     try:
-        return storage.free_space(), ""
+        return storage.archive().free_space(), ""
     except (StorageError, OSError) as error:
         return None, str(error)
 

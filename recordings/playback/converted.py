@@ -180,7 +180,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _make(original: Callable[[], AbstractContextManager[BinaryIO]], kind: str, path: Path) -> None:
-    if not storage.working_space().enough:
+    if not storage.archive().working_space().enough:
         raise ConversionError(_("There is no room on the disk for a copy that your browser can play."))
     with original() as file:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix="new-")

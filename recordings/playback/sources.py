@@ -162,7 +162,7 @@ def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
     if wanted.to_play and container == formats.UNKNOWN:
         raise AudioUnavailableError(str(UNREADABLE), 415)
-    size = storage.size(name)
+    size = storage.archive().size(name)
     if size != recording.audio_bytes:
         raise StaleCopyError(_("Its file is not as long as the one that was stored."))
     asked = wanted.of(etag)
@@ -176,7 +176,7 @@ def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
             start,
             stop,
             size,
-            FileSlice(storage.open_audio(name), start, stop),
+            FileSlice(storage.archive().open_audio(name), start, stop),
             asked is not None,
             etag,
         )
@@ -190,7 +190,7 @@ def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
 
 def _begin(body: Stream, name: str, start: int, stop: int) -> None:
     """Read the first bytes, so that an error of the archive is raised before the response begins."""
-    pieces = storage.read_range(name, start, stop)
+    pieces = storage.archive().read_range(name, start, stop)
     try:
         body.begin(pieces, getattr(pieces, "close", lambda: None))
         body.peek(1)

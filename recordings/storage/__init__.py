@@ -15,39 +15,23 @@ from typing import BinaryIO, Protocol, cast
 
 from django.core.files.storage import storages
 
-from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, from_os_error
-from recordings.storage.naming import checked_name, is_name, new_name
+from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, os_errors
+from recordings.storage.naming import new_name
 from recordings.storage.space import Space
 from recordings.storage.staging import StagingFile, sweep
 from recordings.storage.staging import staging_file as _staging_file
 
 __all__ = [
     "AccessDeniedError",
-    "Archive",
     "AudioMissingError",
     "Space",
-    "StagingFile",
     "StorageError",
     "archive",
-    "check_reachable",
-    "checked_name",
-    "delete",
-    "free_space",
-    "from_os_error",
-    "is_name",
-    "is_public",
-    "keep",
-    "label",
     "local_file",
-    "names",
     "new_name",
-    "open_audio",
-    "read_range",
-    "size",
+    "os_errors",
     "staging_file",
     "sweep_leftovers",
-    "working_space",
-    "written_at",
 ]
 
 
@@ -55,7 +39,12 @@ COPY_BLOCK = 1024 * 1024  # bytes
 
 
 class Archive(Protocol):
-    """The interface of the archive's storages; ArchiveFolder and ArchiveBucket implement it."""
+    """The interface of the archive's storages; ArchiveFolder and ArchiveBucket implement it.
+
+    `keep` stores the written file whole or not at all. The bytes of `read_range` end before `stop`; its errors come
+    with the first block. `free_space` is None for object storage, which does not report it; `working_space` is that of
+    the staging folder.
+    """
 
     @property
     def staging_folder(self) -> Path: ...
@@ -85,30 +74,18 @@ def staging_file() -> AbstractContextManager[StagingFile]:
     return _staging_file(archive().staging_folder)
 
 
-def keep(staged: StagingFile, name: str) -> None:
-    """Store the written file in the archive as `name` (of `new_name`), whole or not at all."""
-    archive().keep(staged.path, name)
-
-
-def open_audio(name: str) -> BinaryIO:
-    """Open the file for reading, seekable; the caller closes it."""
-    return archive().open_audio(name)
-
-
 @contextmanager
 def local_file(name: str) -> Iterator[BinaryIO]:
     """Open an archived file that has a file descriptor; of object storage, a copy that is deleted afterwards."""
-    with open_audio(name) as file:
+    with archive().open_audio(name) as file:
         if _has_descriptor(file):
             yield file
             return
         with staging_file() as staged:
             copy = cast("BinaryIO", staged.file)
-            try:
+            with os_errors():
                 while block := file.read(COPY_BLOCK):
                     copy.write(block)
-            except OSError as error:
-                raise from_os_error(error) from error
             yield copy
 
 
@@ -119,59 +96,6 @@ def _has_descriptor(file: BinaryIO) -> bool:
     except OSError:
         return False
     return True
-
-
-def read_range(name: str, start: int, stop: int) -> Iterator[bytes]:
-    """Yield the bytes from `start` to before `stop` in blocks; of object storage only those are fetched.
-
-    Errors come with the first block.
-    """
-    return archive().read_range(name, start, stop)
-
-
-def size(name: str) -> int:
-    """Return the size in bytes."""
-    return archive().size(name)
-
-
-def delete(name: str) -> None:
-    """Delete a file that no row refers to; no error if it is not there."""
-    archive().delete(name)
-
-
-def names() -> Iterator[str]:
-    """Yield the name of every audio file, in no order."""
-    return archive().names()
-
-
-def written_at(name: str) -> datetime:
-    """Return when the file was stored in the archive."""
-    return archive().written_at(name)
-
-
-def label() -> str:
-    """Return where the archive is, for people: `file:///var/lib/portal/archive`, `s3://bucket (https://…)`."""
-    return archive().label
-
-
-def is_public(name: str) -> bool:
-    """Return whether others can read the file: anybody (bucket) or other users of the machine (folder)."""
-    return archive().is_public(name)
-
-
-def check_reachable() -> None:
-    """Raise StorageError where the archive does not answer or cannot be written to; writes nothing."""
-    archive().check_reachable()
-
-
-def free_space() -> Space | None:
-    """Return the free space; None for object storage, which does not report it."""
-    return archive().free_space()
-
-
-def working_space() -> Space:
-    """Return the free space of the staging folder; for a folder archive, the same file system."""
-    return archive().working_space()
 
 
 def sweep_leftovers() -> int:

@@ -19,7 +19,7 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
-from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, from_os_error
+from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, os_errors
 from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space, space_of
 
@@ -161,10 +161,8 @@ class ArchiveBucket(S3Storage):  # type: ignore[misc]
 
     def working_space(self) -> Space:
         """Return the space of this machine's file system, where the staging files are."""
-        try:
+        with os_errors():
             return space_of(self.staging_folder)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def url(self, name: str, *_options: object, **_more: object) -> NoReturn:
         """Raise: audio has no public address."""
@@ -230,8 +228,9 @@ def _storage_errors() -> Iterator[None]:
         raise StorageError(_("The object storage did not take the file.")) from error
     except BotoCoreError as error:
         raise StorageError(_("The object storage could not be used (%s).") % type(error).__name__) from error
-    except OSError as error:
-        raise from_os_error(error) from error
+    except OSError:
+        with os_errors():
+            raise
 
 
 def _from_client_error(error: ClientError) -> StorageError:

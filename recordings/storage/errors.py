@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from django.utils.translation import gettext as _
 
@@ -26,11 +28,15 @@ class AccessDeniedError(StorageError):
     """The archive knows the key and refuses this; S3 answers so for an absent file, too, without `s3:ListBucket`."""
 
 
-def from_os_error(error: OSError) -> StorageError:
-    """Return what an error of the operating system means for the archive."""
-    words = error.strerror or type(error).__name__
-    if error.errno in NO_SPACE:
-        return StorageError(_("The archive's disk is full (%s).") % words, no_space=True)
-    if isinstance(error, FileNotFoundError):
-        return AudioMissingError(_("The archive has no such file."))
-    return StorageError(_("The archive's folder could not be used: %s.") % words)
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Raise what an error of the operating system means for the archive."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise AudioMissingError(_("The archive has no such file.")) from error
+    except OSError as error:
+        words = error.strerror or type(error).__name__
+        if error.errno in NO_SPACE:
+            raise StorageError(_("The archive's disk is full (%s).") % words, no_space=True) from error
+        raise StorageError(_("The archive's folder could not be used: %s.") % words) from error

@@ -15,7 +15,7 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 
-from recordings.storage.errors import StorageError, from_os_error
+from recordings.storage.errors import StorageError, os_errors
 from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 from recordings.storage.staging import make_folders, staging_file
@@ -47,40 +47,31 @@ class ArchiveFolder(Storage):
     def keep(self, path: Path, name: str) -> None:
         """Move the file at `path` to `name`, by a rename: readers see all of it or nothing."""
         target = self._path(name)
-        try:
+        with os_errors():
             made = make_folders(target.parent)
             _sync(path)  # contents before the name: after a loss of power a name never stands for a torn file
             path.rename(target)
             for folder in [target.parent, *made]:
                 _sync(folder)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def read_range(self, name: str, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to before `stop` in blocks."""
-        with self.open_audio(name) as file:
-            try:
-                file.seek(start)
-                left = stop - start
-                while left > 0 and (block := file.read(min(BLOCK, left))):
-                    left -= len(block)
-                    yield block
-            except OSError as error:
-                raise from_os_error(error) from error
+        with self.open_audio(name) as file, os_errors():
+            file.seek(start)
+            left = stop - start
+            while left > 0 and (block := file.read(min(BLOCK, left))):
+                left -= len(block)
+                yield block
 
     def open_audio(self, name: str) -> BinaryIO:
         """Open for reading, seekable."""
-        try:
+        with os_errors():
             return io.FileIO(os.open(self._path(name), _READ), "r")
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def size(self, name: str) -> int:
         """Return the size in bytes."""
-        try:
+        with os_errors():
             return self._path(name).stat(follow_symlinks=False).st_size
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def exists(self, name: str) -> bool:
         """Return whether there is such a file."""
@@ -88,10 +79,8 @@ class ArchiveFolder(Storage):
 
     def delete(self, name: str) -> None:
         """Delete the file; no error if it is not there."""
-        try:
+        with os_errors():
             self._path(name).unlink(missing_ok=True)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def names(self) -> Iterator[str]:
         """Yield the name of every audio file; other files are skipped."""
@@ -102,19 +91,15 @@ class ArchiveFolder(Storage):
 
     def written_at(self, name: str) -> datetime:
         """Return when the file was last written to."""
-        try:
+        with os_errors():
             return datetime.fromtimestamp(self._path(name).stat(follow_symlinks=False).st_mtime, UTC)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def is_public(self, name: str) -> bool:
         """Return whether other users of this machine can read the file: it and every folder above it admit them."""
         path = self._path(name)
-        try:
+        with os_errors():
             readable = path.stat(follow_symlinks=False).st_mode & stat.S_IROTH
             return bool(readable) and all(folder.stat().st_mode & stat.S_IXOTH for folder in path.parents)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def check_reachable(self) -> None:
         """Raise StorageError where the folder cannot be written to, or cannot be made."""
@@ -130,10 +115,8 @@ class ArchiveFolder(Storage):
 
     def working_space(self) -> Space:
         """Return the space of the staging folder's file system, which is the same."""
-        try:
+        with os_errors():
             return space_of(self.location)
-        except OSError as error:
-            raise from_os_error(error) from error
 
     def _open(self, name: str, mode: str = "rb") -> File[bytes]:
         """Open for Django's `Storage.open`, for reading only."""
@@ -144,11 +127,9 @@ class ArchiveFolder(Storage):
     def _save(self, name: str, content: File[bytes]) -> str:
         """Store for Django's `Storage.save`, by way of a staging file."""
         with staging_file(self.staging_folder) as staged:
-            try:
+            with os_errors():
                 for chunk in content.chunks():
                     staged.file.write(chunk)
-            except OSError as error:
-                raise from_os_error(error) from error
             self.keep(staged.path, name)
         return name
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from recordings.storage.errors import from_os_error
+from recordings.storage.errors import os_errors
 
 PART = ".part"
 ABANDONED_AFTER = timedelta(hours=1)  # where the file system has no locks
@@ -49,11 +49,9 @@ def make_folders(folder: Path) -> list[Path]:
 @contextmanager
 def staging_file(folder: Path) -> Iterator[StagingFile]:
     """Create `<random>.part` of mode 0600 in `folder`; delete it at the end of the `with` unless it was moved."""
-    try:
+    with os_errors():
         make_folders(folder)
         staged = _new_file(folder)
-    except OSError as error:
-        raise from_os_error(error) from error
     try:
         yield staged
     finally:

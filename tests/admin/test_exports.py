@@ -326,7 +326,7 @@ def test_audio_that_cannot_be_fetched_or_breaks_off_is_in_the_manifest_with_the_
 
 def test_a_copy_that_has_vanished_is_not_promised(account: Account, kept: Recording, staff: Person) -> None:
     gone = an_archived(account, speech(seconds=1), recording_id="rec-vanished", gone_at_provider_at=AT)
-    storage.delete(str(gone.audio))
+    storage.archive().delete(str(gone.audio))
 
     answer, found = zipped(staff(*HEARER, accounts=[account]), kept, gone)
 

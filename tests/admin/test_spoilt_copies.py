@@ -74,7 +74,7 @@ def test_a_copy_that_is_missing_or_altered_and_gone_at_vobiz_says_what_to_do(
         Recording.objects.filter(pk=kept.pk).lease("worker", limit=1)
         assert kept.mark_corrupt("worker", spoilt, why="It is gone.")
     else:
-        storage.delete(str(kept.audio))
+        storage.archive().delete(str(kept.audio))
 
     answer = hear(listener, kept)
 

@@ -37,6 +37,6 @@ def test_the_storage_is_tried_told_in_words_and_written_into_the_history(
 def test_where_audio_is_kept_is_for_those_who_may_test_it(account: Account, staff: Person) -> None:
     tester = staff("view_account", "test_storage", accounts=[account])
     viewer = staff("view_account", accounts=[account])
-    assert storage.label() in tester.get(change(account)).content.decode()
-    assert storage.label() not in viewer.get(change(account)).content.decode()
+    assert storage.archive().label in tester.get(change(account)).content.decode()
+    assert storage.archive().label not in viewer.get(change(account)).content.decode()
     assert press(viewer, "test_storage", account).status_code == 403

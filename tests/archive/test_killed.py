@@ -117,9 +117,9 @@ def all_is_well(world: SandboxState, due: list[Recording]) -> None:
         body = at_vobiz(world, row)
         assert row.archived_at is not None, row.archive_error
         assert (row.audio_sha256, row.audio_bytes) == (sha256(body), len(body))
-        with storage.open_audio(str(row.audio)) as kept:
+        with storage.archive().open_audio(str(row.audio)) as kept:
             assert kept.read() == body
-    assert sorted(storage.names()) == sorted(str(row.audio) for row in rows)
+    assert sorted(storage.archive().names()) == sorted(str(row.audio) for row in rows)
     assert not Recording.objects.exclude(coming_audio=None, needs_attention=None).exists()
     assert not Recording.objects.filter(leased_until__gt=Now()).exists()
     assert Waveform.objects.count() == len(rows)
@@ -209,7 +209,7 @@ def put_there(world: SandboxState, account: Account, now: datetime) -> tuple[Rec
         part.file.write(body)
         assert Recording.objects.filter(pk=row.pk).lease("killed", limit=1)
         assert row.begin_upload("killed", name=name, sha256=sha256(body))
-        storage.keep(part, name)
+        storage.archive().keep(part.path, name)
     row.release("killed")
     row.refresh_from_db()
     return row, body

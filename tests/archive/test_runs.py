@@ -263,7 +263,7 @@ def test_a_copy_left_without_its_picture_gets_one(
     assert archive.inspect_again(timezone.now(), limit=5, by="tester", stop=stop) == 0
     assert archive.inspect_again(timezone.now(), limit=5, by="tester") == 1
     drawn = Waveform.objects.get(recording=row)
-    with storage.open_audio(str(row.audio)) as file:
+    with storage.archive().open_audio(str(row.audio)) as file:
         found = inspect(file).audio
     assert found is not None
     assert found.peaks is not None

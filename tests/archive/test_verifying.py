@@ -305,7 +305,7 @@ def test_files_that_no_row_tells_of_are_named_once_they_are_old_and_never_remove
         name = storage.new_name("mp3")
         with storage.staging_file() as part:
             part.file.write(b"ID3")
-            storage.keep(part, name)
+            storage.archive().keep(part.path, name)
         strays.append(archive_folder / name)
     at = now.timestamp()
     for path in archive_folder.rglob("*.mp3"):

@@ -52,7 +52,7 @@ call = Call.objects.create(account=account, call_uuid="a-call-of-slow-listeners"
 name, size = storage.new_name("mp3"), 80_000_000
 with storage.staging_file() as part:
     part.file.truncate(size)
-    storage.keep(part, name)
+    storage.archive().keep(part.path, name)
 common = {"account": account, "call": call, "origin": "sync", "status": "completed", "happened_at": now}
 kept = Recording.objects.create(
     **common, recording_id="kept-here", audio=name, audio_sha256="0" * 64, audio_bytes=size, container="mp3",

@@ -24,7 +24,7 @@ def put(body: bytes = BODY, container: str = "wav") -> str:
     name = storage.new_name(container)
     with storage.staging_file() as part:
         part.file.write(body)
-        storage.keep(part, name)
+        storage.archive().keep(part.path, name)
     return name
 
 
@@ -44,12 +44,12 @@ def test_what_is_kept_is_there_whole_and_nothing_of_it_stays_behind(
 
 def test_it_is_read_in_part_and_as_a_whole(s3_archive: ObjectStorage) -> None:
     name = put()
-    assert storage.size(name) == len(BODY)
-    assert b"".join(storage.read_range(name, 1000, 1010)) == BODY[1000:1010]
-    assert b"".join(storage.read_range(name, 0, len(BODY))) == BODY
-    assert b"".join(storage.read_range(name, len(BODY) - 5, len(BODY) + 100)) == BODY[-5:]
-    assert b"".join(storage.read_range(name, 7, 7)) == b""
-    with storage.open_audio(name) as file:
+    assert storage.archive().size(name) == len(BODY)
+    assert b"".join(storage.archive().read_range(name, 1000, 1010)) == BODY[1000:1010]
+    assert b"".join(storage.archive().read_range(name, 0, len(BODY))) == BODY
+    assert b"".join(storage.archive().read_range(name, len(BODY) - 5, len(BODY) + 100)) == BODY[-5:]
+    assert b"".join(storage.archive().read_range(name, 7, 7)) == b""
+    with storage.archive().open_audio(name) as file:
         assert file.read() == BODY
         file.seek(-3, os.SEEK_END)
         assert file.read(100) == BODY[-3:]
@@ -60,26 +60,31 @@ def test_it_is_read_in_part_and_as_a_whole(s3_archive: ObjectStorage) -> None:
 def test_a_reader_who_stops_early_leaves_the_connection_fit_for_the_next(s3_archive: ObjectStorage) -> None:
     name = put()
     for _ in range(20):  # more than the connections that are kept open
-        blocks = storage.read_range(name, 0, len(BODY))
+        blocks = storage.archive().read_range(name, 0, len(BODY))
         assert next(iter(blocks))[:4] == BODY[:4]
         blocks.close()  # type: ignore[attr-defined]
-    assert b"".join(storage.read_range(name, 0, 4)) == BODY[:4]
+    assert b"".join(storage.archive().read_range(name, 0, 4)) == BODY[:4]
 
 
 def test_it_says_what_is_there_and_forgets_what_is_deleted(s3_archive: ObjectStorage) -> None:
     kept = {put(b"RIFF"), put(b"ID3", "mp3")}
     s3_archive.client().put_object(Bucket=s3_archive.bucket, Key="somebody/elses.txt", Body=b"x")
-    assert set(storage.names()) == kept
+    assert set(storage.archive().names()) == kept
     gone = kept.pop()
     assert storage.archive().exists(gone)
-    storage.delete(gone)
-    storage.delete(gone)
-    assert set(storage.names()) == kept
+    storage.archive().delete(gone)
+    storage.archive().delete(gone)
+    assert set(storage.archive().names()) == kept
     assert not storage.archive().exists(gone)
 
 
 @pytest.mark.parametrize(
-    "use", [storage.size, storage.open_audio, lambda name: list(storage.read_range(name, 0, 9))]
+    "use",
+    [
+        lambda name: storage.archive().size(name),
+        lambda name: storage.archive().open_audio(name),
+        lambda name: list(storage.archive().read_range(name, 0, 9)),
+    ],
 )
 def test_a_file_that_is_not_there_is_told_apart_from_a_storage_that_is_not(
     s3_archive: ObjectStorage, use: Callable[[str], object]
@@ -145,11 +150,11 @@ def test_what_is_wrong_with_the_settings_is_said_and_no_secret_is(
     spoil(settings, s3_archive)
     uses: list[Callable[[], object]] = [
         lambda: put(b"RIFF"),
-        lambda: storage.size(name),
-        lambda: storage.open_audio(name),
-        lambda: list(storage.read_range(name, 0, 4)),
-        lambda: list(storage.names()),
-        lambda: storage.delete(name),
+        lambda: storage.archive().size(name),
+        lambda: storage.archive().open_audio(name),
+        lambda: list(storage.archive().read_range(name, 0, 4)),
+        lambda: list(storage.archive().names()),
+        lambda: storage.archive().delete(name),
     ]
     for use in uses:
         with pytest.raises(storage.StorageError, match=words) as failed:

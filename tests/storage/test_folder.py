@@ -25,7 +25,7 @@ def put(body: bytes = BODY, container: str = "wav") -> str:
     name = storage.new_name(container)
     with storage.staging_file() as part:
         part.file.write(body)
-        storage.keep(part, name)
+        storage.archive().keep(part.path, name)
     return name
 
 
@@ -67,11 +67,11 @@ def test_what_is_not_kept_leaves_nothing(archive_folder: Path) -> None:
 
 def test_it_is_read_in_part_and_as_a_whole(archive_folder: Path) -> None:
     name = put()
-    assert storage.size(name) == len(BODY)
-    assert b"".join(storage.read_range(name, 1000, 700_000)) == BODY[1000:700_000]
-    assert b"".join(storage.read_range(name, len(BODY) - 5, len(BODY) + 100)) == BODY[-5:]
-    assert b"".join(storage.read_range(name, 7, 7)) == b""
-    with storage.open_audio(name) as file:
+    assert storage.archive().size(name) == len(BODY)
+    assert b"".join(storage.archive().read_range(name, 1000, 700_000)) == BODY[1000:700_000]
+    assert b"".join(storage.archive().read_range(name, len(BODY) - 5, len(BODY) + 100)) == BODY[-5:]
+    assert b"".join(storage.archive().read_range(name, 7, 7)) == b""
+    with storage.archive().open_audio(name) as file:
         file.seek(-3, os.SEEK_END)
         assert file.read() == BODY[-3:]
 
@@ -80,12 +80,16 @@ def test_it_says_what_is_there_and_forgets_what_is_deleted(archive_folder: Path)
     kept = {put(), put(container="mp3")}
     (archive_folder / "stray.mp3").write_bytes(b"x")
     (archive_folder / "ab").mkdir(exist_ok=True)
-    assert set(storage.names()) == kept
+    assert set(storage.archive().names()) == kept
     gone = kept.pop()
-    storage.delete(gone)
-    storage.delete(gone)
-    assert set(storage.names()) == kept
-    for look in (storage.size, storage.open_audio, lambda name: b"".join(storage.read_range(name, 0, 1))):
+    storage.archive().delete(gone)
+    storage.archive().delete(gone)
+    assert set(storage.archive().names()) == kept
+    for look in (
+        storage.archive().size,
+        storage.archive().open_audio,
+        lambda name: b"".join(storage.archive().read_range(name, 0, 1)),
+    ):
         with pytest.raises(storage.AudioMissingError):
             look(gone)
 
@@ -110,15 +114,15 @@ def test_it_is_the_storage_django_knows_as_the_archive_and_has_no_public_address
 )  # fmt: skip
 def test_no_other_name_reaches_the_disk(archive_folder: Path, name: str) -> None:
     for use in (
-        storage.size,
-        storage.open_audio,
-        storage.delete,
-        lambda n: list(storage.read_range(n, 0, 1)),
+        storage.archive().size,
+        storage.archive().open_audio,
+        storage.archive().delete,
+        lambda n: list(storage.archive().read_range(n, 0, 1)),
     ):
         with pytest.raises(ValueError):
             use(name)
     with pytest.raises(ValueError), storage.staging_file() as part:
-        storage.keep(part, name)
+        storage.archive().keep(part.path, name)
 
 
 def test_a_link_in_a_files_place_is_not_followed(archive_folder: Path, tmp_path: Path) -> None:
@@ -128,8 +132,8 @@ def test_a_link_in_a_files_place_is_not_followed(archive_folder: Path, tmp_path:
     (archive_folder / name).unlink()
     (archive_folder / name).symlink_to(secret)
     with pytest.raises(storage.StorageError):
-        storage.open_audio(name)
-    assert storage.size(name) != len(b"secret")
+        storage.archive().open_audio(name)
+    assert storage.archive().size(name) != len(b"secret")
 
 
 def test_what_a_killed_process_left_is_swept_at_once_and_what_is_being_written_is_not(
@@ -178,9 +182,9 @@ def test_a_gigabyte_or_a_twentieth_stays_free(free: int, total: int, *, enough: 
 
 
 def test_the_space_is_that_of_the_disk_it_lies_on(archive_folder: Path) -> None:
-    found, disk = storage.working_space(), os.statvfs(archive_folder.parent)
+    found, disk = storage.archive().working_space(), os.statvfs(archive_folder.parent)
     assert found.total == disk.f_blocks * disk.f_frsize
-    assert storage.free_space() is not None
+    assert storage.archive().free_space() is not None
 
 
 def test_a_disk_that_takes_no_more_is_said_and_leaves_nothing(tmp_path: Path) -> None:

@@ -259,32 +259,26 @@ def _send_requests(rows: list[Recording], *, now: datetime) -> None:
                 transcription_url=_callback_url("transcription", row) if row.transcribe else None,
             )
             pending.append((row, pool.submit(ask)))
-        troubles = [_store_or_return_error(row, future, now=now) for row, future in pending]
+        troubles = [_store_answer(row, future, now=now) for row, future in pending]
     for row in rows:
         row.refresh_from_db()
     for trouble in filter(None, troubles):
         raise trouble
 
 
-def _store_or_return_error(
-    recording: Recording, pending: Future[Answer], *, now: datetime
-) -> Exception | None:
+def _store_answer(recording: Recording, pending: Future[Answer], *, now: datetime) -> Exception | None:
     """Store one answer; return what prevented that, to be raised after the others are stored."""
     try:
-        _store_answer(recording, pending, now=now)
+        try:
+            answer = pending.result()
+        except VobizError as error:
+            _store_refusal(recording, error, now=now)
+        else:
+            record_start_accepted(recording, answer)
     except Exception as trouble:
         logger.exception("the answer to the start of recording %s was not written down", recording.pk)
         return trouble
     return None
-
-
-def _store_answer(recording: Recording, pending: Future[Answer], *, now: datetime) -> None:
-    try:
-        answer = pending.result()
-    except VobizError as error:
-        _store_refusal(recording, error, now=now)
-        return
-    record_start_accepted(recording, answer)
 
 
 def _callback_url(endpoint: str, recording: Recording) -> str:

@@ -49,19 +49,12 @@ class _AccountRefresh:
     over: set[str] = field(default_factory=set)
 
 
-def refresh(account: Account, *, now: datetime) -> bool:
-    """Ask Vobiz for the account's live calls unless that was done seconds ago. True: rows are fresh.
-
-    When Vobiz does not answer, the rows stay as they were, and the account's `live_error` says why.
-    """
-    return refresh_all([account], now=now)
-
-
 def refresh_all(accounts: Collection[Account], *, now: datetime) -> bool:
-    """Refresh several accounts in parallel, the stalest first, within BUDGET seconds. True: all are fresh.
+    """Ask Vobiz for the live calls of accounts, unless that was done seconds ago. True: all rows are fresh.
 
-    Only the asking is done in threads. An account whose turn does not come in time keeps its rows, and is asked
-    first the next time.
+    In parallel, the stalest first, within BUDGET seconds; only the asking is done in threads. An account whose turn
+    does not come in time keeps its rows, and is asked first the next time. When Vobiz does not answer, the rows stay
+    as they were, and the account's `live_error` says why.
     """
     free = Q(live_refresh_started_at=None) | Q(live_refresh_started_at__lt=now - REFRESH_TIMEOUT)
     due = Q(live_tried_at=None) | Q(live_tried_at__lt=now - FRESH_FOR)

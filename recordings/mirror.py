@@ -7,10 +7,12 @@ for its own work. No transaction is open while Vobiz is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
+from typing import Any
 
 from django.db import DataError, IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -148,17 +150,10 @@ def _store_one_by_one(
 
 
 def _upsert(
-    account: Account,
-    objects: Sequence[RecordingObject],
-    *,
-    now: datetime,
-    origin: Origin,
-    dry_run: bool,
-    reserved_ids: Collection[int],
+    account: Account, objects: Sequence[RecordingObject], *, dry_run: bool, **how: Any
 ) -> UpsertReport:
-    if not dry_run:
-        return upsert_recordings(account, objects, now=now, origin=origin, reserved_ids=reserved_ids)
-    with transaction.atomic():
-        report = upsert_recordings(account, objects, now=now, origin=origin, reserved_ids=reserved_ids)
-        transaction.set_rollback(True)
+    with transaction.atomic() if dry_run else nullcontext():
+        report = upsert_recordings(account, objects, **how)
+        if dry_run:
+            transaction.set_rollback(True)
     return report

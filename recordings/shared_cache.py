@@ -125,15 +125,3 @@ def count_up(key: str, *, seconds: int) -> int:
     except Exception as error:  # noqa: BLE001 - whatever the cache's library raises
         logger.warning("The shared cache cannot count: %s", type(error).__name__)
         return 1
-
-
-class JSONSerializer:
-    """What Django's Redis cache stores: JSON, not pickle. Numbers stay numbers, which Redis can add to."""
-
-    def dumps(self, value: Any) -> bytes:
-        """Return a value as JSON."""
-        return json.dumps(value).encode()
-
-    def loads(self, data: bytes) -> Any:
-        """Return the value."""
-        return json.loads(data)

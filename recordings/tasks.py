@@ -13,7 +13,7 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -171,18 +171,23 @@ def archive_now(pks: list[int]) -> None:
         if not wake(archive_account, account.pk):
             left += chosen.filter(account=account).values_list("pk", flat=True)
     if left:
-        thread = threading.Thread(target=_archive_in_thread, args=(left,), name="archive-now", daemon=True)
+        thread = _thread("archive-now", partial(archive_selected, left))
         transaction.on_commit(thread.start)  # it looks at what is asked for here
 
 
-def _archive_in_thread(pks: list[int]) -> None:
-    close_old_connections()
-    try:
-        archive_selected(pks)
-    except Exception:
-        logger.exception("Archiving now stopped")
-    finally:
-        connection.close()
+def _thread(name: str, work: Callable[[], object]) -> threading.Thread:
+    """Return a thread of this process that does the work with a database connection of its own."""
+
+    def run() -> None:
+        close_old_connections()
+        try:
+            work()
+        except Exception:
+            logger.exception("The thread %s stopped", name)
+        finally:
+            connection.close()
+
+    return threading.Thread(target=run, name=name, daemon=True)
 
 
 def archive_selected(pks: list[int]) -> archive.Report:
@@ -207,9 +212,7 @@ def sync_in_background(account: Account, scope: sync.SyncRequest, *, by: User | 
             return running, False
         return sync_in_background(account, scope, by=by)  # the other ended this very moment
     if not wake(carry_out_sync, run.pk):
-        threading.Thread(
-            target=_sync_in_thread, args=(account, scope, run), name=f"sync-{run.pk}", daemon=True
-        ).start()
+        _thread(f"sync-{run.pk}", partial(_run_sync, account, scope, run, None)).start()
     return run, True
 
 
@@ -217,16 +220,6 @@ def raise_if_stopping(result: sync.SyncResult) -> None:
     """Raise ShutdownInterrupt in a sync between two pages when the process ends; a worker restarts it."""
     if STOPPING.is_set():
         raise ShutdownInterrupt
-
-
-def _sync_in_thread(account: Account, scope: sync.SyncRequest, run: SyncRun) -> None:
-    close_old_connections()
-    try:
-        _run_sync(account, scope, run, None)
-    except Exception:
-        logger.exception("Sync run %s stopped", run.pk)
-    finally:
-        connection.close()
 
 
 def _run_sync(

@@ -32,7 +32,7 @@ def test_the_live_calls_are_shown_with_their_details(
     world.place_call(account.auth_id, rings_for=30)
     world.place_call("MA_OTHER003")
 
-    assert live.refresh(account, now=now)
+    assert live.refresh_all([account], now=now)
 
     assert uuids() == {call.call_uuid for call in calls}
     row = Call.objects.get(call_uuid=calls[0].call_uuid)
@@ -46,16 +46,16 @@ def test_a_refresh_serves_every_viewer_for_some_seconds(
 ) -> None:
     world.place_call(account.auth_id)
     for seconds in (0, 1, 4):
-        assert live.refresh(Account.objects.get(), now=now + timedelta(seconds=seconds))
+        assert live.refresh_all([Account.objects.get()], now=now + timedelta(seconds=seconds))
     assert len(asked(world, "call.list")) == 1
-    live.refresh(account, now=now + timedelta(seconds=4.1))
+    live.refresh_all([account], now=now + timedelta(seconds=4.1))
     assert len(asked(world, "call.list")) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_viewers_at_the_same_moment_one_asks(account: Account, world: SandboxState, now: datetime) -> None:
     world.faults.plan(Fault(on="call.list", delay_before=0.3))
-    together(*[lambda: live.refresh(Account.objects.get(), now=now)] * 4)
+    together(*[lambda: live.refresh_all([Account.objects.get()], now=now)] * 4)
     assert len(asked(world, "call.list")) == 1
 
 
@@ -67,7 +67,7 @@ def test_no_transaction_is_open_while_vobiz_is_asked(
     world.place_call(account.auth_id)
     mine, inside = connections["default"], list[bool]()
     world.faults.plan(Fault(on="*", times=None, first=lambda _: inside.append(mine.in_atomic_block)))
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     assert inside == [False, False]
 
 
@@ -75,17 +75,17 @@ def test_a_refresh_that_died_is_forgotten_after_a_while(
     account: Account, world: SandboxState, now: datetime
 ) -> None:
     Account.objects.update(live_refresh_started_at=now)
-    live.refresh(account, now=now + LATER)
+    live.refresh_all([account], now=now + LATER)
     assert asked(world, "call.list") == []
-    live.refresh(account, now=now + live.REFRESH_TIMEOUT + timedelta(seconds=1))
+    live.refresh_all([account], now=now + live.REFRESH_TIMEOUT + timedelta(seconds=1))
     assert len(asked(world, "call.list")) == 1
 
 
 def test_details_are_asked_for_once_a_call(account: Account, world: SandboxState, now: datetime) -> None:
     world.place_call(account.auth_id)
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     new = world.place_call(account.auth_id)
-    live.refresh(account, now=now + LATER)
+    live.refresh_all([account], now=now + LATER)
     assert len(asked(world, "call.retrieve")) == 2
     assert new.call_uuid in uuids()
 
@@ -97,7 +97,7 @@ def test_a_call_that_vanishes_between_list_and_details_is_over(
     Call.objects.note_listed(account, [goes.call_uuid], now=now - LATER)
     world.faults.plan(Fault(on="call.list", then=lambda world: world.hang_up(goes.call_uuid)))
 
-    assert live.refresh(account, now=now)
+    assert live.refresh_all([account], now=now)
 
     assert uuids() == {stays.call_uuid}
     assert Call.objects.get(call_uuid=goes.call_uuid).state == CallState.ENDED
@@ -112,10 +112,10 @@ def test_a_call_vobiz_cannot_tell_of_is_shown_without_details_and_asked_about_ag
     call = world.place_call(account.auth_id)
     world.faults.plan(Fault(on="call.retrieve", **fault))  # type: ignore[arg-type]
 
-    assert live.refresh(account, now=now)
+    assert live.refresh_all([account], now=now)
     assert (uuids(), Call.objects.get().from_number) == ({call.call_uuid}, None)
 
-    live.refresh(account, now=now + LATER)
+    live.refresh_all([account], now=now + LATER)
     assert Call.objects.get().from_number == "919876543210"
 
 
@@ -123,12 +123,12 @@ def test_a_call_that_is_no_longer_listed_has_ended_and_its_recordings_are_read_b
     account: Account, world: SandboxState, now: datetime
 ) -> None:
     call = world.place_call(account.auth_id)
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     row = asked_for(account, recording_id="rec-1")
     Recording.objects.update(call=Call.objects.get(call_uuid=call.call_uuid))
     world.hang_up(call.call_uuid)
 
-    live.refresh(account, now=now + LATER)
+    live.refresh_all([account], now=now + LATER)
 
     ended = Call.objects.get(call_uuid=call.call_uuid)
     assert (ended.state, ended.ended_at) == (CallState.ENDED, now + LATER)
@@ -149,21 +149,21 @@ def test_when_vobiz_does_not_answer_the_rows_stay_and_the_account_says_why(
     account: Account, world: SandboxState, now: datetime, fault: dict[str, object], words: str
 ) -> None:
     call = world.place_call(account.auth_id)
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     world.hang_up(call.call_uuid)
     world.faults.plan(Fault(on="call.list", **fault))  # type: ignore[arg-type]
 
-    assert not live.refresh(account, now=now + LATER)
+    assert not live.refresh_all([account], now=now + LATER)
 
     assert uuids() == {call.call_uuid}
     assert account.live_refreshed_at == now
     assert account.live_error is not None
     assert words in account.live_error
-    assert not live.refresh(
-        account, now=now + LATER
+    assert not live.refresh_all(
+        [account], now=now + LATER
     )  # the next viewer is told the same, and nothing is asked
     world.faults.clear()
-    assert live.refresh(account, now=now + 2 * LATER)
+    assert live.refresh_all([account], now=now + 2 * LATER)
     assert account.live_error is None
 
 
@@ -172,7 +172,7 @@ def test_an_account_that_is_switched_off_is_not_asked_about(
 ) -> None:
     Account.objects.update(is_active=False)
     account.refresh_from_db()
-    assert not live.refresh(account, now=now)
+    assert not live.refresh_all([account], now=now)
     assert asked(world) == []
 
 
@@ -212,12 +212,12 @@ def test_an_account_whose_turn_did_not_come_in_time_is_asked_the_next_time(
     monkeypatch.setattr(live, "BUDGET", 0.05)
     world.faults.plan(Fault(on="call.list", delay_before=0.5))
 
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     account.refresh_from_db()
     assert (account.live_refresh_started_at, account.live_tried_at) == (None, None)
     monkeypatch.undo()
 
-    assert live.refresh(account, now=now)
+    assert live.refresh_all([account], now=now)
     assert uuids() == {call.call_uuid}
 
 

@@ -210,7 +210,7 @@ if ON_REDIS:
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": TASKS_BACKEND + _timeouts,
         "KEY_PREFIX": "vobiz-portal",
-        "OPTIONS": {"serializer": "recordings.shared_cache.JSONSerializer"},
+        "OPTIONS": {"serializer": "django.core.signing.JSONSerializer"},  # its default is pickle
     }
 
 # Django

@@ -24,6 +24,8 @@ class PortalCommand(DocumentedCommand):
     """A thin command: `act` calls one function of the domain and ends with `report`."""
 
     requires_migrations_checks = True
+    takes_account = False
+    """Whether `--account` names the only account to work on."""
 
     def exit_codes(self) -> dict[int, str]:
         """Return the four codes that every command of the portal has."""
@@ -45,10 +47,14 @@ class PortalCommand(DocumentedCommand):
             )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add `--json`; a command extends this with its own options."""
+        """Add `--json`, and `--account` where the command takes one; a command extends this with its own options."""
         parser.add_argument(
             "--json", action="store_true", help="print one JSON document on stdout, and nothing else"
         )
+        if self.takes_account:
+            parser.add_argument(
+                "--account", metavar="AUTH_ID", help="only this account (default: all active accounts)"
+            )
 
     @abstractmethod
     def act(self, **options: Any) -> None:
@@ -88,13 +94,6 @@ def _words_for(error: Exception) -> str:
     """Return why the database or a disk stopped the command; the first line, because the others quote rows."""
     what = "A file or disk" if isinstance(error, OSError) else "The database"
     return f"{what} failed: {str(error).partition(NEWLINE)[0]}. What was finished is kept. Run the command again."
-
-
-def add_account(parser: ArgumentParser) -> None:
-    """Add `--account AUTH_ID`."""
-    parser.add_argument(
-        "--account", metavar="AUTH_ID", help="only this account (default: all active accounts)"
-    )
 
 
 def requested_accounts(auth_id: str | None) -> list[Account]:

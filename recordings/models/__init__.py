@@ -17,7 +17,6 @@ from recordings.models.recording import (
     Waveform,
     change_locked,
     claim_recording_id,
-    merge_facts,
     record_start_accepted,
     upsert_recordings,
 )
@@ -50,7 +49,6 @@ __all__ = [
     "Worker",
     "change_locked",
     "claim_recording_id",
-    "merge_facts",
     "record_start_accepted",
     "upsert_recordings",
 ]

@@ -542,8 +542,6 @@ class Account(Leased):
         _LOCKED_ROOT.all(self.root_id)
 
 
-def _locked_root(pk: int) -> models.QuerySet[Account]:
-    return Account.objects.order_by().only("pk").filter(pk=pk).select_for_update(no_key=True)
-
-
-_LOCKED_ROOT = CompiledQuery[Account](_locked_root, -1)
+_LOCKED_ROOT = CompiledQuery[Account](
+    lambda pk: Account.objects.order_by().only("pk").filter(pk=pk).select_for_update(no_key=True), -1
+)

@@ -38,10 +38,6 @@ class TokensField(models.TextField[Any, Any]):
         return tokens
 
 
-class TranscriptionQuerySet(VisibleQuerySet):
-    """A queryset of transcriptions."""
-
-
 class Transcription(models.Model):
     """The transcript of one recording, expected from the moment it is asked for."""
 
@@ -71,7 +67,7 @@ class Transcription(models.Model):
     trust = models.CharField(_("trust"), max_length=16, choices=Trust, null=True, blank=True)
     received_at = models.DateTimeField(_("received"), null=True, blank=True)
 
-    objects = TranscriptionQuerySet.as_manager()
+    objects = VisibleQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("transcription")

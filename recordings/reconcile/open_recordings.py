@@ -56,7 +56,7 @@ class OpenRecordings:
         if not any(row.call.state != CallState.ENDED for row in self._open()):
             return
         asked = self.context.now()
-        live.refresh(account, now=asked)
+        live.refresh_all([account], now=asked)
         at = account.live_refreshed_at
         if at is None or account.live_error is not None:
             return

@@ -36,7 +36,7 @@ def account(admin_login: User, vobiz: Sandbox, lively_world: SandboxState) -> Ac
     for number in ("919624705678", "+912261234567"):
         lively_world.place_call(AUTH_ID, from_number=number, to_number="+918071387423")
     account = connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Jobs Ltd")[0]
-    live.refresh(account, now=timezone.now())
+    live.refresh_all([account], now=timezone.now())
     return account
 
 

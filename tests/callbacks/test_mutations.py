@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from recordings.choices import EventOutcome, RecordingStatus, Source, Trust
-from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription, merge_facts
+from recordings.models import Account, Call, CallbackEvent, Recording, SpentNonce, Transcription
 from recordings.models.recording.provenance import Facts
 from recordings.vobiz.wire import ID_SHAPE
 from tests.callbacks.mutants import Sent, mutant
@@ -25,6 +25,7 @@ from tests.callbacks.rows import (
     everything,
     listed_row,
 )
+from tests.facts import merge_facts
 from tests.vobiz.payloads import payload
 
 ENDED = payload("recording_callback__documented")

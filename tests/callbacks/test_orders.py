@@ -21,13 +21,13 @@ from recordings.models import (
     SpentNonce,
     Transcription,
     claim_recording_id,
-    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
 from recordings.vobiz import objects
 from tests.callbacks.posting import deliver, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, OURS, URL, asked_for, columns_of
+from tests.facts import merge_facts
 from tests.models.listed import listed
 from tests.vobiz.payloads import payload
 

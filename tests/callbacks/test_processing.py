@@ -21,7 +21,6 @@ from recordings.models import (
     Recording,
     Transcription,
     claim_recording_id,
-    merge_facts,
 )
 from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, signature
@@ -37,6 +36,7 @@ from tests.callbacks.rows import (
     the_event,
 )
 from tests.conftest import MAIN, SUB, TOKENS
+from tests.facts import merge_facts
 from tests.vobiz.payloads import payload
 
 ENDED = payload("recording_callback__documented")

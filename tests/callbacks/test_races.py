@@ -22,13 +22,13 @@ from recordings.models import (
     SpentNonce,
     Transcription,
     claim_recording_id,
-    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
 from tests.callbacks.posting import deliver, fresh_nonces, signature
 from tests.callbacks.rows import CALL, DOCUMENTED, KEY, asked_for, listed_row
 from tests.conftest import MAIN, connected
+from tests.facts import merge_facts
 from tests.models.listed import listed
 from tests.vobiz.payloads import payload
 

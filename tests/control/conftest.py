@@ -23,7 +23,7 @@ class Start(Protocol):
 def call(account: Account, world: SandboxState, now: datetime) -> Call:
     """One live call."""
     placed = world.place_call(account.auth_id)
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     found: Call = Call.objects.select_related("account").get(call_uuid=placed.call_uuid)
     return found
 

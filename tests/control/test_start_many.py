@@ -24,7 +24,7 @@ OPTIONS = StartOptions(time_limit=600, file_format="mp3", channels="stereo")
 def some_calls(account: Account, world: SandboxState, now: datetime, count: int) -> list[Call]:
     for _each in range(count):
         world.place_call(account.auth_id)
-    live.refresh(account, now=now)
+    live.refresh_all([account], now=now)
     return list(Call.objects.order_by("pk"))
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recordings.choices import Source
-from recordings.models import Account, Recording, merge_facts
+from recordings.models import Account, Recording
 from recordings.models.recording.provenance import FACT_COLUMNS, Facts
+from tests.facts import merge_facts
 from tests.models.test_upsert_adoption import asked_for
 
 SAID = {

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from recordings.choices import Attention, Origin, RecordingStatus, Source
-from recordings.models import Account, Call, Recording, merge_facts, upsert_recordings
+from recordings.models import Account, Call, Recording, upsert_recordings
 from recordings.models.recording.provenance import Facts
+from tests.facts import merge_facts
 from tests.models.listed import CALL, DOCUMENTED, listed, running
 
 

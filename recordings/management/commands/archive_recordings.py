@@ -19,7 +19,7 @@ from recordings import archive
 from recordings.archive import AccountCounts, Report
 from recordings.forms import span
 from recordings.management.documented_command import USAGE
-from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
+from recordings.management.portal_command import PortalCommand, requested_accounts
 from recordings.models import Account, Recording
 
 WORKERS, MOST_WORKERS = 4, 32
@@ -32,11 +32,11 @@ class Command(PortalCommand):
     examples = ("", "--account MA_PU0XU668 --limit 100", "--workers 8 --json")
     done = "nothing failed; recordings beyond --limit wait for the next run"
     failure = "a recording could not be archived, archiving of an account pauses, or audio was newly lost"
+    takes_account = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         super().add_arguments(parser)
-        add_account(parser)
         parser.add_argument("--limit", type=int, metavar="N", help="at most this many recordings")
         parser.add_argument(
             "--workers",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.utils import timezone
 
 from recordings import live
-from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
+from recordings.management.portal_command import PortalCommand, requested_accounts
 from recordings.models import Call, Recording
 from recordings.vobiz.wire import one_line
 
@@ -20,11 +19,7 @@ class Command(PortalCommand):
     examples = ("", "--account MA_PU0XU668 --json")
     done = "Vobiz answered for every account"
     failure = "Vobiz did not answer for an account, so its calls may be out of date"
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
-        super().add_arguments(parser)
-        add_account(parser)
+    takes_account = True
 
     def act(self, **options: Any) -> None:
         """Refresh the live calls and print them."""

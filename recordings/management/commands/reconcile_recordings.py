@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
 from typing import Any
 
 from recordings import reconcile, tasks
-from recordings.management.portal_command import PortalCommand, add_account, requested_accounts
+from recordings.management.portal_command import PortalCommand, requested_accounts
 
 
 class Command(PortalCommand):
@@ -19,11 +18,7 @@ class Command(PortalCommand):
     examples = ("", "--account MA_PU0XU668 --json")
     done = "Vobiz answered; what is still open is checked again later"
     failure = "Vobiz could not be asked about an account"
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the options."""
-        super().add_arguments(parser)
-        add_account(parser)
+    takes_account = True
 
     def act(self, **options: Any) -> None:
         """Check each account's unfinished recordings and report the counts."""

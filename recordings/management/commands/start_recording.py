@@ -12,7 +12,7 @@ from django.utils import timezone
 from recordings import control
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, RecordingStatus
 from recordings.management.documented_command import USAGE
-from recordings.management.portal_command import PortalCommand, add_account, requested_call
+from recordings.management.portal_command import PortalCommand, requested_call
 from recordings.models import Account, Recording
 from recordings.provider import callback_urls_possible
 
@@ -27,11 +27,11 @@ class Command(PortalCommand):
     )
     done = "the recording started"
     failure = "the recording did not start, or Vobiz did not confirm the start"
+    takes_account = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         super().add_arguments(parser)
-        add_account(parser)
         parser.add_argument("call_uuid", metavar="CALL_UUID", help="the live call, as live_calls lists it")
         parser.add_argument(
             "--time-limit", type=int, metavar="SECONDS", help=f"1 to {MAX_TIME_LIMIT} (8 hours)"

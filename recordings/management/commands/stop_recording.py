@@ -13,7 +13,6 @@ from recordings.control import StopOutcome
 from recordings.management.documented_command import USAGE
 from recordings.management.portal_command import (
     PortalCommand,
-    add_account,
     requested_accounts,
     requested_call,
     require_id,
@@ -42,11 +41,11 @@ class Command(PortalCommand):
     )
     done = "Vobiz stops the recording, or it had ended already"
     failure = "the recording was not stopped, or Vobiz did not confirm the stop"
+    takes_account = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         super().add_arguments(parser)
-        add_account(parser)
         parser.add_argument("recording_id", metavar="RECORDING_ID", nargs="?", help="the recording to stop")
         parser.add_argument("--call", metavar="CALL_UUID", help="the call whose recordings are stopped")
         parser.add_argument(

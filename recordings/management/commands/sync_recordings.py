@@ -14,7 +14,6 @@ from recordings import sync, tasks
 from recordings.management.documented_command import USAGE
 from recordings.management.portal_command import (
     PortalCommand,
-    add_account,
     requested_accounts,
     require_id,
 )
@@ -37,11 +36,11 @@ class Command(PortalCommand):
     )
     done = "everything asked for was read, or another sync of the account was running already"
     failure = "a page or a recording failed, or Vobiz did not answer; what was read is kept"
+    takes_account = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         super().add_arguments(parser)
-        add_account(parser)
         parser.add_argument("--full", action="store_true", help="also detect recordings deleted at Vobiz")
         parser.add_argument(
             "--since",

@@ -28,16 +28,11 @@ class Command(PortalCommand):
         worker = WorkerProcess()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
-            """Ask the worker to stop; from now on a signal ends the process."""
+            """Ask the worker to stop. From now on a signal ends the process: its leases run out, and others go on."""
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, _exit_now)
+                signal.signal(number, lambda _number, _frame: sys.exit(FAILED))
             worker.stop()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         worker.run()
-
-
-def _exit_now(_number: int, _frame: FrameType | None) -> None:
-    """End the process. Its leases run out, and another worker repeats the jobs."""
-    sys.exit(FAILED)

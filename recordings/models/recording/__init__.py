@@ -7,7 +7,6 @@ from recordings.models.recording.locked import (
     LockedRecording,
     change_locked,
     claim_recording_id,
-    merge_facts,
     record_start_accepted,
 )
 from recordings.models.recording.model import Recording, Waveform
@@ -20,7 +19,6 @@ __all__ = [
     "Waveform",
     "change_locked",
     "claim_recording_id",
-    "merge_facts",
     "record_start_accepted",
     "upsert_recordings",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from recordings.bulk_insert import update_row
 from recordings.choices import Attention, RecordingStatus, Source
@@ -32,16 +32,13 @@ ABSORBED_COLUMNS = (
 Result = TypeVar("Result")
 
 
-def _row(pk: int) -> QuerySet[Recording]:
-    return Recording.objects.locked().filter(pk=pk).order_by()
-
-
-def _row_and_claimed(pk: int, recording_id: str) -> QuerySet[Recording]:
-    return Recording.objects.locked().filter(Q(pk=pk) | Q(recording_id=recording_id)).order_by("pk")
-
-
-_ROW = CompiledQuery[Recording](_row, -1)
-_ROW_AND_CLAIMED = CompiledQuery[Recording](_row_and_claimed, -1, "the id")
+_ROW = CompiledQuery[Recording](lambda pk: Recording.objects.locked().filter(pk=pk).order_by(), -1)
+_ROW_AND_CLAIMED = CompiledQuery[Recording](
+    lambda pk, recording_id: (
+        Recording.objects.locked().filter(Q(pk=pk) | Q(recording_id=recording_id)).order_by("pk")
+    ),
+    *(-1, "the id"),
+)
 
 
 class LockedRecording(TransitionsMixin):
@@ -208,11 +205,6 @@ def claim_recording_id(recording: Recording, recording_id: str) -> bool:
     return change_locked(
         recording, lambda locked: locked.claim_recording_id(recording_id), recording_id=recording_id
     )
-
-
-def merge_facts(recording: Recording, facts: Facts, source: Source) -> list[str]:
-    """Store what `facts` may change by their rank; return the columns changed."""
-    return change_locked(recording, lambda locked: locked.merge_facts(facts, source))
 
 
 def record_start_accepted(recording: Recording, answer: StartAnswer) -> None:

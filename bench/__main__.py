@@ -8,7 +8,6 @@ Without it only SQLite is measured.
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -20,12 +19,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from bench.portal import options
+
 
 def main() -> None:
     """Run them and print their tables as they come."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="recordings in the library (1000000)")
     parser.add_argument("--synced", type=int, default=50_000, help="recordings of a first sync (50000)")
     parser.add_argument("--server", default="", help="a PostgreSQL on which databases may be created")

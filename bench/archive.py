@@ -11,7 +11,6 @@ server is `--latency` milliseconds late, the socket uses as many connections as 
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import re
@@ -24,16 +23,14 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
-from multiprocessing import get_context
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.portal import AUTH_ID, TOKEN, make, ratio, settle_in
+from bench.portal import AUTH_ID, SPAWN, TOKEN, make, options, ratio, settle_in
 
 BLOCK = 256 * 1024
 MINUTE = 60.0
 HALF_MEGABYTE = 62.5  # seconds of a sandbox's MP3
-SPAWN = get_context("spawn")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STATUS = Path("/proc/self/status")
 
@@ -252,9 +249,7 @@ def measure(load: Load, rounds: int, folder: Path) -> str:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--hours", type=float, default=4.0, help="length of the large recordings (4)")
     parser.add_argument("--many", type=int, default=100, help="how many small recordings (100)")
     parser.add_argument(

@@ -9,28 +9,24 @@ it, for a recording of its own that was asked for here. A connection sends the n
 
 from __future__ import annotations
 
-import argparse
 import re
 import socket
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from bench.portal import AUTH_ID, TOKEN, make, ratio, settle_in
+from bench.portal import AUTH_ID, SPAWN, TOKEN, make, on_database, options, ratio, serve, settle_in
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
-SPAWN = get_context("spawn")
 PORTAL = "http://127.0.0.1:8000"  # the PORTAL_URL of bench.portal, which is what is signed
 BARE_KEY = "bare"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -58,7 +54,7 @@ class Burst:
 
 def serve_portal(folder: str, database: str, count: int, threads: int) -> tuple[int, list[bytes]]:
     """Serve the portal; return its port and one request for each of `count` recordings that were asked for."""
-    make(folder, **_database(database))
+    make(folder, **on_database(database))
     from django.urls import reverse
     from django.utils import timezone
 
@@ -79,12 +75,12 @@ def serve_portal(folder: str, database: str, count: int, threads: int) -> tuple[
         for at, call in enumerate(calls)
     )  # fmt: skip
     paths = [reverse("callbacks:recording", args=[f"key-of-a-recording-{at:013}"]) for at in range(count)]
-    return _serve(threads), [_request(path, serial) for serial, path in enumerate(paths)]
+    return serve(threads).effective_port, [_request(path, serial) for serial, path in enumerate(paths)]
 
 
 def serve_bare(folder: str, database: str, count: int, threads: int) -> tuple[int, list[bytes]]:
     """Serve the bare view behind the middleware of `startproject`; return its port and `count` requests."""
-    make(folder, **_database(database)) if not database else settle_in(folder, **_database(database))
+    settle_in(folder, **on_database(database)) if database else make(folder)
     from django.conf import settings
     from django.urls import path
 
@@ -100,7 +96,9 @@ def serve_bare(folder: str, database: str, count: int, threads: int) -> tuple[in
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ]
     urls.urlpatterns.insert(0, path(f"{BARE_KEY}/<int:serial>/", _bare_view().as_view()))
-    return _serve(threads), [_request(f"/{BARE_KEY}/{serial}/", serial) for serial in range(count)]
+    return serve(threads).effective_port, [
+        _request(f"/{BARE_KEY}/{serial}/", serial) for serial in range(count)
+    ]
 
 
 def _bare_view() -> type[APIView]:
@@ -138,19 +136,6 @@ def _bare_view() -> type[APIView]:
     return Bare
 
 
-def _database(url: str) -> dict[str, str]:
-    return {"DATABASE_URL": url} if url else {}
-
-
-def _serve(threads: int) -> int:
-    import waitress
-    from django.core.wsgi import get_wsgi_application
-
-    server = waitress.create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=threads)
-    threading.Thread(target=server.run, daemon=True).start()
-    return int(server.effective_port)
-
-
 def _request(path: str, serial: int) -> bytes:
     """Return a whole signed request, ready to be sent."""
     from recordings.vobiz.signature import base_of, signed_headers
@@ -169,11 +154,6 @@ def _request(path: str, serial: int) -> bytes:
         f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in signed.items()), "", "",
     ]  # fmt: skip
     return "\r\n".join(head).encode() + body
-
-
-def cpu() -> float:
-    """Seconds of CPU of this process so far."""
-    return time.process_time()
 
 
 def applied() -> int:
@@ -220,9 +200,7 @@ def _read_answer(connection: socket.socket) -> None:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--count", type=int, default=400, help="callbacks in each round (400)")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
@@ -234,20 +212,21 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         servers: dict[str, tuple[ProcessPoolExecutor, int, list[bytes]]] = {}
         bursts: dict[str, list[Burst]] = {}
-        for name, serve in (("portal", serve_portal), ("bare", serve_bare)):
+        for name, start in (("portal", serve_portal), ("bare", serve_bare)):
             (folder / name).mkdir(mode=0o700)
             process = stack.enter_context(ProcessPoolExecutor(1, SPAWN))
             where = str(folder / name), given.database
-            port, requests = process.submit(serve, *where, count, given.connections).result()
+            port, requests = process.submit(start, *where, count, given.connections).result()
             send(port, requests[:warm], given.connections)
             servers[name], bursts[name] = (process, port, requests[warm:]), []
         for at in range(given.rounds):
             for name, (process, port, requests) in servers.items():
                 these = requests[at * given.count : (at + 1) * given.count]
-                wall, spent = time.perf_counter(), process.submit(cpu).result()
+                wall, spent = time.perf_counter(), process.submit(time.process_time).result()
                 waits = send(port, these, given.connections)
                 wall = time.perf_counter() - wall
-                bursts[name].append(Burst(wall, process.submit(cpu).result() - spent, waits))
+                spent = process.submit(time.process_time).result() - spent
+                bursts[name].append(Burst(wall, spent, waits))
         if (done := servers["portal"][0].submit(applied).result()) != count:
             raise SystemExit(f"{done} of {count} callbacks were applied.")
     _print(bursts)

@@ -12,7 +12,6 @@ forgotten before each. CPU is this process's and its PostgreSQL backend's, which
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -21,11 +20,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from bench.portal import make
+from bench.portal import make, on_database, options
 
 if TYPE_CHECKING:
     from django.contrib.admin import AdminSite
@@ -94,7 +94,6 @@ def _fill_histories(rows: int) -> None:
     """Write callbacks, accesses and syncs beside the recordings, where there are none."""
     from django.utils import timezone
 
-    from recordings.bulk_insert import insert_rows
     from recordings.models import AccessEvent, Account, CallbackEvent, Recording, SyncRun
 
     now = timezone.now()
@@ -111,33 +110,30 @@ def _fill_histories(rows: int) -> None:
                 :step
             ].iterator()
         )  # fmt: skip
-        _insert(insert_rows, events)
+        _insert(events)
     if not AccessEvent.objects.exists():
-        _insert(insert_rows, (
+        _insert(
             AccessEvent(at=now - timedelta(seconds=37 * at), action="play", result="ok", user_pk=1,
                         username=f"u{at % 50}", account_auth_id=accounts[at % len(accounts)][1], recording_pk=at + 1)
             for at in range(rows // ACCESSES_A_RECORDING)
-        ))  # fmt: skip
+        )  # fmt: skip
     if SyncRun.objects.count() < rows // RUNS_A_RECORDING:
-        _insert(insert_rows, (
+        _insert(
             SyncRun(account_id=accounts[at % len(accounts)][0], state="complete", complete=True, started_at=since,
                     ended_at=since, lease_until=since, scope={"newest": "x"}, pages=1, seen=100, unchanged=100)
             for at in range(rows // RUNS_A_RECORDING)
             for since in [now - timedelta(minutes=5 * at)]
-        ))  # fmt: skip
+        )  # fmt: skip
 
 
-def _insert(insert: Callable[[list[Any]], None], rows: Iterator[Any]) -> None:
+def _insert(rows: Iterator[Any]) -> None:
     from django.db import transaction
 
-    batch: list[Any] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == 5_000:
-            with transaction.atomic():
-                insert(batch)
-            batch = []
-    insert(batch)
+    from recordings.bulk_insert import insert_rows
+
+    while batch := list(islice(rows, 5_000)):
+        with transaction.atomic():
+            insert_rows(batch)
 
 
 # The stock site
@@ -343,7 +339,7 @@ def rare_word() -> str:
 
 def run(repeat: int, only: str, *, with_stock: bool) -> None:
     """Print the table."""
-    from django.urls import path
+    from django.urls import clear_url_caches, path
 
     from recordings import database_waits
     from vobiz_portal import urls
@@ -367,18 +363,12 @@ def run(repeat: int, only: str, *, with_stock: bool) -> None:
         if case.by_key:
             page = people["superuser"].get(case.url())
             urls.urlpatterns.insert(0, path(f"by-key-{at}/", by_key(page)))
-            _forget_urls()
+            clear_url_caches()
             floor = meter.page(people["superuser"], f"/by-key-{at}/")
         against = [_ratio(stock, cost) for cost in ours.values()]
         over = _ratio(ours["superuser"], floor) if case.by_key or case.name == "overview" else ""
         said = (case.name, *ours.values(), stock or "", *against, floor if over else "", over)
         print(f"| {' | '.join(str(one) for one in said)} |", flush=True)
-
-
-def _forget_urls() -> None:
-    from django.urls import clear_url_caches
-
-    clear_url_caches()
 
 
 def _ratio(above: Cost | None, below: Cost | None) -> str:
@@ -389,9 +379,7 @@ def _ratio(above: Cost | None, below: Cost | None) -> str:
 
 def main() -> None:
     """Make or open the library, then measure."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="recordings in the library (1000000)")
     parser.add_argument("--library", default="", help="a folder that keeps the library between runs")
     parser.add_argument("--database", default="", help="an empty PostgreSQL; SQLite without it")
@@ -403,7 +391,7 @@ def main() -> None:
         folder = given.library or stack.enter_context(tempfile.TemporaryDirectory())
         Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         Path(folder).chmod(0o700)
-        make(folder, **({"DATABASE_URL": given.database} if given.database else {}))
+        make(folder, **on_database(given.database))
         began = time.monotonic()
         fill(given.rows)
         print(f"{given.rows:,} recordings, ready in {time.monotonic() - began:.0f} s", file=sys.stderr)

@@ -9,10 +9,8 @@ with that. The portal's own view also asks for session and permission, and write
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 import requests
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.portal import make, ratio
+from bench.portal import make, options, ratio, serve
 from tests.chromium import find_chromium, launch
 
 if TYPE_CHECKING:
@@ -42,15 +40,12 @@ LISTEN = """() => {
 @contextmanager
 def serving() -> Iterator[str]:
     """Serve the portal and the stock view with waitress and the README's eight threads; yield the URL."""
-    import waitress
-    from django.core.wsgi import get_wsgi_application
     from django.urls import path
 
     from vobiz_portal import urls
 
     urls.urlpatterns.insert(0, path("stock/<int:pk>/", _stock()))
-    server = waitress.create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=8)
-    threading.Thread(target=server.run, daemon=True).start()
+    server = serve(threads=8)
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
 
@@ -160,9 +155,7 @@ def _recordings(megabytes: float, hours: float) -> tuple[Recording, Recording]:
 
 def main() -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--megabytes", type=float, default=100, help="size of the sliced file (100)")
     parser.add_argument("--hours", type=float, default=4, help="length of the recording that is heard (4)")
     parser.add_argument("--rounds", type=int, default=3)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import statistics
+import threading
 from collections.abc import Sequence
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
+SPAWN = get_context("spawn")
 AUTH_ID, TOKEN = "MA_BENCH000001", "only-for-measuring-0123456789"
 
 
@@ -44,6 +49,27 @@ def make(folder: str, **settings: str) -> None:
         call_command("migrate", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
     connect.store(AUTH_ID, TOKEN, now=timezone.now(), name="Bench")
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help is the bench's own description."""
+    raw = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=description, formatter_class=raw)
+
+
+def on_database(url: str) -> dict[str, str]:
+    """Return the settings of a portal on this PostgreSQL; none without one, which is SQLite."""
+    return {"DATABASE_URL": url} if url else {}
+
+
+def serve(threads: int) -> Any:
+    """Serve the portal of this process with waitress; return the server, which listens."""
+    import waitress
+    from django.core.wsgi import get_wsgi_application
+
+    server = waitress.create_server(get_wsgi_application(), host="127.0.0.1", port=0, threads=threads)
+    threading.Thread(target=server.run, daemon=True).start()
+    return server
 
 
 def ratio(ours: Sequence[float], baseline: Sequence[float]) -> float:

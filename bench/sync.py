@@ -8,7 +8,6 @@ list through `requests` and stores `--sample` of its rows with `update_or_create
 
 from __future__ import annotations
 
-import argparse
 import resource
 import tempfile
 import time
@@ -17,15 +16,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing import get_context
 from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from bench.portal import AUTH_ID, make
+from bench.portal import AUTH_ID, SPAWN, make, on_database, options
 
-SPAWN = get_context("spawn")
 Found = TypeVar("Found")
 NEWEST_MS = 1_790_000_000_000
 
@@ -36,9 +33,6 @@ class Cost:
 
     wall: float
     cpu: float
-
-    def scaled(self, factor: float) -> Cost:
-        return Cost(self.wall * factor, self.cpu * factor)
 
 
 # In the process that is Vobiz
@@ -97,8 +91,7 @@ def _row(serial: int, *, days: int) -> str:
 
 def get_ready(folder: str, database: str) -> None:
     """Become a portal with one account."""
-    settings = {"DATABASE_URL": database} if database else {}
-    make(folder, VOBIZ_API_URL="http://127.0.0.1:9/api/v1", **settings)
+    make(folder, VOBIZ_API_URL="http://127.0.0.1:9/api/v1", **on_database(database))
 
 
 def sync(api_url: str) -> tuple[Cost, dict[str, object], int]:
@@ -148,7 +141,7 @@ def plain(api_url: str, sample: int, rows: int) -> Cost:
                         "happened_at": now, "duration_ms": 61_080, "billed_seconds": 120, "provider_data": seen,
                     },
                 )  # fmt: skip
-    return cost[0].scaled(rows / sample)
+    return Cost(cost[0].wall * rows / sample, cost[0].cpu * rows / sample)
 
 
 @contextmanager
@@ -164,9 +157,7 @@ def _measured() -> Iterator[list[Cost]]:
 
 def main() -> None:
     """Print one line for each kind of sync."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--sample", type=int, default=2_000, help="rows that the baseline stores")
     parser.add_argument("--latency", type=float, default=50, help="milliseconds of each page")

@@ -9,7 +9,6 @@ and, on PostgreSQL, that of its backends; memory is its own and its children's.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
@@ -18,21 +17,18 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
 from pathlib import Path
 
 from bench.lists import TICKS, fill
-from bench.portal import make
+from bench.portal import SPAWN, make, on_database, options
 from bench.sync import serve
 
-SPAWN = get_context("spawn")
 SETTLING = 45  # seconds in which it gathers statistics and reads Vobiz's empty lists
 
 
 def prepare(folder: str, database: str, rows: int, api_url: str) -> dict[str, str]:
     """Make the library idle; return the environment of a worker for it."""
-    settings = {"DATABASE_URL": database} if database else {}
-    make(folder, VOBIZ_API_URL=api_url, **settings)
+    make(folder, VOBIZ_API_URL=api_url, **on_database(database))
     fill(rows)
     from django.utils import timezone
 
@@ -87,9 +83,7 @@ def backends(database: str) -> list[int]:
 
 def main() -> None:
     """Measure, and print a table of one line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = options(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--library", default="", help="a folder that keeps the library between runs")
     parser.add_argument("--database", default="", help="an empty PostgreSQL; SQLite without it")

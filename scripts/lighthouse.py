@@ -27,8 +27,8 @@ from typing import Any
 
 import requests
 
-from scripts.screenshots import CannotError, demo, say
-from tests.chromium import QUIET, find_chromium
+from scripts.screenshots import CannotError, chromium_path, demo, say
+from tests.chromium import QUIET
 
 GOALS = {"performance": 95, "accessibility": 100, "best-practices": 100}
 MOST_REQUESTS, MOST_BYTES = 12, 200_000  # of the list of recordings, with nothing cached
@@ -171,11 +171,7 @@ def judge(name: str, runs: list[Run]) -> list[str]:
 
 def main(lighthouse: Path, runs: int) -> int:
     """Measure every page; return 1 where a goal is missed."""
-    chromium = find_chromium()
-    if chromium is None:
-        raise CannotError(
-            "no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path"
-        )
+    chromium = chromium_path()
     with tempfile.TemporaryDirectory(prefix="portal-lighthouse-") as made, demo(Path(made)) as at:
         visitor = Visitor(at)
         say("Waiting until the demo's recordings are archived …")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.chromium import QUIET, find_chromium
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -64,11 +64,7 @@ class CannotError(Exception):
 
 def main() -> None:
     """Make every picture, or say why not."""
-    chromium = find_chromium()
-    if chromium is None:
-        raise CannotError(
-            "no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path"
-        )
+    chromium = chromium_path()
     with (
         tempfile.TemporaryDirectory(prefix="portal-pictures-") as folder,
         demo(Path(folder)) as at,
@@ -87,6 +83,16 @@ def main() -> None:
         browser.close()
 
 
+def chromium_path() -> str:
+    """Return where Chromium is; CannotError where there is none."""
+    found = find_chromium()
+    if found is None:
+        raise CannotError(
+            "no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path"
+        )
+    return found
+
+
 def say(text: str) -> None:
     """How far it is."""
     sys.stdout.write(f"{text}\n")
@@ -97,7 +103,8 @@ def say(text: str) -> None:
 def demo(folder: Path) -> Iterator[dict[str, Any]]:
     """Run the demo, synced; yield its own description. It is ended afterwards in any case."""
     say("Starting the demo and its first sync …")
-    portal, sandbox = free_ports()
+    portal = free_ports(3)
+    sandbox = portal + 1  # its audio is on the next
     words = folder / "words"
     command = [sys.executable, "manage.py", "demo", "--json", "--port", str(portal)]
     command += ["--sandbox-port", str(sandbox), "--dir", str(folder / "demo")]
@@ -115,22 +122,6 @@ def demo(folder: Path) -> Iterator[dict[str, Any]]:
         finally:
             process.terminate()
             process.wait(timeout=30)
-
-
-def free_ports() -> tuple[int, int]:
-    """One for the portal, and one for the sandbox whose next is free too."""
-    while True:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            for each in (one, two):
-                each.bind(("127.0.0.1", 0))
-            number = two.getsockname()[1]
-            if number >= 65_000:
-                continue
-            try:
-                three.bind(("127.0.0.1", number + 1))
-            except OSError:
-                continue
-            return one.getsockname()[1], number
 
 
 def within(seconds: float, what: str, is_done: Callable[[], bool]) -> None:

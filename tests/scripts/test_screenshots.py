@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from scripts.screenshots import FOLDER, MOST_BYTES, PICTURES, free_ports
+from scripts.screenshots import FOLDER, MOST_BYTES, PICTURES
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,9 +33,3 @@ def test_make_lists_how_they_are_made() -> None:
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     assert "make screenshots" in said
-
-
-def test_the_demo_is_given_three_ports_of_its_own() -> None:
-    portal, sandbox = free_ports()
-
-    assert portal not in (sandbox, sandbox + 1)

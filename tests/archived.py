@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from recordings import storage
+from recordings.archive import Outcome, Result
+from recordings.archive.copying import archive_leased
 from recordings.audio import READER_VERSION, formats, inspect
+from recordings.clock import Clock
 from recordings.models import Account, Recording, Waveform
+from recordings.vobiz.client import VobizClient
 from tests.admin.rows import a_recording
 from vobiz_portal.sandbox.audio import FRAME_MS, MP3_FRAME_BYTES, clip, lines
 
@@ -46,3 +51,12 @@ def an_archived(
         peaks = found.peaks
         Waveform.objects.create(recording=recording, channels=peaks.channels, points=peaks.points)
     return recording
+
+
+def archive_one(
+    recording: Recording, *, by: str, now: datetime, client: VobizClient | None = None
+) -> Outcome:
+    """Archive one recording now, whenever its next attempt is due."""
+    if not Recording.objects.filter(pk=recording.pk).lease(by, limit=1):
+        return Outcome(Result.TAKEN)
+    return archive_leased(recording.pk, by=by, clock=Clock(now), client=client)

@@ -7,9 +7,8 @@ recording is written on its row; what stands in the way of all pauses its accoun
 
 from __future__ import annotations
 
-from recordings.archive.copying import archive_one
 from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result
 from recordings.archive.runs import AccountCounts, Progress, Report, run
 
-__all__ = ["AccountCounts", "Outcome", "Progress", "Report", "Result", "archive_one", "inspect_again", "run"]
+__all__ = ["AccountCounts", "Outcome", "Progress", "Report", "Result", "inspect_again", "run"]

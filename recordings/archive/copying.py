@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.utils.translation import gettext as _
 
@@ -42,15 +42,6 @@ JUST_PAUSED = timedelta(seconds=30)  # those taken with the one that met it are 
 ASIDE = timedelta(minutes=2)  # so that the next probe is of another recording
 
 
-def archive_one(
-    recording: Recording, *, by: str, now: datetime, client: VobizClient | None = None
-) -> Outcome:
-    """Archive one recording now, whenever its next attempt is due. Network and storage errors end in an Outcome."""
-    if not Recording.objects.filter(pk=recording.pk).lease(by, limit=1):
-        return Outcome(Result.TAKEN)
-    return archive_leased(recording.pk, by=by, clock=Clock(now), client=client)
-
-
 def archive_leased(
     pk: int,
     *,
@@ -59,7 +50,7 @@ def archive_leased(
     client: VobizClient | None = None,
     may_go_on: Callable[[], None] = lambda: None,
 ) -> Outcome:
-    """Archive a recording whose lease `by` already holds, and release the lease.
+    """Archive a recording whose lease `by` already holds, and release the lease. Errors end in an Outcome.
 
     `may_go_on` is called before each block is written; it raises to stop the download.
     """

@@ -19,7 +19,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recordings import alerts, archive, history, overview, sync
+from recordings import alerts, history, overview, sync
 from recordings.alerts import wire
 from recordings.archive import Result
 from recordings.choices import OutgoingKind, ProblemCode
@@ -39,6 +39,7 @@ from recordings.vobiz.objects import StartAnswer
 from tests.admin.conftest import Person, staff  # noqa: F401 - a fixture
 from tests.admin.rows import FROM, TO, a_call, a_recording, a_running, a_transcript
 from tests.alerts.test_webhooks import verifies
+from tests.archived import archive_one
 from tests.callbacks.posting import deliver
 from tests.callbacks.rows import DOCUMENTED, KEY, asked_for
 from tests.conftest import MAIN, SUB, TOKENS
@@ -157,7 +158,7 @@ def test_a_sync_tells_of_recent_ends_and_the_archive_of_its_copy(
     sync.run(account, SyncRequest(), now=timezone.now(), sync_run=None)
     assert Recording.objects.count() == 2
     for row in Recording.objects.all():
-        assert archive.archive_one(row, by="tester", now=timezone.now()).result == Result.ARCHIVED
+        assert archive_one(row, by="tester", now=timezone.now()).result == Result.ARCHIVED
     send()
     assert types(receiver) == ["recording.completed", "recording.archived"]
     assert {body["data"]["recording_id"] for body in bodies(receiver)} == {fresh.recording_id}

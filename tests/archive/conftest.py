@@ -14,6 +14,7 @@ from recordings import archive, sync
 from recordings.archive import Outcome, Report
 from recordings.models import Account, Recording
 from recordings.sync import SyncRequest
+from tests.archived import archive_one
 from vobiz_portal.sandbox import serializers
 from vobiz_portal.sandbox.state import SandboxState
 
@@ -45,7 +46,7 @@ def archive_it(now: datetime) -> Callable[..., Outcome]:
     """Try one recording, at `now` or another time; the row shows what came of it."""
 
     def archive_it(row: Recording, at: datetime = now) -> Outcome:
-        outcome = archive.archive_one(row, by="tester", now=at)
+        outcome = archive_one(row, by="tester", now=at)
         row.refresh_from_db()
         return outcome
 

@@ -19,7 +19,6 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from recordings import archive
 from recordings.archive import Outcome, Result, fetching
 from recordings.archive.copying import archive_leased
 from recordings.clock import Clock
@@ -27,6 +26,7 @@ from recordings.models import Account, Recording
 from recordings.vobiz.client import Credentials, Download, VobizClient
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
 from tests.archive.failing_disk import fail_writes, needs_seccomp
+from tests.archived import archive_one
 from tests.ledger import asked
 from tests.vobiz.test_media_hostile import bomb
 from tests.vobiz.wire_server import WireServer, says
@@ -106,7 +106,7 @@ def test_a_gzip_bomb_takes_little_memory_and_no_more_room_than_audio_may(
     tracemalloc.start()
     try:
         with connected(Capped, account, settings) as client:
-            outcome = archive.archive_one(row, by="tester", now=now, client=client)
+            outcome = archive_one(row, by="tester", now=now, client=client)
         assert tracemalloc.get_traced_memory()[1] < MEMORY
     finally:
         tracemalloc.stop()
@@ -138,7 +138,7 @@ def test_audio_that_drips_is_given_up_and_what_came_is_not_kept(
     row = known()
     world.faults.plan(Fault(on="media.get", drip=0.001))
     with connected(Hasty, account, settings) as client:
-        outcome = archive.archive_one(row, by="tester", now=now, client=client)
+        outcome = archive_one(row, by="tester", now=now, client=client)
     row.refresh_from_db()
     is_refused(row, outcome, "within the time allowed", folder=archive_folder, now=now)
 

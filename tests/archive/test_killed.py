@@ -20,10 +20,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from recordings import storage, sync
-from recordings.archive import Outcome, Result, archive_one
+from recordings.archive import Outcome, Result
 from recordings.models import Account, Recording, Waveform
 from recordings.sync import SyncRequest
 from tests.archive.conftest import at_vobiz, files, sha256
+from tests.archived import archive_one
 from tests.commands.shell import MANAGE, environment
 from tests.conftest import MAIN
 from tests.ledger import asked

@@ -12,13 +12,14 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from recordings import archive, sync
+from recordings import sync
 from recordings.archive import Outcome, Result, inspect_again
 from recordings.choices import ArchiveFlag, Attention, RecordingStatus
 from recordings.models import Account, Recording, Waveform
 from recordings.models.recording.transitions import MANY_TRIES
 from recordings.sync import SyncRequest
 from tests.archive.conftest import Known, after, at_vobiz, files, holds
+from tests.archived import archive_one
 from tests.ledger import asked
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.state import SandboxState
@@ -333,7 +334,7 @@ def test_a_row_that_another_took_or_that_went_away_meanwhile_gets_no_file(
         connection.close()
 
     world.faults.plan(Fault(on="media.get", first=meanwhile))
-    assert archive.archive_one(row, by="tester", now=now).result == Result.TAKEN
+    assert archive_one(row, by="tester", now=now).result == Result.TAKEN
     assert files(archive_folder) == []
     assert not Recording.objects.filter(pk=row.pk, archived_at__isnull=False).exists()
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from recordings import archive
 from recordings.archive import Outcome, Result
 from recordings.choices import Origin, RecordingStatus
 from recordings.models import Recording, claim_recording_id
@@ -18,6 +17,7 @@ from recordings.models.account import new_callback_key
 from recordings.storage import StorageError
 from recordings.storage.folder import ArchiveFolder
 from tests.archive.conftest import Known, at_vobiz, files, holds
+from tests.archived import archive_one
 from vobiz_portal.sandbox.state import SandboxState
 
 pytestmark = pytest.mark.django_db
@@ -52,10 +52,10 @@ def test_what_another_found_and_archived_meanwhile_is_not_deleted(
 
     def another_takes_it() -> None:
         Recording.objects.filter(pk=row.pk).update(leased_until=now - timedelta(days=4_000))
-        outcomes.append(archive.archive_one(Recording.objects.get(pk=row.pk), by="second", now=now))
+        outcomes.append(archive_one(Recording.objects.get(pk=row.pk), by="second", now=now))
 
     Meeting.meanwhile = another_takes_it
-    first = archive.archive_one(row, by="first", now=now)
+    first = archive_one(row, by="first", now=now)
 
     assert (first.result, outcomes[0].result) == (Result.TAKEN, Result.ARCHIVED)
     row.refresh_from_db()
@@ -75,10 +75,10 @@ def test_what_a_merged_row_archived_meanwhile_is_not_deleted(
 
     def a_callback_names_it() -> None:
         assert claim_recording_id(asked, str(row.recording_id))
-        outcomes.append(archive.archive_one(Recording.objects.get(pk=asked.pk), by="second", now=now))
+        outcomes.append(archive_one(Recording.objects.get(pk=asked.pk), by="second", now=now))
 
     Meeting.meanwhile = a_callback_names_it
-    first = archive.archive_one(row, by="first", now=now)
+    first = archive_one(row, by="first", now=now)
 
     assert (first.result, outcomes[0].result) == (Result.TAKEN, Result.ARCHIVED)
     asked.refresh_from_db()
@@ -94,10 +94,10 @@ def test_what_another_never_saw_is_deleted(
         Recording.objects.filter(pk=row.pk).update(
             leased_until=now - timedelta(days=4_000), coming_audio=None, coming_sha256=None
         )
-        archive.archive_one(Recording.objects.get(pk=row.pk), by="second", now=now)
+        archive_one(Recording.objects.get(pk=row.pk), by="second", now=now)
 
     Meeting.meanwhile = another_fetches_it_anew
-    assert archive.archive_one(row, by="first", now=now).result == Result.TAKEN
+    assert archive_one(row, by="first", now=now).result == Result.TAKEN
 
     row.refresh_from_db()
     assert holds(meeting, row, at_vobiz(world, row))
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_read_back_leaves_nothing_behind(
         raise StorageError("The folder could not be read.")
 
     Meeting.meanwhile = away
-    assert archive.archive_one(row, by="first", now=now).result == Result.PAUSED
+    assert archive_one(row, by="first", now=now).result == Result.PAUSED
 
     row.refresh_from_db()
     assert (row.archived_at, row.coming_audio, files(meeting)) == (None, None, [])

@@ -17,10 +17,11 @@ from playwright.sync_api import Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from recordings import archive, connect, sync
+from recordings import connect, sync
 from recordings.archive import Result
 from recordings.models import Account, Recording
 from recordings.sync import SyncRequest
+from tests.archived import archive_one
 from tests.audio.library import LOUD, File, every_file
 from tests.browser.conftest import sign_in
 from tests.browser.test_player import open_page, until
@@ -115,10 +116,7 @@ def fetched(
     def fetched(file: File) -> Recording:
         row = listed(file)
         for hours in (1, 2, 3):
-            if (
-                archive.archive_one(row, by="tester", now=now + timedelta(hours=hours)).result
-                == Result.ARCHIVED
-            ):
+            if archive_one(row, by="tester", now=now + timedelta(hours=hours)).result == Result.ARCHIVED:
                 break
         world.faults.clear()
         row.refresh_from_db()

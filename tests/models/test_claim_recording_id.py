@@ -24,11 +24,11 @@ from recordings.models import (
     Recording,
     Transcription,
     claim_recording_id,
-    merge_facts,
     upsert_recordings,
 )
 from recordings.models.recording.provenance import Facts
 from tests.conftest import OTHER, SUB
+from tests.facts import merge_facts
 from tests.models.listed import CALL, DOCUMENTED, listed, running
 from tests.models.test_upsert_adoption import asked_for
 

@@ -22,7 +22,7 @@ from django.http.request import validate_host
 
 from recordings.encryption import MINIMUM_SECRET
 from recordings.search.index import FULL_TEXT_TABLES
-from recordings.vobiz.addresses import InvalidAddressError, checked_api_url, is_loopback
+from recordings.vobiz.addresses import InvalidAddressError, bracketed, checked_api_url, is_loopback
 from recordings.vobiz.transport import CONNECTIONS
 
 DATABASES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
@@ -77,7 +77,7 @@ def check_portal_url(**_kwargs: Any) -> Iterable[CheckMessage]:
         yield Error("PORTAL_URL must be https outside local mode.", hint=ONLY_LOCALLY, id="recordings.E004")
     if "*" in settings.ALLOWED_HOSTS:
         yield Error("ALLOWED_HOSTS holds *.", hint="Name the portal's own hosts.", id="recordings.E006")
-    elif not validate_host(_as_allowed(portal.hostname or ""), settings.ALLOWED_HOSTS):
+    elif not validate_host(bracketed(portal.hostname or ""), settings.ALLOWED_HOSTS):
         yield Error(
             "ALLOWED_HOSTS does not hold the host of PORTAL_URL, so the portal would answer nobody there.",
             hint="Remove ALLOWED_HOSTS, or add that host to it.",
@@ -406,11 +406,6 @@ def _lacks_of_redis(url: str) -> str:
         return ""
     lacks = [] if parts.scheme == "rediss" else ["TLS"]
     return " and ".join(lacks if parts.password else [*lacks, "a password"])
-
-
-def _as_allowed(host: str) -> str:
-    """Return a host as ALLOWED_HOSTS has it."""
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_host_name(host: str) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from recordings.vobiz.addresses import is_loopback
+from recordings.vobiz.addresses import bracketed, is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
@@ -61,10 +61,9 @@ def switch(name: str, *, default: bool) -> bool:
 def host_of(url: str) -> str:
     """Return the host of a URL in the form of ALLOWED_HOSTS; empty where it has none, which a check reports."""
     try:
-        host = urlsplit(url).hostname or ""
+        return bracketed(urlsplit(url).hostname or "")
     except ValueError:
         return ""
-    return f"[{host}]" if ":" in host else host
 
 
 def origin_of(url: str) -> str:

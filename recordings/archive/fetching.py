@@ -109,7 +109,8 @@ def fetch(
         sha256, size, ended = done.sha256, done.bytes, done.ended
     except VobizError as error:
         broken = str(error)
-        if not _broke_off(error):
+        began = isinstance(error, UnreachableError) and error.status in (200, 203, 206)
+        if not began:
             raise _cause(error, recording, now) from error
         sha256, size = _digest(into)
     if unpack(into, may_go_on):
@@ -209,17 +210,11 @@ def _only_if_it_is_all(recording: Recording, sha256: str, size: int, missing: st
     raise CopyFailedError(f"{missing} {times % {'size': size, 'same': same}}", body=sha256, same_bodies=same)
 
 
-def _broke_off(error: VobizError) -> bool:
-    """Return whether the download began and then broke off."""
-    return isinstance(error, UnreachableError) and error.status in (200, 203, 206)
-
-
 def _cause(error: VobizError, recording: Recording, now: datetime) -> Exception:
     """Return the error to raise: the recording's own, or one of the whole account."""
     account: Account = recording.account
-    if isinstance(
-        error, NotFoundError | RouteMissingError
-    ):  # at a file's address either says that it has no file
+    # at a file's address either says that it has no file
+    if isinstance(error, NotFoundError | RouteMissingError):
         ended_at = recording.ended_at or recording.happened_at
         if now >= recording.retention_ends_at:
             words = _("Vobiz has deleted its audio, as it does after the account's days of storage.")

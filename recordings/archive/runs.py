@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -119,7 +119,9 @@ def run(
     `stop`: once set, what is in hand is finished and nothing begun. An inactive account is not archived.
     """
     by_turn = {account.pk for account in accounts if account.archive_automatically or not automatic}
-    running = _Run(tuple(accounts), by_turn, limit, by, Clock(now), progress, only, stop or threading.Event())
+    chosen, stop = None if only is None else set(only), stop or threading.Event()
+    report = Report({account.auth_id: AccountCounts() for account in accounts})
+    running = _Run(tuple(accounts), by_turn, limit, by, Clock(now), progress, chosen, stop, report)
     storage_is_there = running.sweep()
     Recording.objects.make_refused_due(READER_VERSION)
     try:
@@ -131,35 +133,26 @@ def run(
     finally:
         running.close()
     if storage_is_there and only is None:  # our copies first
-        inspect_again(running.clock.now(), limit=INSPECTED_AT_ONCE, by=by, stop=running.stop)
-    return running.report
+        inspect_again(running.clock.now(), limit=INSPECTED_AT_ONCE, by=by, stop=stop)
+    return report
 
 
+@dataclass(slots=True, eq=False)
 class _Run:
-    def __init__(
-        self,
-        accounts: tuple[Account, ...],
-        by_turn: set[int],
-        limit: int | None,
-        by: str,
-        clock: Clock,
-        progress: Progress | None,
-        only: Collection[int] | None,
-        stop: threading.Event,
-    ) -> None:
-        self.accounts = accounts
-        self.by_turn = by_turn
-        self.left = limit
-        self.by = by
-        self.clock = clock
-        self.progress = progress
-        self.only = set(only) if only is not None else None
-        self.stop = stop
-        self.broken = threading.Event()  # this run is interrupted: what is in hand is dropped
-        self.report = Report({account.auth_id: AccountCounts() for account in accounts})
-        self._lock = threading.Lock()
-        self._clients: dict[int, VobizClient] = {}
-        self._open = ExitStack()
+    accounts: tuple[Account, ...]
+    by_turn: set[int]
+    left: int | None
+    by: str
+    clock: Clock
+    progress: Progress | None
+    only: set[int] | None
+    stop: threading.Event
+    report: Report
+    broken: threading.Event = field(default_factory=threading.Event)
+    """This run is interrupted: what is in hand is dropped."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _clients: dict[int, VobizClient] = field(default_factory=dict)
+    _open: ExitStack = field(default_factory=ExitStack)
 
     def sweep(self) -> bool:
         """Delete the staging files of killed processes. Return False if the storage is unusable."""
@@ -194,7 +187,7 @@ class _Run:
     def work(self, at: int) -> None:
         """Archive one recording after another until nothing is due."""
         by = f"{self.by}-{at}"
-        while not self._is_over() and (pk := self._take(by)) is not None:
+        while not (self.stop.is_set() or self.broken.is_set()) and (pk := self._take(by)) is not None:
             account = Account.objects.filter(recording=pk).select_related("parent").first()
             client = self._client_of(account) if account is not None else None
             outcome = archive_leased(pk, by=by, clock=self.clock, client=client, may_go_on=self._may_go_on)
@@ -204,9 +197,6 @@ class _Run:
     def close(self) -> None:
         """Close the connections to Vobiz."""
         self._open.close()
-
-    def _is_over(self) -> bool:
-        return self.stop.is_set() or self.broken.is_set()
 
     def _may_go_on(self) -> None:
         if self.broken.is_set():

@@ -99,7 +99,7 @@ class Meter:
         talk_ms = tuple(int(talk.sum()) * WINDOW_MS for talk in talks)
         return Sound(
             talk_ms=talk_ms,
-            longest_silence_ms=_longest(~anybody) * WINDOW_MS,
+            longest_silence_ms=max((stop - start for start, stop in _runs(~anybody)), default=0) * WINDOW_MS,
             double_talk_ms=int(np.logical_and.reduce(talks).sum()) * WINDOW_MS if two_sides else None,
             one_side_silent=min(talk_ms) == 0 and max(talk_ms) >= ONE_SIDE_TALKS_MS if two_sides else None,
             clipped_ms=self._clipped * WINDOW_MS,
@@ -149,7 +149,3 @@ def _runs(where: Any) -> list[tuple[int, int]]:
     """Start and exclusive stop of each run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], where, [False]]).astype(np.int8)))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-def _longest(where: Any) -> int:
-    return max((stop - start for start, stop in _runs(where)), default=0)

@@ -109,7 +109,8 @@ def _candidates(event: CallbackEvent, endpoint: CallbackEndpoint) -> Iterator[st
         [expected.hostname or ""],
         ["", ":443", ":80", f":{expected.port}" if expected.port else ""],
     )
-    for named in (*event.hosts, *settings.ALLOWED_HOSTS, *map(_netloc, settings.CSRF_TRUSTED_ORIGINS)):
+    origins = [urlsplit(origin).netloc for origin in settings.CSRF_TRUSTED_ORIGINS]
+    for named in (*event.hosts, *settings.ALLOWED_HOSTS, *origins):
         host, _colon, port = named.partition(":") if named.count(":") < 2 else (named, "", "")
         hosts.append(host)
         ports.append(f":{port}" if port else "")
@@ -118,7 +119,3 @@ def _candidates(event: CallbackEvent, endpoint: CallbackEndpoint) -> Iterator[st
     unique = (dict.fromkeys(("https", "http")), dict.fromkeys(hosts), dict.fromkeys(ports), paths)
     for scheme, host, port, written in product(*unique):
         yield f"{scheme}://{host}{port}{written}"
-
-
-def _netloc(origin: str) -> str:
-    return urlsplit(origin).netloc

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -23,19 +23,19 @@ _SIGNING = (
 )  # fmt: skip
 
 
-def _under(path: str, columns: tuple[str, ...]) -> list[str]:
-    return [f"{path}__{column}" for column in columns]
+def _signing_of(path: str) -> list[str]:
+    return [f"{path}__{column}" for column in _SIGNING]
 
 
 def _account_of_key(key: str) -> QuerySet[Account]:
-    rows = Account.objects.order_by().select_related("parent").only(*_SIGNING, *_under("parent", _SIGNING))
+    rows = Account.objects.order_by().select_related("parent").only(*_SIGNING, *_signing_of("parent"))
     return rows.filter(callback_key=key)
 
 
 def _recording_of_key(key: str) -> QuerySet[Recording]:
     own = ("recording_id", "callback_key", "callback_base")
     rows = Recording.objects.order_by().select_related("account__parent")
-    rows = rows.only(*own, *_under("account", _SIGNING), *_under("account__parent", _SIGNING))
+    rows = rows.only(*own, *_signing_of("account"), *_signing_of("account__parent"))
     return rows.filter(callback_key=key)
 
 
@@ -72,8 +72,7 @@ class CallbackEndpoint:
         key = account.callback_key if event.door == "account" else recording and recording.callback_key
         if not key or digest_of(key) != event.key_digest:
             return None
-        name: EndpointName = "account" if event.door == "account" else _recording_endpoint(event.door)
-        return cls(name, key, account, recording)
+        return cls(cast("EndpointName", event.door), key, account, recording)
 
     @property
     def key_digest(self) -> str:
@@ -110,7 +109,3 @@ class CallbackEndpoint:
 def digest_of(key: str) -> str:
     """Return the SHA-256 of a callback key, in hexadecimal."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _recording_endpoint(name: str) -> EndpointName:
-    return "transcription" if name == "transcription" else "recording"

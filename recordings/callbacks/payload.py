@@ -267,18 +267,13 @@ def _misses_subject(
     if _expects_transcript(about, endpoint):
         return True
     is_expected = RECORD in about or (endpoint == "recording" and _hides_more(fields, present))
-    return is_expected and _says_nothing(present)
+    return is_expected and not any(present.get(name) for name in (*RECORDING_FIELDS, "recording_id"))
 
 
 def _hides_more(fields: Mapping[str, str], present: Mapping[str, str]) -> bool:
     """Return whether there is an error, or an object that is not understood speaks of a recording."""
     objects = (value.lower() for value in fields.values() if value.lstrip()[:1] in ("{", "["))
     return _error(present.get("error", "")) is not None or any(RECORD in value for value in objects)
-
-
-def _says_nothing(present: Mapping[str, str]) -> bool:
-    """Return whether none of the fields says anything of a recording."""
-    return not any(present.get(name) for name in (*RECORDING_FIELDS, "recording_id"))
 
 
 def _id_of(url: str | None) -> str | None:

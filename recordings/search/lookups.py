@@ -79,7 +79,9 @@ class _IndexLookup(Lookup[Any]):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Compile for SQLite, whose index is an FTS5 table."""
         lhs, params = self.process_lhs(compiler, connection)
-        if getattr(self.rhs, "by_row", False) and _has_order(compiler.query):
+        query = compiler.query
+        is_ordered = query.order_by or (query.default_ordering and query.get_meta().ordering)
+        if getattr(self.rhs, "by_row", False) and is_ordered:
             sql, found = self.sqlite_by_row()
             return f"EXISTS ({sql.format(lhs=lhs)})", (*params, *found)
         return f"{lhs} IN ({self.sqlite})", (*params, self.match())
@@ -231,10 +233,6 @@ class Among(Lookup[Any]):
         """Compile for PostgreSQL, whose planner sees how many they are."""
         lhs, params = self.process_lhs(compiler, connection)
         return f"{lhs} = ANY(%s::bigint[])", [*params, self.rhs]
-
-
-def _has_order(query: Any) -> bool:
-    return bool(query.order_by or (query.default_ordering and query.get_meta().ordering))
 
 
 def first_hits(

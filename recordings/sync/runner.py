@@ -108,8 +108,9 @@ class _Run:
     def read(self) -> None:
         """Read everything the request asks for; the result then says how it ended."""
         incomplete_reason = None
-        if self.request.recording_id:
-            self._read_one(self.request.recording_id)
+        if wanted := self.request.recording_id:
+            if not self._fetch(wanted):
+                self.result.fail(wanted, _("Vobiz has no recording with this id."))
         else:
             incomplete_reason = self._read_pages()
             if self.request.detects_deleted and incomplete_reason is None and not self.result.failed:
@@ -119,10 +120,6 @@ class _Run:
             self.result.state = SyncState.COMPLETE
         else:
             self.result.state = self.result.failure_state
-
-    def _read_one(self, recording_id: str) -> None:
-        if not self._fetch(recording_id):
-            self.result.fail(recording_id, _("Vobiz has no recording with this id."))
 
     def _fetch(self, recording_id: str) -> bool:
         """Ask for one recording and count what became of it; False where Vobiz has none with this id."""

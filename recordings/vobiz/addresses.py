@@ -116,6 +116,11 @@ def _is_ip(host: str) -> bool:
     return re.fullmatch(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+))*", host, re.ASCII) is not None
 
 
+def bracketed(host: str) -> str:
+    """Return a host as a URL and ALLOWED_HOSTS have it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def is_loopback(host: str) -> bool:
     """Return whether a host, as written in a URL, is this machine itself."""
     if host == "localhost":

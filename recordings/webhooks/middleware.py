@@ -23,10 +23,5 @@ class CallbackHostMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(CALLBACK_PREFIX):
-            request.get_host = _portal_host  # type: ignore[method-assign]
+            request.get_host = lambda: urlsplit(settings.PORTAL_URL).netloc  # type: ignore[method-assign]
         return self.get_response(request)
-
-
-def _portal_host() -> str:
-    netloc: str = urlsplit(settings.PORTAL_URL).netloc
-    return netloc

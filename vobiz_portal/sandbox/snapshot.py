@@ -31,7 +31,9 @@ def snapshot(state: SandboxState) -> dict[str, Any]:
     with state.lock:
         state.tick()
         now = state.now()
-        kept = [one for one in state.recordings.all.values() if _worth_keeping(one, now)]
+        oldest = now - FORGET_RECORDINGS_AFTER
+        found = [one for one in state.recordings.all.values() if one.state != "deleted"]
+        kept = [one for one in found if (one.added_at or now) > oldest]
         needed = {one.call_uuid for one in kept if one.state != "listed" or not one.transcript_sent}
         calls = [
             call
@@ -121,10 +123,6 @@ class SnapshotWriter:
         """Write now."""
         self._revision, self._written_at = self._state.revision, self._state.now()
         save(self._state, self._path)
-
-
-def _worth_keeping(recording: Recording, now: float) -> bool:
-    return recording.state != "deleted" and (recording.added_at or now) > now - FORGET_RECORDINGS_AFTER
 
 
 def _ended(call: Call, saved_at: float) -> Call:

@@ -252,13 +252,11 @@ class AccountForm(_AccountForm):
         field.widget = forms.CheckboxSelectMultiple(choices=field.choices)  # type: ignore[attr-defined]
 
     def _word_signed(self) -> None:
-        """Return what there is to decide by, beside the box."""
         if "require_signed" in self.fields and self.signed_words:
             field = self.fields["require_signed"]
             field.help_text = f"{field.help_text} {self.signed_words}"
 
     def _offer_zones(self) -> None:
-        """Offer the time zones and countries as choices."""
         if "time_zone" in self.fields:
             words = _("Type a city, for example Kolkata, and choose from the list.")
             model_field = self.fields["time_zone"]

@@ -90,6 +90,5 @@ def explain(error: VobizError, account: Account | None = None) -> str:
 
 
 def _without_ids(path: str | None) -> str:
-    """Return the path without account and call ids."""
     parts = (path or "?").split("/")
     return "/".join("…" if part != "v1" and any(mark.isdigit() for mark in part) else part for part in parts)

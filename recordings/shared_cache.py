@@ -44,7 +44,6 @@ def _live() -> Q:
 
 
 def _columns(value: Any) -> dict[str, Any]:
-    """Return the columns of a value."""
     if isinstance(value, int) and not isinstance(value, bool):
         return {"number": value, "text": None}
     return {"number": None, "text": json.dumps(value)}

@@ -74,8 +74,6 @@ def _unless_lost(lease: Lease, may_go_on: Callable[[], None]) -> Callable[[], No
 
 
 class _Copying:
-    """One attempt."""
-
     def __init__(self, recording: Recording, by: str, clock: Clock, may_go_on: Callable[[], None]) -> None:
         self.recording = recording
         self.by = by

@@ -65,13 +65,11 @@ class Manifest:
         return csv_file([*MANIFEST.header(self.zone), *COLUMNS], self._rows())
 
     def _rows(self) -> Iterator[list[str]]:
-        """Yield the rows, a few transcripts in memory at a time."""
         for start in range(0, len(self.sent), AT_ONCE):
             batch = self.sent[start : start + AT_ONCE]
             yield from self._lines(batch, self._words_of(batch))
 
     def _lines(self, batch: Sequence[Sent], words: dict[int, str]) -> Iterator[list[str]]:
-        """Yield the row of each recording."""
         for one in batch:
             said = words.get(one.item.recording.pk) if self.words is not None else self.withheld
             yield MANIFEST.row(one.item.recording, self.zone) + MANIFEST.cells(

@@ -86,7 +86,6 @@ class ZipExport:
         return _Body(self._sized_bytes(file, length, sums), file), zip_length(entries)
 
     def _sized_bytes(self, manifest: IO[bytes], length: int, sums: bytes) -> Iterator[bytes]:
-        """Yield the audio, the manifest and the sums."""
         zipped = ZipWriter(self.zone)
         for sent in self.sent:
             if sent.is_there:
@@ -143,7 +142,6 @@ class ZipExport:
     # What is in it
 
     def _manifest(self) -> Manifest:
-        """Return the manifest of what was sent so far."""
         return Manifest(self.sent, self.zone, self.words)
 
     def _sums(self) -> bytes:

@@ -100,7 +100,6 @@ class AccessEventQuerySet(VisibleQuerySet):
 
 
 def _roles(user: Any) -> str:
-    """Return the names of the user's groups at this moment, as text."""
     names = list(user.groups.order_by("name").values_list("name", flat=True))
     return ", ".join([SUPERUSER, *names] if user.is_superuser else names)[:LONGEST_ROLES]
 

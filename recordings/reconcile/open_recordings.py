@@ -75,7 +75,6 @@ class OpenRecordings:
                 row.reschedule_read_back(now, until=now)
 
     def _read_back(self) -> None:
-        """Read back what the rows say is due."""
         rows = Recording.objects.due_for_read_back(self.context.now()).filter(account=self.context.account)
         rows = rows.select_related("account", "call")
         for recording in rows.exclude(_asked_for_by_anyone(self.context.began))[:BATCH_SIZE]:

@@ -132,8 +132,6 @@ class Pagination:
 
 @dataclass(slots=True)
 class _Cursor:
-    """The position in the list."""
-
     offset: int = 0
     seen_to: int = 0
     """The offset after the last row that was read."""

@@ -131,6 +131,5 @@ class WorkerProcess:
 
 
 def _heartbeat() -> bool:
-    """Store that this process is alive."""
     Worker.objects.heartbeat(tasks.WORKER_ID)
     return True

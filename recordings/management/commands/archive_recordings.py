@@ -71,7 +71,6 @@ class Command(PortalCommand):
         self._conclude(report, accounts, lost_before)
 
     def _show(self, report: Report) -> None:
-        """Show the progress and the time left at the rate so far."""
         left = max(0, self.due - report.tried)
         seconds = (time.monotonic() - self.began) * left / report.tried if report.tried else 0.0
         failed = f", {report.failed} failed" if report.failed else ""
@@ -114,7 +113,6 @@ class Command(PortalCommand):
 
 
 def _entry(account: Account, counts: AccountCounts, now: datetime) -> dict[str, Any]:
-    """Return one account's part of the JSON document."""
     mine = Recording.objects.filter(account=account).order_by()
     within = timedelta(days=settings.AT_RISK_DAYS)
     return {

@@ -90,7 +90,6 @@ class Command(PortalCommand):
         return input().strip()
 
     def _parent(self, auth_id: str | None, own: str) -> Account | None:
-        """Return the connected main account that `--parent` names."""
         if auth_id is None:
             return None
         parent: Account | None = Account.objects.filter(auth_id=auth_id).exclude(auth_id=own).first()

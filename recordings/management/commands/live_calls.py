@@ -42,7 +42,6 @@ class Command(PortalCommand):
 
 
 def _row(call: Call) -> dict[str, Any]:
-    """Return one call's part of the JSON document."""
     return {
         "account": call.account.auth_id,
         "call_uuid": call.call_uuid,

@@ -64,7 +64,6 @@ class Command(PortalCommand):
 
     @staticmethod
     def _options(account: Account, options: dict[str, Any]) -> control.StartOptions:
-        """Return the account's defaults with the options given on top."""
         asked = {name: options[name] for name in ("time_limit", "file_format", "channels", "transcribe")}
         chosen = replace(
             control.StartOptions.of(account),
@@ -80,7 +79,6 @@ class Command(PortalCommand):
 
 
 def _sentence(recording: Recording) -> str:
-    """Return the last line: what happened, and when the recording stops."""
     if recording.status == RecordingStatus.FAILED:
         return "Recording not started."
     if recording.status == RecordingStatus.REQUESTED:

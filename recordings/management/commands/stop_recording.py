@@ -85,5 +85,4 @@ class Command(PortalCommand):
 
 
 def _count(stopped: int) -> str:
-    """Return the number with its noun."""
     return "1 recording" if stopped == 1 else f"{stopped} recordings"

@@ -85,7 +85,6 @@ class Command(PortalCommand):
         self.report(document, sentence, failed=" ".join(problems) or None)
 
     def _show(self, account: Account, result: sync.SyncResult) -> None:
-        """Show the pages and recordings read so far."""
         total = f" of {result.total_count}" if result.total_count else ""
         self.progress(f"{account.auth_id}: {result.pages} pages, {result.seen}{total} recordings")
 
@@ -131,7 +130,6 @@ def _moment(text: str, zone: tzinfo) -> datetime:
 
 
 def _entry(account: Account, synced: tasks.SyncOutcome) -> dict[str, Any]:
-    """Return one account's part of the JSON document."""
     counts = {name: getattr(synced.result, name) for name in COUNTS}
     return {
         "account": account.auth_id,

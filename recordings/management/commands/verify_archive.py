@@ -77,7 +77,6 @@ class Command(PortalCommand):
         self.report(document, _sentence(document), failed=_problems(report))
 
     def _show(self, report: verifying.Report) -> None:
-        """Show the files and bytes read so far."""
         self.progress(f"{report.looked_at} files, {report.bytes / 10**6:.0f} MB read")
 
 
@@ -95,7 +94,6 @@ def _accounts(auth_id: str | None) -> list[Account]:
 
 
 def _sentence(document: dict[str, Any]) -> str:
-    """Return the last line."""
     files = "1 file" if document["verified"] == 1 else f"{document['verified']} files"
     words = f"{files} verified, {document['missing']} missing, {document['altered']} altered."
     if document["orphaned"]:
@@ -106,7 +104,6 @@ def _sentence(document: dict[str, Any]) -> str:
 
 
 def _problems(report: verifying.Report) -> str | None:
-    """Return why this run failed; None where it did not."""
     reasons = []
     missing, altered = report.total("missing"), report.total("altered")
     if missing or altered:

@@ -38,30 +38,29 @@ class Diagnosis:
 def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     """Compare what was expected with what can be found out, by trying."""
     if event.trust != Trust.UNSIGNED and event.raw_body is None and event.account.lacks_signing_token:
-        return _without_address(event.account.rejection(event.trust).words)
+        return _unexplained((), event.account.rejection(event.trust).words)
     endpoint = CallbackEndpoint.of_event(event)
     if endpoint is None:
-        return _without_address(_("Its address is not in use any more, so it cannot be verified."))
+        return _unexplained((), _("Its address is not in use any more, so it cannot be verified."))
     expected = tuple(endpoint.redact(base) for base in endpoint.signed_bases)
     if event.raw_body is not None and not event.is_unreadable:
-        words = _body_words(event, endpoint)
-        return Diagnosis(expected, None, expected[0], "", "", words)
+        return _unexplained(expected, _body_words(event, endpoint))
     if event.trust == Trust.UNSIGNED:
         words = _("It has no signature. The account requires one: change that there, or in Vobiz's console.")
-        return Diagnosis(expected, None, expected[0], "", "", words)
+        return _unexplained(expected, words)
     tokens = endpoint.tokens(now)
     if not tokens:
         words = _(
             "The account has no token that can be read, so nothing verifies: enter it on the account's page."
         )
-        return Diagnosis(expected, None, expected[0], "", "", words)
+        return _unexplained(expected, words)
     used = _used(event, endpoint, tokens)
     if used is None:
         words = _(
             "It verifies under none of the addresses tried: it may be signed with a token that is not known here, "
             "or was sent to an address that differs in more than host, port and scheme."
         )
-        return Diagnosis(expected, None, expected[0], "", "", words)
+        return _unexplained(expected, words)
     if used in endpoint.signed_bases:
         words = _("It verifies now: process it again.")
     else:
@@ -88,8 +87,8 @@ def _common_beginning(one: str, other: str) -> str:
     return one[: next(differs, min(len(one), len(other)))]
 
 
-def _without_address(words: str) -> Diagnosis:
-    return Diagnosis((), None, "", "", "", words)
+def _unexplained(expected: tuple[str, ...], words: str) -> Diagnosis:
+    return Diagnosis(expected, None, expected[0] if expected else "", "", "", words)
 
 
 def _used(event: CallbackEvent, endpoint: CallbackEndpoint, tokens: tuple[str, ...]) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.contrib.admin import site
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 
 from recordings import encryption
@@ -63,14 +63,8 @@ def is_recent(request: HttpRequest) -> bool:
     return not minutes or any(time.time() - record["at"] < minutes * 60 for record in records)
 
 
-class ConfirmationMiddleware:
+class ConfirmationMiddleware(MiddlewareMixin):
     """Put the question before a sensitive page, unless it was answered lately."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, _kwargs: Any) -> HttpResponse | None:
         """Ask, check the answer, or let the request go on with what was typed."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
-from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
 from django import forms
 from django.conf import settings
@@ -78,26 +78,21 @@ class SignInForm(GuessForm, AdminAuthenticationForm):
         return cleaned
 
 
-class CodeForm(GuessForm, AuthenticateForm):
+class _CodeForm(GuessForm, BaseAuthenticateForm):
+    def clean_code(self) -> str:
+        """Check it, if the budgets allow it."""
+        with self.guess(context.request, budgets.CODE, self.user) as guess:
+            code = str(super().clean_code())
+            guess.was_right()
+        return code
+
+
+class CodeForm(_CodeForm, AuthenticateForm):
     """A code of the authenticator app, or a recovery code."""
 
-    def clean_code(self) -> str:
-        """Check it, if the budgets allow it."""
-        with self.guess(context.request, budgets.CODE, self.user) as guess:
-            code = str(super().clean_code())
-            guess.was_right()
-        return code
 
-
-class ConfirmCodeForm(GuessForm, ReauthenticateForm):
+class ConfirmCodeForm(_CodeForm, ReauthenticateForm):
     """The same, of somebody who is signed in."""
-
-    def clean_code(self) -> str:
-        """Check it, if the budgets allow it."""
-        with self.guess(context.request, budgets.CODE, self.user) as guess:
-            code = str(super().clean_code())
-            guess.was_right()
-        return code
 
 
 class ConfirmPasswordForm(GuessForm, forms.Form):

@@ -64,7 +64,7 @@ class BoundedParser(BaseParser):
         meta: Mapping[str, Any] = request.META if request else {}
         signed = request is None or signature_check(request).verdict.trust == "signed"
         limit = BODY_LIMIT if signed else UNTRUSTED_LIMIT
-        declared = _content_length(meta.get("CONTENT_LENGTH"))
+        declared = declared_bytes(meta)
         if declared is not None and declared > limit:
             raise BodyTooLargeError
         return RawBody("POST", *_content_headers(meta), declared, _read(stream, limit))
@@ -101,8 +101,10 @@ def _content_headers(meta: Mapping[str, Any]) -> tuple[str, str]:
     return content_type, storable(str(meta.get("HTTP_CONTENT_ENCODING", "")))[:64]
 
 
-def _content_length(text: object) -> int | None:
-    return int(str(text)) if re.fullmatch(r"[0-9]{1,15}", str(text), re.ASCII) else None
+def declared_bytes(meta: Mapping[str, Any]) -> int | None:
+    """Return the Content-Length; None where there is none, or nonsense."""
+    text = str(meta.get("CONTENT_LENGTH"))
+    return int(text) if re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) else None
 
 
 def _read(stream: Readable, limit: int) -> bytes:

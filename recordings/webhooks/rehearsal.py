@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
 
 from recordings.callbacks import rehearsal
 from recordings.webhooks.parsers import BODY_LIMIT
 
 
-class RehearsalMiddleware:
+class RehearsalMiddleware(MiddlewareMixin):
     """Answer a rehearsal with what arrived; let every other request pass.
 
     It stands before anything that looks at host or path: what a proxy made of them is what is asked for.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer where the key in the header is of a rehearsal that goes on."""
         key = request.headers.get(rehearsal.HEADER, "")
         found = rehearsal.find(key) if key else None
         if found is None:
-            return self.get_response(request)
+            return None
         arrived = {
             **rehearsal.report(found, request.path, request.headers),
             "method": request.method,

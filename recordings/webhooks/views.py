@@ -30,17 +30,12 @@ from recordings.webhooks.parsers import (
     BodyTooLargeError,
     BoundedParser,
     FixedNegotiation,
+    declared_bytes,
     raw_body,
 )
 from recordings.webhooks.permissions import IsSignedOrAllowedUnsigned
 
 logger = logging.getLogger(__name__)
-
-
-def _declared_bytes(request: HttpRequest) -> int:
-    """Return the Content-Length, at most BODY_LIMIT; 0 where there is none."""
-    declared = request.META.get("CONTENT_LENGTH") or ""
-    return min(int(declared[:9]), BODY_LIMIT) if declared.isdecimal() else 0
 
 
 # A proxy must pass every GET on. Other methods are refused before anything is looked up.
@@ -58,7 +53,7 @@ class CallbackView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer as every view does, without waiting long for the database: Vobiz gives up after some seconds."""
-        with short_waits(_declared_bytes(request)):
+        with short_waits(min(declared_bytes(request.META) or 0, BODY_LIMIT)):
             return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: Request, key: str) -> Response:

@@ -125,10 +125,8 @@ class Attention(models.TextChoices):
     AUDIO_ALTERED = "audio_altered", _("our copy was altered")
 
 
-CORRUPT_COPY_REASONS = (
-    Attention.AUDIO_MISSING,
-    Attention.AUDIO_ALTERED,
-)  # the archive's copy is not what was stored
+# the archive's copy is not what was stored
+CORRUPT_COPY_REASONS = (Attention.AUDIO_MISSING, Attention.AUDIO_ALTERED)
 ATTENTION_WORDS = {
     Attention.MAY_BE_RECORDING: _(
         "Vobiz's answer to the start was lost, so it may be recording. Starting again would make a second "

@@ -16,7 +16,8 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.db import DatabaseError, InterfaceError, connection, models, transaction
-from django.db.models import ExpressionWrapper, Q, Value
+from django.db.models import Q, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 logger = logging.getLogger(__name__)
@@ -28,9 +29,9 @@ HELD_FOR = LEASE_DURATION - timedelta(seconds=5)
 LONGEST_WAIT = timedelta(seconds=2)  # for a row that another has locked: all other leases wait meanwhile
 
 
-def end_of_lease() -> ExpressionWrapper[Any]:
+def end_of_lease() -> CombinedExpression:
     """Return LEASE_DURATION from now, by the database's clock."""
-    return ExpressionWrapper(Now() + Value(LEASE_DURATION), output_field=models.DateTimeField())
+    return Now() + Value(LEASE_DURATION)
 
 
 class LeasedQuerySet(models.QuerySet[Any]):
@@ -99,9 +100,8 @@ class Lease:
 
     def renew(self) -> None:
         """Renew once. Where the database is away, or another has locked the row, the next renewal decides."""
-        sent = (
-            self._clock()
-        )  # the lease begins when the database hears of it, maybe long before its answer is here
+        # the lease begins when the database hears of it, maybe long before its answer is here
+        sent = self._clock()
         try:
             with _not_waiting_for_long():
                 renewed = self._renew()

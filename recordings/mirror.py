@@ -142,9 +142,8 @@ def _store_one_by_one(
         except (DataError, IntegrityError) as error:
             refused = FailedRow(seen.recording_id, _("The database refused it: %s") % error)
             report = UpsertReport(failed=[refused])
-        reserved |= (
-            report.adopted
-        )  # after a dry run's rollback these rows have no id, and must not take another
+        # after a dry run's rollback these rows have no id, and must not take another
+        reserved |= report.adopted
         total.add(report)
     return total
 

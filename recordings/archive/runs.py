@@ -263,9 +263,8 @@ class _Run:
     def _note(self, account: Account, outcome: Outcome) -> None:
         with self._lock:
             if account.archive_pause is not None and outcome.result not in (Result.ARCHIVED, Result.PAUSED):
-                account.schedule_archive_probe(
-                    now=self.clock.now()
-                )  # this one could not tell; the next one may
+                # this one could not tell; the next one may
+                account.schedule_archive_probe(now=self.clock.now())
             # a recording may have turned out to be a sub-account's, which the run was not asked for
             self.report.accounts.setdefault(account.auth_id, AccountCounts()).note(outcome)
             if self.progress is not None:

@@ -35,9 +35,8 @@ OPTIONS = {
     "protocol_whitelist": "",  # nothing can be opened by name, whatever a file asks for
     "max_size": "65536",  # bytes of a PCM packet: fewer packets, less time in Python
 }
-JUNK_BEFORE = (
-    4 * 1024
-)  # bytes in which a known signature is looked for where nothing is found at the beginning
+# bytes in which a known signature is looked for where nothing is found at the beginning
+JUNK_BEFORE = 4 * 1024
 _SIGNATURES = (
     b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff\x2e\x91\xcf\x11", b"OggS", b"fLaC", b"ID3", b"#!AMR", b".snd", b"FORM",
     b"caff", b"\x1a\x45\xdf\xa3", b"wvpk", b"TTA1", b"Creative Voice File\x1a", b".SoX", b"XoS.", b"FLV\1", b"MAC ",
@@ -50,10 +49,8 @@ _DECODERS = {"amr_nb": ("libopencore_amrnb", 8_000), "amr_wb": ("libopencore_amr
 _HEADER_SAYS_LENGTH = {
     "mov", "matroska", "flac", "au", "aiff", "tta", "wv", "flv", "nut", "ape", "asf",
 }  # fmt: skip
-SHORT_BY_MS, SHORT_BY_SHARE = (
-    500,
-    100,
-)  # by how much less than its header says may be decoded: the larger of these
+# by how much less than its header says may be decoded: the larger of these
+SHORT_BY_MS, SHORT_BY_SHARE = 500, 100
 LENGTH_DIFFERS_MS, LENGTH_DIFFERS_SHARE = 250, 100  # as SHORT_BY, for what a browser expects
 LONGEST_SECONDS = LONGEST_MS // 1_000 + 7_200
 MPEG = ("mp1", "mp2", "mp3")

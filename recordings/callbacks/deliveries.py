@@ -37,9 +37,8 @@ class Budget(NamedTuple):
 
 # A recording has two callbacks, an account has many recordings.
 PER_RECORDING = Budget(20, 4 * MIB)
-PER_ACCOUNT_KEY = Budget(
-    5_000, 32 * MIB
-)  # of the account's own address: in 24 hours, and without effect at all
+# of the account's own address: in 24 hours, and without effect at all
+PER_ACCOUNT_KEY = Budget(5_000, 32 * MIB)
 PER_ACCOUNT = Budget(20_000, 128 * MIB)  # all its addresses together: likewise
 BUDGET_PERIOD = timedelta(days=1)
 MAX_BODY_SIGNATURES = 4

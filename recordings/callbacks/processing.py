@@ -469,9 +469,8 @@ def _admit_as_signed(event: CallbackEvent, verified: list[Verdict]) -> CallbackE
         event.error = replay_words()
     standing = _become(event, trust=Trust.SIGNED)
     if standing.pk != event.pk and not replay and standing.outcome == EventOutcome.CONFLICT:
-        standing.set_outcome(
-            standing.unapplied_outcome
-        )  # there it was a replay, here it has a nonce of its own
+        # there it was a replay, here it has a nonce of its own
+        standing.set_outcome(standing.unapplied_outcome)
         standing.save(update_fields=OUTCOME)
     return standing
 

@@ -42,9 +42,8 @@ def zip_length(entries: Iterable[tuple[str, int]]) -> int:
     """Return the length in bytes of a ZIP of these entries, (ASCII name, size) in their order."""
     count = offset = directory = 0
     for name, size in entries:
-        wide = (2 if size > ZIP64_LIMIT else 0) + (
-            offset > ZIP64_LIMIT
-        )  # numbers of 64 bits beside the entry
+        # numbers of 64 bits beside the entry
+        wide = (2 if size > ZIP64_LIMIT else 0) + (offset > ZIP64_LIMIT)
         directory += DIRECTORY_ENTRY + len(name) + (4 + 8 * wide if wide else 0)
         is_zip64 = size * LIKELY_GROWTH > ZIP64_LIMIT
         offset += LOCAL_HEADER + len(name) + (LOCAL_ZIP64 if is_zip64 else 0)

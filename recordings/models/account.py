@@ -270,9 +270,8 @@ class Account(Leased):
     api_down_since = models.DateTimeField(_("Vobiz unreachable since"), null=True, editable=False)
     api_probe_at = models.DateTimeField(null=True, editable=False)
     token_refused = models.BooleanField(default=False, db_default=False, editable=False)
-    refused_due_at = models.DateTimeField(
-        null=True, editable=False
-    )  # refused callbacks are to be verified again
+    # refused callbacks are to be verified again
+    refused_due_at = models.DateTimeField(null=True, editable=False)
     first_synced_at = models.DateTimeField(_("first complete sync"), null=True, editable=False)
     settled_at = models.DateTimeField(_("unfinished recordings last checked"), null=True, editable=False)
     gap_seen_at = models.DateTimeField(_("missing callbacks seen"), null=True, editable=False)

@@ -127,9 +127,8 @@ class CallbackEvent(models.Model):
     raw_body = models.BinaryField(null=True, editable=False)
     raw_form = models.JSONField(null=True, editable=False)
     reader_version = models.PositiveSmallIntegerField(default=READER_VERSION, db_default=0, editable=False)
-    body_bytes = models.PositiveIntegerField(
-        default=0, db_default=0, editable=False
-    )  # received, about what is stored
+    # received, about what is stored
+    body_bytes = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     deliveries = models.PositiveIntegerField(_("deliveries"), default=1)
     attempts = models.PositiveIntegerField(_("attempts to apply"), default=0)
     error = models.TextField(_("error"), null=True, blank=True)

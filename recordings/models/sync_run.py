@@ -18,12 +18,8 @@ from recordings.lease import end_of_lease
 from recordings.models.account import Account, VisibleQuerySet
 
 INCOMPLETE = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
-NARROW = (
-    "call",
-    "recording",
-    "type",
-    "limit",
-)  # a scope that names one of these leaves most of the list unread
+# a scope that names one of these leaves most of the list unread
+NARROW = ("call", "recording", "type", "limit")
 
 
 class SyncRunQuerySet(VisibleQuerySet):

@@ -111,9 +111,8 @@ class Transcription(models.Model):
     @property
     def is_readable(self) -> bool:
         """Whether there is a text to read, verified or not."""
-        return (
-            self.status == TranscriptionStatus.COMPLETED or self.is_unverified
-        )  # lists do not load the text
+        # lists do not load the text
+        return self.status == TranscriptionStatus.COMPLETED or self.is_unverified
 
     @property
     def is_unverified(self) -> bool:

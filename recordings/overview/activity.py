@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from recordings.choices import CallState, RecordingStatus, StartAnswer, Trust
@@ -23,9 +23,8 @@ STARTS_LOOKED_AT = 20
 STARTS_READ = 200  # newest starts among which those that have ended are sought
 STARTS_IN = timedelta(days=60)  # applied callbacks are kept for longer than this, so that none looks missing
 SILENT_IN_A_ROW = 3
-WHEN_HAPPENED = Coalesce(
-    "happened_at", "happened_at"
-)  # as it is, in a form that keeps planners from its index
+# as it is, in a form that keeps planners from its index
+WHEN_HAPPENED = Coalesce("happened_at", "happened_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +127,13 @@ def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
         *(
             When(happened_at__gte=begins, then=Value(n))
             for n, (begins, _ends) in reversed([*enumerate(bounds)])
-        ),
-        output_field=IntegerField(),
+        )
     )
     rows = Recording.objects.visible_to(user).filter(
         happened_at__gte=bounds[0][0], happened_at__lt=bounds[-1][1],
         status__in=(RecordingStatus.COMPLETED, RecordingStatus.FAILED),
     )  # fmt: skip
-    was_cut_short = Case(When(WAS_CUT_SHORT, then=Value(1)), default=Value(0), output_field=IntegerField())
+    was_cut_short = Case(When(WAS_CUT_SHORT, then=Value(1)), default=Value(0))
     grouped = rows.order_by().annotate(place=place, cut=was_cut_short).values("place", "status", "cut")
     sums: Counter[tuple[int, str]] = Counter()
     for group in grouped.annotate(n=Count("pk")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Min
+from django.db.models import Min
 
 from recordings.choices import EventOutcome, RecordingStatus, TranscriptionStatus
 from recordings.models import CallbackEvent, Recording, Worker
@@ -48,12 +48,10 @@ class Gap:
 
 def background(user: Viewer, now: datetime) -> Background:
     """Return the workers' state. Three queries, each by an index."""
-    alive = ExpressionWrapper(ALIVE, BooleanField())
-    newest = Worker.objects.annotate(is_alive=alive).order_by("-heard_at")[:100]
+    newest = Worker.objects.annotate(is_alive=ALIVE).order_by("-heard_at")[:100]
     workers = list(newest.values_list("heard_at", "swept_at", "is_alive"))
-    due_rows = Recording.objects.filter(
-        read_back_due_at__lte=now
-    ).order_by()  # by their index, as in `for_a_person`
+    # by their index, as in `for_a_person`
+    due_rows = Recording.objects.filter(read_back_due_at__lte=now).order_by()
     rows = Recording.objects.visible_to(user).filter(pk__in=due_rows.values("pk"), account__is_active=True)
     events = CallbackEvent.objects.visible_to(user).filter(
         outcome=EventOutcome.RECEIVED, processed_at=None, account__is_active=True

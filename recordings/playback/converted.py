@@ -30,9 +30,8 @@ from recordings.models import Recording
 from recordings.playback.streaming import TooManyStreamsError
 
 MAX_AGE = timedelta(days=7)  # since somebody last listened to it
-FRESH = timedelta(
-    hours=1
-)  # in which a copy of what is still at Vobiz is used again: that may have been incomplete
+# in which a copy of what is still at Vobiz is used again: that may have been incomplete
+FRESH = timedelta(hours=1)
 MAX_BYTES = 2 * 1000**3  # of all copies on this machine
 BLOCK = 1024 * 1024
 AT_ONCE = 2  # conversions side by side: each takes a core

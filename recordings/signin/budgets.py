@@ -88,9 +88,8 @@ RESET = Budget("reset", 5, DAY)
 RESETS_FROM = Budget("resets-from", 20, HOUR)
 SSO = Budget("sso", 200, HOUR)
 PASSKEYS = Budget("passkeys", 200, HOUR)
-PASSKEY_FAILURES = Budget(
-    "passkey-failures", 20, DAY
-)  # those that are logged; passkeys themselves draw on none
+# those that are logged; passkeys themselves draw on none
+PASSKEY_FAILURES = Budget("passkey-failures", 20, DAY)
 
 
 class Turns:

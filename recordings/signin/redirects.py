@@ -19,9 +19,8 @@ def is_page(request: HttpRequest, to: str) -> bool:
         match = resolve(urlsplit(to).path)
     except (Resolver404, ValueError):
         return False
-    return (
-        bool(match.url_name) or match.route == ""
-    )  # the admin's last pattern, without a name, matches everything
+    # the admin's last pattern, without a name, matches everything
+    return bool(match.url_name) or match.route == ""
 
 
 def way_back(request: HttpRequest) -> str:

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["BACKGROUND", "INTERACTIVE", "Credentials", "Download", "RetryPolicy", "VobizClient"]
 
 _STOP_TRIES = 3
-_BARE_LIVE_CALLS: set[str] = (
-    set()
-)  # API addresses whose paths of live calls have no last slash; for this process
+# API addresses whose paths of live calls have no last slash; for this process
+_BARE_LIVE_CALLS: set[str] = set()
 _WORD = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
 
 

@@ -25,9 +25,8 @@ from recordings.models.recording.transitions import (
 )
 from recordings.vobiz.objects import RecordingObject
 
-ANSWER_TIMEOUT = timedelta(
-    seconds=60
-)  # the longest an answer of the API is on its way; no read-back is due sooner
+# the longest an answer of the API is on its way; no read-back is due sooner
+ANSWER_TIMEOUT = timedelta(seconds=60)
 UPDATED_COLUMNS = (
     *FACT_COLUMNS, "sources", "content_hash", "provider_data", "synced_at", "happened_at", "status", "error",
     "needs_attention", "account", "call", "recording_id", "gone_at_provider_at", "read_back_due_at",

@@ -476,9 +476,8 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
         held = self._held(by).filter(coming_audio=name)
         if held.update(coming_audio=None, coming_sha256=None):
             return True
-        same = Recording.objects.filter(
-            recording_id=self.recording_id
-        )  # this one, or the one it was merged into
+        # this one, or the one it was merged into
+        same = Recording.objects.filter(recording_id=self.recording_id)
         return not (same.filter(coming_audio=name).exists() or Recording.objects.filter(audio=name).exists())
 
     def merge_facts(self, facts: Facts, source: Source) -> list[str]:

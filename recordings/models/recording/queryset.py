@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.contrib.auth.models import User
 from django.db import models
-from django.db.models import Case, CharField, ExpressionWrapper, F, Func, Q, Value, When
+from django.db.models import Case, CharField, F, Func, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from recordings.choices import (
@@ -28,9 +28,8 @@ from recordings.lease import LeasedQuerySet
 from recordings.models.account import Account, VisibleQuerySet
 
 AVAILABLE_SINCE = Coalesce("added_at", "happened_at")  # since when Vobiz has the audio
-WAVEFORM_RETRY_PERIOD = timedelta(
-    days=7
-)  # a crash that left a copy without its picture is made good for so long
+# a crash that left a copy without its picture is made good for so long
+WAVEFORM_RETRY_PERIOD = timedelta(days=7)
 # Literals in the SQL, as in the condition of the partial index `recording_open`: SQLite uses a partial index only where
 # the query's condition implies the index's, and it cannot know that of parameters.
 AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
@@ -59,10 +58,8 @@ CALLER_TALKS = Q(talk_left_ms__gt=0, talk_left_ms__gte=_TALK * MOSTLY)
 CALLEE_TALKS = Q(talk_right_ms__gt=0, talk_right_ms__gte=_TALK * MOSTLY)
 BOTH_TALK = Q(talk_left_ms__gt=0, talk_left_ms__gte=_TALK * BALANCED, talk_right_ms__gte=_TALK * BALANCED)
 
-SHORTEST_CUT, LONGEST_CUT = (
-    59_500,
-    60_500,
-)  # milliseconds about the limit that Vobiz sets where a start names none
+# milliseconds about the limit that Vobiz sets where a start names none
+SHORTEST_CUT, LONGEST_CUT = 59_500, 60_500
 # As Recording.was_probably_cut.
 PROBABLY_CUT = Q(time_limit__isnull=True, duration_ms__gte=SHORTEST_CUT, duration_ms__lte=LONGEST_CUT)
 
@@ -278,15 +275,10 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
         if len(kept_days) <= 1:  # then it is the order of the index
             return self.order_by(AVAILABLE_SINCE, "pk")
         leaves = [
-            When(
-                account__retention_days=days,
-                then=ExpressionWrapper(
-                    AVAILABLE_SINCE + Value(timedelta(days=days)), output_field=models.DateTimeField()
-                ),
-            )
+            When(account__retention_days=days, then=AVAILABLE_SINCE + Value(timedelta(days=days)))
             for days in kept_days
         ]
-        return self.order_by(Case(*leaves, output_field=models.DateTimeField()), "pk")
+        return self.order_by(Case(*leaves), "pk")
 
     def to_inspect_again(self, version: int) -> Self:
         """Return archived copies that an older reader version inspected and no worker has leased."""
@@ -344,17 +336,15 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
             soon |= Q(
                 account__retention_days=days, kept_from__gt=now - kept, kept_from__lte=now - kept + within
             )
-            at = ExpressionWrapper(F("kept_from") + Value(kept), models.DateTimeField())
-            leaves.append(When(account__retention_days=days, then=at))
+            leaves.append(When(account__retention_days=days, then=F("kept_from") + Value(kept)))
         # The outermost bounds by themselves: no index is entered by those of an OR.
         since, until = now - timedelta(days=spans[-1]), now - timedelta(days=spans[0]) + within
         rows = self.never_archived().filter(
             gone_at_provider_at__isnull=True, kept_from__gt=since, kept_from__lte=until
         )
         if len(spans) == 1:  # that of every account
-            at = ExpressionWrapper(F("kept_from") + Value(timedelta(days=spans[0])), models.DateTimeField())
-            return rows.annotate(leaves_at=at)
-        return rows.filter(soon).annotate(leaves_at=Case(*leaves, output_field=models.DateTimeField()))
+            return rows.annotate(leaves_at=F("kept_from") + Value(timedelta(days=spans[0])))
+        return rows.filter(soon).annotate(leaves_at=Case(*leaves))
 
     def lost(self, now: datetime, accounts: Iterable[Account]) -> Self:
         """Return those deleted at Vobiz, or past retention, without a copy, that nobody has marked as reviewed."""

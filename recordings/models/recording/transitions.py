@@ -59,11 +59,7 @@ class AttentionChange:
     def as_sql(self) -> Case:
         """Return the new value as an expression for an UPDATE."""
         replaced = Q(needs_attention=None) | Q(needs_attention__in=self.settled)
-        return Case(
-            When(replaced, then=Value(self.raised)),
-            default=F("needs_attention"),
-            output_field=models.CharField(),
-        )
+        return Case(When(replaced, then=Value(self.raised)), default=F("needs_attention"))
 
     def applied_to(self, current: str | None) -> str | None:
         """Return the new value of a locked row."""

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result
-from recordings.archive.runs import AccountCounts, Progress, Report, run
+from recordings.archive.runs import AccountCounts, Report, run
 
-__all__ = ["AccountCounts", "Outcome", "Progress", "Report", "Result", "inspect_again", "run"]
+__all__ = ["AccountCounts", "Outcome", "Report", "Result", "inspect_again", "run"]

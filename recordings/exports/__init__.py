@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from recordings.exports.csv_file import cell, csv_file, moment
-from recordings.exports.manifest import Words
-from recordings.exports.plan import Item, Plan, plan
+from recordings.exports.plan import Plan, plan
 from recordings.exports.slots import ExportSlot, TooManyExportsError
 from recordings.exports.tables import MAIN_COLUMNS, TABLES, Column, Table
 from recordings.exports.zip_file import AudioOpenError, Opened, ZipExport
@@ -15,12 +14,10 @@ __all__ = [
     "AudioOpenError",
     "Column",
     "ExportSlot",
-    "Item",
     "Opened",
     "Plan",
     "Table",
     "TooManyExportsError",
-    "Words",
     "ZipExport",
     "cell",
     "csv_file",

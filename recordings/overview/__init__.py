@@ -5,9 +5,7 @@ must not get slower with what has piled up. Each query's rows are found by an in
 """
 
 from recordings.overview.activity import (
-    SILENT_IN_A_ROW,
     Day,
-    Starts,
     accounts,
     day_bounds,
     days,
@@ -21,18 +19,17 @@ from recordings.overview.archive import (
     archiving,
     at_risk,
     at_risk_now,
-    database_space,
     holdings,
     lost,
     lost_before,
     soon,
     space,
 )
-from recordings.overview.background import OVERDUE, Background, Gap, background, gaps
-from recordings.overview.counting import Counted, Group, Trouble, counted, total
+from recordings.overview.background import OVERDUE, Gap, background, gaps
+from recordings.overview.counting import Counted, Trouble, counted
 from recordings.overview.figures import Figures, figures
 from recordings.overview.problems import EVERYTHING, problems, problems_of
-from recordings.overview.sums import MOST_SUMMED, EventTotals, Totals, event_totals, totals
+from recordings.overview.sums import EventTotals, Totals, event_totals, totals
 from recordings.overview.troubles import (
     broken_syncs,
     callback_troubles,
@@ -43,10 +40,9 @@ from recordings.overview.troubles import (
 from recordings.problem import Problem
 
 __all__ = [
-    "DUE_TAKES", "EVERYTHING", "MOST_SUMMED", "OVERDUE", "SILENT_IN_A_ROW", "Archiving", "Background",
-    "Counted", "Day", "EventTotals", "Figures", "Gap", "Group", "Problem", "Starts", "Totals", "Trouble",
-    "accounts", "archiving", "at_risk", "at_risk_now", "background", "broken_syncs", "callback_troubles",
-    "counted", "database_space", "day_bounds", "days", "event_totals", "figures", "for_a_person", "gaps",
-    "holdings", "live_calls", "lost", "lost_before", "problems", "problems_of", "running", "soon", "space",
-    "starts", "total", "totals", "unexpectedly_unsigned", "unsigned",
+    "DUE_TAKES", "EVERYTHING", "OVERDUE", "Archiving", "Counted", "Day", "EventTotals", "Figures", "Gap",
+    "Problem", "Totals", "Trouble", "accounts", "archiving", "at_risk", "at_risk_now", "background",
+    "broken_syncs", "callback_troubles", "counted", "day_bounds", "days", "event_totals", "figures",
+    "for_a_person", "gaps", "holdings", "live_calls", "lost", "lost_before", "problems", "problems_of",
+    "running", "soon", "space", "starts", "totals", "unexpectedly_unsigned", "unsigned",
 ]  # fmt: skip

@@ -3,11 +3,10 @@
 `parse_query` reads the box; `find_recordings` and `find_calls` give the rows, by one index first.
 """
 
-from recordings.search.index import after_migrate, rebuild
+from recordings.search.index import rebuild
 from recordings.search.query import Query, Reading, parse_query
 from recordings.search.rows import (
     NEWEST_FIRST,
-    Found,
     common_or_few,
     few_or_walked,
     find_calls,
@@ -22,11 +21,9 @@ from recordings.search.snippets import Part, snippet
 
 __all__ = [
     "NEWEST_FIRST",
-    "Found",
     "Part",
     "Query",
     "Reading",
-    "after_migrate",
     "common_or_few",
     "few_or_walked",
     "find_calls",

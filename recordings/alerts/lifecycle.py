@@ -31,10 +31,7 @@ def record(problems: Iterable[Problem], now: datetime) -> None:
             continue  # it could not be sent either
         if problem.code in SELF_HEALING and problem.since is not None and now - problem.since < GRACE:
             continue
-        with transaction.atomic():
-            alert, is_new = Alert.objects.open_for(problem, now)
-            if is_new:
-                _write_messages(alert, AlertKind.STARTED, now)
+        _open(problem, now)
     for alert in list(Alert.objects.current().filter(seen_at__lt=now - QUIET)):
         _end(alert, now)
 
@@ -50,11 +47,15 @@ def record_gap(now: datetime) -> None:
         ProblemCode.NO_WORKER, None, newest, _("No worker was running: nothing was synced or archived by itself"),
         reverse("admin:index"), _("Look why it stopped."),
     )  # fmt: skip
+    _end(_open(problem, now), now)
+
+
+def _open(problem: Problem, now: datetime) -> Alert:
     with transaction.atomic():
         alert, is_new = Alert.objects.open_for(problem, now)
         if is_new:
             _write_messages(alert, AlertKind.STARTED, now)
-    _end(alert, now)
+    return alert
 
 
 def _end(alert: Alert, now: datetime) -> None:

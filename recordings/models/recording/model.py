@@ -283,25 +283,18 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
             # the list sorted by length, and its filters of rare lengths
             models.Index(LENGTH, F("id"), F("account"), name="recording_by_length"),
             # values that few rows have, for the list's filters: what nearly all rows have, a walk by time finds at once
-            models.Index(
-                fields=["status", "-happened_at", "-id", "account"],
-                condition=~Q(status="completed"),
-                name="recording_of_other_status",
-            ),
-            models.Index(
-                fields=["origin", "-happened_at", "-id", "account"],
-                condition=~Q(origin="sync"),
-                name="recording_of_other_origin",
-            ),
-            models.Index(
-                fields=["file_format", "-happened_at", "-id", "account"],
-                condition=Q(file_format__isnull=False) & ~Q(file_format="mp3"),
-                name="recording_of_other_format",
-            ),
-            models.Index(
-                fields=["kind", "-happened_at", "-id", "account"],
-                condition=Q(kind__isnull=False) & ~Q(kind=USUAL_KIND),
-                name="recording_of_other_kind",
+            *(
+                models.Index(fields=[column, "-happened_at", "-id", "account"], condition=rare, name=name)
+                for name, column, rare in (
+                    ("recording_of_other_status", "status", ~Q(status="completed")),
+                    ("recording_of_other_origin", "origin", ~Q(origin="sync")),
+                    (
+                        "recording_of_other_format",
+                        "file_format",
+                        Q(file_format__isnull=False) & ~Q(file_format="mp3"),
+                    ),
+                    ("recording_of_other_kind", "kind", Q(kind__isnull=False) & ~Q(kind=USUAL_KIND)),
+                )
             ),
             # the format and codec of the copies: written when a copy is made, never by a sync
             models.Index(
@@ -314,15 +307,12 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
                 condition=Q(audio_codec__isnull=False),
                 name="recording_by_codec",
             ),
-            models.Index(
-                fields=["-happened_at", "-id", "account"],
-                condition=Q(gone_at_provider_at__isnull=False),
-                name="recording_gone",
-            ),
-            # what was measured in the copies; in the order of the list, for PostgreSQL cannot guess how rare it is
+            # what Vobiz deleted, and what was measured in the copies; in the order of the list, for PostgreSQL cannot
+            # guess how rare it is
             *(
                 models.Index(fields=["-happened_at", "-id", "account"], condition=condition, name=name)
                 for name, condition in (
+                    ("recording_gone", Q(gone_at_provider_at__isnull=False)),
                     ("recording_clipped", CLIPPED),
                     ("recording_long_silence", LONG_SILENCE),
                     ("recording_caller_talks", CALLER_TALKS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -23,12 +23,12 @@ from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
 from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter, UsualFilter
+from recordings.admin.keys import is_key
 from recordings.admin.recordings.detail import accessed_badge
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER
 
-LONGEST_KEY = 18  # figures; what every database takes for a primary key
 MOST_FOUND = 200  # people or recordings that one search term may mean
 
 
@@ -74,14 +74,14 @@ class ChosenFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the chosen value alone."""
         value = request.GET.get(self.parameter_name or "")
-        return [(value, self.name_of(request, int(value)))] if is_number(value) else []
+        return [(value, self.name_of(request, int(value)))] if is_key(value) else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return its events; none where the value is not a number."""
         value = self.value()
         if value is None:
             return queryset
-        return self.found(request, queryset, int(value)) if is_number(value) else queryset.none()
+        return self.found(request, queryset, int(value)) if is_key(value) else queryset.none()
 
     def name_of(self, request: HttpRequest, pk: int) -> str:
         """Return what the reader knows it by."""
@@ -296,8 +296,3 @@ def detail_words(event: AccessEvent, names: dict[str, str]) -> str:
 def address_of(**query: int) -> str:
     """Return the log, of one person or one recording."""
     return f"{reverse('admin:recordings_accessevent_changelist')}?{urlencode(query)}"
-
-
-def is_number(value: str | None) -> TypeGuard[str]:
-    """Return a primary key as an address has it."""
-    return value is not None and value.isascii() and value.isdigit() and len(value) <= LONGEST_KEY

@@ -43,6 +43,7 @@ from django.utils.translation import ngettext
 
 from recordings.admin import formatting
 from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, read_search
+from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import Account, Recording
@@ -480,8 +481,14 @@ def needs_none(left: int) -> str:
 
 
 def nothing_selected(request: HttpRequest) -> HttpResponseRedirect | None:
-    """Lead back to the list where an action was pressed without a row; None where there is one, or no action."""
-    if request.method != "POST" or "action" not in request.POST or ACTION_CHECKBOX_NAME in request.POST:
+    """Lead back to the list where an action was pressed without a row; None where there is one, or no action.
+
+    Django's own fails at a row that is no number.
+    """
+    if request.method != "POST" or "action" not in request.POST:
+        return None
+    selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    if selected and all(is_key(one) for one in selected):
         return None
     messages.warning(request, _("Select at least one row."))
     return HttpResponseRedirect(request.get_full_path())

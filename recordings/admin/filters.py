@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
+from recordings.admin.keys import is_key
 from recordings.admin.reader import accounts_seen, is_counted, iso_day, reader_zone
 from recordings.choices import Attention, AudioState, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription
@@ -45,9 +46,7 @@ class AccountFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        if not value.isascii() or not value.isdigit():
-            return queryset.none()
-        return self.found(queryset, value)
+        return self.found(queryset, value) if is_key(value) else queryset.none()
 
     def found(self, rows: QuerySet[Any], pk: str) -> QuerySet[Any]:
         """Those of the account."""

@@ -44,6 +44,7 @@ from recordings.admin.filters import (
     TranscriptFilter,
     by_days_left,
 )
+from recordings.admin.keys import is_key
 from recordings.admin.list_page import SavedViewForm
 from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
@@ -272,11 +273,8 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         mine = SavedView.objects.filter(user=request.user)  # type: ignore[misc]
         asked: SavedView | None = None
         if request.method == "POST":
-            chosen = (
-                mine.filter(pk=request.POST["view"]).first()
-                if request.POST.get("view", "").isdecimal()
-                else None
-            )
+            key = request.POST.get("view")
+            chosen = mine.filter(pk=key).first() if is_key(key) else None
             match request.POST.get("do"):
                 case "save" if form.is_valid():
                     view = form.store()

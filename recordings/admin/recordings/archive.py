@@ -36,6 +36,7 @@ from recordings.admin.base import (
     stopped_words,
 )
 from recordings.admin.formatting import count
+from recordings.admin.keys import is_key
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels
 from recordings.models import Account, Recording, Worker
@@ -551,7 +552,7 @@ def _why_no_copy(recording: Any, now: datetime) -> str:
 def _progress(request: HttpRequest, visible: Any, now: datetime) -> Progress | None:
     """Of what was asked for by the button that led here."""
     since, asked = request.GET.get("since", ""), request.GET.get("asked", "")
-    if not (since.isascii() and since.isdigit() and asked.isascii() and asked.isdigit()):
+    if not (is_key(since) and is_key(asked)):  # numbers that are read as fast as they come
         return None
     if int(since) > LATEST or len(asked) > len(str(LATEST)):
         return None

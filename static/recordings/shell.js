@@ -49,6 +49,14 @@ if (filters) {
     if (location.hash === "#changelist-filter") {
         filters.open = true;
     }
+    document.addEventListener("click", (event) => {
+        const link = event.target.closest("a[href$='#changelist-filter']");
+        if (link && link.pathname === location.pathname) {
+            event.preventDefault();
+            document.getElementById("nav-sidebar").hidePopover();
+            filters.open = true;
+        }
+    });
 }
 
 /* On a narrow page the tabs are one row that is pushed sideways: the current one is in sight. */

@@ -139,6 +139,7 @@ def test_a_half_remembered_call_is_found_by_what_is_known_of_it(
 
 MOST_PRESSES = 6  # clicks and Enter, from the overview to the row; typing is none
 WAYS = [(1280, "Find a recording"), (390, "Find a recording"), (1280, "Recordings"), (1280, "Call history")]
+MOST_BY_MENU = 4  # from any page of a phone to the calls of a city
 
 
 @pytest.mark.parametrize(("width", "way"), WAYS)
@@ -178,6 +179,29 @@ def test_a_call_of_last_tuesday_evening_is_found_in_few_presses(
     expect(rows(page)).to_have_count(2)  # of one of them nothing was said about a parcel
     expect(rows(page).filter(has_text="+91 80 7138 7423")).to_contain_text("2:30")
     expect(page.locator("#changelist-filter")).to_be_hidden()
+
+
+@pytest.mark.parametrize("begin", ["accessevent", "recording"])
+def test_the_menu_of_a_phone_leads_to_the_calls_of_a_city_in_few_presses(
+    page: Page, wanted: Recording, begin: str
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(reverse(f"admin:recordings_{begin}_changelist"))
+    panel, nav = page.locator("#changelist-filter"), page.locator("#nav-sidebar")
+    presses = [
+        page.get_by_role("button", name="Menu"), nav.get_by_role("link", name="Find a recording"),
+        panel.get_by_label("Caller", exact=True), panel.get_by_role("button", name="Show"),
+    ]  # fmt: skip
+    for target in presses:
+        target.click()
+        page.keyboard.type("Bengaluru" if target is presses[2] else "")
+
+    assert len(presses) <= MOST_BY_MENU
+    expect(rows(page)).to_have_count(5)
+    expect(panel).to_be_hidden()
+    expect(nav).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(nav.get_by_role("link", name="Find a recording")).to_be_hidden()
 
 
 def test_a_link_opens_the_filters_without_javascript_and_they_close_with_an_answer(

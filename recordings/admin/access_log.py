@@ -200,7 +200,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def recording_shown(self, event: Any) -> str | SafeString:
         """Return which call it was, and the recording's id, which leads to what everybody did with it."""
         if event.recording_pk is None:
-            return formatting.NONE
+            return formatting.NOTHING
         name = formatting.plain(event.recording_id or event.recording_pk)
         if event.call is None:
             return formatting.identifier(name)
@@ -212,14 +212,14 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         )
 
     @admin.display(description=gettext_lazy("account"))
-    def account_shown(self, event: AccessEvent) -> str:
+    def account_shown(self, event: AccessEvent) -> str | SafeString:
         """Return its Auth ID then."""
-        return formatting.words(event.account_auth_id)
+        return formatting.plain(event.account_auth_id) if event.account_auth_id else formatting.NOTHING
 
     @admin.display(description=gettext_lazy("from where"))
-    def address_shown(self, event: AccessEvent) -> str:
+    def address_shown(self, event: AccessEvent) -> str | SafeString:
         """Return the address of the browser."""
-        return formatting.words(event.address)
+        return formatting.plain(event.address) if event.address else formatting.NOTHING
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

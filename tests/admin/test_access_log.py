@@ -130,6 +130,7 @@ def test_events_about_no_account_are_a_superusers(account: Account, staff: Perso
     event = an_access(account, account_auth_id=None, action="export")
 
     assert listed(boss) == [event]
+    assert page(boss, URL).count("portal-none") == 2  # no recording and no account, which a phone leaves out
     assert listed(staff("view_accessevent", accounts=[account])) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from recordings.models import Account, SyncRun
 from tests.admin.rows import a_call, a_recording, a_run, a_running, an_event
+from tests.browser.conftest import sign_in
 from tests.browser.test_story import log_in
 from tests.waiting import eventually
 from vobiz_portal.sandbox.server import Sandbox
@@ -62,6 +64,29 @@ def test_a_new_portal_is_connected_in_two_clicks(
     eventually(SyncRun.objects.complete().exists)
     page.goto("/admin/")
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+def test_no_date_of_the_chart_lies_over_another(
+    page: Page, portal: LiveServer, admin_login: User, width: int
+) -> None:
+    an_account()
+    page.set_viewport_size({"width": width, "height": 900})
+    sign_in(page, portal)
+    page.goto("/admin/")
+    dates = page.locator(".portal-date:visible")
+    expect(dates.last).to_have_text("Today")
+
+    edges = dates.evaluate_all(
+        """all => all.map(one => {
+            const words = document.createRange();
+            words.selectNodeContents(one);
+            const { left, right } = words.getBoundingClientRect();
+            return [left, right];
+        })"""
+    )
+
+    assert all(end <= begin for (_begin, end), (begin, _end) in pairwise(edges)), edges
 
 
 def test_what_needs_attention_is_mended_with_the_keyboard_alone(

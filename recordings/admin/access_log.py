@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -24,6 +24,7 @@ from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter, UsualFilter
 from recordings.admin.keys import is_key
+from recordings.admin.reader import seen_recording
 from recordings.admin.recordings.detail import accessed_badge
 from recordings.choices import AccessAction, AccessResult
 from recordings.models import AccessEvent, Account, Recording
@@ -142,14 +143,13 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     )  # fmt: skip
     search_fields = ("username",)
     search_help_text = gettext_lazy("User name or recording ID")
+    list_title = gettext_lazy("Access log")
     empty_title = gettext_lazy("No entries yet")
     empty_words = gettext_lazy("Each play, download, transcript opened and export adds one.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add whether its recording is still there and the reader's to see."""
-        recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording_pk"))
-        # one value rather than EXISTS, for which PostgreSQL reads up to a hundred thousand recordings into a hash
-        seen = Subquery(recording.order_by().values("pk")[:1])
+        seen = seen_recording(request, "recording_pk")
         rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=seen)
         return rows
 
@@ -220,14 +220,6 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def address_shown(self, event: AccessEvent) -> str | SafeString:
         """Return the address of the browser."""
         return formatting.plain(event.address) if event.address else formatting.NOTHING
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add words for when there is none."""
-        return super().changelist_view(
-            request, {"title": _("Access log"), "empty_words": self.empty_words, **(extra_context or {})}
-        )
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Return every field of the event."""

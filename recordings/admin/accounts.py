@@ -39,8 +39,6 @@ RECONCILE_SECONDS = 10.0  # seconds that a person waits for a reconcile
 NEVER_DELETED = gettext_lazy(
     "The name people see in lists and filters. Accounts are never deleted: recordings and callbacks belong to them."
 )
-NONE_CONNECTED = gettext_lazy("No account is connected yet. Connect one to see its calls and recordings.")
-NONE_SEEN = gettext_lazy("You have no account yet. Ask an administrator for one.")
 DEFAULTS = gettext_lazy(
     "Used by the Record button. Anyone can choose other values with “Record with options…”."
 )
@@ -59,6 +57,7 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
     list_select_related = ("parent",)
     search_fields = ("auth_id",)
     search_help_text = gettext_lazy("Auth ID or name")
+    empty_words = gettext_lazy("You have no account yet. Ask an administrator for one.")
 
     # The list
 
@@ -74,10 +73,13 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Add how the first account gets here."""
-        said: dict[str, Any] = {"empty_words": NONE_SEEN}
+        said = {}
         if self.has_add_permission(request):
-            said = {"empty_words": NONE_CONNECTED, "empty_verb": _("Connect account")}
-            said["empty_link"] = self.to_page("add")
+            said = {
+                "empty_words": _("No account is connected yet. Connect one to see its calls and recordings."),
+                "empty_verb": _("Connect account"),
+                "empty_link": self.to_page("add"),
+            }
         return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:

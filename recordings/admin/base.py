@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import (
     ImproperlyConfigured,
     PermissionDenied,
+    SuspiciousOperation,
     ValidationError,
 )
 from django.db import models
@@ -31,6 +34,7 @@ from django.http import (
     HttpResponse,
     HttpResponseNotAllowed,
     HttpResponseRedirect,
+    QueryDict,
 )
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -39,10 +43,10 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
-from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, read_search
+from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, UnreadList, read_search
 from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
@@ -104,8 +108,25 @@ else:
     _Base = admin.ModelAdmin
 
 
-class ObjectLookupMixin(_Base):
-    """A mixin of every admin: what names no object, in whatever spelling, is absent."""
+class PortalMixin(_Base):
+    """A mixin of every admin: scripts of the frame alone, addresses without empty fields, objects by any spelling."""
+
+    list_title: Any = ""  # of the list's page, where it is not the plain name of its rows
+
+    @property
+    def media(self) -> Media:
+        """No scripts but those of the frame; Django would load jQuery and nine more on every page."""
+        return Media()
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
+        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
+            return answer
+        said = {"title": self.list_title} if self.list_title else {}
+        shown = {**said, **(extra_context or {})}
+        return without_empty_filters(request) or super().changelist_view(request, shown)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object; an id that no database takes is absent, and an empty `_to_field` is none."""
@@ -114,7 +135,7 @@ class ObjectLookupMixin(_Base):
         return super().get_object(request, object_id, from_field or None)
 
 
-class PortalAdmin(ObjectLookupMixin):
+class PortalAdmin(PortalMixin):
     """Rows gated by `visible_to`; pages and actions with their own permissions; nothing is deleted here."""
 
     show_full_result_count = False
@@ -127,7 +148,9 @@ class PortalAdmin(ObjectLookupMixin):
     list_deferred: tuple[str, ...] = ()
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
+    list_words: Any = ""  # what the rows are, below the title
     empty_title: Any = ""  # what an empty list says first
+    empty_words: Any = ""  # and how rows get here
     begins_live = False  # whether the first row comes by recording a live call
     rows_named: tuple[Any, Any] | None = None  # one row and several, where the list says it in other words
     totals: Callable[[QuerySet[Any]], Totals | EventTotals] | None = (
@@ -136,11 +159,6 @@ class PortalAdmin(ObjectLookupMixin):
     readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 
-    @property
-    def media(self) -> Media:
-        """No scripts but those of the frame; Django would load jQuery and nine more on every page."""
-        return Media()
-
     def __init__(self, model: type[models.Model], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
         for action in self.actions:
@@ -148,14 +166,6 @@ class PortalAdmin(ObjectLookupMixin):
                 raise ImproperlyConfigured(f"The action {action} must name its permissions.")
 
     # Rows
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
-        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
-            return answer
-        return without_empty_filters(request) or super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows `request.user` may see."""
@@ -176,7 +186,17 @@ class PortalAdmin(ObjectLookupMixin):
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Return the change list class that defers heavy columns."""
-        return PortalChangeList
+        return UnreadList if getattr(request, "is_unread", False) else PortalChangeList
+
+    def listed(self, request: HttpRequest, query: str, *, is_counted: bool = False) -> QuerySet[Any] | None:
+        """Return the rows that this list would show for a query string; None where it asks for nothing known."""
+        asked: Any = copy(request)
+        asked.GET, asked.is_unread, asked.is_counted = QueryDict(query), True, is_counted
+        try:
+            rows: QuerySet[Any] = self.get_changelist_instance(asked).queryset
+        except (IncorrectLookupParameters, SuspiciousOperation, ValidationError):
+            return None
+        return rows
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Allow only lookups of the page's own filters: others could reveal a key letter by letter."""
@@ -227,6 +247,11 @@ class PortalAdmin(ObjectLookupMixin):
             '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">',
             ACTION_CHECKBOX_NAME, obj.pk, _("Select %s") % obj,
         )  # fmt: skip
+
+    @admin.display(description=gettext_lazy("account"))
+    def account_name(self, obj: Any) -> SafeString:
+        """Return whose row it is, for somebody who sees several accounts."""
+        return formatting.account_name(obj.account)
 
     def sort_rows(self, request: HttpRequest, rows: QuerySet[Any], name: str) -> QuerySet[Any]:
         """Return the rows in one of the orders of `sorts`."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.html import format_html
@@ -41,12 +41,12 @@ from recordings.admin.filters import (
     WithoutEffectFilter,
     rare,
 )
-from recordings.admin.reader import note_access
+from recordings.admin.reader import note_access, seen_recording
 from recordings.callbacks import processing
 from recordings.callbacks.diagnosis import Diagnosis, diagnosis
 from recordings.callbacks.field_aliases import canonical_name
 from recordings.choices import AccessAction, EventKind, EventOutcome, Trust
-from recordings.models import Account, CallbackEvent, Recording
+from recordings.models import Account, CallbackEvent
 from recordings.search import Reading, find_of_recordings
 
 MOST_AT_ONCE = 200
@@ -82,9 +82,6 @@ TRUST_WORDS = {
     ),
     Trust.REFUSED: gettext_lazy("The signature matches no auth token of the account."),
 }
-LIST_WORDS = gettext_lazy(
-    "Requests (webhooks) from Vobiz. Every delivery is kept; values count only when Vobiz's API confirms them."
-)
 MOST_NOTICES = 3  # accounts whose rejected callbacks are named above the list
 
 
@@ -142,6 +139,10 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         (gettext_lazy("No matching recording"), {"outcome__exact": EventOutcome.UNMATCHED.value}),
         (gettext_lazy("Unsigned"), {"trust__exact": Trust.UNSIGNED.value}),
     )
+    list_title = gettext_lazy("Callbacks")
+    list_words = gettext_lazy(
+        "Requests (webhooks) from Vobiz. Every delivery is kept; values count only when Vobiz's API confirms them."
+    )
     empty_title = gettext_lazy("No callbacks received yet")
     empty_words = gettext_lazy(
         "Recordings started in the portal give Vobiz its address. For call flows, copy the "
@@ -150,9 +151,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add whether its recording is the reader's to see: an account's callbacks may be about its sub-account's."""
-        recording = Recording.objects.visible_to(request.user).filter(pk=OuterRef("recording"))
-        # one value rather than EXISTS, for which PostgreSQL reads up to a hundred thousand recordings into a hash
-        seen = Subquery(recording.order_by().values("pk")[:1])
+        seen = seen_recording(request, "recording")
         rows: QuerySet[Any] = super().get_queryset(request).annotate(sees_recording=seen)
         return rows
 
@@ -217,18 +216,12 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             formatting.from_to_cell(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
         )
 
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, event: CallbackEvent) -> SafeString:
-        """Return the account it belongs to."""
-        return formatting.account_name(event.account)
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Add what was rejected and how to cure it, and words for when there is no callback."""
-        said = {"title": _("Callbacks"), "empty_words": self.empty_words, "list_words": LIST_WORDS}
+        """Add what was rejected and how to cure it."""
         rejected = [*self._rejected(request)]
-        return super().changelist_view(request, {**said, "rejected": rejected, **(extra_context or {})})
+        return super().changelist_view(request, {"rejected": rejected, **(extra_context or {})})
 
     def _rejected(self, request: HttpRequest) -> Iterator[Rejected]:
         """Yield what was rejected and nobody has reviewed, by account."""

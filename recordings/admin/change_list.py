@@ -62,28 +62,33 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
-class PageLink:
-    """A link to a page beside the one shown."""
+class Link:
+    """A link on a page; `rel`: what it leads to, as HTML says it."""
 
     label: str
-    rel: str
     url: str
+    rel: str = ""
 
 
-class PortalChangeList(ChangeList):
-    """A list that does not fetch what it does not show, under its plain name."""
+class PlainList(ChangeList):
+    """A list under the plain name of what it lists."""
 
-    search: ListSearch | None = None
     page: KeysetPage | None = None  # None where the order of the rows allows no keyset
     order: Order | None = None
-    counts_more = False
     totals: Totals | EventTotals | None = None
-    _page_of_a_row: tuple[str, str, str] | None = None
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         if not self.is_popup:
             self.title = str(capfirst(self.opts.verbose_name_plural))
+
+
+class PortalChangeList(PlainList):
+    """A list that does not fetch what it does not show."""
+
+    search: ListSearch | None = None
+    counts_more = False
+    _page_of_a_row: tuple[str, str, str] | None = None
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the rows of one page, found by keyset, and count at most MOST_COUNTED of the list."""
@@ -150,11 +155,7 @@ class PortalChangeList(ChangeList):
     @property
     def count_words(self) -> str:
         """The number of rows, as far as it was counted: `1,284` or `10,000+`."""
-        return (
-            f"{formatting.count(self.result_count)}+"
-            if self.counts_more
-            else formatting.count(self.result_count)
-        )
+        return formatting.count(self.result_count) + ("+" if self.counts_more else "")
 
     @property
     def rows_named(self) -> str:
@@ -164,7 +165,7 @@ class PortalChangeList(ChangeList):
         return str(names[0] if self.result_count == 1 and not self.counts_more else names[1])
 
     @property
-    def page_links(self) -> list[PageLink]:
+    def page_links(self) -> list[Link]:
         """The links to the pages beside this one, which keep every filter."""
         return [] if self.page is None else page_links(self.page, self.get_query_string)
 
@@ -213,6 +214,13 @@ class PortalChangeList(ChangeList):
         """The order that the address asks for, of those that the list offers; empty for the usual one."""
         asked = self.params.get(ORDER_VAR, "")
         return asked if any(one.name == asked for one in getattr(self.model_admin, "sorts", ())) else ""
+
+
+class UnreadList(PortalChangeList):
+    """A list whose rows are not read, for its queryset."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read nothing."""
 
 
 # Pages by keyset
@@ -389,10 +397,10 @@ def _jump(rows: QuerySet[Any], order: Order, text: str, size: int, zone: tzinfo)
     return KeysetPage(page.rows, None, page.following) if is_first else page
 
 
-def page_links(page: KeysetPage, address_of: Callable[[dict[str, str]], str]) -> list[PageLink]:
+def page_links(page: KeysetPage, address_of: Callable[[dict[str, str]], str]) -> list[Link]:
     """Return the links to the neighbours of a page. `address_of`: makes the address of a position."""
     positions = ((_("Previous"), "prev", page.ahead), (_("Next"), "next", page.following))
-    return [PageLink(name, rel, address_of(place)) for name, rel, place in positions if place is not None]
+    return [Link(name, address_of(place), rel) for name, rel, place in positions if place is not None]
 
 
 def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
@@ -404,20 +412,12 @@ def count_up_to(rows: QuerySet[Any], most: int = MOST_COUNTED) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherReading:
-    """Another way to read the same words, and where it leads."""
-
-    label: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
 class ListSearch:
-    """One search of one list. `reading` is None where nothing typed so can be found."""
+    """One search of one list. `reading` is None where nothing typed so can be found; `others`: to other readings."""
 
     query: Query
     reading: Reading | None
-    others: tuple[OtherReading, ...]
+    others: tuple[Link, ...]
 
     @property
     def read_as(self) -> str:
@@ -456,9 +456,7 @@ def _read(request: HttpRequest, typed: str, readings: Collection[Reading]) -> Li
     wanted = request.GET.get(AS, "")
     reading = next((one for one in offered if one == wanted), None)
     reading = reading or likeliest(Recording.objects.visible_to(request.user), query, offered)
-    others = [
-        OtherReading(reading_label(query, one), _url(request, one)) for one in offered if one != reading
-    ]
+    others = (Link(reading_label(query, one), _url(request, one)) for one in offered if one != reading)
     return ListSearch(query, reading, tuple(others))
 
 

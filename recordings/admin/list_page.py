@@ -6,18 +6,14 @@ A view is a choice of filters under a name; the form here saves and renames thos
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from django import forms
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
-from django.core.exceptions import SuspiciousOperation
-from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import dateformat, timezone
 from django.utils.html import format_html_join
@@ -26,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.change_list import POSITIONS, PortalChangeList, Sort, without_words
+from recordings.admin.change_list import POSITIONS, Sort, without_words
 from recordings.admin.filters import DateFilter
 from recordings.admin.reader import iso_day
 from recordings.models import Account, SavedView
@@ -279,13 +275,6 @@ def views(cl: Any, request: HttpRequest) -> list[View]:
     return found
 
 
-class UnreadList(PortalChangeList):
-    """A list whose rows are not read, for its queryset."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read nothing."""
-
-
 def _named_views(cl: Any, request: HttpRequest) -> list[tuple[Any, dict[str, str]]]:
     """Return the views of this list, then those that were saved."""
     named = list(getattr(cl.model_admin, "views", ()))
@@ -364,22 +353,6 @@ def view_queries(cl: Any, request: HttpRequest) -> list[str]:
     """Return the query string of each view that is counted: not of a search, which is made of several statements."""
     named = _named_views(cl, request)
     return [urlencode(query) for _label, query in named if query and SEARCH_VAR not in query]
-
-
-def rows_of(cl: Any, request: HttpRequest, query: str) -> QuerySet[Any] | None:
-    """Return the rows that this list would show for a query string; None where it asks for nothing known."""
-    asked: Any = copy(request)
-    asked.GET, asked.is_counted = QueryDict(query), True
-    try:
-        unread = UnreadList(
-            asked, cl.model, cl.list_display, cl.list_display_links, cl.list_filter, cl.date_hierarchy,
-            cl.search_fields, cl.list_select_related, cl.list_per_page, cl.list_max_show_all, (), cl.model_admin,
-            cl.sortable_by, cl.search_help_text,
-        )  # fmt: skip
-    except (IncorrectLookupParameters, SuspiciousOperation):
-        return None
-    found: QuerySet[Any] = unread.queryset
-    return found
 
 
 def rows(cl: Any) -> Rows:

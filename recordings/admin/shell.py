@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import live, overview
 from recordings.admin import formatting, list_page
+from recordings.admin.change_list import Link
 from recordings.admin.reader import all_accounts, chosen_account
 from recordings.choices import CallState
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
@@ -126,14 +127,6 @@ class Shell:
         return len(self.accounts) <= MOST_IN_MENU
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
-    """Where a page's back link leads."""
-
-    label: str
-    url: str
-
-
 class CountRows(Subquery):
     """How many rows a query has; give it a slice, and it counts no further."""
 
@@ -226,8 +219,10 @@ def _counts(request: HttpRequest, cl: Any) -> dict[str, Any]:
     cache = caches["process"]
     held: dict[str, Any] | None = cache.get(key)
     if held is None:
-        rows = {f"view_{n}": list_page.rows_of(cl, request, query) for n, query in enumerate(views)}
-        of_lists = {name: _number(rows) for name, rows in rows.items() if rows is not None}
+        of_lists = {}
+        for n, query in enumerate(views):
+            if (rows := cl.model_admin.listed(request, query, is_counted=True)) is not None:
+                of_lists[f"view_{n}"] = _number(rows)
         asked = User.objects.filter(pk=user.pk).values(**_columns(request, chosen), **of_lists)
         held = dict(asked.first() or {})
         cache.set(key, held, COUNTS_HOLD)
@@ -292,7 +287,7 @@ def _health(found: dict[str, Any], now: datetime) -> Health:
     return Health(is_good=has_worker and is_whole, words=f"{synced} · {worker}")
 
 
-def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
+def back(request: HttpRequest, context: dict[str, Any]) -> Link | None:
     """Return one step up from a page: from an object's other pages to the object, from there to its list."""
     match = request.resolver_match
     if match is None or match.app_name != "admin" or any(request.path == _url_of(one) for one in ENTRIES):
@@ -301,20 +296,20 @@ def back(request: HttpRequest, context: dict[str, Any]) -> Back | None:
     if opts is None:
         return None
     if _is_opened_from_live_calls(request):
-        return Back(str(_("Live calls")), reverse("admin:recordings_call_live"))
+        return Link(str(_("Live calls")), reverse("admin:recordings_call_live"))
     key = match.kwargs.get("object_id")
     name = f"admin:{opts.app_label}_{opts.model_name}"
     if key is not None and not (match.url_name or "").endswith("_change"):
-        return Back(str(capfirst(opts.verbose_name)), reverse(f"{name}_change", args=[key]))
+        return Link(str(capfirst(opts.verbose_name)), reverse(f"{name}_change", args=[key]))
     url = reverse(f"{name}_changelist")
     if url == request.path:
         return None
     entry = next((one for one in ENTRIES if _url_of(one) == url), None)
     if entry is not None and entry.permission and not request.user.has_perm(entry.permission):
-        return Back(str(_("Overview")), reverse("admin:index"))
+        return Link(str(_("Overview")), reverse("admin:index"))
     label = entry.label if entry is not None else capfirst(opts.verbose_name_plural)
     kept = request.GET.get("_changelist_filters", "")
-    return Back(str(label), f"{url}?{kept}" if kept else url)
+    return Link(str(label), f"{url}?{kept}" if kept else url)
 
 
 def _is_opened_from_live_calls(request: HttpRequest) -> bool:

@@ -107,11 +107,6 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             return formatting.moment(run.started_at)
         return formatting.second_of_day(run.started_at)
 
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, run: SyncRun) -> SafeString:
-        """Return whose recordings were read."""
-        return formatting.account_name(run.account)
-
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> str | SafeString:
         """Return how it stands or ended."""
@@ -140,8 +135,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     ) -> HttpResponse:
         """Add the button for those who may press it."""
         form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
-        said = {"sync_form": form, "empty_words": self.empty_words}
-        return super().changelist_view(request, {**said, **(extra_context or {})})
+        return super().changelist_view(request, {"sync_form": form, **(extra_context or {})})
 
     @page("sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest) -> HttpResponse:

@@ -52,6 +52,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
     rows_named = (gettext_lazy("transcript"), gettext_lazy("transcripts"))
     begins_live = True
+    list_title = gettext_lazy("Transcripts")
     empty_title = gettext_lazy("No transcripts yet")
     empty_words = gettext_lazy(
         "Choose Create a transcript when you start a recording; the text arrives in a callback, "
@@ -97,13 +98,6 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     def account_name(self, held: Transcription) -> SafeString:
         """Return whose recording it is of."""
         return formatting.account_name(held.recording.account)
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add the title, and words for when there is none."""
-        said = {"title": _("Transcripts"), "empty_words": self.empty_words}
-        return super().changelist_view(request, {**said, **(extra_context or {})})
 
     @page(
         "<path:object_id>/read/",

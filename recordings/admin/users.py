@@ -35,7 +35,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from recordings import mail
 from recordings.admin import formatting
-from recordings.admin.base import ObjectLookupMixin, nothing_selected, without_empty_filters
+from recordings.admin.base import PortalMixin
+from recordings.admin.change_list import PlainList
 from recordings.choices import AccessAction
 from recordings.models import AccessEvent, Account
 from recordings.roles import label_of
@@ -76,21 +77,14 @@ class RoleFilter(admin.RelatedFieldListFilter):
         return [(pk, label_of(str(name))) for pk, name in super().field_choices(field, request, model_admin)]
 
 
-class PlainList(ChangeList):
-    """A list under the plain name of what it lists, as the portal's own; without keyset and totals."""
-
-    page = order = totals = None
-
-    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        super().__init__(request, *args, **kwargs)
-        if not self.is_popup:
-            self.title = str(capfirst(self.opts.verbose_name_plural))
-
-
-class DeletionMixin(ObjectLookupMixin):
-    """A mixin: one sentence of what was deleted, in place of Django's."""
+class PeopleMixin(PortalMixin):
+    """A mixin of the admins of people and roles: Django's list, and one sentence of what was deleted."""
 
     actions = ("delete_selected",)
+
+    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
+        """Under its plain name, as the other lists."""
+        return PlainList
 
     @admin.action(permissions=["delete"], description=_("Delete…"))
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
@@ -115,7 +109,7 @@ class DeletionMixin(ObjectLookupMixin):
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
 
 
-class PortalUserAdmin(DeletionMixin, _UserAdmin):
+class PortalUserAdmin(PeopleMixin, _UserAdmin):
     """People: who they are, which roles they have, which accounts they see."""
 
     form = PersonForm
@@ -129,11 +123,7 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
     show_facets = admin.ShowFacets.NEVER
     PERSON = ("username", "first_name", "last_name", "email", "is_active")
     ADVANCED = ("is_staff", "is_superuser", "user_permissions")
-
-    @property
-    def media(self) -> forms.Media:
-        """No scripts but those of the frame."""
-        return forms.Media()
+    list_title = _("Users and roles")
 
     # Who may
 
@@ -148,19 +138,6 @@ class PortalUserAdmin(DeletionMixin, _UserAdmin):
         return super().has_delete_permission(request, obj) and not above
 
     # The list
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
-        said = {"title": gettext("Users and roles"), **(extra_context or {})}
-        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
-            return answer
-        return without_empty_filters(request) or super().changelist_view(request, said)
-
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
-        """Under its plain name, as the other lists."""
-        return PlainList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Add their roles and accounts."""
@@ -493,16 +470,11 @@ class SetPassword(PasswordResetConfirmView):
         return answer
 
 
-class RoleAdmin(DeletionMixin, GroupAdmin):
+class RoleAdmin(PeopleMixin, GroupAdmin):
     """Roles are made by a migration once; superusers change them here."""
 
     list_display = ("role",)
     filter_horizontal = ()
-
-    @property
-    def media(self) -> forms.Media:
-        """No scripts but those of the frame."""
-        return forms.Media()
 
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save; a new role or name is noted. Who has the role, and what it may do, is noted where it changes."""
@@ -511,18 +483,6 @@ class RoleAdmin(DeletionMixin, GroupAdmin):
             log.person_changed(f"role {obj}: made")
         elif "name" in form.changed_data:
             log.person_changed(f"role {obj}: was {form.initial['name']}")
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show the list; a panel of filters sends empty fields, which an address does not keep."""
-        if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
-            return answer
-        return without_empty_filters(request) or super().changelist_view(request, extra_context)
-
-    def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
-        """Under its plain name, as the other lists."""
-        return PlainList
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         """Return the form with a box for each permission of the portal, and for what the role has besides."""

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recordings.admin import formatting, reader, shell
+from recordings.admin.change_list import Link
 from recordings.admin.reader import reader_zone, zone_label
 from recordings.models import Account, Worker
 from recordings.overview import Counted
@@ -105,7 +106,7 @@ def portal_shell(context: dict[str, Any]) -> shell.Shell | None:
 
 
 @register.simple_tag(takes_context=True)
-def back_link(context: dict[str, Any]) -> shell.Back | None:
+def back_link(context: dict[str, Any]) -> Link | None:
     """Return where one step up from this page leads."""
     request = context.get("request")
     return None if request is None else shell.back(request, context)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -67,6 +67,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     search_fields = ("call_uuid",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
+    list_title = gettext_lazy("Call history")
     list_words = gettext_lazy(
         "Calls seen live here, and calls with a recording; not every call of the account."
     )
@@ -132,18 +133,6 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     def recorded(self, call: Any) -> SafeString:
         """Return how many are known here."""
         return formatting.named(_("Recordings"), call.recording_count)
-
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, call: Call) -> SafeString:
-        """Return whose call it is."""
-        return formatting.account_name(call.account)
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add words for what these are, and for when there is none."""
-        said = {"title": _("Call history"), "empty_words": self.empty_words, "list_words": self.list_words}
-        return super().changelist_view(request, {**said, **(extra_context or {})})
 
     def page_context(self, request: HttpRequest, obj: Call) -> dict[str, Any]:
         """Return the call and every attempt to record it."""

@@ -203,11 +203,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return the length Vobiz reports, and whether the time limit ended it."""
         return length_cell(recording)
 
-    @admin.display(description=gettext_lazy("account"))
-    def account_name(self, recording: Recording) -> SafeString:
-        """Whose call it was, for somebody who sees several accounts."""
-        return formatting.account_name(recording.account)
-
     @admin.display(description=gettext_lazy("format"))
     def format_shown(self, recording: Recording) -> str:
         """Return the format and the channels."""
@@ -236,12 +231,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             row.shared = None
         if order is not None and order.attribute == self.list_day:
             group_calls(rows)
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add words for when there is none."""
-        return super().changelist_view(request, {"empty_words": self.empty_words, **(extra_context or {})})
 
     @page("<path:object_id>/stop/", name="stop", permission="recordings.stop_recording", methods=WRITE)
     def stop(self, request: HttpRequest, recording: Recording) -> HttpResponse:

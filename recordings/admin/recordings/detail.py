@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import SuspiciousOperation, ValidationError
-from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -24,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
 from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
-from recordings.admin.change_list import Order, PageLink, PortalChangeList, order_of
+from recordings.admin.change_list import Link, order_of
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import charges
 from recordings.choices import (
@@ -94,18 +89,12 @@ def _place_in_call(recording: Recording) -> str:
     }  # fmt: skip
 
 
-class UnreadChangeList(PortalChangeList):
-    """A list of which only the rows and their order are asked for, not a page."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read nothing."""
-
-
-def neighbours(owner: PortalAdmin, request: HttpRequest, obj: Recording) -> list[PageLink]:
+def neighbours(owner: PortalAdmin, request: HttpRequest, obj: Recording) -> list[Link]:
     """Return the links to the rows beside this one in the list that the reader came from, or of all."""
     kept = request.GET.get(LIST_FILTERS, "")
-    rows, order = _listed(owner, request, kept)
-    if order is None:
+    rows = owner.listed(request, kept) if kept else owner.get_queryset(request)
+    order = order_of(rows) if rows is not None else None
+    if rows is None or order is None:
         return []
     row = obj if order.value is None or hasattr(obj, order.attribute) else rows.filter(pk=obj.pk).first()
     if row is None:  # not in that list any more
@@ -117,29 +106,8 @@ def neighbours(owner: PortalAdmin, request: HttpRequest, obj: Recording) -> list
     for label, rel, is_ahead in zip(names, ("prev", "next"), (True, False), strict=True):
         beyond = order.sorted(order.beyond(rows, cursor, backwards=is_ahead), backwards=is_ahead)
         if (key := beyond.values_list("pk", flat=True).first()) is not None:
-            found.append(
-                PageLink(label, rel, reverse(f"admin:{owner.url_name('change')}", args=[key]) + query)
-            )
+            found.append(Link(label, owner.to_page("change", key) + query, rel))
     return found
-
-
-def _listed(owner: PortalAdmin, request: HttpRequest, kept: str) -> tuple[QuerySet[Any], Order | None]:
-    """Return the rows of a list with these filters, and their order; None where it is no order of a keyset."""
-    if not kept:
-        rows = owner.get_queryset(request)
-        return rows, order_of(rows)
-    listed = copy(request)
-    listed.GET = QueryDict(kept)
-    try:
-        rows = UnreadChangeList(
-            request=listed, model=owner.model, model_admin=owner, list_display=owner.get_list_display(listed),
-            list_display_links=(), list_filter=owner.get_list_filter(listed), date_hierarchy=None,
-            search_fields=owner.get_search_fields(listed), list_select_related=False, list_per_page=1,
-            list_max_show_all=1, list_editable=(), sortable_by=(), search_help_text="",
-        ).queryset  # fmt: skip
-    except (IncorrectLookupParameters, SuspiciousOperation, ValidationError):
-        return owner.get_queryset(request), None
-    return rows, order_of(rows)
 
 
 def details(

@@ -22,7 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from recordings import connect, tasks
 from recordings.admin import account_panels, formatting
 from recordings.admin.alerts import WebhooksMixin
-from recordings.admin.base import WRITE, PortalAdmin, may, page, with_cure
+from recordings.admin.base import WRITE, may, page, with_cure
 from recordings.admin.sync_runs import sync_now
 from recordings.archive import trial
 from recordings.callbacks import processing
@@ -45,7 +45,7 @@ DEFAULTS = gettext_lazy(
 
 
 @admin.register(Account)
-class AccountAdmin(WebhooksMixin, PortalAdmin):
+class AccountAdmin(WebhooksMixin):
     """Connect accounts, replace their tokens, see that they work."""
 
     form = AccountForm
@@ -205,7 +205,7 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
         """Return the form, told who looks and what Vobiz said to the token."""
         form: Any = super().get_form(request, obj, **kwargs)
         form.viewer = request.user
-        form.trial = token_check_of(request)
+        form.trial = getattr(request, "token_trial", None)
         form.signed_words = account_panels.signed_words(obj, timezone.now()) if obj is not None else ""
         told: type[ModelForm[Any]] = form
         return told
@@ -236,7 +236,8 @@ class AccountAdmin(WebhooksMixin, PortalAdmin):
             allowed = account is not None and self.has_change_permission(request, account)
             auth_id = account.auth_id if allowed else None
         if auth_id:
-            hold_token_check(request, auth_id, request.POST["token"].strip())
+            # kept for the form of this request
+            request.token_trial = check_token(auth_id, request.POST["token"].strip())  # type: ignore[attr-defined]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -449,14 +450,3 @@ def check_token(auth_id: str, token: str) -> TokenTrial:
     except VobizError as error:
         return TokenTrial(refused=explain(error, tried))
     return TokenTrial(name=(answer.name or "")[:NAME_LENGTH] or None)
-
-
-@sensitive_variables("token")
-def hold_token_check(request: HttpRequest, auth_id: str, token: str) -> None:
-    """Try the token and keep the verdict for the form of this request."""
-    request.token_trial = check_token(auth_id, token)  # type: ignore[attr-defined]
-
-
-def token_check_of(request: HttpRequest) -> TokenTrial | None:
-    """Return the verdict, if a token was tried in this request."""
-    return getattr(request, "token_trial", None)

@@ -9,19 +9,20 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import site
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
 
 from recordings import mail
 from recordings.admin import formatting
-from recordings.admin.base import BOTH, may, page
+from recordings.admin.base import BOTH, PortalAdmin, may, page
 from recordings.admin.change_list import Order, page_at, page_links
-from recordings.admin.reader import note_access, reader_zone
+from recordings.admin.reader import note_access
 from recordings.choices import (
     PROBLEM_PERMISSIONS,
     AccessAction,
@@ -49,10 +50,9 @@ class AlertForm(forms.ModelForm[AlertChoice]):
         }
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def choose_alerts(request: HttpRequest) -> HttpResponse:
     """Show what this person is told, and the last e-mails; on POST keep their choice."""
-    if request.method not in {"GET", "HEAD", "POST"}:
-        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     user: Any = request.user
     choice = AlertChoice.objects.filter(user=user).first() or AlertChoice(user=user, each=user.is_superuser)
     had = choice.digest
@@ -179,7 +179,7 @@ class WebhookChoice(forms.Form):
         )
 
 
-class WebhooksMixin:
+class WebhooksMixin(PortalAdmin):
     """The page of an account's webhooks."""
 
     @page("<path:object_id>/webhooks/", name="webhooks", permission="recordings.change_account", methods=BOTH)
@@ -209,7 +209,7 @@ class WebhooksMixin:
             return self._done(request, account, _("The worker sends them again now."), log)
         if do == "rotate":
             secret = webhook.rotate(timezone.now())
-            self._log(request, account, _("Rotated the secret of a webhook."))
+            self.log_change(request, account, _("Rotated the secret of a webhook."))
             return self._webhooks_page(request, account, secret=secret)
         if do == "remove":
             webhook.remove()
@@ -262,7 +262,7 @@ class WebhooksMixin:
         if not entry.is_valid():
             return self._webhooks_page(request, account, entry=entry, status=422)
         _made, secret = AlertWebhook.create(account, entry.cleaned_data["url"], entry.cleaned_data["form"])
-        self._log(request, account, _("Added a webhook."))
+        self.log_change(request, account, _("Added a webhook."))
         return self._webhooks_page(request, account, secret=secret)
 
     def _webhooks_page(
@@ -282,10 +282,7 @@ class WebhooksMixin:
             choice = WebhookChoice(request, chosen[0])
         given_up = OutgoingEvent.objects.given_up(account)
         log = AlertMessage.objects.filter(webhook__account=account).select_related("alert", "webhook")
-        request.current_app = site.name
         context = {
-            **site.each_context(request),
-            "title": _("Webhooks of %s") % formatting.plain(account.name or account.auth_id),
             "account": account,
             "webhooks": webhooks,
             "choice": choice,
@@ -297,16 +294,12 @@ class WebhooksMixin:
             "now": timezone.now(),
             "log": log.order_by("-pk")[:MOST_LOGGED],
         }
-        return TemplateResponse(request, "admin/recordings/account/webhooks.html", context, status=status)
+        title = _("Webhooks of %s") % formatting.plain(account.name or account.auth_id)
+        template = "admin/recordings/account/webhooks.html"
+        return self.render(request, template, context, title=title, status=status)
 
     def _done(self, request: HttpRequest, account: Account, words: str, log: str) -> HttpResponse:
-        self._log(request, account, log)
-        messages.success(request, words)
-        return HttpResponseRedirect(request.path)
-
-    def _log(self, request: HttpRequest, account: Account, log: str) -> None:
-        admin: Any = self
-        admin.log_change(request, account, log)
+        return self.conclude(request, account, words=words, log=log, to=request.path)
 
 
 def _number(text: str | None) -> int:
@@ -316,7 +309,7 @@ def _number(text: str | None) -> int:
 def _event_log(request: HttpRequest, account: Account) -> dict[str, Any]:
     """Return a page of the log of events, newest first, in pages as every list has them."""
     rows = OutgoingEvent.objects.filter(account=account).select_related("webhook")
-    shown = page_at(rows, NEWEST, request.GET.dict(), size=MOST_LOGGED, zone=reader_zone(request))
+    shown = page_at(rows, NEWEST, request.GET.dict(), size=MOST_LOGGED)
     events = shown.rows
     seen: Any = ()
     if may(request, "view_recording"):

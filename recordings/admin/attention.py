@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -18,7 +19,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.reader import reader_zone
 from recordings.choices import (
     SEEN_CLOSES,
     Attention,
@@ -37,7 +37,6 @@ class DashboardData(Figures):
     """The figures, and the numbers that only the overview shows: empty for what the reader may not view."""
 
     request: HttpRequest
-    zone: tzinfo
     live_calls: Counted
     running: dict[str, Counted]
     lost_before: Counted
@@ -53,14 +52,13 @@ class DashboardData(Figures):
         user: Any = request.user
         figures = overview.figures(user, now, partial(may, request))
         seen = figures.accounts
-        zone = reader_zone(request)
+        zone = timezone.get_current_timezone()
         calls, recordings = may(request, "view_call"), may(request, "view_recording")
         syncs, callbacks = may(request, "view_syncrun"), may(request, "view_callbackevent")
         running = overview.running(user) if recordings or syncs else {}
         return cls(
             **vars(figures),
             request=request,
-            zone=zone,
             live_calls=overview.live_calls(user) if calls else Counted(),
             running=running if recordings else {},
             lost_before=overview.lost_before(now, seen) if recordings else Counted(),
@@ -267,7 +265,7 @@ def _recordings(look: DashboardData) -> Iterator[Line]:
         elif reason == Attention.MAY_BE_RECORDING and trouble.words == CallState.ENDED:
             words = _("may have been recorded: Vobiz's answer was lost, and the call is over")
         to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
-        count = _counted(trouble, ngettext("recording", "recordings", trouble.count.n))
+        count = f"{trouble.count} {ngettext('recording', 'recordings', trouble.count.n)}"
         verb = Verb(OPEN, to)
         if alone and reason in SEEN_CLOSES and look.may("mark_seen"):
             verb = Verb(
@@ -308,7 +306,7 @@ def _accounts(look: DashboardData) -> Iterator[Line]:
     by_pk = {account.pk: account for account in look.accounts}
     for code in SYNC_CODES:
         for problem in look.problems[code]:
-            at = formatting.clock(problem.since, look.zone, now=look.now) if problem.since else ""
+            at = formatting.clock(problem.since, now=look.now) if problem.since else ""
             to_account = Verb(OPEN, problem.url) if look.may("view_account") else None
             verb: Verb | None = _sync_verb(look, by_pk[problem.account or 0])
             rank, url, words = BROKEN_SYNC, "", problem.words
@@ -377,10 +375,14 @@ def _callback_line(
 ) -> Line:
     account, outcome, trust = key
     url = listed("callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account)
-    count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
+    count = _callbacks_counted(trouble)
     verb = _callback_verb(look, account, outcome, trouble, url)
     name = look.account_name(account)
     return Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), verb)
+
+
+def _callbacks_counted(trouble: Trouble) -> str:
+    return f"{trouble.count} {ngettext('callback', 'callbacks', trouble.count.n)}"
 
 
 def _callback_verb(look: DashboardData, account: int, outcome: str, trouble: Trouble, url: str) -> Verb:
@@ -402,18 +404,11 @@ def _unsigned(look: DashboardData) -> Iterator[Line]:
         if (account, EventOutcome.REFUSED, Trust.UNSIGNED) in look.callback_troubles:
             continue
         url = listed("callbackevent", unsigned="unexpected", account=account)
-        count = _counted(trouble, ngettext("callback", "callbacks", trouble.count.n))
         words = _("unsigned in 7 days, though signed ones came before: anyone could have sent them")
         yield Line(
-            OTHER,
-            trouble.since,
-            "attention",
-            look.account_name(account),
-            count,
-            url,
-            words,
+            OTHER, trouble.since, "attention", look.account_name(account), _callbacks_counted(trouble), url, words,
             verb=Verb(OPEN, url),
-        )
+        )  # fmt: skip
 
 
 def _dropped(look: DashboardData) -> Iterator[Line]:
@@ -430,7 +425,3 @@ def _dropped(look: DashboardData) -> Iterator[Line]:
         url = listed("callbackevent", account=account.pk)
         name = look.account_name(account.pk)
         yield Line(REFUSED, account.dropped_at, "bad", name, "", "", words, verb=Verb(OPEN, url))
-
-
-def _counted(trouble: Trouble, noun: str) -> str:
-    return f"{trouble.count} {noun}"

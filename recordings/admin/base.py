@@ -429,7 +429,6 @@ class Section:
     facts: list[Fact] = field(default_factory=list)
     words: str | SafeString = ""
     text: str = ""
-    folded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

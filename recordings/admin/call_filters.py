@@ -30,7 +30,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.admin import formatting
 from recordings.admin.filters import ChoiceFilter, ParametersFilter
-from recordings.admin.reader import is_counted, reader_zone
+from recordings.admin.reader import is_counted
 from recordings.forms import parse_span, span
 from recordings.models import Call, Recording
 from recordings.models.recording.queryset import LENGTH
@@ -98,7 +98,7 @@ class WeekdayFilter(admin.SimpleListFilter):
         value = self.value()
         if value not in {str(number) for number, _label in DAYS_OF_WEEK}:
             return queryset
-        if (day := local_time(queryset, reader_zone(request), "%w")) is not None:
+        if (day := local_time(queryset, timezone.get_current_timezone(), "%w")) is not None:
             queryset = queryset.alias(week_day=day)
             return queryset.filter(week_day=str(int(value) - 1))
         return walked(queryset, Q(happened_at__week_day=int(value)))
@@ -250,23 +250,21 @@ class TimeOfDayFilter(InputFilter):
             if name not in self.HOURS:
                 raise ValueError(name)
             _label, first, last = self.HOURS[name]
-            rows = between_hours(
-                rows, reader_zone(request), time.fromisoformat(first), time.fromisoformat(last)
-            )
+            rows = between_hours(rows, time.fromisoformat(first), time.fromisoformat(last))
         begins, ends = (
             time.fromisoformat(text) if (text := self.typed(name)) else None
             for name in ("time_from", "time_to")
         )
-        return between_hours(rows, reader_zone(request), begins, ends)
+        return between_hours(rows, begins, ends)
 
 
-def between_hours(rows: QuerySet[Any], zone: tzinfo, first: time | None, last: time | None) -> QuerySet[Any]:
+def between_hours(rows: QuerySet[Any], first: time | None, last: time | None) -> QuerySet[Any]:
     """Return the rows that began from `first` on and before `last`, which may be on the next day; None: no bound."""
     if first is None and last is None:
         return rows
     column = "happened_at__time"
     bounds: tuple[Any, Any] = (first, last)
-    if (clock := local_time(rows, zone, "%H:%M")) is not None:
+    if (clock := local_time(rows, timezone.get_current_timezone(), "%H:%M")) is not None:
         column, rows = "clock", rows.alias(clock=clock)
         bounds = tuple(f"{one:%H:%M}" if one is not None else None for one in bounds)  # type: ignore[assignment]
     begins = Q(**{f"{column}__gte": bounds[0]}) if first is not None else Q()

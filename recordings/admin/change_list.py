@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -20,12 +20,13 @@ from django.core.cache import caches
 from django.db import connections
 from django.db.models import DateTimeField, F, OrderBy, Q, QuerySet
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.reader import iso_day, note_access, reader_zone
+from recordings.admin.reader import iso_day, note_access
 from recordings.choices import AccessAction
 from recordings.models import Recording, Transcription
 from recordings.overview import EventTotals, Totals, day_bounds
@@ -107,9 +108,7 @@ class PortalChangeList(PlainList):
 
     def get_page(self, request: HttpRequest, order: Order) -> None:
         """Set what Django's list sets, without an offset and without a count of all rows."""
-        page = page_at(
-            self.queryset, order, request.GET.dict(), size=self.list_per_page, zone=reader_zone(request)
-        )
+        page = page_at(self.queryset, order, request.GET.dict(), size=self.list_per_page)
         if page.is_position_wrong:
             words = _("The position in this link is not valid. This is the first page.")
             messages.warning(request, words, fail_silently=True)
@@ -347,9 +346,7 @@ class KeysetPage:
     is_position_wrong: bool = False
 
 
-def page_at(
-    rows: QuerySet[Any], order: Order, asked: Mapping[str, str], *, size: int, zone: tzinfo
-) -> KeysetPage:
+def page_at(rows: QuerySet[Any], order: Order, asked: Mapping[str, str], *, size: int) -> KeysetPage:
     """Return the page at the position that an address asks for; the first where it asks for none, or for nonsense."""
     try:
         if BEFORE in asked:
@@ -357,7 +354,7 @@ def page_at(
         if AFTER in asked:
             return _after(rows, order, order.read(asked[AFTER]), size)
         if JUMP in asked:
-            return _jump(rows, order, asked[JUMP], size, zone)
+            return _jump(rows, order, asked[JUMP], size)
     except ValueError:
         first = _after(rows, order, None, size)
         return KeysetPage(first.rows, first.ahead, first.following, is_position_wrong=True)
@@ -385,12 +382,12 @@ def _before(rows: QuerySet[Any], order: Order, cursor: Cursor, size: int) -> Key
     )
 
 
-def _jump(rows: QuerySet[Any], order: Order, text: str, size: int, zone: tzinfo) -> KeysetPage:
+def _jump(rows: QuerySet[Any], order: Order, text: str, size: int) -> KeysetPage:
     """Return the page that begins with the last row of a day, or the newest before it."""
     day = iso_day(text)
     if day is None or not order.is_time:
         raise ValueError(text)
-    begins, ends = day_bounds(day, zone)
+    begins, ends = day_bounds(day, timezone.get_current_timezone())
     cursor = Cursor(ends, 0) if order.is_descending else Cursor(begins, 0)
     page = _after(rows, order, cursor, size)
     is_first = not order.beyond(rows, cursor, backwards=True).order_by().exists()

@@ -95,21 +95,7 @@ def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """One of the newest recordings."""
-
-    pk: int
-    url: str
-    way: SafeString
-    numbers: SafeString
-    at: SafeString
-    length: str
-    account: str
-    may_play: bool
-
-
-def _latest(look: DashboardData) -> list[Latest]:
+def _latest(look: DashboardData) -> list[dict[str, Any]]:
     """Return the newest completed recordings."""
     if not look.may("view_recording"):
         return []
@@ -121,16 +107,16 @@ def _latest(look: DashboardData) -> list[Latest]:
     ).order_by("-happened_at", "-pk")[:MOST_LATEST]  # fmt: skip
     may_hear = look.may("hear_recording")
     return [
-        Latest(
-            row.pk,
-            reverse("admin:recordings_recording_change", args=[row.pk]),
-            formatting.way(row.call),
-            formatting.from_to_cell(row.call),
-            formatting.day_and_time(row.happened_at, look.now),
-            formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
-            formatting.plain(row.account.name or row.account.auth_id),
-            may_hear,
-        )
+        {
+            "pk": row.pk,
+            "url": reverse("admin:recordings_recording_change", args=[row.pk]),
+            "way": formatting.way(row.call),
+            "numbers": formatting.from_to_cell(row.call),
+            "at": formatting.day_and_time(row.happened_at, look.now),
+            "length": formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
+            "account": formatting.plain(row.account.name or row.account.auth_id),
+            "may_play": may_hear,
+        }
         for row in newest
     ]
 
@@ -139,21 +125,15 @@ def _active(look: DashboardData) -> list[Any]:
     return [account for account in look.accounts if account.is_active]
 
 
-@dataclass(frozen=True, slots=True)
-class LiveLook:
-    """When the live calls were read, where they are not fresh: of the account read longest ago; and who never was."""
-
-    as_of: str
-    never: list[str]
-    is_none: bool
-
-
 def _sees_live(look: DashboardData) -> bool:
     return look.may("view_call") or look.may_see_live
 
 
-def _live_look(look: DashboardData) -> LiveLook | None:
-    """None for those who see nothing of live calls."""
+def _live_look(look: DashboardData) -> dict[str, Any] | None:
+    """Return when the live calls of the account read longest ago were read, if not just now; and who never was.
+
+    None for those who see nothing of live calls.
+    """
     if not _sees_live(look):
         return None
     active = _active(look)
@@ -165,17 +145,17 @@ def _live_look(look: DashboardData) -> LiveLook | None:
     ]
     oldest = min(looked, default=None)
     is_old = oldest is not None and look.now - oldest > live.STALE_AFTER
-    return LiveLook(
-        as_of=formatting.clock(oldest, look.zone, now=look.now) if oldest is not None and is_old else "",
-        never=never,
-        is_none=bool(never) and not looked,
-    )
+    return {
+        "as_of": formatting.clock(oldest, now=look.now) if oldest is not None and is_old else "",
+        "never": never,
+        "is_none": bool(never) and not looked,
+    }
 
 
 def _now(look: DashboardData) -> list[Number]:
     found = []
     live = _live_look(look)
-    if look.may("view_call") and live is not None and (look.live_calls or not live.is_none):
+    if look.may("view_call") and live is not None and (look.live_calls or not live["is_none"]):
         n = look.live_calls
         words = ngettext("live call", "live calls", n.n)
         found.append(Number(n, listed("call", state__exact="live"), words, "running" if n else "quiet"))
@@ -203,7 +183,7 @@ def _callbacks(look: DashboardData) -> dict[str, Any]:
             n,
             listed("callbackevent", effect="none", outcome__exact=outcome.value),
             _outcome_word(outcome),
-            _role(outcome, n),
+            formatting.ROLES.get(outcome, "bad") if n else "quiet",
         )
         for outcome, n in sums.items()
         if n or outcome in always
@@ -212,9 +192,8 @@ def _callbacks(look: DashboardData) -> dict[str, Any]:
         words = _("unsigned in 7 days, where signed ones came before or are required")
         numbers.append(Number(n, listed("callbackevent", unsigned="unexpected"), words, "attention"))
     return {
-        "heard_at": formatting.moment(heard, look.zone) if heard else "",
+        "heard_at": formatting.moment(heard) if heard else "",
         "heard_ago": formatting.ago(heard, look.now) if heard else "",
-        "is_good": not look.is_silent and not any(sums.values()) and not look.unsigned,
         "role": "bad" if look.is_silent else "attention" if any(sums.values()) or look.unsigned else "good",
         "troubles": [number for number in numbers if number.count],
         "numbers": numbers,
@@ -230,10 +209,6 @@ def _outcome_word(outcome: EventOutcome) -> str:
         EventOutcome.CONFLICT: _("in conflict"),
         EventOutcome.UNPARSED: _("in an unknown format"),
     }[outcome]
-
-
-def _role(outcome: EventOutcome, n: Counted) -> str:
-    return formatting.ROLES.get(outcome, "bad") if n else "quiet"
 
 
 def _sum(troubles: Any) -> Counted:
@@ -388,7 +363,7 @@ def at_risk_card(look: DashboardData) -> dict[str, Any] | None:
         "tile": Number(n, reverse("admin:recordings_recording_at_risk"), _("At risk"), role),
         "days": days,
         "first": formatting.days_left(first, look.now) if first else "",
-        "first_at": formatting.moment(first, look.zone) if first else "",
+        "first_at": formatting.moment(first) if first else "",
         "kept_days": sorted({account.retention_days for account in look.accounts}),
         "url": reverse("admin:recordings_recording_at_risk"),
     }
@@ -404,11 +379,10 @@ def archive_card(look: DashboardData) -> dict[str, Any] | None:
     role = "bad" if stopped else "attention" if behind else "good"
     words = {"bad": _stopped_words(look, stopped), "attention": _("behind"), "good": _("up to date")}[role]
     return {
-        "badge": formatting.badge(role, words, role=role),
         "role": role,
         "words": words,
         "why": [*stopped, *behind],
-        "last_at": formatting.moment(archiving.last_at, look.zone) if archiving.last_at else "",
+        "last_at": formatting.moment(archiving.last_at) if archiving.last_at else "",
         "last_ago": formatting.ago(archiving.last_at, look.now) if archiving.last_at else "",
         "due": archiving.due,
         "due_url": listed("recording", kept="due"),
@@ -458,13 +432,9 @@ def _full_in(archiving: Archiving) -> str:
     days = archiving.full_in_days
     if days is None:
         return ""
-    most = 3_650
-    if days > most:
+    if days > 3_650:
         return _("enough for over 10 years")
     return ngettext("enough for about %d day", "enough for about %d days", days) % days
-
-
-START = "manage.py worker"
 
 
 def worker_line(look: DashboardData) -> dict[str, Any] | None:
@@ -492,14 +462,13 @@ def worker_line(look: DashboardData) -> dict[str, Any] | None:
             n.n,
         ) % n  # fmt: skip
     return {
-        "badge": formatting.badge(role, word, role=role),
         "role": role,
         "words": word,
         "swept": formatting.ago(found.swept_at, look.now) if found.swept_at is not None else "",
         "due": formatting.ago(found.oldest_due_at, look.now) if found.oldest_due_at is not None else "",
         "unconfirmed": unconfirmed,
         "missing": not found.workers,
-        "command": START,
+        "command": "manage.py worker",
     }
 
 

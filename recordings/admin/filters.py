@@ -17,7 +17,7 @@ from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
 from recordings.admin.keys import is_key
-from recordings.admin.reader import accounts_seen, is_counted, iso_day, reader_zone
+from recordings.admin.reader import accounts_seen, is_counted, iso_day
 from recordings.choices import Attention, AudioState, TranscriptionStatus
 from recordings.models import Account, Recording, Transcription
 from recordings.models.recording.queryset import AUDIO_STATES, CLIPPED, LONG_SILENCE
@@ -339,10 +339,6 @@ class DayFilter(admin.SimpleListFilter):
     title = _("day")
     parameter_name = "day"
 
-    def __init__(self, request: HttpRequest, *args: Any) -> None:
-        self.zone = reader_zone(request) if self.parameter_name in request.GET else None
-        super().__init__(request, *args)
-
     def has_output(self) -> bool:
         """Whenever a day was asked for, even one that is none."""
         return self.value() is not None
@@ -354,12 +350,12 @@ class DayFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of that day; none for what is no day."""
-        if self.value() is None or self.zone is None:
+        if self.value() is None:
             return queryset
         day = iso_day(self.value())
         if day is None:
             return queryset.none()
-        begins, ends = overview.day_bounds(day, self.zone)
+        begins, ends = day_bounds(day, timezone.get_current_timezone())
         return queryset.filter(happened_at__gte=begins, happened_at__lt=ends)
 
 
@@ -443,7 +439,7 @@ class DateFilter(ParametersFilter):
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         super().__init__(request, *args)
-        self.zone = reader_zone(request)
+        self.zone = timezone.get_current_timezone()
 
     @property
     def date_from(self) -> str:

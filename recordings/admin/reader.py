@@ -12,12 +12,13 @@ from django.contrib import messages
 from django.contrib.admin import site
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods
 
 from recordings.admin import formatting
 from recordings.choices import AccessAction, AccessResult
@@ -112,7 +113,10 @@ def _counted(key: str) -> int:
 
 
 class ReaderZone:
-    """Middleware: in the admin, the current zone is the reader's. It stands after the one that knows who reads."""
+    """Middleware: in the admin, the current zone is the reader's. It stands after the one that knows who reads.
+
+    That is the zone the reader chose; else the one that all the accounts they see are in; else UTC.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -122,11 +126,6 @@ class ReaderZone:
             return self.get_response(request)
         with timezone.override(Preference.objects.zone_for(request.user)):
             return self.get_response(request)
-
-
-def reader_zone(_request: HttpRequest) -> tzinfo:
-    """Return the zone the reader chose; else the one that all the accounts they see are in; else UTC."""
-    return timezone.get_current_timezone()
 
 
 def iso_day(text: str | None) -> date | None:
@@ -175,10 +174,9 @@ class ZoneForm(forms.Form):
         return str(self.cleaned_data["time_zone"])
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 def choose_zone(request: HttpRequest) -> HttpResponse:
     """Ask in which zone this person reads times; on POST keep it and lead back to where they were."""
-    if request.method not in {"GET", "HEAD", "POST"}:
-        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     user: Any = request.user
     now = timezone.now()
     held = Preference.objects.filter(user=user).values_list("time_zone", flat=True).first()

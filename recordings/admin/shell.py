@@ -12,13 +12,14 @@ from django.contrib.admin import site
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
 
 from recordings import live, overview
 from recordings.admin import formatting, list_page
@@ -104,21 +105,13 @@ ENTRIES = tuple(entry for group in GROUPS for entry in group.entries)
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """The line at the foot of the navigation."""
-
-    is_good: bool
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Shell:
-    """What the frame shows one reader on one page."""
+    """What the frame shows one reader on one page; `health`: the line at the foot of the navigation."""
 
     groups: tuple[Group, ...]
     accounts: list[Account]
     chosen: Account | None
-    health: Health | None
+    health: dict[str, Any] | None
     search_url: str
 
     @property
@@ -176,28 +169,24 @@ def shell(request: HttpRequest, cl: Any = None) -> Shell | None:
 
 def _groups(request: HttpRequest, found: dict[str, Any]) -> tuple[Group, ...]:
     user: Any = request.user
-    entries = [
-        replace(entry, url=reverse(f"admin:{entry.url_name}"), count=_count_words(found.get(entry.counts)))
-        for entry in ENTRIES
-        if not entry.permission or user.has_perm(entry.permission)
-    ]
-    at = [entry.url for entry in entries if request.path.startswith(entry.url)]
-    nearest = max(at, key=len, default=None)
+    mine = [entry for entry in ENTRIES if not entry.permission or user.has_perm(entry.permission)]
+    urls = {entry.url_name: reverse(f"admin:{entry.url_name}") for entry in mine}
+    nearest = max((url for url in urls.values() if request.path.startswith(url)), key=len, default=None)
     if _is_opened_from_live_calls(request):
         nearest = reverse("admin:recordings_call_live")
     index = reverse("admin:index")
-    current = {
-        entry.url_name
-        for entry in entries
-        if entry.url == nearest and (entry.url != index or request.path == index)
-    }
-    shown_groups = []
-    for group in GROUPS:
-        names = {entry.url_name for entry in group.entries}
-        mine = tuple(replace(e, is_current=e.url_name in current) for e in entries if e.url_name in names)
-        if mine:
-            shown_groups.append(replace(group, entries=mine))
-    return tuple(shown_groups)
+    if nearest == index and request.path != index:
+        nearest = None
+
+    def shown(entry: Entry) -> Entry:
+        url = urls[entry.url_name]
+        count = _count_words(found.get(entry.counts))
+        return replace(entry, url=url, count=count, is_current=url == nearest)
+
+    groups = (
+        replace(one, entries=tuple(shown(e) for e in one.entries if e.url_name in urls)) for one in GROUPS
+    )
+    return tuple(group for group in groups if group.entries)
 
 
 def _count_words(n: int | None) -> str:
@@ -270,7 +259,7 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
     return columns
 
 
-def _health(found: dict[str, Any], now: datetime) -> Health:
+def _health(found: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Say how the worst of the accounts stands: since when all are synced, or how many are."""
     in_sync, active = found.get("in_sync") or 0, found.get("active") or 0
     has_worker = bool(found.get("has_worker"))
@@ -284,13 +273,14 @@ def _health(found: dict[str, Any], now: datetime) -> Health:
             "n": in_sync, "all": active,
         }  # fmt: skip
     worker = _("worker running") if has_worker else _("no worker running")
-    return Health(is_good=has_worker and is_whole, words=f"{synced} · {worker}")
+    return {"is_good": has_worker and is_whole, "words": f"{synced} · {worker}"}
 
 
 def back(request: HttpRequest, context: dict[str, Any]) -> Link | None:
     """Return one step up from a page: from an object's other pages to the object, from there to its list."""
     match = request.resolver_match
-    if match is None or match.app_name != "admin" or any(request.path == _url_of(one) for one in ENTRIES):
+    entries = {reverse(f"admin:{entry.url_name}"): entry for entry in ENTRIES}
+    if match is None or match.app_name != "admin" or request.path in entries:
         return None
     opts: Any = context.get("opts")
     if opts is None:
@@ -304,7 +294,7 @@ def back(request: HttpRequest, context: dict[str, Any]) -> Link | None:
     url = reverse(f"{name}_changelist")
     if url == request.path:
         return None
-    entry = next((one for one in ENTRIES if _url_of(one) == url), None)
+    entry = entries.get(url)
     if entry is not None and entry.permission and not request.user.has_perm(entry.permission):
         return Link(str(_("Overview")), reverse("admin:index"))
     label = entry.label if entry is not None else capfirst(opts.verbose_name_plural)
@@ -324,17 +314,9 @@ def _is_opened_from_live_calls(request: HttpRequest) -> bool:
     )
 
 
-def _url_of(entry: Entry) -> str:
-    try:
-        return reverse(f"admin:{entry.url_name}")
-    except NoReverseMatch:  # a site without that page
-        return ""
-
-
+@require_http_methods(["GET", "HEAD", "POST"])
 def choose_account(request: HttpRequest) -> HttpResponse:
     """Ask which account to narrow the portal to, or all of them; on POST remember it for this reader."""
-    if request.method not in {"GET", "HEAD", "POST"}:
-        return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
     if request.method == "POST":
         value = request.POST.get("account", "")
         account = next((one for one in all_accounts(request) if str(one.pk) == value), None)
@@ -345,9 +327,8 @@ def choose_account(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/recordings/account_switch.html", context)
 
 
+@require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     """Show what the words mean and what the keys do."""
-    if request.method not in {"GET", "HEAD"}:
-        return HttpResponseNotAllowed(["GET", "HEAD"])
     context = {**site.each_context(request), "title": _("Help")}
     return TemplateResponse(request, "admin/recordings/help.html", context)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from recordings.admin import formatting, reader, shell
 from recordings.admin.change_list import Link
-from recordings.admin.reader import reader_zone, zone_label
+from recordings.admin.reader import zone_label
 from recordings.models import Account, Worker
 from recordings.overview import Counted
 from recordings.provider import callback_urls_possible
@@ -74,10 +74,10 @@ def browser_name(user_agent: str) -> str:
     return ", ".join(filter(None, found)) or _("Unknown browser")
 
 
-@register.simple_tag(takes_context=True)
-def reader_zone_name(context: dict[str, Any]) -> str:
+@register.simple_tag
+def reader_zone_name() -> str:
     """Return the zone of every time on the page: `Asia/Kolkata (IST)`."""
-    return zone_label(reader_zone(context["request"]), timezone.now())
+    return zone_label(timezone.get_current_timezone(), timezone.now())
 
 
 @register.simple_tag

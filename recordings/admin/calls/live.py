@@ -214,11 +214,6 @@ class Running:
     may_stop: bool
 
     @property
-    def is_running(self) -> bool:
-        """It records, as far as is known, and nobody has asked it to stop."""
-        return self.state == Progress.RUNNING
-
-    @property
     def stops_at(self) -> str:
         """When its time limit ends it."""
         at = self.recording.time_limit_ends_at

@@ -43,7 +43,7 @@ from recordings.admin.filters import (
 )
 from recordings.admin.reader import note_access, seen_recording
 from recordings.callbacks import processing
-from recordings.callbacks.diagnosis import Diagnosis, diagnosis
+from recordings.callbacks.diagnosis import diagnosis
 from recordings.callbacks.field_aliases import canonical_name
 from recordings.choices import AccessAction, EventKind, EventOutcome, Trust
 from recordings.models import Account, CallbackEvent
@@ -343,7 +343,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             "trust_words": "" if is_rejected else TRUST_WORDS[Trust(obj.trust)],
             "lacks_token": _lacks_token(obj),
             "error": formatting.plain(obj.error) if obj.error and not is_rejected else "",
-            "diagnosis": _diagnosis(obj),
+            "diagnosis": diagnosis(obj, now=timezone.now()) if is_rejected else None,
             "may_process": self.has_process_permission(request) and outcome != EventOutcome.APPLIED,
             "may_mark_seen": self.has_process_permission(request) and obj.is_closable,
             "seen": _("Reviewed by %(who)s") % {"who": formatting.words(obj.seen_by)} if obj.seen_at else "",
@@ -380,13 +380,6 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
                 *([Fact(_("Address expected then"), formatting.plain(base))] if base else []),
             ],
         )
-
-
-def _diagnosis(event: CallbackEvent) -> Diagnosis | None:
-    """For a refused one: the address we expect beside the one Vobiz seems to have used."""
-    if event.outcome != EventOutcome.REFUSED:
-        return None
-    return diagnosis(event, now=timezone.now())
 
 
 def _lacks_token(event: CallbackEvent) -> bool:

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import dateformat, formats, timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -223,10 +223,14 @@ def number(value: str | None, digits: str | None = None) -> str | SafeString:
     if not value:
         return NONE
     words, given = number_words(value, digits)
-    look = "portal-number long" if len(words) > ONE_LINE else "portal-number"
-    if given:
-        return format_html('<bdi class="{}" title="{}">{}</bdi>', look, given, words)
-    return format_html('<bdi class="{}">{}</bdi>', look, words)
+    return _bdi(words, "portal-number long" if len(words) > ONE_LINE else "portal-number", given)
+
+
+def _bdi(words: str, look: str, title: str) -> SafeString:
+    """Return a number with its class and what is said of it on hover, if anything."""
+    given = (("class", look), ("title", title))
+    attributes = format_html_join("", ' {}="{}"', (pair for pair in given if pair[1]))
+    return format_html("<bdi{}>{}</bdi>", attributes, words)
 
 
 def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
@@ -284,11 +288,9 @@ def not_verified() -> SafeString:
 
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
     """Return a mark beside a value; `title`: more of it on hover."""
-    words = capfirst(str(label))
-    if title:
-        mark = '<span class="portal-flag portal-{}" title="{}">{} {}</span>'
-        return format_html(mark, role, title, SHAPES[role], words)
-    return format_html('<span class="portal-flag portal-{}">{} {}</span>', role, SHAPES[role], words)
+    hover = format_html(' title="{}"', title) if title else ""
+    mark = '<span class="portal-flag portal-{}"{}>{} {}</span>'
+    return format_html(mark, role, hover, SHAPES[role], capfirst(str(label)))
 
 
 def status(recording: Recording) -> SafeString:
@@ -461,15 +463,7 @@ def _number_cell(value: str | None, digits: str | None) -> str | SafeString:
     words, given = number_words(value, digits)
     if len(words) > 2 * ONE_LINE:
         given = given or words  # a list cuts it
-    match given, len(words) > ONE_LINE:
-        case None | "", True:
-            return format_html('<bdi class="long">{}</bdi>', words)
-        case None | "", False:
-            return format_html("<bdi>{}</bdi>", words)
-        case _, True:
-            return format_html('<bdi class="long" title="{}">{}</bdi>', given, words)
-        case _:
-            return format_html('<bdi title="{}">{}</bdi>', given, words)
+    return _bdi(words, "long" if len(words) > ONE_LINE else "", given)
 
 
 def account_name(account: Account) -> SafeString:

@@ -114,8 +114,17 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("recordings"))
     def found(self, run: SyncRun) -> SafeString:
-        """Return what it saw, and what that changed here."""
-        return _found(run)
+        """Return `196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
+        counts = (
+            (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
+            (run.gone, _("%d deleted at Vobiz")),
+        )  # fmt: skip
+        seen = _("%d seen") % run.seen
+        parts = " · ".join(words % n for n, words in counts if n)
+        words = f"{seen}: {parts}" if parts else seen
+        if not run.failed:
+            return format_html("{}", words)
+        return format_html("{} {}", words, formatting.flag(_("%d failed") % run.failed, "bad"))
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, run: SyncRun) -> SafeString:
@@ -236,17 +245,3 @@ def _progress_words(run: SyncRun, now: datetime) -> str:
         return _("%(seen)s of %(total)s recordings") % {"seen": seen, "total": total}
     words = _("%(seen)s of %(total)s recordings, about %(left)s left")
     return words % {"seen": seen, "total": total, "left": formatting.span(left)}
-
-
-def _found(run: SyncRun) -> SafeString:
-    """Return `196 seen: 3 new · 193 unchanged`, without the zeros, and what failed."""
-    counts = (
-        (run.created, _("%d new")), (run.updated, _("%d updated")), (run.unchanged, _("%d unchanged")),
-        (run.gone, _("%d deleted at Vobiz")),
-    )  # fmt: skip
-    seen = _("%d seen") % run.seen
-    parts = " · ".join(words % n for n, words in counts if n)
-    words = f"{seen}: {parts}" if parts else seen
-    if not run.failed:
-        return format_html("{}", words)
-    return format_html("{} {}", words, formatting.flag(_("%d failed") % run.failed, "bad"))

@@ -139,7 +139,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         now = timezone.now()
         is_live = obj.state == CallState.LIVE
         attempts = page_facts(request, obj, now)
-        is_open = any(row.recording.is_open for row in attempts["attempts"])
+        is_open = any(row["recording"].is_open for row in attempts["attempts"])
         return {
             "title": formatting.plain(obj),
             "call": obj,

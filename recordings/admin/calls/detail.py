@@ -88,34 +88,6 @@ class Bar:
     blocks: list[Block]
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A time on the scale under the bars."""
-
-    at: str
-    words: str
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One line of the table: which part of the call was recorded, by whom, and what became of it."""
-
-    recording: Recording
-    no: int
-    by: str
-    asked: str | SafeString
-    error: str
-    part: str | SafeString
-    length: str | SafeString
-    layout: str
-    status: SafeString
-    audio: str | SafeString
-    stop_words: str
-    can_stop: bool
-    is_failed: bool
-
-
 def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
     """Return what the template shows of a call's recordings."""
     people = ("requested_by", "stop_requested_by", "transcription")
@@ -200,7 +172,8 @@ def _transcripts(recordings: list[Recording]) -> str:
 # Its recordings
 
 
-def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: datetime) -> Attempt:
+def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: datetime) -> dict[str, Any]:
+    """Return a line of the table: which part of the call was recorded, by whom, and what became of it."""
     recording = lane.recording
     runs = recording.is_open and not formatting.may_have_been(recording)
     may_stop = runs and may(request, "stop_recording")
@@ -209,23 +182,23 @@ def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: dat
         asked = no_url_words()
     ms = recording.duration_ms
     running = lane.span.length.total_seconds() if lane.is_running and lane.span else None
-    return Attempt(
-        recording=recording,
-        no=n,
-        by=_by(recording),
-        asked=formatting.moment(recording.requested_at),
-        error=formatting.plain(recording.error) if recording.error else "",
-        part=_part(lane, found),
-        length=formatting.running_length(
+    return {
+        "recording": recording,
+        "no": n,
+        "by": _by(recording),
+        "asked": formatting.moment(recording.requested_at),
+        "error": formatting.plain(recording.error) if recording.error else "",
+        "part": _part(lane, found),
+        "length": formatting.running_length(
             running if ms is None else ms / 1_000, runs=ms is None and _runs(lane)
         ),
-        layout=layout_words(recording.channels, recording.file_format),
-        status=formatting.status(recording),
-        audio=formatting.NONE if runs else formatting.kept(recording, now),
-        stop_words=asked if runs else "",
-        can_stop=may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
-        is_failed=recording.status == RecordingStatus.FAILED,
-    )
+        "layout": layout_words(recording.channels, recording.file_format),
+        "status": formatting.status(recording),
+        "audio": formatting.NONE if runs else formatting.kept(recording, now),
+        "stop_words": asked if runs else "",
+        "can_stop": may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
+        "is_failed": recording.status == RecordingStatus.FAILED,
+    }
 
 
 def _by(recording: Recording) -> str:
@@ -274,7 +247,7 @@ class Scale:
         return Block(kind, x, width, next(fitting, ""), int(span.length.total_seconds()) if runs else None)
 
 
-def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[Tick]]:
+def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[tuple[str, str, str]]]:
     """Return the call's own bar, one for each attempt and what is not covered; and the times under them."""
     span = found.call
     assert span is not None  # noqa: S101 - the caller looked
@@ -300,8 +273,11 @@ def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[Tick]]:
     return bars, _ticks(call, span, scale)
 
 
-def _ticks(call: Call, span: Span, scale: Scale) -> list[Tick]:
-    """Return the times of the scale: its ends to the second, those between to the minute where that is enough."""
+def _ticks(call: Call, span: Span, scale: Scale) -> list[tuple[str, str, str]]:
+    """Return where the times of the scale are, what they say and how they are aligned.
+
+    Its ends are told to the second, those between to the minute where that is enough.
+    """
     between = "H:i" if span.length >= timedelta(minutes=2 * TICKS) else "H:i:s"
     found = []
     for n in range(TICKS + 1):
@@ -309,9 +285,9 @@ def _ticks(call: Call, span: Span, scale: Scale) -> list[Tick]:
         x = f"{scale.x(at) / 10:g}%"
         if n in (0, TICKS):
             is_now = n == TICKS and call.state == CallState.LIVE
-            found.append(Tick(x, _("now") if is_now else formatting.time_of(at), "end" if n else "start"))
+            found.append((x, _("now") if is_now else formatting.time_of(at), "end" if n else "start"))
         else:
-            found.append(Tick(x, dateformat.format(at.astimezone(formatting.zone_of()), between), "middle"))
+            found.append((x, dateformat.format(timezone.localtime(at), between), "middle"))
     return found
 
 

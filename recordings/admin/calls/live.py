@@ -124,8 +124,7 @@ class LiveCallsMixin(PortalAdmin):
 
         `level`: of the words that go along.
         """
-        given = request.POST if request.method == "POST" else request.GET
-        if call is not None and given.get("back") == "call" and self.has_view_permission(request):
+        if call is not None and came_from(request) and self.has_view_permission(request):
             return self.to_object(call)
         if may(request, "view_live_calls"):
             return self.to_page("live") if call is None else at_row(call, level=level)

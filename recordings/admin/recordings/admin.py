@@ -82,16 +82,6 @@ from recordings.overview import totals
 from recordings.search import Part, find_recordings
 
 
-@dataclass(slots=True)
-class Tab:
-    """One of the tabs below the player; `name` is what the address calls it."""
-
-    name: str
-    label: str
-    count: int | None = None
-    url: str = ""
-
-
 @admin.register(Recording)
 class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     """Every recording known here, started here or not."""
@@ -287,7 +277,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         head = heading(request, obj, now)
         may_stop = may(request, "stop_recording") and obj.is_open and not formatting.may_have_been(obj)
         return {
-            "title": head.words,
+            "title": head["words"],
             "head": head,
             "neighbours": neighbours(self, request, obj),
             "recording": obj,
@@ -319,20 +309,19 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         happened = timeline(request, recording, held)
         heard = listened(request, recording) if may(request, "view_accessevent") else None
         said = formatting.as_said(recording.provider_data) if recording.provider_data is not None else ""
-        offered = [
-            Tab("", _("Details")),
-            Tab("timeline", _("Timeline"), len(happened)),
-            *([Tab("heard", _("Listened to"), len(heard))] if heard is not None else []),
-            Tab("raw", _("Raw data")),
-        ]
+        offered = {"": (_("Details"), None), "timeline": (_("Timeline"), len(happened))}
+        offered |= {"heard": (_("Listened to"), len(heard))} if heard is not None else {}
+        offered["raw"] = (_("Raw data"), None)
         asked = request.GET.get("tab", "")
-        kept = {name: request.GET[name] for name in (LIST_FILTERS,) if name in request.GET}
-        tab = asked if any(one.name == asked for one in offered) else ""
-        for one in offered:
-            query = {**kept, **({"tab": one.name} if one.name else {})}
-            one.url = self.to_object(recording) + (f"?{urlencode(query)}" if query else "") + "#more"
+        tab = asked if asked in offered else ""
+        kept = {LIST_FILTERS: request.GET[LIST_FILTERS]} if LIST_FILTERS in request.GET else {}
+        tabs = []
+        for name, (label, count) in offered.items():
+            query = {**kept, **({"tab": name} if name else {})}
+            url = self.to_object(recording) + (f"?{urlencode(query)}" if query else "") + "#more"
+            tabs.append({"name": name, "label": label, "count": count, "url": url})
         return {
-            "tabs": offered,
+            "tabs": tabs,
             "tab": tab,
             "history": heard if tab == "heard" else happened,
             "raw": said,

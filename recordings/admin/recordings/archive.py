@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -330,50 +329,6 @@ def at_vobiz(recording: Recording, now: datetime) -> Fact:
 # At risk and lost
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A recording in one of the tables. `until`: when it leaves or left; `said`: why there is no copy yet."""
-
-    recording: Any
-    when: SafeString
-    numbers: SafeString
-    until: str | SafeString
-    left: str
-    said: str
-    next_at: str | SafeString
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """An account whose archiving is stopped: why, and the page that cures it; no address for who may not open it."""
-
-    account: str
-    why: str
-    cure: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What became of `asked` recordings since somebody asked for their archiving, `since` then.
-
-    `delayed`: those that failed or could not be tried, and are tried again later. `left`: all others, which are
-    neither archived nor waiting. The four are `asked` together.
-    """
-
-    asked: int
-    archived: int
-    waiting: int
-    delayed: int
-    left: int
-    since: str
-
-    @property
-    def is_over(self) -> bool:
-        """None waits for its turn."""
-        return not self.waiting
-
-
 class AtRiskMixin(ReadOnlyAdmin):
     """A mixin of the recording's admin: the page of recordings at risk and lost, its buttons, and *Seen*."""
 
@@ -504,7 +459,7 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "may_archive": may(request, "archive_recording") and has_free,
         "may_mark": may(request, "mark_seen"),
         "progress": progress,
-        "every": REFRESH if progress is not None and not progress.is_over else REFRESH_ELSE,
+        "every": REFRESH if progress is not None and progress["waiting"] else REFRESH_ELSE,
         "no_worker": not Worker.objects.alive().exists(),
         "off": [formatting.plain(account) for account in off],
         "stops": [stops[one.pk] for one in stopped if one.is_active or one.pk in touched],
@@ -518,24 +473,28 @@ def _shown(rows: QuerySet[Any]) -> list[Any]:
     )
 
 
-def _stop(request: HttpRequest, account: Account) -> Stop:
-    """Return why archiving of the account is stopped, with the cure that the reader may use."""
-    cure = cure_of(request, account)
-    return Stop(formatting.plain(account), formatting.plain(account.archive_stop), cure.verb, cure.url)
+def _stop(request: HttpRequest, account: Account) -> dict[str, str]:
+    """Return why archiving of the account is stopped, with the cure; no address for who may not open its page."""
+    cure, why = cure_of(request, account), formatting.plain(account.archive_stop)
+    return {"account": formatting.plain(account), "why": why, "cure": cure.verb, "url": cure.url}
 
 
-def _row(recording: Any, now: datetime, stops: dict[int, Stop] | None = None) -> Row:
+def _row(recording: Any, now: datetime, stops: dict[int, dict[str, str]] | None = None) -> dict[str, Any]:
+    """Return a row of one of the tables. `until`: when it leaves or left; `said`: why there is no copy yet."""
     stop = (stops or {}).get(recording.account_id)
     gone = recording.gone_at_provider_at
     until = gone or recording.retention_ends_at
     left = _("Deleted at Vobiz") if gone else formatting.time_left(until, now)
     waits = recording.archive_next_at is not None and recording.archive_next_at > now
-    return Row(
-        recording, formatting.day_and_time(recording.happened_at, now),
-        formatting.from_to_of(recording.call, recording.account),
-        formatting.moment(until), left, stop.why if stop else _why_no_copy(recording, now),
-        formatting.moment(recording.archive_next_at) if waits else "",
-    )  # fmt: skip
+    return {
+        "recording": recording,
+        "when": formatting.day_and_time(recording.happened_at, now),
+        "numbers": formatting.from_to_of(recording.call, recording.account),
+        "until": formatting.moment(until),
+        "left": left,
+        "said": stop["why"] if stop else _why_no_copy(recording, now),
+        "next_at": formatting.moment(recording.archive_next_at) if waits else "",
+    }
 
 
 def _why_no_copy(recording: Any, now: datetime) -> str:
@@ -549,8 +508,12 @@ def _why_no_copy(recording: Any, now: datetime) -> str:
     return _("Not tried yet")
 
 
-def _progress(request: HttpRequest, visible: Any, now: datetime) -> Progress | None:
-    """Of what was asked for by the button that led here."""
+def _progress(request: HttpRequest, visible: Any, now: datetime) -> dict[str, Any] | None:
+    """Return what became of the recordings whose archiving the button that led here asked for.
+
+    `delayed`: those that failed or could not be tried, and are tried again later. `left`: all others, which are
+    neither archived nor waiting. The four are `asked` together.
+    """
     since, asked = request.GET.get("since", ""), request.GET.get("asked", "")
     if not (is_key(since) and is_key(asked)):  # numbers that are read as fast as they come
         return None
@@ -562,7 +525,10 @@ def _progress(request: HttpRequest, visible: Any, now: datetime) -> Progress | N
     delayed = min(int(asked) - waiting, awaited.filter(archive_next_at__gt=now).count())
     over = int(asked) - waiting - delayed
     archived = min(over, visible.filter(archived_at__gte=at).count())
-    return Progress(int(asked), archived, waiting, delayed, over - archived, formatting.clock(at, now=now))
+    return {
+        "asked": int(asked), "archived": archived, "waiting": waiting, "delayed": delayed, "left": over - archived,
+        "since": formatting.clock(at, now=now),
+    }  # fmt: skip
 
 
 def _asked_words(asked: int, *, has_worker: bool) -> tuple[int, str]:

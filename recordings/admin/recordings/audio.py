@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -145,7 +145,7 @@ class AudioMixin(ReadOnlyAdmin):
                 "type": given.type,
                 "mp3": given.mp3,
                 "opus": given.opus,
-                "title": title_of(recording),
+                "title": formatting.plain(recording.call),
                 "line": f"{at} · {formatting.plain(recording.account.name or recording.account.auth_id)}",
                 "words": words,
             }
@@ -205,12 +205,6 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
         raise
 
 
-def audio_url(request: HttpRequest, recording: Recording) -> str:
-    """Return the address of the audio for one play by this reader."""
-    url = reverse("admin:recordings_recording_audio", args=[recording.pk])
-    return f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
-
-
 @dataclass(frozen=True, slots=True)
 class PlayerSources:
     """Where a player finds the audio: `src` first, and `mp3` or `opus` where that fails; they are empty without a copy.
@@ -227,7 +221,8 @@ class PlayerSources:
 
 def sources_of(request: HttpRequest, recording: Recording) -> PlayerSources:
     """Return the addresses of one play by this reader."""
-    src = audio_url(request, recording)
+    url = reverse("admin:recordings_recording_audio", args=[recording.pk])
+    src = f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
     is_archived = recording.audio_state == AudioState.ARCHIVED
     if is_archived and recording.container == formats.UNKNOWN:
         return PlayerSources(src)
@@ -248,16 +243,6 @@ def _failure_words() -> dict[str, str]:
         "lost": _("The audio did not come: the connection to the portal was lost. Press Play to try again."),
         "unplayable": _("Your browser cannot play this file. Download it to listen in another program."),
     }
-
-
-def title_of(recording: Recording) -> str:
-    """Return what a player calls it: `+91 80 7138 7423 → +91 96247 05678`."""
-    return formatting.plain(recording.call)
-
-
-def may_download(request: HttpRequest) -> bool:
-    """Return whether the reader may take audio out."""
-    return may(request, "hear_recording") and may(request, "export_recording")
 
 
 def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
@@ -359,13 +344,9 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     length = length_of(recording)
     wave = Waveform.objects.filter(recording=recording).first()
     channels = 1 if wave is None else wave.channels
-    given = sources_of(request, recording)
+    download = reverse("admin:recordings_recording_download", args=[recording.pk])
     return Player(
-        src=given.src,
-        type=given.type,
-        mp3=given.mp3,
-        opus=given.opus,
-        is_converted=given.is_converted,
+        **asdict(sources_of(request, recording)),
         is_measured=is_archived and recording.audio_codec is not None,
         original=archive.format_of(recording),
         notice=_("This recording contains no sound.") if recording.is_silent else "",
@@ -375,7 +356,7 @@ def player(request: HttpRequest, recording: Recording) -> Player:
         scale=_scale(length),
         lanes=_lanes(recording, channels),
         lanes_hint=_lanes_hint(recording, channels),
-        download=_download_url(request, recording),
+        download=download if may(request, "export_recording") else "",
     )
 
 
@@ -419,9 +400,3 @@ def _lanes_hint(recording: Recording, channels: int) -> str:
     if channels != 2 or archive.knows_sides(recording):
         return ""
     return _("Vobiz does not say which side is the caller.")
-
-
-def _download_url(request: HttpRequest, recording: Recording) -> str:
-    if not may_download(request):
-        return ""
-    return reverse("admin:recordings_recording_download", args=[recording.pk])

@@ -9,23 +9,22 @@ from typing import Any
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest
-from django.utils import dateformat
+from django.utils import dateformat, timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
 from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
+from recordings.admin.calls.live import layout_words
 from recordings.admin.change_list import Link, order_of
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import charges
 from recordings.choices import (
     AccessResult,
     AudioState,
-    Channels,
     RecordingStatus,
     Source,
     TranscriptionStatus,
@@ -44,22 +43,9 @@ def refresh_every(recording: Recording, held: Transcription | None) -> int | Non
     return 10 if is_awaited or recording.audio_state.can_be_archived else None
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What stands above a recording's page: whose call it was, when, and which of the call's recordings it is."""
-
-    numbers: SafeString
-    direction: str
-    at: SafeString
-    account: str | SafeString
-    of_call: str | SafeString
-    words: str
-
-
-def heading(request: HttpRequest, recording: Recording, now: datetime) -> Heading:
-    """Return the heading; `words` are the title of the browser's window."""
-    call, zone = recording.call, formatting.zone_of()
-    local = recording.happened_at.astimezone(zone)
+def heading(request: HttpRequest, recording: Recording, now: datetime) -> dict[str, str | SafeString]:
+    """Return whose call it was, when, and which of the call's recordings it is; `words`: the title of the window."""
+    call, local = recording.call, timezone.localtime(recording.happened_at)
     at = formatting.day_and_time(recording.happened_at, now)
     seconds = None if recording.duration_ms is None else recording.duration_ms / 1_000
     parts = [
@@ -68,14 +54,15 @@ def heading(request: HttpRequest, recording: Recording, now: datetime) -> Headin
         *([formatting.length(seconds)] if seconds is not None else []),
         formatting.plain(recording.account.name or recording.account.auth_id),
     ]
-    return Heading(
-        formatting.from_to(call),
-        formatting.direction(call) if call.direction else "",
-        format_html("{} {}", at, formatting.zone_name(local)),
-        formatting.linked(request, recording.account, recording.account.name or recording.account.auth_id),
-        formatting.linked(request, call, _place_in_call(recording)),
-        ", ".join(parts),
-    )
+    account = recording.account
+    return {
+        "numbers": formatting.from_to(call),
+        "direction": formatting.direction(call) if call.direction else "",
+        "at": format_html("{} {}", at, formatting.zone_name(local)),
+        "account": formatting.linked(request, account, account.name or account.auth_id),
+        "of_call": formatting.linked(request, call, _place_in_call(recording)),
+        "words": ", ".join(parts),
+    }
 
 
 def _place_in_call(recording: Recording) -> str:
@@ -277,9 +264,6 @@ def _callback_address(recording: Recording) -> str:
 
 MOST_EVENTS = 50  # callbacks, and as many lines of what people did
 ACCESS_ROLES = {AccessResult.OK: "good", AccessResult.REFUSED: "bad", AccessResult.FAILED: "attention"}
-CHANNELS = {Channels.STEREO.value: gettext_lazy("Stereo"), Channels.MONO.value: gettext_lazy("Mono")}
-# what Vobiz says happened, by the column that says when
-AT_VOBIZ = ("started_at", "ended_at", "added_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,11 +311,7 @@ def _status_note(recording: Recording, now: datetime) -> str:
 
 
 def _audio(recording: Recording) -> KeyFact:
-    parts = (
-        recording.channels and str(CHANNELS.get(recording.channels, recording.channels)),
-        recording.file_format and recording.file_format.upper(),
-    )
-    words = " ".join(formatting.plain(part) for part in parts if part) or formatting.NONE
+    words = layout_words(recording.channels, recording.file_format) or formatting.NONE
     size = "" if recording.audio_bytes is None else formatting.file_size(recording.audio_bytes)
     return KeyFact(_("Audio"), words, size)
 
@@ -377,17 +357,17 @@ def _by_people(recording: Recording) -> list[Happening]:
 
 
 def _at_vobiz(recording: Recording) -> list[Happening]:
-    words = {
+    said = {
         "started_at": _("Recording began"),
         "ended_at": _("Recording ended"),
         "added_at": _("Listed by Vobiz"),
     }
     found = []
-    for column in AT_VOBIZ:
+    for column, words in said.items():
         at = getattr(recording, column)
         if at is not None:
             about = _("approximate") if column == "started_at" and recording.times_approximate else ""
-            found.append(Happening(at, words[column], source_words(recording, column) or _("Vobiz"), about))
+            found.append(Happening(at, words, source_words(recording, column) or _("Vobiz"), about))
     if recording.synced_at is not None:
         found.append(Happening(recording.synced_at, _("Last changed at Vobiz"), _("Vobiz")))
     if recording.no_callback_at is not None:

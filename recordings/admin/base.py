@@ -109,7 +109,7 @@ else:
 
 
 class PortalMixin(_Base):
-    """A mixin of every admin: scripts of the frame alone, addresses without empty fields, objects by any spelling."""
+    """A mixin of every admin: its pages in the frame and their addresses, lists without empty fields, lookups."""
 
     list_title: Any = ""  # of the list's page, where it is not the plain name of its rows
 
@@ -133,6 +133,33 @@ class PortalMixin(_Base):
         if "\x00" in object_id:
             return None
         return super().get_object(request, object_id, from_field or None)
+
+    def render(
+        self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
+    ) -> TemplateResponse:
+        """Return a page of this model in the admin's frame."""
+        request.current_app = self.admin_site.name
+        whole = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "has_view_permission": self.has_view_permission(request),
+            "media": self.media,
+            **context,
+        }
+        return TemplateResponse(request, template, whole, status=status)
+
+    def url_name(self, name: str) -> str:
+        """Return `recordings_call_live` for the page `live` of Call."""
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+    def to_object(self, obj: models.Model, *, anchor: str = "") -> str:
+        """Return the address of an object's page."""
+        return reverse(f"admin:{self.url_name('change')}", args=[obj.pk]) + anchor
+
+    def to_page(self, name: str, *args: object) -> str:
+        """Return the address of one of this admin's pages, by its short name."""
+        return reverse(f"admin:{self.url_name(name)}", args=args)
 
 
 class PortalAdmin(PortalMixin):
@@ -294,10 +321,6 @@ class PortalAdmin(PortalMixin):
         ]
         return [*own, *super().get_urls()]
 
-    def url_name(self, name: str) -> str:
-        """Return `recordings_call_live` for the page `live` of Call."""
-        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-
     def guard(self, found: Page, method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         """Return the page behind its permission, its gate and its methods, in this order."""
 
@@ -338,21 +361,6 @@ class PortalAdmin(PortalMixin):
             recording = obj if isinstance(obj, Recording) else getattr(obj, "recording", None)
             account = getattr(obj, "account", None)
         note_access(request, access, recording, account=account, result=AccessResult.REFUSED)
-
-    def render(
-        self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
-    ) -> TemplateResponse:
-        """Return a page of this model in the admin's frame."""
-        request.current_app = self.admin_site.name
-        whole = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "has_view_permission": self.has_view_permission(request),
-            "media": self.media,
-            **context,
-        }
-        return TemplateResponse(request, template, whole, status=status)
 
     # What a person did
 
@@ -398,17 +406,9 @@ class PortalAdmin(PortalMixin):
                 user_id=request.user.pk or 0, queryset=rows, action_flag=CHANGE, change_message=message
             )
 
-    def to_object(self, obj: models.Model, *, anchor: str = "") -> str:
-        """Return the address of an object's page."""
-        return reverse(f"admin:{self.url_name('change')}", args=[obj.pk]) + anchor
-
     def to_index(self) -> str:
         """Return the address of the admin's first page, which everybody on the staff may open."""
         return reverse("admin:index")
-
-    def to_page(self, name: str, *args: object) -> str:
-        """Return the address of one of this admin's pages, by its short name."""
-        return reverse(f"admin:{self.url_name(name)}", args=args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import path, reverse, reverse_lazy
+from django.urls import path, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
@@ -106,7 +105,7 @@ class PeopleMixin(PortalMixin):
         words = gettext("%(what)s %(name)s deleted.")
         said = {"what": capfirst(self.opts.verbose_name), "name": formatting.plain(obj_display)}
         self.message_user(request, words % said, messages.SUCCESS)
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        return HttpResponseRedirect(self.to_page("changelist"))
 
 
 class PortalUserAdmin(PeopleMixin, _UserAdmin):
@@ -243,16 +242,28 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Lead to the new person's page, where the link for signing in is made."""
-        words = gettext("User %s created.")
-        self.message_user(request, words % obj.get_username(), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:auth_user_change", args=[obj.pk]))
+        return self._say(request, obj, gettext("User %s created."))
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         """Lead back to the list, or make the login link that was asked for."""
         self.message_user(request, gettext("User %s saved.") % obj.get_username(), messages.SUCCESS)
         if "_link" in request.POST or "_send" in request.POST:
             return self.give_link(request, obj, send="_send" in request.POST)
-        return HttpResponseRedirect(reverse("admin:auth_user_changelist"))
+        return HttpResponseRedirect(self.to_page("changelist"))
+
+    def _say(self, request: HttpRequest, person: User, words: str) -> HttpResponse:
+        """Lead to a person's page, which says what was done, with a place for their name."""
+        self.message_user(request, words % person.get_username(), messages.SUCCESS)
+        return HttpResponseRedirect(self.to_object(person))
+
+    def _person(self, request: HttpRequest, key: str) -> User:
+        """Return the person that an address names, for those who may change them."""
+        person: User | None = self.get_object(request, unquote(key))
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        if person is None:
+            raise Http404
+        return person
 
     # The link by which a person sets a password
 
@@ -269,11 +280,7 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
     @method_decorator(sensitive_variables())
     def set_up_link(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - Django's name
         """Make a one-time link by which the person sets a password, and show it once."""
-        person = self.get_object(request, unquote(id))
-        if not self.has_change_permission(request, person):
-            raise PermissionDenied
-        if person is None:
-            raise Http404
+        person = self._person(request, id)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         return self.give_link(request, person, send="send" in request.POST)
@@ -288,31 +295,23 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
         log.person_changed(LINK_MADE % person.pk)
         if send and mail.is_possible() and person.email:
             mail_password_link.enqueue(person.pk)
-            told = gettext("A link to set a password is on its way to %s.")
-            self.message_user(request, told % person.get_username(), messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
+            return self._say(request, person, gettext("A link to set a password is on its way to %s."))
         context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Login link for %s") % person.get_username(),
             "person": person,
             "link": mail.password_link(person),
             "hours": settings.PASSWORD_RESET_TIMEOUT // 3_600,
             "is_new": is_new(person),
-            "opts": self.opts,
             "original": person,
         }
-        answer = TemplateResponse(request, "admin/recordings/user/link.html", context)
+        title = gettext("Login link for %s") % person.get_username()
+        answer = self.render(request, "admin/recordings/user/link.html", context, title=title)
         answer["Cache-Control"] = "no-store"
         return answer
 
     @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
         """Set a person's password for them, or remove it, in plain words; a login link is offered first."""
-        person = self.get_object(request, unquote(id))
-        if not self.has_change_permission(request, person):
-            raise PermissionDenied
-        if person is None:
-            raise Http404
+        person = self._person(request, id)
         form = NewPasswordForm(person, request.POST or None)
         form.fields["new_password1"].help_text = gettext(
             "At least 12 characters. Not only digits, not a common password, and unlike the person's name."
@@ -333,18 +332,10 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
                 PASSWORD_SET % person.pk if person.has_usable_password() else PASSWORD_REMOVED % person.pk
             )
             end_sessions(person, but=request.session.session_key)
-            self.message_user(request, told % person.get_username(), messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Password of %s") % person.get_username(),
-            "person": person,
-            "form": form,
-            "can_remove": can_remove,
-            "opts": self.opts,
-            "original": person,
-        }
-        return TemplateResponse(request, "admin/auth/user/change_password.html", context)
+            return self._say(request, person, told)
+        context = {"person": person, "form": form, "can_remove": can_remove, "original": person}
+        title = gettext("Password of %s") % person.get_username()
+        return self.render(request, "admin/auth/user/change_password.html", context, title=title)
 
     def reset_second_factor(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - Django's name
         """Ask, then delete a person's second factors and end their sessions: for somebody who lost every device."""
@@ -358,16 +349,10 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
             self.log_change(request, person, gettext("Reset the second factor."))
             log.note(request.user, AccessAction.FACTOR, f"reset of user {person.pk}", request=request)
             told = gettext("Second factor of %s reset. They set up a new one when they next log in.")
-            self.message_user(request, told % person.get_username(), messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:auth_user_change", args=[person.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Reset the second factor of %s?") % person.get_username(),
-            "person": person,
-            "opts": self.opts,
-            "original": person,
-        }
-        return TemplateResponse(request, "admin/recordings/user/reset_factor.html", context)
+            return self._say(request, person, told)
+        context = {"person": person, "original": person}
+        title = gettext("Reset the second factor of %s?") % person.get_username()
+        return self.render(request, "admin/recordings/user/reset_factor.html", context, title=title)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

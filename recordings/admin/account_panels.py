@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview, storage
 from recordings.admin import formatting
+from recordings.admin.attention import STALE_SYNC
 from recordings.admin.base import may
 from recordings.archive.trial import STEP_WORDS, Trial
 from recordings.choices import SyncState, Trust
@@ -26,7 +27,6 @@ from recordings.provider import callback_urls_possible, public_url
 
 RECENT = timedelta(days=30)
 MOST_LOOKED_AT = 1_000  # callbacks, of which the signed ones are counted
-SYNC_IS_OLD = timedelta(hours=24)
 NEW_FOR = timedelta(days=1)  # so long the page shows the first steps with an account
 FIRST_SYNC_REFRESH = 3  # seconds between two looks at the first sync
 CALLBACKS_WORDS = gettext_lazy(
@@ -160,7 +160,7 @@ def _sync(account: Account, known: dict[str, Any], now: datetime, *, may_open: b
     url = reverse("admin:recordings_syncrun_change", args=[newest.pk]) if may_open else ""
     if not newest.complete:
         return Status(label, formatting.badge(newest.state, newest.get_state_display()), since, url)
-    if now - newest.started_at > SYNC_IS_OLD:
+    if now - newest.started_at > STALE_SYNC:
         return Status(label, formatting.badge("old", _("Out of date"), role="attention"), since, url)
     words = formatting.badge(newest.state, _("Up to date"))
     return Status(label, words, formatting.ago(newest.started_at, now), url)

@@ -169,14 +169,7 @@ class WebhookChoice(forms.Form):
 
     def save(self) -> None:
         """Store the choice."""
-        chosen = self.cleaned_data
-        self.webhook.choose(
-            alerts=chosen["alerts"],
-            events=chosen["events"],
-            with_numbers=chosen["with_numbers"],
-            with_text=chosen["with_text"],
-            now=timezone.now(),
-        )
+        self.webhook.choose(**self.cleaned_data, now=timezone.now())
 
 
 class WebhooksMixin(PortalAdmin):

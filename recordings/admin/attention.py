@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview
 from recordings.admin import formatting
-from recordings.admin.base import may
+from recordings.admin.base import may, may_enter_token
 from recordings.choices import (
     SEEN_CLOSES,
     Attention,
@@ -358,7 +358,7 @@ def _rejected(look: DashboardData) -> Iterator[Line]:
 
 def _token_verb(look: DashboardData, account: int) -> Verb | None:
     """Return the way to the field for the token, for those who may fill it."""
-    if not (look.may("view_account") and look.may("change_account") and look.may("change_token")):
+    if not may_enter_token(look.request):
         return None
     url = reverse("admin:recordings_account_change", args=[account])
     return Verb(_("Enter the token"), f"{url}#id_token")

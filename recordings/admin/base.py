@@ -46,7 +46,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
-from recordings.admin.change_list import ListSearch, Order, PortalChangeList, Sort, UnreadList, read_search
+from recordings.admin.change_list import (
+    Link,
+    ListSearch,
+    Order,
+    PortalChangeList,
+    Sort,
+    UnreadList,
+    read_search,
+)
 from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
@@ -549,22 +557,17 @@ def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: 
 # What stops an account, with the link to its cure: one answer for every page and message
 
 
-@dataclass(frozen=True, slots=True)
-class Cure:
-    """What to press, and the page that it opens; no address for who may not open it."""
+def cure_of(request: HttpRequest, account: Account) -> Link:
+    """Return what to press: the account's page, at the field for the token where none is stored.
 
-    verb: str
-    url: str
-
-
-def cure_of(request: HttpRequest, account: Account) -> Cure:
-    """Return the account's page, at the field for the token where none is stored and the reader may fill it."""
+    No address for who may not open it, and the page alone for who may not fill that field.
+    """
     if not may(request, "view_account"):
-        return Cure("", "")
+        return Link("", "")
     url = reverse("admin:recordings_account_change", args=[account.pk])
     if account.is_active and account.encrypted_token is None and may_enter_token(request):
-        return Cure(_("Enter the token"), f"{url}#id_token")
-    return Cure(_("Open the account"), url)
+        return Link(_("Enter the token"), f"{url}#id_token")
+    return Link(_("Open the account"), url)
 
 
 def may_enter_token(request: HttpRequest) -> bool:
@@ -575,7 +578,7 @@ def may_enter_token(request: HttpRequest) -> bool:
 def with_cure(request: HttpRequest, account: Account, words: str) -> str | SafeString:
     """Return the words of a message, with the link to the cure after them where the reader may open it."""
     cure = cure_of(request, account)
-    return format_html('{} <a href="{}">{}</a>', words, cure.url, cure.verb) if cure.url else words
+    return format_html('{} <a href="{}">{}</a>', words, cure.url, cure.label) if cure.url else words
 
 
 def stopped_words(request: HttpRequest, account: Account, n: int) -> str | SafeString:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.models import (
@@ -47,10 +46,6 @@ from recordings.search import (
 
 AREA_CODE = re.compile(r"0[1-9]\d{1,3}", re.ASCII)  # `080`, `0484`
 FIRST_YEAR = 2020  # no recording at Vobiz is older
-DAYS_OF_WEEK = (
-    (2, _("Monday")), (3, _("Tuesday")), (4, _("Wednesday")), (5, _("Thursday")), (6, _("Friday")), (7, _("Saturday")),
-    (1, _("Sunday")),
-)  # fmt: skip
 
 
 def local_time(rows: QuerySet[Any], zone: tzinfo, form: str) -> Func | None:
@@ -83,20 +78,20 @@ def walked(rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
     return found
 
 
-class WeekdayFilter(admin.SimpleListFilter):
+class WeekdayFilter(ChoiceFilter):
     """The day of the week, in the reader's zone."""
 
     title = _("weekday")
     parameter_name = "weekday"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the days, Monday first."""
-        return [(str(number), label) for number, label in DAYS_OF_WEEK]
+    words: ClassVar[dict[str, Any]] = {
+        "2": _("Monday"), "3": _("Tuesday"), "4": _("Wednesday"), "5": _("Thursday"), "6": _("Friday"),
+        "7": _("Saturday"), "1": _("Sunday"),
+    }  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of this weekday."""
         value = self.value()
-        if value not in {str(number) for number, _label in DAYS_OF_WEEK}:
+        if value is None or value not in self.words:
             return queryset
         if (day := local_time(queryset, timezone.get_current_timezone(), "%w")) is not None:
             queryset = queryset.alias(week_day=day)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -356,8 +356,7 @@ def page_at(rows: QuerySet[Any], order: Order, asked: Mapping[str, str], *, size
         if JUMP in asked:
             return _jump(rows, order, asked[JUMP], size)
     except ValueError:
-        first = _after(rows, order, None, size)
-        return KeysetPage(first.rows, first.ahead, first.following, is_position_wrong=True)
+        return replace(_after(rows, order, None, size), is_position_wrong=True)
     return _after(rows, order, None, size)
 
 

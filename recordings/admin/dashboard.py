@@ -96,7 +96,6 @@ def dashboard_context(request: HttpRequest, now: datetime) -> dict[str, Any]:
 
 
 def _latest(look: DashboardData) -> list[dict[str, Any]]:
-    """Return the newest completed recordings."""
     if not look.may("view_recording"):
         return []
     rows = Recording.objects.visible_to(look.request.user).filter(status=RecordingStatus.COMPLETED)

@@ -72,8 +72,8 @@ class CsvExportMixin(PortalAdmin):
         self._note(request, table, changes.queryset)
         header = [*table.header(zone), *self.csv_more(request)]
         body = slot.of(exports.csv_file(header, lines))
-        response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
-        return _download(response, f"{table.name}-{_today(zone)}.csv")
+        headers = _headers(f"{table.name}-{_today(zone)}.csv")
+        return StreamingHttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
 
     def _too_many(self, request: HttpRequest) -> HttpResponseRedirect:
         """Back to the list, which says why."""
@@ -148,19 +148,16 @@ class TranscriptionCsvMixin(CsvExportMixin):
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
         """With the words, or why they are not there."""
-        loaded = self.csv_loaded(request, table)
-        if not may(request, "read_transcription"):
-            withheld = _("withheld: you do not have the permission to read transcripts")
-            for batch in in_order(rows, loaded=loaded.defer("text"), at_once=CHUNK, most=MOST_LINES + 1):
-                for row in batch:
-                    yield table.row(row, zone) + table.cells(withheld)
-            return
-        for batch in in_order(rows, loaded=loaded, at_once=WORDY_CHUNK, most=MOST_LINES + 1):
-            _note_words(request, batch)
+        loaded, at_once = self.csv_loaded(request, table), WORDY_CHUNK
+        if not (may_read := may(request, "read_transcription")):
+            loaded, at_once = loaded.defer("text"), CHUNK
+        text: str | None = _("withheld: you do not have the permission to read transcripts")
+        for batch in in_order(rows, loaded=loaded, at_once=at_once, most=MOST_LINES + 1):
+            if may_read:
+                _note_words(request, batch)
             for row in batch:
-                text = (
-                    row.text if row.status == TranscriptionStatus.COMPLETED else None
-                )  # the others are not verified
+                if may_read:  # what is not completed is not verified
+                    text = row.text if row.status == TranscriptionStatus.COMPLETED else None
                 yield table.row(row, zone) + table.cells(text)
 
 
@@ -224,10 +221,10 @@ class ZipExportMixin(CsvExportMixin):
         words = _Words(request) if may(request, "read_transcription") else None
         zipped = exports.ZipExport(held, _open, partial(_note_file, request), zone, words)
         body, length = zipped.stream()
-        response = StreamingHttpResponse(slot.of(body), content_type="application/zip")
+        headers = _headers(f"recordings-{_today(zone)}.zip")
         if length is not None:
-            response["Content-Length"] = str(length)
-        return _download(response, f"recordings-{_today(zone)}.zip")
+            headers["Content-Length"] = str(length)
+        return StreamingHttpResponse(slot.of(body), content_type="application/zip", headers=headers)
 
     def _plan(self, request: HttpRequest, keys: list[int]) -> Plan:
         rows = (
@@ -315,11 +312,8 @@ def _open(recording: Recording) -> Opened:
         raise AudioOpenError(_("too many people were listening at that moment")) from busy
 
 
-def _download(response: StreamingHttpResponse, name: str) -> StreamingHttpResponse:
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    for header, value in PRIVATE.items():
-        response[header] = value
-    return response
+def _headers(name: str) -> dict[str, str]:
+    return {**PRIVATE, "Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _today(zone: tzinfo) -> str:

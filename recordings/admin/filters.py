@@ -53,31 +53,6 @@ class AccountFilter(admin.SimpleListFilter):
         return rows.filter(**{f"{self.path}_id": pk})
 
 
-class AttentionFilter(admin.SimpleListFilter):
-    """Whether a person is needed, and why."""
-
-    title = _("needs attention")
-    parameter_name = "attention"
-    order: tuple[Any, ...] | None = None
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Yes, or why."""
-        return [("yes", _("yes")), *Attention.choices]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows that ask for someone, and for this."""
-        value = self.value()
-        if value is None:
-            return queryset
-        asking = Q(needs_attention__isnull=False)
-        condition = asking if value == "yes" else asking & Q(needs_attention=value)
-        hits = Recording.objects.filter(condition).values("pk")
-        if is_counted(request):
-            return found_first(queryset, hits)
-        rows, self.order = few_or_walked(queryset, condition, hits)
-        return rows
-
-
 class ChoiceFilter(admin.SimpleListFilter):
     """A choice among conditions on the row; another value finds every row."""
 
@@ -97,6 +72,27 @@ class ChoiceFilter(admin.SimpleListFilter):
     def found(self, request: HttpRequest, rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
         """Return the rows that meet the condition."""
         return rows.filter(condition)
+
+
+class AttentionFilter(ChoiceFilter):
+    """Whether a person is needed, and why."""
+
+    title = _("needs attention")
+    parameter_name = "attention"
+    words: ClassVar[dict[str, Any]] = {"yes": _("yes"), **dict(Attention.choices)}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows that ask for someone, and for this; none for a reason that is none."""
+        value = self.value()
+        if value is None:
+            return queryset
+        asking = Q(needs_attention__isnull=False)
+        condition = asking if value == "yes" else asking & Q(needs_attention=value)
+        hits = Recording.objects.filter(condition).values("pk")
+        if is_counted(request):
+            return found_first(queryset, hits)
+        rows, self.order = few_or_walked(queryset, condition, hits)
+        return rows
 
 
 class UsualFilter(ChoiceFilter):
@@ -234,21 +230,14 @@ class SoundFilter(RareFilter):
     }
 
 
-class TranscriptFilter(admin.SimpleListFilter):
+class TranscriptFilter(ChoiceFilter):
     """Whether a transcript came."""
 
     title = _("transcript")
     parameter_name = "transcript"
-    order: tuple[Any, ...] | None = None
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """There, or not."""
-        return [
-            ("there", _("yes")),
-            ("none", _("no")),
-            ("failed", _("failed")),
-            ("missing", _("missing")),
-        ]
+    words: ClassVar[dict[str, Any]] = {
+        "there": _("yes"), "none": _("no"), "failed": _("failed"), "missing": _("missing"),
+    }  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """One that is waited for is not there."""

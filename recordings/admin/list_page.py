@@ -5,7 +5,7 @@ A view is a choice of filters under a name; the form here saves and renames thos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -74,16 +74,6 @@ class FilterField:
         return any(one.value for one in self.inputs) or any(
             one.is_chosen and one.value for one in self.choices
         )
-
-
-@dataclass(frozen=True, slots=True)
-class FilterGroup:
-    """Fields of the panel under one title; `is_more`: folded away until it is asked for."""
-
-    title: Any
-    fields: list[FilterField]
-    is_more: bool
-    is_open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +208,16 @@ def _filter_fields(cl: Any) -> list[FilterField]:
     return found
 
 
-def filter_groups(cl: Any) -> list[FilterGroup]:
-    """Return the panel's fields in the groups that the list names; one without a title where it names none."""
+def filter_groups(cl: Any) -> list[dict[str, Any]]:
+    """Return the panel's fields in the groups that the list names; one without a title where it names none.
+
+    `is_more`: folded away until it is asked for.
+    """
     fields = {one.name: one for one in filter_fields(cl)}
     named = getattr(cl.model_admin, "filter_groups", ())
     if not named:
-        return [FilterGroup("", [*fields.values()], is_more=False, is_open=True)] if fields else []
+        whole = {"title": "", "fields": [*fields.values()], "is_more": False, "is_open": True}
+        return [whole] if fields else []
     rest = [name for name in fields if not any(name in names for _title, names in named)]
     found = []
     for number, (title, names) in enumerate(named):
@@ -231,7 +225,7 @@ def filter_groups(cl: Any) -> list[FilterGroup]:
         shown = [fields[name] for name in of_group if name in fields]
         is_open = any(one.is_used for one in shown)
         if shown:
-            found.append(FilterGroup(title, shown, is_more=number > 0, is_open=is_open))
+            found.append({"title": title, "fields": shown, "is_more": number > 0, "is_open": is_open})
     return found
 
 
@@ -480,8 +474,6 @@ def day_name(at: datetime, now: datetime) -> str:
     return dateformat.format(on, "D j M" if on.year == today.year else "j M Y")
 
 
-def actions(context: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the name and label of each action for ticked rows."""
-    form = context.get("action_form")
-    if form is not None:
-        yield from ((name, label) for name, label in form.fields["action"].choices if name)
+def actions(form: Any) -> list[tuple[str, str]]:
+    """Return the name and label of each action for ticked rows, by Django's form; it has none without actions."""
+    return [(name, label) for name, label in form.fields["action"].choices if name] if form else []

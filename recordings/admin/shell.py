@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.admin import site
@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from recordings import live, overview
 from recordings.admin import formatting, list_page
+from recordings.admin.attention import STALE_SYNC
 from recordings.admin.change_list import Link
 from recordings.admin.reader import all_accounts, chosen_account
 from recordings.choices import CallState
@@ -33,7 +34,6 @@ from recordings.signin.redirects import next_page
 COUNTS_HOLD = 30  # seconds
 MOST_COUNTED = 999
 MOST_IN_MENU = 20
-SYNC_IS_OLD = timedelta(hours=24)
 # Pages whose rows are narrowed to the chosen account; a page of one object shows it whatever was chosen.
 NARROWED = (
     "index", "_changelist", "_live", "_at_risk", "_export_csv", "_export_zip", "_archive_at_risk", "_seen_lost",
@@ -237,7 +237,7 @@ def _columns(request: HttpRequest, chosen: Account | None) -> dict[str, Any]:
     accounts: Any = Account.objects.visible_to(user).filter(is_active=True).order_by()
     active = (accounts if chosen is None else accounts.filter(pk=chosen.pk)).annotate(synced_at=latest)
     in_sync = active.filter(
-        encrypted_token__isnull=False, api_down_since=None, synced_at__gte=now - SYNC_IS_OLD
+        encrypted_token__isnull=False, api_down_since=None, synced_at__gte=now - STALE_SYNC
     )
     columns: dict[str, Any] = {
         "has_worker": Exists(Worker.objects.alive()),

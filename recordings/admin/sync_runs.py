@@ -206,7 +206,6 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
 
 
 def _key_facts(run: SyncRun, badge: str | SafeString) -> list[KeyFact]:
-    """Return how it stands, what it read, and what that changed."""
     seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
     total = "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)
     return [

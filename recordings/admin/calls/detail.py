@@ -54,40 +54,6 @@ DOUBTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A part of a bar, in thousandths of the picture's width. `label` stands in it where there is room.
-
-    `elapsed`: the seconds that the label says, where they run on.
-    """
-
-    kind: str
-    x: int
-    width: int
-    label: str = ""
-    elapsed: int | None = None
-
-    @property
-    def left(self) -> str:
-        """Its left edge, as SVG writes it."""
-        return f"{self.x / 10:g}%"
-
-    @property
-    def span(self) -> str:
-        """Its width, as SVG writes it."""
-        return f"{self.width / 10:g}%"
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar of the picture with what it says, for those who see it and those who do not."""
-
-    label: str | SafeString
-    note: str | SafeString
-    words: str
-    blocks: list[Block]
-
-
 def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any]:
     """Return what the template shows of a call's recordings."""
     people = ("requested_by", "stop_requested_by", "transcription")
@@ -119,7 +85,6 @@ def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any
 
 
 def _key_facts(call: Call, found: Coverage, recordings: list[Recording]) -> list[KeyFact]:
-    """Return how it stands, how long it was, how much of it is recorded, and by how many recordings."""
     facts = [KeyFact(_("Call status"), formatting.badge(call.state, call.get_state_display()))]
     if (span := found.call) is None:
         facts += [KeyFact(_("Duration"), formatting.NONE), KeyFact(_("Recorded"), formatting.NONE)]
@@ -236,7 +201,7 @@ class Scale:
         whole = self.span.length.total_seconds() or 1.0
         return max(0, min(self.width, round((at - self.span.begins).total_seconds() / whole * self.width)))
 
-    def block(self, kind: str, span: Span, *labels: str, runs: bool = False) -> Block:
+    def block(self, kind: str, span: Span, *labels: str, runs: bool = False) -> dict[str, Any]:
         """Return a span, wide enough to be seen, with the first of its labels for which there is room.
 
         `runs`: it goes on, and its labels say how long it is.
@@ -244,10 +209,23 @@ class Scale:
         x = min(self.x(span.begins), self.width - 4)
         width = max(4, self.x(span.ends) - x)
         fitting = (one for one in labels if width >= max(LEAST_LABELLED, CHARACTER * len(one)))
-        return Block(kind, x, width, next(fitting, ""), int(span.length.total_seconds()) if runs else None)
+        return _block(kind, x, width, next(fitting, ""), int(span.length.total_seconds()) if runs else None)
 
 
-def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[tuple[str, str, str]]]:
+def _block(kind: str, x: int, width: int, label: str = "", elapsed: int | None = None) -> dict[str, Any]:
+    """Return a part of a bar, as SVG writes its place. `label` stands in it where there is room.
+
+    `elapsed`: the seconds that the label says, where they run on.
+    """
+    place = {"left": _percent(x), "span": _percent(width)}
+    return {"kind": kind, **place, "label": label, "elapsed": elapsed}
+
+
+def _percent(thousandths: int) -> str:
+    return f"{thousandths / 10:g}%"
+
+
+def _picture(call: Call, found: Coverage) -> tuple[list[dict[str, Any]], list[tuple[str, str, str]]]:
     """Return the call's own bar, one for each attempt and what is not covered; and the times under them."""
     span = found.call
     assert span is not None  # noqa: S101 - the caller looked
@@ -256,9 +234,10 @@ def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[tuple[str, st
     is_live = call.state == CallState.LIVE
     blocks = [scale.block("call", span, _length(span), runs=is_live)]
     if has_tail:
-        blocks.append(Block("tail", WIDE - TAIL, TAIL))
+        blocks.append(_block("tail", WIDE - TAIL, TAIL))
     note = formatting.running_length(span.length.total_seconds(), runs=is_live)
-    bars = [Bar(_("Call"), note, _("The call, %s") % _length(span), blocks)]
+    words = _("The call, %s") % _length(span)
+    bars: list[dict[str, Any]] = [{"label": _("Call"), "note": note, "words": words, "blocks": blocks}]
     for n, lane in enumerate(found.lanes, start=1):
         bars.append(_lane_bar(n, lane, span, scale))
     if found.gaps:
@@ -269,7 +248,7 @@ def _picture(call: Call, found: Coverage) -> tuple[list[Bar], list[tuple[str, st
         gaps = [scale.block(kind, gap) for gap in found.gaps]
         runs = is_live and not any(_runs(lane) for lane in found.lanes)
         note = formatting.running_length(whole - covered, runs=runs)
-        bars.append(Bar(label, note, f"{label}: {words}", gaps))
+        bars.append({"label": label, "note": note, "words": f"{label}: {words}", "blocks": gaps})
     return bars, _ticks(call, span, scale)
 
 
@@ -282,7 +261,7 @@ def _ticks(call: Call, span: Span, scale: Scale) -> list[tuple[str, str, str]]:
     found = []
     for n in range(TICKS + 1):
         at = span.begins + span.length * n / TICKS
-        x = f"{scale.x(at) / 10:g}%"
+        x = _percent(scale.x(at))
         if n in (0, TICKS):
             is_now = n == TICKS and call.state == CallState.LIVE
             found.append((x, _("now") if is_now else formatting.time_of(at), "end" if n else "start"))
@@ -291,7 +270,8 @@ def _ticks(call: Call, span: Span, scale: Scale) -> list[tuple[str, str, str]]:
     return found
 
 
-def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> Bar:
+def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> dict[str, Any]:
+    """Return the bar of an attempt with what it says, for those who see it and those who do not."""
     recording = lane.recording
     kind = _kind(lane)
     label = _("Recording %d") % n
@@ -311,7 +291,7 @@ def _lane_bar(n: int, lane: Lane, call: Span, scale: Scale) -> Bar:
         place = _("times not known")
     status = recording.get_status_display()
     words = _("Recording %(n)d, %(status)s: %(place)s") % {"n": n, "status": status, "place": place}
-    return Bar(label, note, words, blocks)
+    return {"label": label, "note": note, "words": words, "blocks": blocks}
 
 
 def _in_bar(lane: Lane) -> str:

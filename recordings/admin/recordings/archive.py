@@ -476,7 +476,7 @@ def _shown(rows: QuerySet[Any]) -> list[Any]:
 def _stop(request: HttpRequest, account: Account) -> dict[str, str]:
     """Return why archiving of the account is stopped, with the cure; no address for who may not open its page."""
     cure, why = cure_of(request, account), formatting.plain(account.archive_stop)
-    return {"account": formatting.plain(account), "why": why, "cure": cure.verb, "url": cure.url}
+    return {"account": formatting.plain(account), "why": why, "cure": cure.label, "url": cure.url}
 
 
 def _row(recording: Any, now: datetime, stops: dict[int, dict[str, str]] | None = None) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class AudioMixin(ReadOnlyAdmin):
             {
                 "seconds": (length_of(recording) or 0) / 1_000,
                 "why": why,
-                "cure": {"verb": cure.verb, "url": cure.url} if why and cure.url else None,
+                "cure": {"verb": cure.label, "url": cure.url} if why and cure.url else None,
                 "src": given.src,
                 "type": given.type,
                 "mp3": given.mp3,
@@ -250,9 +250,9 @@ def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
     response: HttpResponseBase
     if only_head:
         audio.body.close()
-        response = HttpResponse(status=200)
+        response = HttpResponse(headers=HEADERS)
     else:
-        response = StreamingHttpResponse(audio.body, status=206 if audio.is_part else 200)
+        response = StreamingHttpResponse(audio.body, status=206 if audio.is_part else 200, headers=HEADERS)
         if isinstance(audio.body, FileSlice):
             # Django hands it to the server's own way of sending files.
             response.file_to_stream = audio.body  # type: ignore[attr-defined]
@@ -264,8 +264,6 @@ def _response(audio: Audio, *, only_head: bool) -> HttpResponseBase:
         response["Content-Range"] = f"bytes {audio.start}-{audio.stop - 1}/{audio.size}"
     if audio.etag is not None:
         response["ETag"] = audio.etag
-    for name, value in HEADERS.items():
-        response[name] = value
     return response
 
 
@@ -387,7 +385,6 @@ def _scale(milliseconds: int | None) -> tuple[str, ...]:
 
 
 def _lanes(recording: Recording, channels: int) -> tuple[str, ...]:
-    """Return what each lane of the waveform is called."""
     if channels == 1:
         return ("",)
     if channels == 2:

@@ -33,12 +33,6 @@ from recordings.search.query import IDENTIFIER
 MOST_FOUND = 200  # people or recordings that one search term may mean
 
 
-class AccessDateFilter(DateFilter):
-    """By when it was."""
-
-    column = "at"
-
-
 class EventAccountFilter(AccountFilter):
     """One of the reader's accounts; events name it by its Auth ID."""
 
@@ -135,12 +129,11 @@ class RecordingFilter(ChosenFilter):
 class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     """Every play, download, transcript view and export, refused ones too."""
 
-    change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "who", "did", "result_shown", "recording_shown", "account_shown", "address_shown")
-    list_display_links = ("when",)
     list_filter = (
-        AccessDateFilter, ActionFilter, ResultFilter, EventAccountFilter, PersonFilter, RecordingFilter,
+        DateFilter, ActionFilter, ResultFilter, EventAccountFilter, PersonFilter, RecordingFilter,
     )  # fmt: skip
+    date_column = "at"
     search_fields = ("username",)
     search_help_text = gettext_lazy("User name or recording ID")
     list_title = gettext_lazy("Access log")

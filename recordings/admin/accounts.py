@@ -49,7 +49,6 @@ class AccountAdmin(WebhooksMixin):
     """Connect accounts, replace their tokens, see that they work."""
 
     form = AccountForm
-    change_list_template = "admin/recordings/worded_list.html"
     change_form_template = "admin/recordings/account/change_form.html"
     list_display = ("account", "switched", "token", "main_account", "signatures", "synced")
     list_display_links = ("account",)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import site
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -188,9 +189,7 @@ class WebhooksMixin(PortalAdmin):
             return self._send_alert_again(request, account)
         if do == "event-again":
             return self._send_event_again(request, account)
-        webhook = AlertWebhook.objects.filter(account=account, pk=_number(request.POST.get("key"))).first()
-        if webhook is None:
-            raise Http404
+        webhook = get_object_or_404(AlertWebhook, account=account, pk=_number(request.POST.get("key")))
         if do == "choose":
             return self._choose(request, account, webhook)
         if do in ("test", "event-test"):
@@ -211,17 +210,13 @@ class WebhooksMixin(PortalAdmin):
 
     def _send_alert_again(self, request: HttpRequest, account: Account) -> HttpResponse:
         key = _number(request.POST.get("key"))
-        message = AlertMessage.objects.filter(webhook__account=account, pk=key).first()
-        if message is None:
-            raise Http404
+        message = get_object_or_404(AlertMessage, webhook__account=account, pk=key)
         message.send_again(timezone.now())
         return self._done(request, account, _("The worker sends it again now."), _("Sent an alert again."))
 
     def _send_event_again(self, request: HttpRequest, account: Account) -> HttpResponse:
         events = OutgoingEvent.objects.filter(account=account).select_related("webhook")
-        event = events.filter(pk=_number(request.POST.get("key"))).first()
-        if event is None:
-            raise Http404
+        event = get_object_or_404(events, pk=_number(request.POST.get("key")))
         event.send_again(timezone.now())
         note_access(request, AccessAction.EVENT, event.recording(), account=account, detail=event.kind)
         return self._done(request, account, _("The worker sends it again now."), _("Sent an event again."))

@@ -173,14 +173,15 @@ class PortalMixin(_Base):
 class PortalAdmin(PortalMixin):
     """Rows gated by `visible_to`; pages and actions with their own permissions; nothing is deleted here."""
 
+    change_list_template = "admin/recordings/worded_list.html"
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 100
     sortable_by = ()  # Django's sorting: a click on a heading must not sort a million
-    sorts: tuple[
-        Sort, ...
-    ] = ()  # orders that have an index, besides the usual one; of a column, the first click's first
+    # orders that have an index, besides the usual one; of a column, the first click's first
+    sorts: tuple[Sort, ...] = ()
     list_deferred: tuple[str, ...] = ()
+    date_column = "happened_at"  # that the list's filter by date goes by
     # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
     filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     list_words: Any = ""  # what the rows are, below the title
@@ -188,9 +189,8 @@ class PortalAdmin(PortalMixin):
     empty_words: Any = ""  # and how rows get here
     begins_live = False  # whether the first row comes by recording a live call
     rows_named: tuple[Any, Any] | None = None  # one row and several, where the list says it in other words
-    totals: Callable[[QuerySet[Any]], Totals | EventTotals] | None = (
-        None  # what the list's rows come to, above them
-    )
+    # what the list's rows come to, above them
+    totals: Callable[[QuerySet[Any]], Totals | EventTotals] | None = None
     readings: Sequence[Reading] = ()  # the ways in which this list's search box can be read
     actions: Sequence[Any] = ()
 
@@ -452,6 +452,7 @@ class ReadOnlyAdmin(PortalAdmin):
     """For what only Vobiz decides: looked at, never typed in."""
 
     page_template = "admin/recordings/facts.html"
+    list_display_links = ("when",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: rows come from Vobiz."""
@@ -485,7 +486,7 @@ class ReadOnlyAdmin(PortalAdmin):
         context = {
             "original": obj,
             "object": obj,
-            "history_url": reverse(f"admin:{self.url_name('history')}", args=[obj.pk]),
+            "history_url": self.to_page("history", obj.pk),
             "subtitle": None,
             **self.page_context(request, obj),
             **(extra_context or {}),

@@ -36,7 +36,7 @@ from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import (
     AccountFilter,
     ChoiceFilter,
-    ReceivedDateFilter,
+    DateFilter,
     UnsignedFilter,
     WithoutEffectFilter,
     rare,
@@ -120,9 +120,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     list_display = (
         "when", "about", "numbers", "trust_shown", "outcome_shown", "delivered", "account_name", "again",
     )  # fmt: skip
-    list_display_links = ("when",)
     list_filter = (
-        ReceivedDateFilter, OutcomeFilter, "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
+        DateFilter, OutcomeFilter, "trust", "kind", AccountFilter, UnsignedFilter, WithoutEffectFilter,
     )  # fmt: skip
     list_select_related = ("account", "recording__call")
     list_deferred = (*HEAVY, "recording__provider_data", "recording__call__provider_data")
@@ -130,7 +129,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     readings = (Reading.NUMBER, Reading.AREA, Reading.ID, Reading.NAME)
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or recording ID")
     actions = ("process_selected", "mark_seen")
-    list_day = "received_at"
+    list_day = date_column = "received_at"
     totals = staticmethod(overview.event_totals)
     views: tuple[tuple[Any, dict[str, str]], ...] = (
         (gettext_lazy("All"), {}),

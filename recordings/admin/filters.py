@@ -30,7 +30,6 @@ class AccountFilter(admin.SimpleListFilter):
 
     title = _("account")
     parameter_name = "account"
-    path = "account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the accounts the reader sees."""
@@ -50,7 +49,7 @@ class AccountFilter(admin.SimpleListFilter):
 
     def found(self, rows: QuerySet[Any], pk: str) -> QuerySet[Any]:
         """Those of the account."""
-        return rows.filter(**{f"{self.path}_id": pk})
+        return rows.filter(account_id=pk)
 
 
 class ChoiceFilter(admin.SimpleListFilter):
@@ -420,14 +419,14 @@ class ParametersFilter(admin.ListFilter):
 
 
 class DateFilter(ParametersFilter):
-    """A day, a week, a month, the last 7 or 30 days, or between two dates, by one column."""
+    """A day, a week, a month, the last 7 or 30 days, or between two dates, by the date of the list's admin."""
 
     title = _("date")
     parameters = (PARAMETER, FROM, TO)
-    column = "happened_at"
 
-    def __init__(self, request: HttpRequest, *args: Any) -> None:
-        super().__init__(request, *args)
+    def __init__(self, request: HttpRequest, params: Any, model: type[Any], model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.column = model_admin.date_column
         self.zone = timezone.get_current_timezone()
 
     @property
@@ -496,21 +495,3 @@ def _day(text: str) -> date | None:
     if text and day is None:
         raise ValueError(text)
     return day
-
-
-class OfRecordingDateFilter(DateFilter):
-    """By when the recording happened, for what belongs to one."""
-
-    column = "recording__happened_at"
-
-
-class ReceivedDateFilter(DateFilter):
-    """By when it came."""
-
-    column = "received_at"
-
-
-class StartedDateFilter(DateFilter):
-    """By when it began."""
-
-    column = "started_at"

@@ -272,7 +272,12 @@ def views(cl: Any, request: HttpRequest) -> list[View]:
 def _named_views(cl: Any, request: HttpRequest) -> list[tuple[Any, dict[str, str]]]:
     """Return the views of this list, then those that were saved."""
     named = list(getattr(cl.model_admin, "views", ()))
-    return [*named, *((one.name, _filters_of(request, one)) for one in saved_views(request))] if named else []
+    if not named:
+        return []
+    for view in saved_views(request):
+        filters = without_words(request, QueryDict(view.query)).items()
+        named.append((view.name, {name: str(value) for name, value in filters}))
+    return named
 
 
 def saved_views(request: HttpRequest) -> list[SavedView]:
@@ -282,10 +287,6 @@ def saved_views(request: HttpRequest) -> list[SavedView]:
         known = list(SavedView.objects.shown_to(request.user)[:MOST_VIEWS])
         request.saved_views = known  # type: ignore[attr-defined]
     return known
-
-
-def _filters_of(request: HttpRequest, view: SavedView) -> dict[str, str]:
-    return {name: str(value) for name, value in without_words(request, QueryDict(view.query)).items()}
 
 
 class SavedViewForm(forms.Form):
@@ -435,29 +436,29 @@ def totals(cl: Any, request: HttpRequest) -> list[Total]:
     if found is None or not found.rows:
         return []
     more = "+" if found.is_partial else ""
+
+    def add(figure: str, word: str = "", title: str = "") -> None:
+        shown.append(Total(figure + more, word, title))
+
     name = cl.opts.verbose_name if found.rows == 1 and not more else cl.opts.verbose_name_plural
     shown = [Total(formatting.count(found.rows) + more, str(name))]
     if isinstance(found, EventTotals):
         counts = [(formatting.count(n), str(outcome.label).lower()) for outcome, n in found.outcomes.items()]
         return [*shown, *(Total(figure, words) for figure, words in counts)]
     if found.duration_ms:
-        shown.append(
-            Total(formatting.span(found.duration_ms / 1_000) + more, "", _("Length, as Vobiz reports it"))
-        )
+        add(formatting.span(found.duration_ms / 1_000), title=_("Length, as Vobiz reports it"))
     if found.audio_bytes:
-        shown.append(Total(formatting.file_size(found.audio_bytes) + more, "", _("Archived copies")))
-    shown.append(Total(formatting.count(found.archived) + more, _("archived")))
+        add(formatting.file_size(found.audio_bytes), title=_("Archived copies"))
+    add(formatting.count(found.archived), _("archived"))
     if found.storage:
         title = _("Vobiz's storage cost this month")
-        shown.append(Total(formatting.money(round(found.storage, 2)) + more, _("storage"), title))
+        add(formatting.money(round(found.storage, 2)), _("storage"), title)
     if found.transcription and request.user.has_perm("recordings.view_transcription"):
         title = _("What Vobiz charged for transcription; it names no currency")
-        shown.append(
-            Total(
-                formatting.money(round(found.transcription, 2), "") + more,
-                _("transcription, currency not stated"),
-                title,
-            )
+        add(
+            formatting.money(round(found.transcription, 2), ""),
+            _("transcription, currency not stated"),
+            title,
         )
     return shown
 

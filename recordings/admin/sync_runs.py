@@ -29,7 +29,7 @@ from recordings.admin.base import (
     with_cure,
 )
 from recordings.admin.exports import CsvExportMixin
-from recordings.admin.filters import AccountFilter, BrokenFilter, StartedDateFilter, UsualFilter, rare
+from recordings.admin.filters import AccountFilter, BrokenFilter, DateFilter, UsualFilter, rare
 from recordings.choices import SyncState
 from recordings.forms import SyncForm
 from recordings.models import Account, SyncRun
@@ -92,11 +92,10 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     csv_related = ("account", "requested_by")
     page_template = "admin/recordings/syncrun/page.html"
     list_display = ("when", "account_name", "state_shown", "found", "took", "asked_by")
-    list_display_links = ("when",)
-    list_filter = (StartedDateFilter, AccountFilter, StateFilter, BrokenFilter)
+    list_filter = (DateFilter, AccountFilter, StateFilter, BrokenFilter)
     list_select_related = ("account", "requested_by")
     list_deferred = ("failures", "error")
-    list_day = "started_at"
+    list_day = date_column = "started_at"
     empty_title = gettext_lazy("No syncs yet")
     empty_words = gettext_lazy("A sync reads every recording that Vobiz lists.")
 

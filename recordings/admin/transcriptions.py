@@ -18,7 +18,7 @@ from recordings.admin import formatting
 from recordings.admin.base import WRITE, Fact, ReadOnlyAdmin, Section, may, page
 from recordings.admin.change_list import EVERY_READING, ListSearch
 from recordings.admin.exports import TranscriptionCsvMixin
-from recordings.admin.filters import AccountFilter, ChoiceFilter, OfRecordingDateFilter, rare
+from recordings.admin.filters import AccountFilter, ChoiceFilter, DateFilter, rare
 from recordings.admin.reader import note_access
 from recordings.choices import AccessAction, Origin, RecordingStatus, TranscriptionStatus
 from recordings.models import Recording, Transcription
@@ -41,15 +41,14 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
     """Every transcript that was asked for or came."""
 
     page_template = "admin/recordings/transcription/page.html"
-    change_list_template = "admin/recordings/worded_list.html"
     list_display = ("when", "numbers", "status_shown", "trust_shown", "received", "account_name")
-    list_display_links = ("when",)
-    list_filter = (OfRecordingDateFilter, TranscriptStatusFilter, "trust", AccountFilter)
+    list_filter = (DateFilter, TranscriptStatusFilter, "trust", AccountFilter)
     list_select_related = ("recording__account", "recording__call")
     list_deferred = ("text", "tokens", "recording__provider_data", "recording__call__provider_data")
     search_fields = ("recording__recording_id",)
     readings = EVERY_READING
     search_help_text = gettext_lazy("Number in any spelling, name, call ID or words said")
+    date_column = "recording__happened_at"
     rows_named = (gettext_lazy("transcript"), gettext_lazy("transcripts"))
     begins_live = True
     list_title = gettext_lazy("Transcripts")

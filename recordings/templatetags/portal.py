@@ -23,6 +23,8 @@ from recordings.signin.redirects import way_back
 from recordings.signin.sessions import is_background
 
 register = template.Library()
+register.filter("moment", formatting.moment)
+register.filter("plain", formatting.plain)
 MOST_NAMED = 5
 
 
@@ -33,23 +35,11 @@ def portal_version() -> str:
 
 
 @register.filter
-def plain(text: object) -> str:
-    """Return text with its invisible marks made visible; the template escapes it."""
-    return formatting.plain(text)
-
-
-@register.filter
 def figures(number: int | Counted) -> str:
     """Return a number, grouped as the reader's language has it; `+` where there are more than were counted."""
     if isinstance(number, Counted):
         return formatting.count(number.n) + ("+" if number.more else "")
     return formatting.count(number)
-
-
-@register.filter
-def moment(at: Any) -> str:
-    """Return an instant in the reader's zone, in UTC on hover."""
-    return formatting.moment(at)
 
 
 @register.filter

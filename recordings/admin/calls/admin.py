@@ -46,10 +46,8 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
     """Calls as far as they are known here."""
 
     page_template = "admin/recordings/call/page.html"
-    change_list_template = "admin/recordings/worded_list.html"
     csv_related = ("account",)
     list_display = ("when", "numbers", "length", "direction_shown", "state_shown", "recorded", "account_name")
-    list_display_links = ("when",)
     list_filter = (
         DateFilter, TimeOfDayFilter, "direction", RecordingLengthFilter, "state", NumberFilter, AreaFilter,
         AccountFilter, WeekdayFilter, ExactRecordingLengthFilter, SideFilter,

@@ -147,10 +147,11 @@ def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: dat
         asked = no_url_words()
     ms = recording.duration_ms
     running = lane.span.length.total_seconds() if lane.is_running and lane.span else None
+    origin = recording.get_origin_display()
     return {
         "recording": recording,
         "no": n,
-        "by": _by(recording),
+        "by": formatting.person(recording.requested_by) if recording.requested_at is not None else origin,
         "asked": formatting.moment(recording.requested_at),
         "error": formatting.plain(recording.error) if recording.error else "",
         "part": _part(lane, found),
@@ -164,12 +165,6 @@ def _attempt(request: HttpRequest, n: int, lane: Lane, found: Coverage, now: dat
         "can_stop": may_stop and bool(recording.recording_url) and recording.may_ask_stop(now),
         "is_failed": recording.status == RecordingStatus.FAILED,
     }
-
-
-def _by(recording: Recording) -> str:
-    if recording.requested_at is None:
-        return recording.get_origin_display()
-    return formatting.person(recording.requested_by)
 
 
 def _part(lane: Lane, found: Coverage) -> str | SafeString:

@@ -87,7 +87,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     """Every recording known here, started here or not."""
 
     page_template = "admin/recordings/recording/page.html"
-    change_list_template = "admin/recordings/worded_list.html"
     list_display = (
         "when",
         "numbers",
@@ -98,7 +97,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         "text",
         "started_by",
     )
-    list_display_links = ("when",)
     list_filter = (
         DateFilter, DayFilter, DirectionFilter, LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
         StarterFilter, NumberFilter, AreaFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter,

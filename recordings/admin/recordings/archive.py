@@ -212,8 +212,9 @@ def _sound(recording: Recording) -> list[Fact]:
     if recording.double_talk_ms is not None:
         facts.append(Fact(_("Both talking"), formatting.length(recording.double_talk_ms / 1_000)))
     if recording.one_side_silent:
+        side = sides_of(recording)[0 if (recording.talk_left_ms or 0) == 0 else 1]
         hint = _("one-way audio: the portal measured no sound on this side")
-        facts.append(Fact(_("One side silent"), formatting.flag(_silent_side(recording)), hint=hint))
+        facts.append(Fact(_("One side silent"), formatting.flag(side), hint=hint))
     if (recording.clipped_ms or 0) >= CLIPPED_MS:
         words = formatting.flag(formatting.length((recording.clipped_ms or 0) / 1_000))
         facts.append(Fact(_("Clipped"), words, hint=_("too loud: the tops of the sound are cut off")))
@@ -228,11 +229,6 @@ def _talk(recording: Recording) -> str:
     right = formatting.length(recording.talk_right_ms / 1_000)
     sides = sides_of(recording)
     return f"{sides[0]} {left}, {sides[1]} {right}"
-
-
-def _silent_side(recording: Recording) -> str:
-    sides = sides_of(recording)
-    return sides[0] if (recording.talk_left_ms or 0) == 0 else sides[1]
 
 
 def sides_of(recording: Recording) -> tuple[str, str]:

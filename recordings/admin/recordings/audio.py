@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -141,10 +141,7 @@ class AudioMixin(ReadOnlyAdmin):
                 "seconds": (length_of(recording) or 0) / 1_000,
                 "why": why,
                 "cure": {"verb": cure.label, "url": cure.url} if why and cure.url else None,
-                "src": given.src,
-                "type": given.type,
-                "mp3": given.mp3,
-                "opus": given.opus,
+                **given,
                 "title": formatting.plain(recording.call),
                 "line": f"{at} · {formatting.plain(recording.account.name or recording.account.auth_id)}",
                 "words": words,
@@ -205,36 +202,23 @@ def _closed_if_broken(audio: Audio) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class PlayerSources:
-    """Where a player finds the audio: `src` first, and `mp3` or `opus` where that fails; they are empty without a copy.
+def sources_of(request: HttpRequest, recording: Recording) -> dict[str, Any]:
+    """Return the addresses of one play by this reader: `src` first, and `mp3` or `opus` where that fails.
 
-    `type`: what a browser must know to play `src`; empty where every one does. `is_converted`: `src` is `mp3`.
+    They are empty without a copy. `type`: what a browser must know to play `src`; empty where every one does.
     """
-
-    src: str
-    type: str = ""
-    mp3: str = ""
-    opus: str = ""
-    is_converted: bool = False
-
-
-def sources_of(request: HttpRequest, recording: Recording) -> PlayerSources:
-    """Return the addresses of one play by this reader."""
     url = reverse("admin:recordings_recording_audio", args=[recording.pk])
     src = f"{url}?{urlencode({PLAY: playback.mint(request.user, recording)})}"
     is_archived = recording.audio_state == AudioState.ARCHIVED
     if is_archived and recording.container == formats.UNKNOWN:
-        return PlayerSources(src)
+        return {"src": src, "type": "", "mp3": "", "opus": ""}
     mp3, opus = (f"{src}&{urlencode({CONVERTED: kind})}" for kind in ("mp3", "opus"))
-    if not is_archived:  # what it is shows when it is played
-        return PlayerSources(src, mp3=mp3, opus=opus)
-    if playback.plays_as_it_is(recording):
-        return PlayerSources(src, mp3=mp3, opus=opus)
+    given = {"src": src, "type": "", "mp3": mp3, "opus": opus}
+    # what is at Vobiz alone shows its format when it is played
+    if not is_archived or playback.plays_as_it_is(recording):
+        return given
     known_to_some = playback.browser_type(recording)
-    if known_to_some:
-        return PlayerSources(src, known_to_some, mp3, opus)
-    return PlayerSources(mp3, mp3=mp3, opus=opus, is_converted=True)
+    return given | ({"type": known_to_some} if known_to_some else {"src": mp3})
 
 
 def _failure_words() -> dict[str, str]:
@@ -305,9 +289,9 @@ class Player:
     """An audio element and its picture; or, without `src`, in words why there is nothing to hear.
 
     `seconds`: how long it is, as a script reads it, where that is known. `peaks`: in base64, one byte for the loudness
-    of each part of the time, channel after channel; empty while there is no copy of ours. `type`, `mp3`, `opus` and
-    `is_converted`: as PlayerSources. `is_measured`: `seconds` is the length of the decoded audio. `original`: the
-    format of the archived file, in words. `notice`: that there is no sound in it.
+    of each part of the time, channel after channel; empty while there is no copy of ours. `type`, `mp3`, `opus`: as
+    `sources_of` says. `is_converted`: `src` is `mp3`. `is_measured`: `seconds` is the length of the decoded audio.
+    `original`: the format of the archived file, in words. `notice`: that there is no sound in it.
     """
 
     words: str = ""
@@ -343,8 +327,10 @@ def player(request: HttpRequest, recording: Recording) -> Player:
     wave = Waveform.objects.filter(recording=recording).first()
     channels = 1 if wave is None else wave.channels
     download = reverse("admin:recordings_recording_download", args=[recording.pk])
+    given = sources_of(request, recording)
     return Player(
-        **asdict(sources_of(request, recording)),
+        **given,
+        is_converted=given["src"] == given["mp3"],
         is_measured=is_archived and recording.audio_codec is not None,
         original=archive.format_of(recording),
         notice=_("This recording contains no sound.") if recording.is_silent else "",

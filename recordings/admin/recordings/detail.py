@@ -102,12 +102,12 @@ def details(
 ) -> list[Section]:
     """Return every fact: of the recording, of its start, of the archived copy, and of its storage at Vobiz."""
     said, stored, _technical = vobiz_facts(recording)
-    call = recording.call
+    call, ident = recording.call, formatting.identifier(recording.recording_id)
+    if not recording.recording_id:
+        is_failed = recording.status == RecordingStatus.FAILED
+        ident = "" if is_failed else _("Not known yet: a callback or a sync brings it")
     known = [
-        Fact(
-            _("Recording ID"),
-            formatting.identifier(recording.recording_id) if recording.recording_id else _no_id(recording),
-        ),
+        Fact(_("Recording ID"), ident),
         Fact(_("Call ID"), formatting.identifier(call.call_uuid or call.call_uuid_text)),
         Fact(_("Source"), recording.get_origin_display()),
         *said,
@@ -214,14 +214,6 @@ def technical(recording: Recording) -> list[Fact]:
     if recording.requested_at is not None:
         found.append(Fact(_("Callback address given to Vobiz"), _callback_address(recording)))
     return found
-
-
-def _no_id(recording: Recording) -> str:
-    return (
-        ""
-        if recording.status == RecordingStatus.FAILED
-        else _("Not known yet: a callback or a sync brings it")
-    )
 
 
 def started_here(recording: Recording) -> Section:

@@ -12,13 +12,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
+from recordings.admin.attention import listed
 from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
 from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
@@ -164,7 +164,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     def who(self, event: AccessEvent) -> SafeString:
         """Return the person, which leads to everything they did; their roles then, on hover."""
         return format_html(
-            '<a href="{}" title="{}">{}</a>', address_of(user=event.user_pk), formatting.plain(event.roles),
+            '<a href="{}" title="{}">{}</a>', listed("accessevent", user=event.user_pk), formatting.plain(event.roles),
             formatting.plain(event.username),
         )  # fmt: skip
 
@@ -199,7 +199,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             return formatting.identifier(name)
         return format_html(
             '<a href="{}">{}</a><span class="sub"><code class="portal-id">{}</code></span>',
-            address_of(recording=event.recording_pk),
+            listed("accessevent", recording=event.recording_pk),
             formatting.from_to_cell(event.call),
             name,
         )
@@ -276,8 +276,3 @@ def detail_words(event: AccessEvent, names: dict[str, str]) -> str:
         detail = CODE.sub(lambda code: str(CODES[code[0]]), detail)
         detail = PERSON.sub(lambda person: names.get(person[1], person[0]), detail)
     return formatting.plain(detail)
-
-
-def address_of(**query: int) -> str:
-    """Return the log, of one person or one recording."""
-    return f"{reverse('admin:recordings_accessevent_changelist')}?{urlencode(query)}"

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import overview, storage
 from recordings.admin import formatting
-from recordings.admin.attention import STALE_SYNC
+from recordings.admin.attention import STALE_SYNC, listed
 from recordings.admin.base import may
 from recordings.archive.trial import STEP_WORDS, Trial
 from recordings.choices import SyncState, Trust
@@ -108,7 +108,7 @@ def _strip(request: HttpRequest, account: Account, known: dict[str, Any], now: d
         _("At risk"),
         str(overview.counted(at_risk)),
         ngettext("next %d day", "next %d days", days.days) % days.days,
-        f"{reverse('admin:recordings_recording_changelist')}?kept=at_risk&account={account.pk}",
+        listed("recording", kept="at_risk", account=account.pk),
     )
 
 

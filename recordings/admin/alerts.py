@@ -23,6 +23,7 @@ from recordings import mail
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, PortalAdmin, may, page
 from recordings.admin.change_list import Order, page_at, page_links
+from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access
 from recordings.choices import (
     PROBLEM_PERMISSIONS,
@@ -291,7 +292,7 @@ class WebhooksMixin(PortalAdmin):
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 19 else 0
+    return int(text) if is_key(text) else 0
 
 
 def _event_log(request: HttpRequest, account: Account) -> dict[str, Any]:

@@ -7,7 +7,6 @@ is found through the one gate, `visible_to`.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -540,19 +539,6 @@ def in_batches(rows: QuerySet[Any], *, without: tuple[str, ...]) -> Iterator[lis
     keys = list(rows.values_list("pk", flat=True))
     for start in range(0, len(keys), BATCH):
         yield list(rows.model._default_manager.filter(pk__in=keys[start : start + BATCH]).defer(*without))
-
-
-def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:
-    """Yield lists of rows from `loaded`, in the order of the first `most` of `rows`, without rows deleted since.
-
-    Between two lists nothing is being read: SQLite refuses to write (`database is locked`) on a connection that still
-    reads what another has changed.
-    """
-    keys = array("q", rows.values_list("pk", flat=True)[:most].iterator(chunk_size=BATCH))
-    for start in range(0, len(keys), at_once):
-        wanted = keys[start : start + at_once]
-        found = loaded.in_bulk(wanted.tolist())
-        yield [found[key] for key in wanted if key in found]
 
 
 # What stops an account, with the link to its cure: one answer for every page and message

@@ -6,6 +6,7 @@ one for each recording whose audio or words are in it, before those leave.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -25,7 +26,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import exports, playback
 from recordings.admin import formatting
-from recordings.admin.base import WRITE, PortalAdmin, in_order, may, page
+from recordings.admin.base import BATCH, WRITE, PortalAdmin, may, page
 from recordings.admin.reader import accounts_seen, note_access
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
 from recordings.exports import AudioOpenError, ExportSlot, Opened, Plan, TooManyExportsError
@@ -48,6 +49,7 @@ class CsvExportMixin(PortalAdmin):
 
     has_csv = True
     csv_related: tuple[str, ...] = ()  # what the table's columns follow
+    csv_more: tuple[str, ...] = ()  # columns beside the table's
 
     @page(
         "export-csv/",
@@ -70,7 +72,7 @@ class CsvExportMixin(PortalAdmin):
         table, zone = self.csv_table(request), formatting.zone_of()
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
         self._note(request, table, changes.queryset)
-        header = [*table.header(zone), *self.csv_more(request)]
+        header = [*table.header(zone), *self.csv_more]
         body = slot.of(exports.csv_file(header, lines))
         headers = _headers(f"{table.name}-{_today(zone)}.csv")
         return StreamingHttpResponse(body, content_type="text/csv; charset=utf-8", headers=headers)
@@ -101,22 +103,18 @@ class CsvExportMixin(PortalAdmin):
         main = exports.MAIN_COLUMNS[name]
         return replace(main, columns=(*main.columns, exports.Column("link", link, label=_("Link"))))
 
-    def csv_more(self, request: HttpRequest) -> list[str]:
-        """Columns beside the table's."""
-        return []
-
     def csv_rows(
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
         """Return the lines, read while they are sent."""
-        loaded = self.csv_loaded(request, table)
+        loaded = self.csv_loaded(table)
         for batch in in_order(rows, loaded=loaded, at_once=CHUNK, most=MOST_LINES + 1):
             for row in batch:
                 yield table.row(row, zone)
 
-    def csv_loaded(self, request: HttpRequest, table: exports.Table) -> QuerySet[Any]:
+    def csv_loaded(self, table: exports.Table) -> QuerySet[Any]:
         """Return rows with what the columns follow; of what the list leaves out, only what is a column."""
-        named = {*(column.of or column.name for column in table.columns), *self.csv_more(request)}
+        named = {*(column.of or column.name for column in table.columns), *self.csv_more}
         rows: QuerySet[Any] = self.model._default_manager.defer(
             *(name for name in self.list_deferred if name not in named)
         )
@@ -139,16 +137,13 @@ class TranscriptionCsvMixin(CsvExportMixin):
     """A mixin for the transcriptions' list: CSV export with the text, for those who may read it; each row is logged."""
 
     csv_related = ("recording__account", "recording__call")
-
-    def csv_more(self, request: HttpRequest) -> list[str]:
-        """Return the transcript columns."""
-        return ["text"]
+    csv_more = ("text",)
 
     def csv_rows(
         self, request: HttpRequest, rows: QuerySet[Any], table: exports.Table, zone: tzinfo
     ) -> Iterator[list[str]]:
         """With the words, or why they are not there."""
-        loaded, at_once = self.csv_loaded(request, table), WORDY_CHUNK
+        loaded, at_once = self.csv_loaded(table), WORDY_CHUNK
         if not (may_read := may(request, "read_transcription")):
             loaded, at_once = loaded.defer("text"), CHUNK
         text: str | None = _("withheld: you do not have the permission to read transcripts")
@@ -232,6 +227,19 @@ class ZipExportMixin(CsvExportMixin):
         )
         loaded = rows.defer("provider_data", "call__provider_data").order_by("-happened_at", "-pk")
         return exports.plan(loaded, zone=formatting.zone_of(), may_hear=may(request, "hear_recording"))
+
+
+def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:
+    """Yield lists of rows from `loaded`, in the order of the first `most` of `rows`, without rows deleted since.
+
+    Between two lists nothing is being read: SQLite refuses to write (`database is locked`) on a connection that still
+    reads what another has changed.
+    """
+    keys = array("q", rows.values_list("pk", flat=True)[:most].iterator(chunk_size=BATCH))
+    for start in range(0, len(keys), at_once):
+        wanted = keys[start : start + at_once]
+        found = loaded.in_bulk(wanted.tolist())
+        yield [found[key] for key in wanted if key in found]
 
 
 def _lines(rows: Iterable[list[str]]) -> Iterator[list[str]]:

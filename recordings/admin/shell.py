@@ -104,22 +104,6 @@ GROUPS = (
 ENTRIES = tuple(entry for group in GROUPS for entry in group.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """What the frame shows one reader on one page; `health`: the line at the foot of the navigation."""
-
-    groups: tuple[Group, ...]
-    accounts: list[Account]
-    chosen: Account | None
-    health: dict[str, Any] | None
-    search_url: str
-
-    @property
-    def accounts_fit(self) -> bool:
-        """Whether they fit into a menu; else they are a page."""
-        return len(self.accounts) <= MOST_IN_MENU
-
-
 class CountRows(Subquery):
     """How many rows a query has; give it a slice, and it counts no further."""
 
@@ -150,21 +134,25 @@ class NarrowedAccounts:
             user.narrowed_to = chosen.pk
 
 
-def shell(request: HttpRequest, cl: Any = None) -> Shell | None:
-    """Return the frame of a page, or of a list with its views; None for somebody who may open no page."""
+def shell(request: HttpRequest, cl: Any = None) -> dict[str, Any] | None:
+    """Return what the frame shows one reader on a page, or on a list with its views; None if they may open no page.
+
+    `accounts_fit`: into a menu; else they are a page. `health`: the line at the foot of the navigation.
+    """
     user: Any = getattr(request, "user", None)
     if user is None or not (user.is_active and user.is_staff):
         return None
     accounts = all_accounts(request)
     may_search = user.has_perm("recordings.view_recording")
     found = _counts(request, cl)
-    return Shell(
-        groups=_groups(request, found),
-        accounts=accounts if len(accounts) > 1 else [],
-        chosen=chosen_account(request),
-        health=_health(found, timezone.now()) if accounts else None,
-        search_url=reverse("admin:recordings_recording_changelist") if may_search else "",
-    )
+    return {
+        "groups": _groups(request, found),
+        "accounts": accounts if len(accounts) > 1 else [],
+        "accounts_fit": len(accounts) <= MOST_IN_MENU,
+        "chosen": chosen_account(request),
+        "health": _health(found, timezone.now()) if accounts else None,
+        "search_url": reverse("admin:recordings_recording_changelist") if may_search else "",
+    }
 
 
 def _groups(request: HttpRequest, found: dict[str, Any]) -> tuple[Group, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -139,36 +138,27 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
 # The transcript of a recording's page
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """The transcript, or in words why there is none to read. `opened_by`: the address of the form that opens it."""
-
-    text: str | None
-    words: str
-    badge: str | SafeString
-    opened_by: str = ""
-
-
 def transcript(
     request: HttpRequest, recording: Recording, held: Transcription | None, *, opened_by: str
-) -> Transcript:
+) -> dict[str, str | SafeString]:
     """For everyone, how it stands; for those who may read it, the address that opens it, which is written down.
 
-    `held` is the recording's, if it has one.
+    `held` is the recording's, if it has one. `opened_by`: the address of the form that opens it.
     """
     if held is None:
-        return Transcript(None, _none_words(recording), "")
+        return {"words": _none_words(recording)}
     badge = _badge(held)
     if not held.is_readable:
-        return Transcript(None, why_none(held), badge)
+        return {"words": why_none(held), "badge": badge}
     if not may(request, "read_transcription"):
-        return Transcript(None, _("You do not have the permission to read transcripts."), badge)
-    return Transcript(None, trust_words(held), badge, opened_by)
+        return {"words": _("You do not have the permission to read transcripts."), "badge": badge}
+    return {"words": trust_words(held), "badge": badge, "opened_by": opened_by}
 
 
-def opened(held: Transcription) -> Transcript:
+def opened(held: Transcription) -> dict[str, str | SafeString]:
     """Return the text. Only for a view that has written into the access log who reads it."""
-    return Transcript(formatting.plain(held.text or ""), trust_words(held), _badge(held))
+    text = formatting.plain(held.text or "")
+    return {"text": text, "words": trust_words(held), "badge": _badge(held)}
 
 
 def _badge(held: Transcription) -> str | SafeString:

@@ -89,7 +89,7 @@ def is_sample_data() -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def portal_shell(context: dict[str, Any]) -> shell.Shell | None:
+def portal_shell(context: dict[str, Any]) -> dict[str, Any] | None:
     """Return the frame of the page; None where nobody is signed in who may open any."""
     request = context.get("request")
     return None if request is None else shell.shell(request, context.get("cl"))

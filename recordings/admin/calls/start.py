@@ -42,7 +42,6 @@ class Outcome:
 
     row: LiveRow
     role: str
-    shape: str
     words: str
     recording: Recording | None = None
 
@@ -199,8 +198,7 @@ class StartMixin(LiveCallsMixin):
             level, words = start_words(made, now=now, is_first=is_first, is_one_of_several=True)
             if is_first:
                 self._note_start(request, made, words)
-        role = LEVELS[level]
-        return Outcome(row, role, formatting.SHAPES[role], words, recording)
+        return Outcome(row, LEVELS[level], words, recording)
 
     def _note_start(self, request: HttpRequest, recording: Recording, words: str) -> None:
         """Into the histories of the recording and of its call."""

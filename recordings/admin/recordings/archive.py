@@ -427,10 +427,7 @@ def _chosen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
     """All of the rows, or the ticked ones among them."""
     if "all" in request.POST:
         return rows
-    ticked = [
-        pk for pk in request.POST.getlist("recording") if pk.isascii() and pk.isdigit() and len(pk) < 19
-    ]
-    return rows.filter(pk__in=ticked)
+    return rows.filter(pk__in=[*filter(is_key, request.POST.getlist("recording"))])
 
 
 def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:

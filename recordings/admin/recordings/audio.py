@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -284,64 +283,42 @@ NOTHING_TO_HEAR = {
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
 
 
-@dataclass(frozen=True, slots=True)
-class Player:
-    """An audio element and its picture; or, without `src`, in words why there is nothing to hear.
+def player(request: HttpRequest, recording: Recording) -> dict[str, Any]:
+    """Return an audio element with a play token of its own and its picture; or in `words` why there is nothing to hear.
 
     `seconds`: how long it is, as a script reads it, where that is known. `peaks`: in base64, one byte for the loudness
     of each part of the time, channel after channel; empty while there is no copy of ours. `type`, `mp3`, `opus`: as
     `sources_of` says. `is_converted`: `src` is `mp3`. `is_measured`: `seconds` is the length of the decoded audio.
     `original`: the format of the archived file, in words. `notice`: that there is no sound in it.
     """
-
-    words: str = ""
-    src: str = ""
-    seconds: str = ""
-    peaks: str = ""
-    lanes: tuple[str, ...] = ()
-    lanes_hint: str = ""
-    download: str = ""
-    scale: tuple[str, ...] = ()
-    speeds: tuple[str, ...] = SPEEDS
-    type: str = ""
-    mp3: str = ""
-    opus: str = ""
-    is_converted: bool = False
-    is_measured: bool = False
-    original: str = ""
-    notice: str = ""
-    failures: Mapping[str, str] = field(default_factory=dict)
-
-
-def player(request: HttpRequest, recording: Recording) -> Player:
-    """Return the player with a play token of its own, or the reason why there is nothing to hear."""
     if not may(request, "hear_recording"):
-        return Player(_("You do not have the permission to hear recordings."))
+        return {"words": _("You do not have the permission to hear recordings.")}
     state = recording.audio_state
     if not state.can_be_heard:
-        return Player(str(NOTHING_TO_HEAR[state]))
+        return {"words": NOTHING_TO_HEAR[state]}
     if why := why_unheard(recording):
-        return Player(with_cure(request, recording.account, why))
+        return {"words": with_cure(request, recording.account, why)}
     is_archived = state == AudioState.ARCHIVED
     length = length_of(recording)
     wave = Waveform.objects.filter(recording=recording).first()
     channels = 1 if wave is None else wave.channels
     download = reverse("admin:recordings_recording_download", args=[recording.pk])
     given = sources_of(request, recording)
-    return Player(
+    return {
         **given,
-        is_converted=given["src"] == given["mp3"],
-        is_measured=is_archived and recording.audio_codec is not None,
-        original=archive.format_of(recording),
-        notice=_("This recording contains no sound.") if recording.is_silent else "",
-        failures=_failure_words(),
-        seconds="" if length is None else f"{length / 1_000:.3f}",
-        peaks=b64encode(bytes(wave.points)).decode() if wave is not None else "",
-        scale=_scale(length),
-        lanes=_lanes(recording, channels),
-        lanes_hint=_lanes_hint(recording, channels),
-        download=download if may(request, "export_recording") else "",
-    )
+        "is_converted": given["src"] == given["mp3"],
+        "is_measured": is_archived and recording.audio_codec is not None,
+        "original": archive.format_of(recording),
+        "notice": _("This recording contains no sound.") if recording.is_silent else "",
+        "failures": _failure_words(),
+        "seconds": "" if length is None else f"{length / 1_000:.3f}",
+        "peaks": b64encode(bytes(wave.points)).decode() if wave is not None else "",
+        "scale": _scale(length),
+        "speeds": SPEEDS,
+        "lanes": _lanes(recording, channels),
+        "lanes_hint": _lanes_hint(recording, channels),
+        "download": download if may(request, "export_recording") else "",
+    }
 
 
 def why_unheard(recording: Recording) -> str:

@@ -228,9 +228,12 @@ def number(value: str | None, digits: str | None = None) -> str | SafeString:
 
 def _bdi(words: str, look: str, title: str) -> SafeString:
     """Return a number with its class and what is said of it on hover, if anything."""
-    given = (("class", look), ("title", title))
-    attributes = format_html_join("", ' {}="{}"', (pair for pair in given if pair[1]))
-    return format_html("<bdi{}>{}</bdi>", attributes, words)
+    return format_html("<bdi{}>{}</bdi>", _attributes({"class": look, "title": title}), words)
+
+
+def _attributes(given: dict[str, str]) -> SafeString:
+    """Return the attributes of an element, without the empty ones."""
+    return format_html_join("", ' {}="{}"', (pair for pair in given.items() if pair[1]))
 
 
 def number_words(value: str, digits: str | None = None) -> tuple[str, str]:
@@ -288,9 +291,8 @@ def not_verified() -> SafeString:
 
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
     """Return a mark beside a value; `title`: more of it on hover."""
-    hover = format_html(' title="{}"', title) if title else ""
     mark = '<span class="portal-flag portal-{}"{}>{} {}</span>'
-    return format_html(mark, role, hover, SHAPES[role], capfirst(str(label)))
+    return format_html(mark, role, _attributes({"title": title}), SHAPES[role], capfirst(str(label)))
 
 
 def status(recording: Recording) -> SafeString:

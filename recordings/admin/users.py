@@ -455,10 +455,15 @@ class SetPassword(PasswordResetConfirmView):
         return answer
 
 
+# Django's word for a role, in titles, counts and messages of its own pages
+Group._meta.verbose_name, Group._meta.verbose_name_plural = _("role"), _("roles")
+
+
 class RoleAdmin(PeopleMixin, GroupAdmin):
     """Roles are made by a migration once; superusers change them here."""
 
     list_display = ("role",)
+    search_help_text = _("Name of a role")
     filter_horizontal = ()
 
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -490,7 +495,7 @@ class RoleAdmin(PeopleMixin, GroupAdmin):
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description=_("group"), ordering="name")
+    @admin.display(description=_("name"), ordering="name")
     def role(self, group: Group) -> str:
         """As people read it."""
         return label_of(group.name)

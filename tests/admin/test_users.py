@@ -264,6 +264,15 @@ def test_another_email_address_ends_the_login_link_and_the_page_says_so(boss: Cl
     assert "Login link created" in boss.get(url).content.decode()
 
 
+def test_what_django_calls_a_group_is_a_role_everywhere(boss: Client) -> None:
+    role = Group.objects.earliest("pk")
+    for page in ("", "add/", f"{role.pk}/change/", f"{role.pk}/delete/", f"{role.pk}/history/"):
+        said = boss.get(f"/admin/auth/group/{page}").content.decode()
+        words = re.sub(r"<[^>]*>|Can \w+ group", " ", said)  # a permission's name is stored
+        assert "role" in words
+        assert re.findall(r"(?i)[^.\n]*\bgroups?\b[^.\n]*", words) == [], page
+
+
 def test_the_last_superuser_stays_one(boss: Client) -> None:
     only = User.objects.get(username="boss")
     boss.post(

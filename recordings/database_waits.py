@@ -9,10 +9,8 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-import psycopg
 from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
-from psycopg.pq import TransactionStatus
 
 HEALTH_WAIT = 1.0  # seconds for the check of a kept connection, before anything else of a request
 STATEMENT_WAIT = 15.0  # seconds for each statement of a page
@@ -51,8 +49,8 @@ def _wait(raw: Any, gen: Any, *args: Any, timeout: float | None = None) -> Any:
         timeout = seconds() if timeout is None else min(timeout, seconds())
     try:
         return type(raw).wait(raw, gen, *args, timeout=timeout)
-    except psycopg.OperationalError:
-        if raw.pgconn.transaction_status == TransactionStatus.ACTIVE:
+    except Exception:
+        if raw.info.transaction_status.name == "ACTIVE":
             raw.close()
         raise
 

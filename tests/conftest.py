@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
@@ -135,6 +136,12 @@ def released_exports() -> Iterator[None]:
     yield
     if slots._slots._value < slots.AT_ONCE:
         gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def nothing_held() -> None:
+    """What this process holds for half a minute, the numbers of the navigation, is of an earlier test."""
+    caches["process"].clear()
 
 
 @pytest.fixture(autouse=True)

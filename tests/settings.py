@@ -78,6 +78,3 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True  # finds a file when asked for it; else each test client would list them all
 STATIC_ROOT = None  # type: ignore[assignment]
-
-# The numbers of the navigation are counted anew on every page.
-CACHES["process"] = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}  # noqa: F405

@@ -8,7 +8,6 @@ from itertools import count
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -34,12 +33,12 @@ def closed_streams() -> Iterator[None]:
 
 
 @pytest.fixture
-def counts_held(settings: Settings) -> Iterator[None]:
-    """Hold the numbers of the navigation, as in production: a third of the time of a test that opens many pages."""
-    held = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "counts-held"}
-    settings.CACHES = {**settings.CACHES, "process": held}
-    yield
-    caches["process"].clear()
+def counts_anew(settings: Settings) -> None:
+    """Count the numbers of the navigation anew on every page, for a test that changes rows and looks again."""
+    settings.CACHES = {
+        **settings.CACHES,
+        "process": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+    }
 
 
 @pytest.fixture

@@ -74,7 +74,9 @@ def test_none_is_the_goal_and_has_no_number(account: Account, boss: Client) -> N
     assert "every recording that Vobiz deletes within 7 days is archived" in text_of(boss)
 
 
-def test_how_many_days_count_as_soon_is_a_setting(account: Account, boss: Client, settings: Settings) -> None:
+def test_how_many_days_count_as_soon_is_a_setting(
+    account: Account, boss: Client, settings: Settings, counts_anew: None
+) -> None:
     aged(account, 25)
     settings.AT_RISK_DAYS = 3
 

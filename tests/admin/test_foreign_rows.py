@@ -92,9 +92,7 @@ def wrongs(found: Many, endpoint: Endpoint, person: Person, target: Target) -> l
 @pytest.mark.parametrize(
     "part", [pytest.param(part, marks=[pytest.mark.once] if part else []) for part in range(PARTS)]
 )
-def test_nothing_foreign_is_shown_or_touched_through_any_endpoint(
-    part: int, db: None, counts_held: None
-) -> None:
+def test_nothing_foreign_is_shown_or_touched_through_any_endpoint(part: int, db: None) -> None:
     random = Random(part)
     found = many(part)
     wrong, kinds = [], Counter[str]()
@@ -135,7 +133,7 @@ def pages(found: Many, person: Person) -> dict[str, str]:
 
 @pytest.mark.once  # what stands above asks every endpoint on both engines
 @pytest.mark.long
-def test_no_page_tells_that_anything_foreign_is_there(db: None) -> None:
+def test_no_page_tells_that_anything_foreign_is_there(db: None, counts_anew: None) -> None:
     found = many(seed=PARTS)
 
     for person in found.people[:12]:

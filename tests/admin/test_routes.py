@@ -38,7 +38,7 @@ OPEN = {
 
 
 @pytest.fixture
-def scene(db: None, counts_held: None) -> Scene:
+def scene(db: None) -> Scene:
     """Everybody, and rows of two accounts."""
     return a_scene()
 

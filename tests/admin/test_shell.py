@@ -170,7 +170,9 @@ def test_the_counts_cost_one_statement_and_are_held_for_a_moment(
     caches["process"].clear()
 
 
-def test_the_foot_says_whether_the_portal_is_in_sync_and_at_work(account: Account, boss: Client) -> None:
+def test_the_foot_says_whether_the_portal_is_in_sync_and_at_work(
+    account: Account, boss: Client, counts_anew: None
+) -> None:
     def foot() -> str:
         found = re.search(r'<p class="vp-nav-foot(.*?)</p>', boss.get("/admin/help/").content.decode())
         assert found is not None

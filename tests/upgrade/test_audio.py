@@ -57,11 +57,11 @@ def test_a_flag_of_the_old_parsers_is_withdrawn_where_it_does_not_stand(
     file.parent.mkdir(parents=True)
     file.write_bytes(body)
     sha = hashlib.sha256(body).hexdigest()
-    manage(migrated_database, "shell", "-c", PLACE.format(name=NAME, sha=sha, size=len(body)))
     before = recordings(migrated_database)
     assert before["rec-upgrade-0001"]["archive_flag"] == "cut_by_vobiz"
 
-    manage(migrated_database, "shell", "-c", ROUND.format(folder=tmp_path))
+    placed = PLACE.format(name=NAME, sha=sha, size=len(body))
+    manage(migrated_database, "shell", "-c", placed + ROUND.format(folder=tmp_path))
 
     after = recordings(migrated_database)
     copy, refused = after["rec-upgrade-0001"], after["rec-upgrade-0002"]

@@ -28,11 +28,10 @@ def said(database: str, code: str) -> list[list[int]]:
     return [[int(number) for number in line.split()] for line in lines if line[:1].isdigit()]
 
 
-def test_a_transcript_that_was_settled_as_applied_and_lost_is_stored(old_database: str) -> None:
-    execute(old_database, EXPECTING)
-    manage(old_database, "migrate", "--verbosity", "0")
-    assert said(old_database, REREAD) == [[1, 2], [1, 1], [1, 0]]
-    found = tables(old_database, "recordings.transcription", "recordings.callbackevent")
+def test_a_transcript_that_was_settled_as_applied_and_lost_is_stored(migrated_database: str) -> None:
+    execute(migrated_database, EXPECTING)
+    assert said(migrated_database, REREAD) == [[1, 2], [1, 1], [1, 0]]
+    found = tables(migrated_database, "recordings.transcription", "recordings.callbackevent")
     texts = [row["text"] for row in found["recordings.transcription"]]
     assert sorted(filter(None, texts)) == ["Where is my parcel?", "lost until now"]
     events = {row["kind"]: row for row in found["recordings.callbackevent"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from uuid import uuid4
 
 from django import forms
@@ -40,6 +40,25 @@ SPAN = re.compile(
 
 
 BARE = re.compile(r"\d{1,4}", re.ASCII)
+
+
+def is_key(value: str | None) -> TypeGuard[str]:
+    """Return whether this may be a row's primary key: digits, and no more of them than the databases take.
+
+    Anybody who is logged in may send anything in its place.
+    """
+    return value is not None and PRIMARY_KEY.fullmatch(value) is not None
+
+
+class KeysField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """Rows to choose; what is no primary key is no choice, where Django's own fails on more digits than fit."""
+
+    def clean(self, value: Any) -> Any:
+        """Return the chosen rows."""
+        for key in value or ():
+            if not is_key(str(key)):
+                raise forms.ValidationError(self.error_messages["invalid_pk_value"], params={"pk": key})
+        return super().clean(value)
 
 
 def parse_span(text: str) -> int:
@@ -448,7 +467,7 @@ class SelectedForm:
 
     def _keys(self, name: str) -> frozenset[int]:
         given = self._data.getlist(name)
-        return frozenset(int(key) for key in given if PRIMARY_KEY.fullmatch(key))
+        return frozenset(int(key) for key in given if is_key(key))
 
 
 def _primary_keys(text: str) -> frozenset[int]:

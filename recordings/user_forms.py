@@ -9,13 +9,14 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from recordings.forms import KeysField
 from recordings.models import Account
 from recordings.roles import ABOUT, ROLES, label_of
 
 ORDER = {role.name: at for at, role in enumerate(ROLES)}
 
 
-class RoleField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
+class RoleField(KeysField):
     """Roles as people read them, each with a sentence."""
 
     widget = forms.CheckboxSelectMultiple
@@ -30,13 +31,13 @@ class PersonForm(forms.ModelForm[User]):
 
     email = forms.EmailField(label=_("E-mail"), required=False)
     groups = RoleField(label=_("Roles"), queryset=Group.objects.order_by("pk"), required=False)
-    accounts = forms.ModelMultipleChoiceField(
+    accounts = KeysField(
         label=_("Accounts"),
         queryset=Account.objects.order_by("name", "auth_id"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
-    user_permissions = forms.ModelMultipleChoiceField(
+    user_permissions = KeysField(
         label=_("Individual permissions"),
         queryset=Permission.objects.filter(content_type__app_label="recordings").order_by("codename"),
         required=False,

@@ -14,8 +14,9 @@ ROOT = Path(__file__).parent.parent
 # Highest first: a module may import its own layer and what stands below it. What is not named here is a verb.
 ABOVE = (
     ("vobiz_portal",),
-    ("recordings.admin", "recordings.management", "recordings.forms", "recordings.templatetags",
-     "recordings.apps", "recordings.migrations", "recordings.monitoring", "recordings.webhooks", "recordings.signin"),
+    ("recordings.admin", "recordings.management", "recordings.forms", "recordings.user_forms",
+     "recordings.templatetags", "recordings.apps", "recordings.migrations", "recordings.monitoring",
+     "recordings.webhooks", "recordings.signin"),
     ("recordings.worker", "recordings.doctor"),
     ("recordings.tasks",),
     ("recordings.reconcile",),

@@ -23,10 +23,10 @@ from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
 from recordings.admin.change_list import Order
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter, UsualFilter
-from recordings.admin.keys import is_key
 from recordings.admin.reader import seen_recording
 from recordings.admin.recordings.detail import accessed_badge
 from recordings.choices import AccessAction, AccessResult
+from recordings.forms import is_key
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER
 

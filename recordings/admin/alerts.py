@@ -23,7 +23,6 @@ from recordings import mail
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, PortalAdmin, may, page
 from recordings.admin.change_list import Order, page_at, page_links
-from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access
 from recordings.choices import (
     PROBLEM_PERMISSIONS,
@@ -34,6 +33,7 @@ from recordings.choices import (
     ProblemCode,
     WebhookForm,
 )
+from recordings.forms import is_key
 from recordings.models import Account, AlertChoice, AlertMessage, AlertWebhook, OutgoingEvent, Recording
 from recordings.vobiz.addresses import InvalidAddressError, checked_receiver_url
 

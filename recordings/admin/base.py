@@ -54,9 +54,9 @@ from recordings.admin.change_list import (
     UnreadList,
     read_search,
 )
-from recordings.admin.keys import is_key
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
+from recordings.forms import is_key
 from recordings.models import Account, Recording
 from recordings.overview import EventTotals, Totals
 from recordings.search import Reading

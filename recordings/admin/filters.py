@@ -16,9 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from recordings import overview
 from recordings.admin import formatting
 from recordings.admin.base import may
-from recordings.admin.keys import is_key
 from recordings.admin.reader import accounts_seen, is_counted, iso_day
 from recordings.choices import Attention, AudioState, TranscriptionStatus
+from recordings.forms import is_key
 from recordings.models import Account, Recording, Transcription
 from recordings.models.recording.queryset import AUDIO_STATES, CLIPPED, LONG_SILENCE
 from recordings.overview import day_bounds

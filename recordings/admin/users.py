@@ -37,6 +37,7 @@ from recordings.admin import formatting
 from recordings.admin.base import PortalMixin
 from recordings.admin.change_list import PlainList
 from recordings.choices import AccessAction
+from recordings.forms import KeysField
 from recordings.models import AccessEvent, Account
 from recordings.roles import label_of
 from recordings.signin import log, sessions
@@ -473,6 +474,10 @@ class RoleAdmin(PeopleMixin, GroupAdmin):
             log.person_changed(f"role {obj}: made")
         elif "name" in form.changed_data:
             log.person_changed(f"role {obj}: was {form.initial['name']}")
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        """Return the field of the permissions, which refuses what is no key."""
+        return super().formfield_for_manytomany(db_field, request, **kwargs, form_class=KeysField)
 
     def get_form(self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:  # noqa: FBT001, FBT002
         """Return the form with a box for each permission of the portal, and for what the role has besides."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from recordings.admin.keys import is_key
+from recordings.forms import is_key
 from tests.admin.route_table import ROUTES
 
 NO_KEYS = ("9" * 5_000, "9" * 19, "٣", "²", "abc", "-1", "1.5", "")
@@ -35,4 +35,8 @@ def test_no_page_fails_on_what_is_no_key(value: str, boss: Client) -> None:
     for do in ("rename", "delete"):
         failed += [do] * (boss.post(VIEWS, {"do": do, "view": value, "sure": "1"}).status_code >= 500)
     failed += [AT_RISK] * (boss.get(AT_RISK, {"since": value, "asked": value}).status_code >= 500)
+    people = {"groups": value, "accounts": value, "user_permissions": value, "permissions": value}
+    for path in ("/admin/auth/user/add/", "/admin/auth/group/add/"):
+        answer = boss.post(path, {"username": "new", "name": "New", **people})
+        failed += [path] * (answer.status_code >= 500 or (bool(value) and answer.status_code != 200))
     assert failed == []

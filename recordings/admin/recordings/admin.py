@@ -44,7 +44,6 @@ from recordings.admin.filters import (
     TranscriptFilter,
     by_days_left,
 )
-from recordings.admin.keys import is_key
 from recordings.admin.list_page import SavedViewForm
 from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
@@ -75,7 +74,7 @@ from recordings.admin.recordings.filters import (
 )
 from recordings.admin.transcriptions import transcript
 from recordings.choices import Origin, TranscriptionStatus
-from recordings.forms import span
+from recordings.forms import is_key, span
 from recordings.models import Call, Recording, SavedView, Transcription
 from recordings.models.recording.queryset import LENGTH, Unindexed
 from recordings.overview import totals

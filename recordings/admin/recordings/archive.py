@@ -35,9 +35,9 @@ from recordings.admin.base import (
     stopped_words,
 )
 from recordings.admin.formatting import count
-from recordings.admin.keys import is_key
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels
+from recordings.forms import is_key
 from recordings.models import Account, Recording, Worker
 from recordings.models.recording.queryset import CLIPPED_MS
 from recordings.overview import soon

@@ -42,6 +42,7 @@ def test_every_page_names_only_files_that_were_collected(db: None, collected: Pa
         assert name.endswith(".woff2") or (collected / f"{name}.gz").is_file(), name
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "url", ["/admin/", "/admin/recordings/recording/", "/admin/auth/user/", "/admin/auth/user/add/"]
 )

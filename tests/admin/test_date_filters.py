@@ -172,6 +172,7 @@ def test_a_call_without_a_start_is_of_the_day_that_the_list_shows(account: Accou
     assert found(boss, "call", "date_to=2025-11-05") == [before]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", LISTS)
 def test_a_date_costs_no_query(account: Account, boss: Client, name: str) -> None:
     LISTS[name](account, timezone.now())

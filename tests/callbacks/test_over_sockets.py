@@ -21,7 +21,7 @@ from tests.conftest import MAIN, connected
 from tests.vobiz.payloads import payload
 from vobiz_portal.wsgi import application
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 ENDED = payload("recording_callback__documented")
 PATH = "/callbacks/recording/"

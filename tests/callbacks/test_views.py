@@ -215,6 +215,7 @@ UNREADABLE: dict[str, tuple[bytes, str, int]] = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_what_cannot_be_read_is_refused_unsigned_and_kept_signed(
     client: Client, recording: Recording, case: str

@@ -123,6 +123,7 @@ def test_wrong_usage_ends_with_2(account: Account, wrong: list[str]) -> None:
     assert run("archive_recordings", *wrong).code == 2
 
 
+@pytest.mark.once
 def test_an_operator_gets_one_document_and_nothing_else_on_stdout(
     account: Account, world: SandboxState, tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_an_operator_gets_one_document_and_nothing_else_on_stdout(
     assert (tmp_path / "var" / "archive" / str(row.audio)).stat().st_size == row.audio_bytes
 
 
+@pytest.mark.once
 def test_ctrl_c_ends_it_with_130_and_leaves_nothing_in_hand(
     account: Account, world: SandboxState, tmp_path: Path
 ) -> None:

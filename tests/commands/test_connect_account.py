@@ -133,6 +133,7 @@ def test_reencrypt_names_the_accounts_whose_token_no_key_opens(settings: Setting
     assert MAIN in ran.stderr
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_an_operators_shell_gets_json_alone_on_stdout_and_never_the_token() -> None:
     ran = manage("connect_account", "--json", VOBIZ_AUTH_ID=MAIN, VOBIZ_AUTH_TOKEN=TOKENS[MAIN])
@@ -154,6 +155,7 @@ def test_no_command_takes_a_secret_on_its_command_line(name: str) -> None:
     assert not [word for word in ("token", "secret", "password", "key") if word in named]
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_at_a_terminal_it_asks_and_shows_neither_the_token_nor_anything_but_json_on_stdout() -> None:
     keyboard, terminal = pty.openpty()

@@ -65,6 +65,7 @@ def test_an_account_that_is_not_there_is_a_usage_error(account: Account) -> None
     assert run("reconcile_recordings", "--account", "MA_NOBODY").code == 2
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_it_runs_as_an_operator_runs_it(due: Recording, now: datetime) -> None:
     ran = manage("reconcile_recordings", "--json")

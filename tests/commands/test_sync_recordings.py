@@ -172,6 +172,7 @@ def test_an_operators_shell_gets_exit_codes_and_json_alone_on_stdout(
     assert TOKENS[MAIN] not in bad.stderr + bad.stdout
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world: SandboxState) -> None:
     fill(world)

@@ -70,6 +70,7 @@ def test_a_superuser_sees_all(account: Account, model: type[models.Model]) -> No
     assert row in visible(model, person(is_staff=True, is_superuser=True))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("model", SHOWN)
 @pytest.mark.parametrize("fields", [
     {}, {"is_staff": True, "is_active": False}, {"is_staff": True, "is_superuser": True, "is_active": False},

@@ -69,6 +69,7 @@ def test_a_storage_that_cannot_be_written_to_is_named(
     assert ready(client) == (503, ["storage"])
 
 
+@pytest.mark.once
 def test_object_storage_is_asked_with_the_portals_credentials(
     client: Client, account: Account, worker: Worker, s3_archive: Any, settings: Settings
 ) -> None:

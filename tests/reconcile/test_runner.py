@@ -198,6 +198,7 @@ def test_an_unmatched_event_whose_recording_a_sync_has_found_is_applied(
     assert the_recording().duration_ms == 10_080
 
 
+@pytest.mark.once
 def test_a_recording_vobiz_does_not_know_is_asked_for_ever_more_rarely_and_then_given_up(
     client: Client, account: Account, world: SandboxState
 ) -> None:

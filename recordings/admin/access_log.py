@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -30,6 +30,7 @@ from recordings.forms import is_key
 from recordings.models import AccessEvent, Account, Recording
 from recordings.search.query import IDENTIFIER
 
+MOST_DETAIL = 160  # characters of what a row of the list says
 MOST_FOUND = 200  # people or recordings that one search term may mean
 
 
@@ -170,8 +171,8 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("what"))
     def did(self, event: Any) -> SafeString:
-        """Return the action, and under it what exactly."""
-        words = detail_words(event, getattr(event, "names", {}))
+        """Return the action, and under it what exactly; a long detail is whole on the entry's page."""
+        words = Truncator(detail_words(event, getattr(event, "names", {}))).chars(MOST_DETAIL)
         under = format_html('<span class="sub">{}</span>', words) if words else ""
         return format_html("{}{}", capfirst(event.get_action_display()), under)
 

@@ -73,12 +73,14 @@ class Place:
 class Tour:
     """Which pages to visit: those about a row with the rows of each of the sets, lists with each of the queries too.
 
-    With `sends` every form is sent as well, empty, which starts and changes nothing.
+    With `sends` every form is sent as well, empty, which starts and changes nothing. Without `examines_rows` axe
+    leaves out the pages about a row, which another tour has it examine.
     """
 
     sets: Sequence[Rows] = ()
     queries: Sequence[str] = ()
     sends: bool = False
+    examines_rows: bool = True
 
     def places(self, kind: str) -> list[Place]:
         """Every page this kind of person may open. Of those that are forbidden only one, they are all the same."""
@@ -105,7 +107,8 @@ class Tour:
             for n, rows in enumerate(self.sets):
                 objects = {f"admin/{label.replace('.', '/')}": str(row.pk) for label, row in rows.items()}
                 if route.subject in objects and (n == 0 or (_is_page_of_ours(route) and data is None)):
-                    yield Place(route.address(objects), status, data, is_variant=n > 0)
+                    is_variant = n > 0 or not self.examines_rows
+                    yield Place(route.address(objects), status, data, is_variant=is_variant)
             return
         url = route.address({})
         yield Place(url, status, data)
@@ -260,6 +263,9 @@ def visitor(chromium: Browser, base_url: str, user: User | None) -> Visitor:
     )
 
     def ran(dialog: Any) -> None:
+        if dialog.type == "beforeunload":  # a form that was sent empty was refused, and is left
+            dialog.accept()
+            return
         found.heard.append(f"a script ran: {dialog.message}")
         dialog.dismiss()
 

@@ -56,7 +56,7 @@ def test_every_page_of_an_empty_portal(chromium: Browser, portal: LiveServer) ->
 
 
 def test_every_page_with_five_hundred_rows_of_each_kind(chromium: Browser, portal: LiveServer) -> None:
-    wrong = faults(chromium, portal, Tour(hundreds(500)[:1], queries=["p=2"]))
+    wrong = faults(chromium, portal, Tour(hundreds(500)[:1], queries=["p=2"], examines_rows=False))
     assert not wrong, "\n".join(wrong)
 
 

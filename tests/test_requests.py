@@ -20,7 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 ODD_BYTES = "%ff%C3%A9%5C%5Cu%20="
 UNREADABLE = (
     "{}; charset*=nowhere'x'%ff", "{}; boundary*=nowhere''x", "; charset*=nowhere''x", "{}; charset*=utf-8''a%00b",
-    "{}; charset*=undefined''x",
+    "{}; charset*=undefined''x", "{}; charset*=utf-8''x; charset*0=y", "{}; a*=utf-8''x; a*0=y",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http.multipartparser import MultiPartParserError
 from django.utils.http import parse_header_parameters
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ContentTypeMixin(_Request):
             codec = codecs.lookup(charset).name if charset else ""
         except LookupError:  # no such charset: Django takes the form for UTF-8
             return
-        except ValueError:
+        except (ValueError, TypeError):  # of RFC 2231: a name with and without number cannot be sorted
             # In its place, too: Django and its libraries read the header again.
             meta["CONTENT_TYPE"] = f"{given.partition(';')[0]}; charset={UNREADABLE}"
             self.content_type = given.partition(";")[0].strip().lower()
@@ -46,6 +47,14 @@ class ContentTypeMixin(_Request):
             return
         if codec:
             self._encoding = charset if codec == "utf-8" else "iso-8859-1"
+
+    def _load_post_and_files(self) -> None:
+        """Read the form; where the headers of a part cannot be read it is broken, which Django answers with 400."""
+        try:
+            super()._load_post_and_files()
+        except TypeError as error:
+            self._mark_post_parse_error()  # type: ignore[attr-defined]  # the stubs do not name it
+            raise MultiPartParserError("The headers of a part cannot be read.") from error
 
 
 class PortalWSGIRequest(ContentTypeMixin, WSGIRequest):

@@ -124,7 +124,7 @@ def _type(raw: RawBody) -> tuple[str, str | None]:
     """Return how to decode it (FORM, JSON, MULTIPART, PLAIN or its own type) and the charset that it declares."""
     try:
         media, options = parse_header_parameters(raw.content_type)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UnsupportedBodyError(_("The Content-Type cannot be read.")) from error
     try:
         charset = codecs.lookup(options["charset"]).name if options.get("charset") else None
@@ -170,7 +170,7 @@ def _multipart(raw: RawBody, charset: str) -> list[tuple[str, str]]:
     meta = {"CONTENT_TYPE": raw.content_type, "CONTENT_LENGTH": str(len(raw.content))}
     try:
         fields, _files = MultiPartParser(meta, BytesIO(raw.content), [], charset).parse()
-    except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError) as error:
+    except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError, TypeError) as error:
         raise UnreadableBodyError(_("The multipart body cannot be read.")) from error
     return [(str(name), str(value)) for name, value in fields.items()]
 

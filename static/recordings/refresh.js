@@ -105,16 +105,11 @@
         return fresh && fresh.dataset.liveKey !== old.dataset.liveKey;
     });
 
-    function isTyped(field) {
-        if (field.tagName === "SELECT") {
-            return [...field.options].some((option) => option.selected !== option.defaultSelected);
-        }
-        return ["checkbox", "radio"].includes(field.type)
-            ? field.checked !== field.defaultChecked
-            : field.type !== "hidden" && field.value !== field.defaultValue;
-    }
+    const isTyped = (field) => (["checkbox", "radio"].includes(field.type)
+        ? field.checked !== field.defaultChecked
+        : field.type !== "hidden" && field.value !== field.defaultValue);
 
-    const isIdle = () => ![...document.querySelectorAll("#main :is(input, textarea), #main [data-guarded] select")].some(isTyped)
+    const isIdle = () => ![...document.querySelectorAll("#main :is(input, textarea)")].some(isTyped)
         && ![...document.querySelectorAll("audio")].some((audio) => !audio.paused);
 
     /* Who signed in again in another window has another token, and every form here needs it. */

@@ -32,31 +32,32 @@ document.addEventListener("click", (event) => {
     }
 });
 
-/* A link may open the filters of a list. Where a keyboard is at hand, one can type at once. */
-const filters = document.querySelector(".vp-addfilter");
-if (filters) {
-    filters.addEventListener("toggle", () => {
-        if (filters.open && matchMedia("(pointer: fine)").matches) {
+/* A link may open the filters of a list. Where a keyboard is at hand, one can type at once. The list may be replaced by
+   its next page, so they are looked for anew each time. */
+const findFilters = () => document.querySelector(".vp-addfilter");
+document.addEventListener("toggle", (event) => {
+    const filters = event.target;
+    if (filters === findFilters() && filters.open) {
+        filters.querySelector("[data-close]").hidden = false;
+        if (matchMedia("(pointer: fine)").matches) {
             filters.querySelector("form input:not([type=hidden], [type=radio])")?.focus({ preventScroll: true });
         }
-    });
-    const close = filters.querySelector("[data-close]");
-    close.hidden = false;
-    close.addEventListener("click", () => {
+    }
+}, true);
+document.addEventListener("click", (event) => {
+    const filters = findFilters();
+    const link = event.target.closest("a[href$='#changelist-filter']");
+    if (filters && event.target.closest(".vp-addfilter [data-close]")) {
         filters.open = false;
         filters.querySelector("summary").focus();
-    });
-    if (location.hash === "#changelist-filter") {
+    } else if (filters && link && link.pathname === location.pathname) {
+        event.preventDefault();
+        document.getElementById("nav-sidebar").hidePopover();
         filters.open = true;
     }
-    document.addEventListener("click", (event) => {
-        const link = event.target.closest("a[href$='#changelist-filter']");
-        if (link && link.pathname === location.pathname) {
-            event.preventDefault();
-            document.getElementById("nav-sidebar").hidePopover();
-            filters.open = true;
-        }
-    });
+});
+if (location.hash === "#changelist-filter" && findFilters()) {
+    findFilters().open = true;
 }
 
 /* On a narrow page the tabs are one row that is pushed sideways: the current one is in sight. */
@@ -136,11 +137,12 @@ document.addEventListener("click", (event) => {
 const guarded = [...document.querySelectorAll("form[data-guarded]")];
 if (guarded.length) {
     const filledIn = (form) => JSON.stringify([...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken"));
-    const before = new Map(guarded.map((form) => [form, form.querySelector(".errorlist") ? "" : filledIn(form)]));
+    const before = new Map(guarded.map((form) => [form, form.querySelector(".errorlist, .errornote") ? "" : filledIn(form)]));
     let saved = null; // the form that is being sent, or all of them where the reader discards
     document.addEventListener("submit", (event) => { saved = [event.target]; });
     document.addEventListener("click", (event) => {
-        if (event.target.closest("[data-discard]")) {
+        const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
+        if (event.target.closest("[data-discard]") && !opensElsewhere) {
             saved = guarded;
         }
     });

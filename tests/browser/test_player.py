@@ -243,6 +243,13 @@ def test_what_plays_goes_on_while_the_list_is_filtered_and_paged_and_back(
     page.go_back()
     expect(page.locator("#result_list")).to_be_visible()
 
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Menu").click()
+    page.locator("#nav-sidebar").get_by_role("link", name="Find a recording").click()
+    expect(page.locator("#changelist-filter")).to_be_visible()  # of the list that is there now
+    page.locator(".vp-addfilter [data-close]").click()
+    page.set_viewport_size({"width": 1280, "height": 900})
+
     assert audio(page, "!audio.paused && audio.currentTime > 0.1")
     assert page.evaluate("window.isTheSamePage")
     player.get_by_role("button", name="Close the player").click()

@@ -125,6 +125,40 @@ def test_what_was_refused_is_not_saved_either(
     expect(page.get_by_label("Time zone")).to_have_value("Nowhere")
 
 
+def test_what_was_refused_as_a_whole_is_not_saved_either(
+    page: Page, portal: LiveServer, addresses: dict[str, str]
+) -> None:
+    asked = questions(page)
+    sign_in(page, portal)
+    page.goto(addresses["user"])
+    page.get_by_label("First name").fill("Asha")
+    page.locator("[name=is_active]").uncheck()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".errornote").first).to_be_visible()
+
+    page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
+    page.wait_for_timeout(100)
+
+    assert asked == ["beforeunload"]
+    expect(page.get_by_label("First name")).to_have_value("Asha")
+
+
+def test_discard_in_another_tab_leaves_this_one_guarded(
+    page: Page, portal: LiveServer, addresses: dict[str, str]
+) -> None:
+    asked = questions(page)
+    sign_in(page, portal)
+    page.goto(addresses["account"])
+    page.locator("#content-main").get_by_label("Name").first.fill("Something else")
+    with page.context.expect_page():
+        page.locator("[data-discard]").click(modifiers=["Control"])
+
+    page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
+    page.wait_for_timeout(100)
+
+    assert asked == ["beforeunload"]
+
+
 def test_without_javascript_nothing_is_asked(
     chromium: Browser, portal: LiveServer, addresses: dict[str, str]
 ) -> None:

@@ -14,6 +14,7 @@ from django.test import Client
 from django.utils.log import configure_logging
 
 from recordings.models import Account
+from recordings.signin.budgets import Budget
 from tests.callbacks.posting import path_of, post
 from tests.conftest import MAIN, SUB, connected
 from vobiz_portal import log_budget
@@ -113,3 +114,26 @@ def test_after_an_hour_the_log_says_how_many_were_left_out(
 )
 def test_faults_of_our_own_are_always_written(line: logging.LogRecord, is_bounded: bool) -> None:
     assert (subject_of(line) is not None) == is_bounded
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "subject"),
+    [("/nowhere/", "refused requests to none"), ("/admin/help/", None), ("/healthz", None)],
+)
+def test_the_line_of_a_refused_request_has_a_budget(
+    client: Client, caplog: pytest.LogCaptureFixture, path: str, subject: str | None
+) -> None:
+    with caplog.at_level(logging.INFO, "vobiz_portal.logs"):
+        client.get(path)
+    (line,) = [one for one in caplog.records if one.name == "vobiz_portal.logs"]
+    assert subject_of(line) == subject
+
+
+@pytest.mark.django_db
+def test_a_used_up_budget_of_guesses_is_said_whatever_else_was_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    budget = Budget("trial", 2, 60)
+    assert [budget.take("somebody") for _guess in range(3)] == [True, True, False]
+    assert [subject_of(one) for one in caplog.records] == ["budgets of guesses"]

@@ -44,7 +44,7 @@ class RequestIdMiddleware:
     """Give each request an id, its own if that is sane; return it in `X-Request-ID`, and log the request under it.
 
     The line names the view and never the path, in which a callback's key may stand. With LOG_FORMAT=line there is none.
-    Lines of refused callbacks are bounded by `vobiz_portal/log_budget.py`.
+    Lines of refused requests are bounded by `vobiz_portal/log_budget.py`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -58,8 +58,7 @@ class RequestIdMiddleware:
             response = self.get_response(request)
             took = (time.perf_counter() - began) * 1_000
             view, status = view_of(request), response.status_code
-            is_refused = view.startswith("callbacks:") and 400 <= status < 500
-            subject = {"budget": f"refused requests to {view}"} if is_refused else None
+            subject = {"budget": f"refused requests to {view}"} if 400 <= status < 500 else None
             logger.info("%s %s %d %.0f ms", request.method, view, status, took, extra=subject)
             response.headers["X-Request-ID"] = str(request_id.get())
             return response

@@ -59,7 +59,11 @@ class Budget:
             return bool(cache.add(key, 1, self.seconds))
         if number == self.limit:
             logger.warning(
-                "Budget of guesses used up: %s, %d within %d s", self.name, self.limit, self.seconds
+                "Budget of guesses used up: %s, %d within %d s",
+                self.name,
+                self.limit,
+                self.seconds,
+                extra={"budget": "budgets of guesses"},
             )
         return bool(number <= self.limit)
 

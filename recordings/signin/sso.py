@@ -81,7 +81,9 @@ class SecondFactorStage(AuthenticateStage):
 
     @property
     def is_stale(self) -> bool:
-        """Whether the password was changed or removed since."""
+        """Whether the password was changed or removed since, or the person."""
+        if self.login.user is None:
+            return True
         return not constant_time_compare(str(self.state.get(UNDER)), self.login.user.get_session_auth_hash())
 
     def _should_handle(self, request: HttpRequest) -> bool:

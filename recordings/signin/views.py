@@ -178,7 +178,7 @@ class SecondFactor(PortalPage, AuthenticateView):
         """Begin again where the password was changed after it was entered."""
         stage = LoginStageController.enter(request, sso.SecondFactorStage.key)
         if stage is not None and stage.is_stale and not request.user.is_authenticated:
-            messages.error(request, gettext("The password was changed. Log in again."))
+            messages.error(request, gettext("This login is no longer valid. Log in again."))
             stage.abort()
             return redirect("admin:login")
         answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)

@@ -333,6 +333,16 @@ def test_a_sign_in_that_waits_for_the_factor_ends_with_its_password(
     change(priya)
 
     assert waiting.post(CODE, {"code": recovery_code_of(priya)})["Location"] == LOGIN
-    assert "password was changed" in waiting.get(LOGIN).content.decode()
+    assert "no longer valid" in waiting.get(LOGIN).content.decode()
     assert opened(waiting) == []
     assert waiting.get(CODE)["Location"] == LOGIN
+
+
+def test_a_sign_in_that_waits_for_the_factor_ends_with_its_person(priya: User) -> None:
+    with_app(priya)
+    waiting = Client()
+    give_password(waiting)
+    priya.delete()
+
+    assert waiting.post(CODE, {"code": "123456"})["Location"] == LOGIN
+    assert waiting.get(CODE).status_code == 302

@@ -275,5 +275,5 @@ def detail_words(event: AccessEvent, names: dict[str, str]) -> str:
     if event.action in ABOUT_LOGIN:
         detail = detail.replace(": changed is_", ": now is_").replace(": made is_", ": created, is_")
         detail = CODE.sub(lambda code: str(CODES[code[0]]), detail)
-        detail = PERSON.sub(lambda person: names.get(person[1], person[0]), detail)
+        detail = PERSON.sub(lambda person: _("user %s") % names.get(person[1], person[1]), detail)
     return formatting.plain(detail)

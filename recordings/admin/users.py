@@ -72,6 +72,10 @@ HISTORY_WORDS = gettext_lazy(
 class RoleFilter(admin.RelatedFieldListFilter):
     """People of one role."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("role")
+
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
         """Return every role by its name as people read it."""
         return [(pk, label_of(str(name))) for pk, name in super().field_choices(field, request, model_admin)]

@@ -121,7 +121,7 @@ def test_who_listened_stands_on_the_recordings_page_for_those_who_may_see_the_lo
     url = f"/admin/recordings/recording/{recording.pk}/change/?tab=heard"
     auditor = staff("view_accessevent", "view_recording", accounts=[account])
 
-    assert f'href="{URL}{event.pk}/change/">Play' in page(auditor, url)
+    assert f'href="{URL}{event.pk}/change/">Played' in page(auditor, url)
     assert "asha" in page(auditor, url)
     assert "asha" not in page(staff("view_recording", accounts=[account]), url)
 
@@ -156,9 +156,13 @@ def test_every_action_and_result_has_its_word_and_shape(account: Account, boss: 
         ("sign_in", "password, totp", ["Login", "password, authenticator app"]),
         ("sign_in", "ended 2 other sessions", ["Login", "ended 2 other sessions"]),
         ("factor", "added webauthn", ["Password or second factor", "added passkey"]),
-        ("factor", "reset of user {asha}", ["Password or second factor", "reset of asha"]),
-        ("person", "user {asha}: created a sign-in link", ["Person or role", "asha: created a login link"]),
-        ("person", "user {asha}: changed is_active=False", ["Person or role", "asha: now inactive"]),
+        ("factor", "reset of user {asha}", ["Password or second factor", "reset of user asha"]),
+        (
+            "person",
+            "user {asha}: created a sign-in link",
+            ["Person or role", "user asha: created a login link"],
+        ),
+        ("person", "user {asha}: changed is_active=False", ["Person or role", "user asha: now inactive"]),
         ("person", "user 987654: deleted", ["Person or role", "user 987654: deleted"]),
         ("export", "user 1 of totp", ["Export", "user 1 of totp"]),
     ],

@@ -266,6 +266,8 @@ def test_another_email_address_ends_the_login_link_and_the_page_says_so(boss: Cl
 
 def test_what_django_calls_a_group_is_a_role_everywhere(boss: Client) -> None:
     role = Group.objects.earliest("pk")
+    panel = boss.get("/admin/auth/user/").context["cl"].filter_specs
+    assert [one.title for one in panel if "group" in str(one.expected_parameters())] == ["role"]
     for page in ("", "add/", f"{role.pk}/change/", f"{role.pk}/delete/", f"{role.pk}/history/"):
         said = boss.get(f"/admin/auth/group/{page}").content.decode()
         words = re.sub(r"<[^>]*>|Can \w+ group", " ", said)  # a permission's name is stored

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
 from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
@@ -23,6 +24,7 @@ from recordings.admin.change_list import Link, order_of
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import charges
 from recordings.choices import (
+    AccessAction,
     AccessResult,
     AudioState,
     RecordingStatus,
@@ -427,13 +429,24 @@ def _delivered(event: CallbackEvent) -> SafeString:
     return format_html("{} {}", outcome, times)
 
 
+# What is in the log by its name was done here
+LISTENED: dict[str, Any] = {
+    AccessAction.PLAY: gettext_lazy("Played"),
+    AccessAction.DOWNLOAD: gettext_lazy("Downloaded"),
+    AccessAction.TRANSCRIPT: gettext_lazy("Transcript read"),
+    AccessAction.EXPORT: gettext_lazy("Exported"),
+}
+
+
 def listened(request: HttpRequest, recording: Recording) -> list[Happening]:
     """Return who played, downloaded, read or exported it lately, each leading to its line in the access log."""
     events: Any = AccessEvent.objects.visible_to(request.user).about(recording.pk, recording.recording_id)
     return [
         Happening(
             event.at,
-            formatting.linked(request, event, event.get_action_display().capitalize()),
+            formatting.linked(
+                request, event, LISTENED.get(event.action, event.get_action_display().capitalize())
+            ),
             formatting.words(event.username),
             accessed_badge(event),
         )

@@ -12,6 +12,7 @@ from django.core.handlers.base import BaseHandler
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from tests.callbacks.test_views import UNSORTED
 from vobiz_portal.asgi import application as asgi
 from vobiz_portal.wsgi import application as wsgi
 
@@ -32,16 +33,19 @@ def content_types() -> Iterator[str]:
     yield from (one.format(FORM) for one in UNREADABLE)
 
 
-def status(method: str, content_type: str, query: str = f"next={ODD_BYTES}") -> str:
+def status(
+    method: str, content_type: str, query: str = f"next={ODD_BYTES}", body: str | bytes = f"email={ODD_BYTES}"
+) -> str:
     """What the WSGI application answers, with odd bytes in the query and in the form."""
     factory, path = RequestFactory(), f"/admin/login/?{query}"
-    environ = factory.generic(method, path, f"email={ODD_BYTES}", content_type=FORM).environ
+    environ = factory.generic(method, path, body, content_type=FORM).environ
     answers: list[str] = []
 
     def start_response(line: str, *_others: Any) -> Any:
         answers.append(line)
 
-    wsgi({**environ, "CONTENT_TYPE": content_type}, start_response).close()
+    cookie = f"csrftoken={'a' * 32}"  # without one no form is read
+    wsgi({**environ, "CONTENT_TYPE": content_type, "HTTP_COOKIE": cookie}, start_response).close()
     return answers[0].partition(" ")[0]
 
 
@@ -52,6 +56,11 @@ def test_no_content_type_makes_a_page_fail(method: str) -> None:
         method
     ]  # a form in another charset; one without a token
     assert {kind: got for kind in content_types() if (got := status(method, kind)) not in expected} == {}
+
+
+@pytest.mark.django_db
+def test_a_part_whose_headers_cannot_be_read_is_a_broken_form() -> None:
+    assert status("POST", "multipart/form-data; boundary=b", body=UNSORTED) == "400"
 
 
 def test_a_query_of_too_many_fields_is_refused_whatever_the_content_type(settings: Settings) -> None:

@@ -190,6 +190,8 @@ def test_an_encoded_body_is_415_unless_it_is_signed(client: Client, recording: R
     assert identity.status_code == 200
 
 
+# RFC 2231: a name in pieces, of which one has no number
+UNSORTED = b"--b\r\nContent-Disposition: form-data; name*=utf-8''a; name*0=b\r\n\r\n1\r\n--b--\r\n"
 UNREADABLE: dict[str, tuple[bytes, str, int]] = {
     "nothing": (b"", TYPES[FORM], 400),
     "cut JSON": (b'{"recording_id": "d78', TYPES[JSON], 400),
@@ -207,6 +209,7 @@ UNREADABLE: dict[str, tuple[bytes, str, int]] = {
     "no text charset": (b"{}", "application/json; charset=zlib", 415),
     "no known type": (b"<Record/>", "application/xml", 415),
     "no boundary": (b"--x", "multipart/form-data", 400),
+    "a part that cannot be sorted": (UNSORTED, "multipart/form-data; boundary=b", 400),
     "a long id": (b"recording_id=" + b"a" * 65, TYPES[FORM], 400),
     "a long number": (b"recording_duration_ms=" + b"1" * 33, TYPES[FORM], 400),
     "a long transcript": (b"transcription=" + b"a" * 1_200_001, TYPES[FORM], 413),

@@ -17,6 +17,8 @@ from tests.browser.every_page import faults_of
 from tests.signin.conftest import issuer  # noqa: F401 - a fixture
 from tests.signin.people import code_of
 
+pytestmark = pytest.mark.browser
+
 PASSWORD = "seven-lotus-parcels"
 AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,

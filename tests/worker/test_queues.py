@@ -37,7 +37,7 @@ from vobiz_portal.sandbox.state import SandboxState
 WOKEN = 40.0
 
 
-@pytest.fixture(params=["database", "redis"])
+@pytest.fixture(params=["database", pytest.param("redis", marks=pytest.mark.once)])
 def queue(request: pytest.FixtureRequest) -> str:
     """TASKS_BACKEND."""
     return "database" if request.param == "database" else str(request.getfixturevalue("redis_server"))
@@ -211,6 +211,7 @@ class Payload:
         return open, (self.path, "w")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("column", ["data", "meta"])
 def test_what_is_pickled_in_redis_is_never_run(
     account: Account, begin: Begin, redis_server: str, tmp_path: Path, column: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import secrets
 import socket
 from contextlib import ExitStack
 
@@ -12,7 +12,8 @@ BENEATH_THE_SYSTEMS = range(10_240, 32_000)  # Linux gives an outgoing connectio
 def free_ports(count: int = 1) -> int:
     """The first of `count` ports in a row on which nobody listens, and which no connection is given meanwhile."""
     for _ in range(100):
-        first = random.choice(BENEATH_THE_SYSTEMS)
+        # Not of `random`, which begins anew in each test: all workers would be given the same one.
+        first = secrets.choice(BENEATH_THE_SYSTEMS)
         with ExitStack() as held:
             try:
                 for port in range(first, first + count):

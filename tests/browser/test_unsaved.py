@@ -55,6 +55,12 @@ def questions(page: Page) -> list[str]:
     return asked
 
 
+def leave(page: Page) -> None:
+    """Press a link of the navigation, and wait until the page asks."""
+    with page.expect_event("dialog"):
+        page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
     page: Page, portal: LiveServer, addresses: dict[str, str], name: str
@@ -66,8 +72,7 @@ def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
     field = page.locator("#content-main").get_by_label(label).first
     field.click()  # a browser asks only where somebody did something
     field.click()
-    leave = page.locator("#nav-sidebar").get_by_role("link", name="Overview")
-    leave.click()
+    page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
     expect(page).to_have_url(f"{portal.url}/admin/")
     assert asked == []
 
@@ -76,8 +81,7 @@ def test_what_is_not_saved_is_asked_about_and_what_is_saved_or_unchanged_is_not(
         field.click()
     else:
         field.fill("Something else")
-    leave.click()
-    page.wait_for_timeout(100)
+    leave(page)
 
     assert asked == ["beforeunload"]
     assert page.url == portal.url + addresses[name]
@@ -94,8 +98,8 @@ def test_a_button_beside_the_form_asks_first_and_discard_does_not(
     page.goto(addresses["account"])
     for button in ("Check unfinished recordings", "Test storage"):
         page.get_by_label("Time zone").fill("Asia/Dubai")
-        page.get_by_role("button", name=button).click()
-        page.wait_for_timeout(100)
+        with page.expect_event("dialog"):
+            page.get_by_role("button", name=button).click()
         expect(page.get_by_label("Time zone")).to_have_value("Asia/Dubai")
     assert asked == ["beforeunload"] * 2
 
@@ -118,8 +122,8 @@ def test_what_was_refused_is_not_saved_either(
     page.get_by_role("button", name="Save changes").click()
     expect(page.locator(".errorlist").first).to_be_visible()
 
-    page.get_by_role("button", name="Check unfinished recordings").click()
-    page.wait_for_timeout(100)
+    with page.expect_event("dialog"):
+        page.get_by_role("button", name="Check unfinished recordings").click()
 
     assert asked == ["beforeunload"]
     expect(page.get_by_label("Time zone")).to_have_value("Nowhere")
@@ -136,8 +140,7 @@ def test_what_was_refused_as_a_whole_is_not_saved_either(
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".errornote").first).to_be_visible()
 
-    page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
-    page.wait_for_timeout(100)
+    leave(page)
 
     assert asked == ["beforeunload"]
     expect(page.get_by_label("First name")).to_have_value("Asha")
@@ -153,8 +156,7 @@ def test_discard_in_another_tab_leaves_this_one_guarded(
     with page.context.expect_page():
         page.locator("[data-discard]").click(modifiers=["Control"])
 
-    page.locator("#nav-sidebar").get_by_role("link", name="Overview").click()
-    page.wait_for_timeout(100)
+    leave(page)
 
     assert asked == ["beforeunload"]
 

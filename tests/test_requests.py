@@ -63,6 +63,7 @@ def test_a_part_whose_headers_cannot_be_read_is_a_broken_form() -> None:
     assert status("POST", "multipart/form-data; boundary=b", body=UNSORTED) == "400"
 
 
+@pytest.mark.django_db
 def test_a_query_of_too_many_fields_is_refused_whatever_the_content_type(settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
     assert status("GET", f"{FORM}; charset=utf-8", query="a=1&a=2&a=3&a=4") == "400"

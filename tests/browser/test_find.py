@@ -169,6 +169,7 @@ def test_a_call_of_last_tuesday_evening_is_found_in_few_presses(
     expect(panel).to_be_visible()
     if width == 390:
         press(panel.get_by_label("Caller", exact=True))  # where nobody can type before a field was touched
+    expect(panel.get_by_label("Caller", exact=True)).to_be_focused()
     page.keyboard.type("Bengaluru")
     press(panel.get_by_text(day))
     press(panel.get_by_text("Evening, 17:00 to 22:00"))

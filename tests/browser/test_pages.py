@@ -185,6 +185,7 @@ def test_two_dates_narrow_a_list_by_keyboard_alone(page: Page, admin_login: User
 
     page.locator(".vp-addfilter > summary").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_label("Caller", exact=True)).to_be_focused()
     page.get_by_label("Date from").focus()
     page.keyboard.type("11062025")
     page.get_by_label("Date to, included").focus()

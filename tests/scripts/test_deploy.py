@@ -115,11 +115,10 @@ def test_people_and_vobiz_reach_the_portal_through_nginx(proxy: Proxy) -> None:
 @needs_nginx
 def test_a_head_leaves_nothing_on_a_connection_that_is_kept(proxy: Proxy) -> None:
     with requests.Session() as kept:
-        kept.verify = proxy.authority
         for method in ("HEAD", "GET", "HEAD", "GET"):
             answer = kept.request(
                 method, f"https://127.0.0.1:{proxy.port}/admin/login/", headers={"Host": "portal.example.com"},
-                timeout=60,
+                verify=proxy.authority, timeout=60,
             )  # fmt: skip
             assert answer.status_code == 200
             assert bool(answer.content) == (method == "GET")

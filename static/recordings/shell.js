@@ -35,13 +35,16 @@ document.addEventListener("click", (event) => {
 /* A link may open the filters of a list. Where a keyboard is at hand, one can type at once. The list may be replaced by
    its next page, so they are looked for anew each time. */
 const findFilters = () => document.querySelector(".vp-addfilter");
+const focusFilters = () => {
+    if (matchMedia("(pointer: fine)").matches) {
+        findFilters()?.querySelector("form input:not([type=hidden], [type=radio])")?.focus({ preventScroll: true });
+    }
+};
 document.addEventListener("toggle", (event) => {
     const filters = event.target;
     if (filters === findFilters() && filters.open) {
         filters.querySelector("[data-close]").hidden = false;
-        if (matchMedia("(pointer: fine)").matches) {
-            filters.querySelector("form input:not([type=hidden], [type=radio])")?.focus({ preventScroll: true });
-        }
+        focusFilters();
     }
 }, true);
 document.addEventListener("click", (event) => {
@@ -58,6 +61,12 @@ document.addEventListener("click", (event) => {
 });
 if (location.hash === "#changelist-filter" && findFilters()) {
     findFilters().open = true;
+    // Going to the fragment of an address, a browser focuses the form, and may do so in a later frame.
+    addEventListener("load", () => requestAnimationFrame(() => requestAnimationFrame(() => {
+        if (!isTyping(document.activeElement)) {
+            focusFilters();
+        }
+    })));
 }
 
 /* On a narrow page the tabs are one row that is pushed sideways: the current one is in sight. */

@@ -65,8 +65,10 @@ def a_page(chromium: Browser, portal: LiveServer, *, scripted: bool = True) -> I
         lambda line: troubles.append(line.text) if "Content Security Policy" in line.text else None,
     )
     page.set_default_timeout(60_000)
-    yield page
-    context.close()
+    try:
+        yield page
+    finally:
+        context.close()  # also where the test failed: the portal waits for the end of what it left open
     assert troubles == []
 
 

@@ -9,4 +9,4 @@ printf '\n== Style (ruff)\n'
 .venv/bin/python -m ruff format --check .
 
 printf '\n== Types (mypy)\n'
-.venv/bin/python -m mypy .
+.venv/bin/python -m mypy --num-workers auto .

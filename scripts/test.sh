@@ -32,8 +32,8 @@ else
     printf '\nNO CHROMIUM: the browser tests are left out. Cure: apt-get install chromium, or CHROMIUM=its path.\n'
 fi
 
-# One worker more than cores: tests also wait, for processes, clocks and the database server.
-workers=$(($(getconf _NPROCESSORS_ONLN) + 1))
+# Two workers more than cores: tests also wait, for processes, clocks and the database server.
+workers=$(($(getconf _NPROCESSORS_ONLN) + 2))
 # A suite that fails does not hide what the next one would have said; all that failed are named at the end.
 failed=""
 step "Tests on SQLite"

@@ -27,11 +27,16 @@ def way_back(request: HttpRequest) -> str:
     """Return the address that leads back to what is shown: its own, or after a POST that of the page that sent it."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
+    return next_page(request, referring_page(request))
+
+
+def referring_page(request: HttpRequest) -> str:
+    """Return path and query of the page that the request came from by its Referer; empty if it cannot be read."""
     try:
         sender = urlsplit(request.headers.get("Referer", ""))
     except ValueError:  # anyone may send anything
-        return reverse("admin:index")
-    return next_page(request, urlunsplit(("", "", sender.path, sender.query, "")))
+        return ""
+    return urlunsplit(("", "", sender.path, sender.query, ""))
 
 
 def next_page(request: HttpRequest, to: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -18,7 +17,7 @@ from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.http import urlencode
 
-from recordings.signin.redirects import is_page
+from recordings.signin.redirects import is_page, referring_page
 
 BEGAN, ACTIVE = "portal_signed_in_at", "portal_active_at"  # Unix times in the session
 NOTED_EVERY = 60  # seconds: activity is written down no more often
@@ -75,8 +74,7 @@ def _note_activity(request: HttpRequest, now: float) -> None:
 
 def signed_out(request: HttpRequest) -> HttpResponse:
     """Return what a page puts in place of what it wanted to refresh; the rest of it, and what was typed, stays."""
-    page = urlsplit(request.headers.get("Referer", ""))
-    here = page.path + (f"?{page.query}" if page.query else "")
+    here = referring_page(request)
     query = f"?{urlencode({'next': here})}" if is_page(request, here) else ""
     words = render_to_string("signin/signed_out.html", {"url": reverse("admin:login") + query})
     return HttpResponse(words, status=401, headers={"Cache-Control": "no-store"})

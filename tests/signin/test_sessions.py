@@ -104,6 +104,13 @@ def test_a_refresh_after_the_end_says_so_in_place_and_leads_back(browser: Client
     assert 'href="/admin/login/"' in evil
 
 
+@pytest.mark.parametrize("referer", ["http://[x", "http://[::1", "//[", "http://a]b", "\\\\[", "%"])
+def test_a_referer_that_cannot_be_read_leads_to_the_overview(db: None, referer: str) -> None:
+    answer = Client().get(OVERVIEW, headers={**REFRESH, "Referer": referer})
+    assert answer.status_code == 401
+    assert 'href="/admin/login/"' in answer.content.decode()
+
+
 # One's sessions
 
 

@@ -69,7 +69,8 @@ class PersonForm(forms.ModelForm[User]):
         if self.instance.pk is None:
             self.initial.setdefault("is_staff", True)
         elif "accounts" in self.fields:
-            self.initial["accounts"] = self.instance.vobiz_accounts.all()
+            offered: Any = self.fields["accounts"]
+            self.initial["accounts"] = offered.queryset.filter(members=self.instance)
 
     def clean(self) -> dict[str, Any]:
         """Keep the last superuser able to sign in."""
@@ -86,7 +87,9 @@ class PersonForm(forms.ModelForm[User]):
     def _save_m2m(self) -> None:
         super()._save_m2m()  # type: ignore[misc]  # Django documents it for such forms; the stubs lack it
         if "accounts" in self.cleaned_data:
-            self.instance.vobiz_accounts.set(self.cleaned_data["accounts"])
+            offered: Any = self.fields["accounts"]
+            others = self.instance.vobiz_accounts.exclude(pk__in=offered.queryset.order_by().values("pk"))
+            self.instance.vobiz_accounts.set([*self.cleaned_data["accounts"], *others])
 
     def role_cards(self) -> list[dict[str, Any]]:
         """Return for each role its checkbox, its name and what it lets a person do, the preset ones in their order."""

@@ -21,7 +21,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse_lazy
 from django.utils import timezone
@@ -144,8 +144,11 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
     # The list
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Add their roles and accounts."""
-        return super().get_queryset(request).prefetch_related("groups", "vobiz_accounts")
+        """Add their roles, and those of their accounts that the reader sees."""
+        seen = Prefetch(
+            "vobiz_accounts", Account.objects.visible_to(request.user), to_attr="accounts_of_reader"
+        )
+        return super().get_queryset(request).prefetch_related("groups", seen)
 
     @admin.display(description=_("user name"), ordering="username")
     def user_name(self, user: User) -> str:
@@ -171,10 +174,10 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
 
     @admin.display(description=_("accounts"))
     def accounts(self, user: User) -> str | SafeString:
-        """Return the accounts that the person sees."""
+        """Return the accounts that the person sees and the reader sees too."""
         if user.is_superuser:
             return gettext("All accounts")
-        names = sorted(account.name or account.auth_id for account in user.vobiz_accounts.all())
+        names = sorted(account.name or account.auth_id for account in user.accounts_of_reader)  # type: ignore[attr-defined]
         return ", ".join(formatting.plain(name) for name in names) or formatting.NOTHING
 
     @admin.display(description=_("status"))
@@ -229,7 +232,9 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
             obj.set_unusable_password()
             if not request.user.is_superuser:
                 obj.is_staff = True
-        super().save_model(request, obj, form, change)
+            obj.save()
+        elif columns := {field.name for field in obj._meta.concrete_fields} & set(form.changed_data):
+            obj.save(update_fields=sorted(columns))  # a password or a login may be written meanwhile
         rights = sorted(
             {"is_active", "is_staff", "is_superuser", "user_permissions"} & set(form.changed_data)
         )

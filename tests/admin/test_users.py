@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.utils import timezone
 
 from recordings.models import AccessEvent, Account
+from tests.admin.conftest import Person
 from tests.admin.rows import a_running
 
 SAID = "The history of a person is kept"
@@ -296,6 +298,38 @@ def test_who_may_change_users_gives_nobody_more_than_roles(boss: Client, asha: U
     answer = manager.post(f"/admin/auth/user/{superuser.pk}/set-up-link/")
     assert answer.status_code == 403
     assert manager.post(f"/admin/auth/user/{superuser.pk}/change/", {"username": "taken"}).status_code == 403
+
+
+def test_accounts_that_the_reader_does_not_see_are_kept_and_not_named(
+    asha: User, staff: Person, account: Account, stranger: Account
+) -> None:
+    manager = staff(accounts=[account], name="manager")
+    allowed = Permission.objects.filter(codename__in=["view_user", "change_user"])
+    User.objects.get(username="manager").user_permissions.set(allowed)
+    asha.vobiz_accounts.set([account, stranger])
+    page = f"/admin/auth/user/{asha.pk}/change/"
+    for shown in ("/admin/auth/user/", page):
+        assert str(stranger.name) not in manager.get(shown).content.decode()
+
+    manager.post(page, {"username": "asha", "is_active": "on", "accounts": [account.pk]})
+    assert set(asha.vobiz_accounts.all()) == {account, stranger}
+    manager.post(page, {"username": "asha", "is_active": "on"})
+    assert list(asha.vobiz_accounts.all()) == [stranger]
+
+
+def test_what_was_written_to_a_user_meanwhile_is_kept(boss: Client, asha: User) -> None:
+    def sets_a_password(sender: object, instance: User, **_sent: object) -> None:
+        User.objects.filter(pk=asha.pk).update(password="set meanwhile")
+
+    pre_save.connect(sets_a_password, sender=User)
+    try:
+        fields = {"username": "asha", "first_name": "Asha", "is_active": "on", "is_staff": "on"}
+        boss.post(f"/admin/auth/user/{asha.pk}/change/", fields)
+    finally:
+        pre_save.disconnect(sets_a_password, sender=User)
+
+    asha.refresh_from_db()
+    assert (asha.first_name, asha.password) == ("Asha", "set meanwhile")
 
 
 def said(answer: Any) -> list[str]:

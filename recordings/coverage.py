@@ -24,6 +24,7 @@ class Doubt(Enum):
     TIMES = "when a recording began or ended is not known"
     NOT_SYNCED = "no complete sync since the end"
     END = "whether the call is over is not known"
+    LEFT_OUT = "not all of its recordings were read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +72,26 @@ class Coverage:
     doubt: Doubt
 
 
-def coverage(call: Call, recordings: Sequence[Recording], *, now: datetime) -> Coverage:
-    """Return how `recordings`, which must be all of the call's, cover it. Runs one query."""
+def coverage(call: Call, recordings: Sequence[Recording], *, now: datetime, are_all: bool = True) -> Coverage:
+    """Return how `recordings` cover the call. Runs one query.
+
+    Where they are not all of the call's, no gap between them is certain.
+    """
     lanes = [lane_of(recording, call, now=now) for recording in recordings]
     span = _known_span(call, lanes, now=now)
     if span is None:
         return Coverage(None, False, call.ended_at, lanes, [], Doubt.END)  # noqa: FBT003 - a field of its own name
     gaps = _gaps(span, [lane.span for lane in lanes if lane.covers and lane.span is not None])
+    doubt = _doubt(call, lanes, gaps, span) if gaps else Doubt.NONE
+    if gaps and doubt is Doubt.NONE and not are_all:
+        doubt = Doubt.LEFT_OUT
     return Coverage(
         call=span,
         begin_known=call.started_at is not None,
         seen_over_at=call.ended_at,
         lanes=lanes,
         gaps=gaps,
-        doubt=_doubt(call, lanes, gaps, span) if gaps else Doubt.NONE,
+        doubt=doubt,
     )
 
 

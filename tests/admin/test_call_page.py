@@ -348,3 +348,28 @@ def test_a_call_costs_the_same_queries_with_one_attempt_and_with_a_hundred(
     assert queries() == one <= 10
     assert page_of(boss, call).count('<svg class="lane"') == 102
     assert "Only the newest hundred are shown." in page_of(boss, call)
+
+
+def test_a_call_of_more_recordings_than_are_read_is_claimed_nothing_of(
+    account: Account, boss: Client
+) -> None:
+    call = an_ended_call(account)
+    a_run(account, at=at(800))
+    for n in range(100):
+        recorded(call, 2 * n, 2 * n + 1)
+    first = call.recordings.order_by("happened_at").first()
+    assert first is not None
+    said = boss.get(f"/admin/recordings/recording/{first.pk}/change/").content.decode()
+    assert "1 of 100 recordings of this call" in said
+    assert "Not recorded:" in page_of(boss, call)
+
+    recorded(call, 0, 600, happened_at=at(-1))
+
+    said = page_of(boss, call)
+    assert "Not known: only the newest hundred recordings of the call are read here" in said
+    assert "Not recorded:" not in said
+    assert "100 or more" in said
+    assert (
+        "of 100 recordings"
+        not in boss.get(f"/admin/recordings/recording/{first.pk}/change/").content.decode()
+    )

@@ -51,6 +51,7 @@ DOUBTS = {
     Doubt.END: gettext_lazy(
         "Not known yet: the call was not seen live here, so a recording of it may still be running"
     ),
+    Doubt.LEFT_OUT: gettext_lazy("Not known: only the newest hundred recordings of the call are read here"),
 }
 
 
@@ -63,18 +64,19 @@ def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any
     recordings = newest[:MOST_LANES][::-1]
     for recording in recordings:
         recording.call = call  # the same row, and not to be fetched for each
-    found = coverage(call, recordings, now=now)
+    left_out = len(newest) > MOST_LANES
+    found = coverage(call, recordings, now=now, are_all=not left_out)
     bars, ticks = _picture(call, found) if found.call is not None else ([], [])
     return {
         "attempts": [_attempt(request, n, lane, found, now) for n, lane in enumerate(found.lanes, start=1)],
-        "left_out": len(newest) > MOST_LANES,
+        "left_out": left_out,
         "bars": bars,
         "ticks": ticks,
         "gaps": [_gap_words(found, gap) for gap in found.gaps[:MOST_GAPS]],
         "gaps_left_out": max(0, len(found.gaps) - MOST_GAPS),
         "doubt": str(DOUBTS[found.doubt]),
         "is_certain": found.doubt is Doubt.NONE,
-        "key_facts": _key_facts(call, found, recordings),
+        "key_facts": _key_facts(call, found, recordings, left_out=left_out),
         "timeline": timeline(request, call, recordings),
         "tail_words": _tail_words(found),
         "begin_known": found.begin_known,
@@ -84,7 +86,7 @@ def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any
 # Its key facts
 
 
-def _key_facts(call: Call, found: Coverage, recordings: list[Recording]) -> list[KeyFact]:
+def _key_facts(call: Call, found: Coverage, recordings: list[Recording], *, left_out: bool) -> list[KeyFact]:
     facts = [KeyFact(_("Call status"), formatting.badge(call.state, call.get_state_display()))]
     if (span := found.call) is None:
         facts += [KeyFact(_("Duration"), formatting.NONE), KeyFact(_("Recorded"), formatting.NONE)]
@@ -97,7 +99,8 @@ def _key_facts(call: Call, found: Coverage, recordings: list[Recording]) -> list
         facts += [KeyFact(_("Duration"), length, between), _recorded(call, found)]
     failed = [recording for recording in recordings if recording.status == RecordingStatus.FAILED]
     words = ngettext("%d start failed", "%d starts failed", len(failed)) % len(failed) if failed else ""
-    facts.append(KeyFact(_("Recordings"), formatting.count(len(recordings) - len(failed)), words))
+    count = formatting.count(len(recordings) - len(failed))
+    facts.append(KeyFact(_("Recordings"), _("%s or more") % count if left_out else count, words))
     return [*facts, KeyFact(_("Transcript"), _transcripts(recordings))]
 
 

@@ -68,10 +68,10 @@ def heading(request: HttpRequest, recording: Recording, now: datetime) -> dict[s
 
 
 def _place_in_call(recording: Recording) -> str:
-    """Return `1 of 2 recordings of this call`."""
+    """Return `1 of 2 recordings of this call`; only `Call` where it has more than are counted."""
     same = Recording.objects.filter(call_id=recording.call_id).order_by("happened_at", "pk")
-    keys = list(same.values_list("pk", flat=True)[:MOST_OF_CALL])
-    if len(keys) < 2 or recording.pk not in keys:
+    keys = list(same.values_list("pk", flat=True)[: MOST_OF_CALL + 1])
+    if not 2 <= len(keys) <= MOST_OF_CALL:
         return _("Call")
     return _("%(place)d of %(all)d recordings of this call") % {
         "place": keys.index(recording.pk) + 1, "all": len(keys),

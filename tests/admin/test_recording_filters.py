@@ -208,6 +208,15 @@ def test_short_noise_is_hidden_by_one_chip_with_its_number(account: Account, bos
     assert re.search(r'class="vp-chip">3 under 5 s hidden<', page.content.decode())
 
 
+@pytest.mark.parametrize("others", [{"q": "+919876543230"}, {"o": "left"}])
+def test_short_ones_that_a_search_or_an_order_leaves_out_are_not_counted(
+    account: Account, boss: Client, others: dict[str, str]
+) -> None:
+    a_recording(account, duration_ms=4_999)
+    page = boss.get(LIST, {"noise": "5", **others}).content.decode()
+    assert re.search(r'class="vp-chip">Under 5 s hidden<', page)
+
+
 def test_the_panel_has_the_common_filters_first_and_the_rest_under_more(
     account: Account, boss: Client
 ) -> None:

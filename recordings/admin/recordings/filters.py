@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
 from django.contrib.auth.models import User
 from django.db import connections
 from django.db.models import Q, QuerySet
@@ -172,7 +173,7 @@ class StarterFilter(admin.SimpleListFilter):
 
 
 class NoiseFilter(admin.SimpleListFilter):
-    """Leave out the shortest ones; the chip says how many."""
+    """Leave out the shortest ones; the chip says how many. Stands last, since it counts what the others let through."""
 
     title = _("short recordings")
     parameter_name = "noise"
@@ -188,12 +189,15 @@ class NoiseFilter(admin.SimpleListFilter):
         if self.value() not in {str(n) for n in self.SECONDS}:
             return queryset
         least = int(self.value() or 0) * 1_000
-        self.shorter = queryset.alias(length=LENGTH).filter(length__lt=least, duration_ms__isnull=False)
+        if not (request.GET.get(SEARCH_VAR) or request.GET.get(ORDER_VAR)):  # which leave out rows after this
+            self.shorter = queryset.alias(length=LENGTH).filter(length__lt=least, duration_ms__isnull=False)
         return queryset.filter(Q(duration_ms__gte=least) | Q(duration_ms__isnull=True))
 
     def chip(self) -> str:
-        """Return what is hidden, and how many they are."""
-        n = count_up_to(self.shorter) if self.shorter is not None else 0
+        """Return what is hidden, and how many they are unless the list is searched or sorted."""
+        if self.shorter is None:
+            return _("Under %s s hidden") % self.value()
+        n = count_up_to(self.shorter)
         number = f"{formatting.count(MOST_COUNTED)}+" if n > MOST_COUNTED else formatting.count(n)
         return _("%(number)s under %(seconds)s s hidden") % {"number": number, "seconds": self.value()}
 

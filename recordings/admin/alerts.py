@@ -62,7 +62,8 @@ def choose_alerts(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         if choice.digest != had and choice.digest != Digest.NEVER:
             choice.digest_at = timezone.now()  # the first one a day, or a week, from now
-        form.save()
+        chosen = {name: getattr(choice, name) for name in ("each", "digest", "digest_at")}
+        AlertChoice.objects.update_or_create(user=user, defaults=chosen)
         messages.success(request, _("Changes saved."))
         return HttpResponseRedirect(request.path)
     request.current_app = site.name

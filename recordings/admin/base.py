@@ -24,7 +24,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import (
@@ -134,6 +134,19 @@ class PortalMixin(_Base):
         said = {"title": self.list_title} if self.list_title else {}
         shown = {**said, **(extra_context or {})}
         return without_empty_filters(request) or super().changelist_view(request, shown)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show or save the form; one whose name another request took meanwhile is checked again, and says so."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except IntegrityError:  # such as by a second click on Save
+            return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object; an id that no database takes is absent, and an empty `_to_field` is none."""

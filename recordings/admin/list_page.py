@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlencode
 from django import forms
 from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, QueryDict
 from django.utils import dateformat, timezone
 from django.utils.html import format_html_join
@@ -328,19 +329,22 @@ class SavedViewForm(forms.Form):
         return name
 
     def store(self) -> SavedView:
-        """Store the view."""
+        """Store the view; a second click on the button stores no second one."""
         data = self.cleaned_data
-        return SavedView.objects.create(
-            user=self.user, name=data["name"], query=data["query"], account=data.get("account")
-        )
+        values = {"query": data["query"], "account": data.get("account")}
+        view, _created = SavedView.objects.get_or_create(user=self.user, name=data["name"], defaults=values)
+        return view
 
     def rename(self, view: SavedView, name: str) -> bool:
         """Give a view another name; False where it cannot have it."""
         name = name.strip()[:60]
-        taken = SavedView.objects.filter(user_id=self.user.pk, name=name).exclude(pk=view.pk).exists()
-        if not name or taken:
+        if not name:
             return False
-        SavedView.objects.filter(pk=view.pk).update(name=name)
+        try:
+            with transaction.atomic():
+                SavedView.objects.filter(pk=view.pk).update(name=name)
+        except IntegrityError:  # another of the person's views has it
+            return False
         return True
 
 

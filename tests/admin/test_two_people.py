@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import partial
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from recordings.choices import CallState, EventOutcome, RecordingStatus
-from recordings.models import Account, Call, CallbackEvent, Recording
+from recordings.models import Account, AlertChoice, Call, CallbackEvent, Recording, SavedView
+from recordings.roles import ROLES
 from tests.admin.conftest import Person
 from tests.admin.rows import a_recording
 from tests.admin.test_account_tokens import FORM, NEW, change
+from tests.admin.test_list_page_saved_views import VIEWS
 from tests.admin.test_starting import LIVE, filled, record, said, sent
 from tests.admin.test_stopping import stop, stops
 from tests.callbacks.posting import deliver
@@ -41,6 +45,36 @@ def call(account: Account, world: SandboxState, people: list[Client]) -> Call:
     for person in people:
         person.get(LIVE)
     return Call.objects.get()
+
+
+@pytest.mark.parametrize(
+    ("url", "fields"),
+    [
+        ("/admin/alerts/", {"each": "on", "digest": "daily"}),
+        (VIEWS, {"do": "save", "name": "Short {n}", "query": "length=10s"}),
+        ("/admin/auth/user/add/", {"username": "ravi{n}", "is_active": "on"}),
+        ("/admin/auth/group/add/", {"name": "Auditors {n}"}),
+    ],
+)
+def test_a_button_that_is_pressed_twice_saves_once(
+    admin_user: User, url: str, fields: dict[str, str]
+) -> None:
+    browser = Client()
+    browser.force_login(admin_user)
+
+    def press(n: int) -> Any:
+        pressed = copy(browser)  # two requests of one session, and no test client makes two at a time
+        pressed.cookies = browser.cookies
+        return pressed.post(url, {name: value.format(n=n) for name, value in fields.items()})
+
+    for n in range(4):
+        AlertChoice.objects.all().delete()
+        answers = together(partial(press, n), partial(press, n))
+        assert sorted({answer.status_code for answer in answers} - {302}) in ([], [200], [422])
+    made = (AlertChoice, SavedView, User, Group)
+    assert sum(model.objects.count() for model in made) - len(ROLES) - 1 == (
+        1 if url == "/admin/alerts/" else 4
+    )
 
 
 def test_both_stop_one_recording_at_the_same_moment(

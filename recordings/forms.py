@@ -206,11 +206,7 @@ class AccountForm(_AccountForm):
 
     class Meta:
         model = Account
-        fields = (
-            "auth_id", "name", "parent", "is_active", "require_signed", "webhook_header", "default_time_limit",
-            "default_file_format", "default_channels", "default_transcribe", "recorded_by_flow", "alert_addresses",
-            "retention_days", "time_zone", "region", "members",
-        )  # fmt: skip
+        fields = ()  # those of AccountAdmin.get_fieldsets
         widgets = {
             "members": forms.CheckboxSelectMultiple,
             "alert_addresses": forms.Textarea(attrs={"rows": 2, "class": "vLargeTextField"}),

@@ -141,7 +141,7 @@ class PortalMixin(_Base):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    ) -> HttpResponse:
         """Show or save the form; one whose name another request took meanwhile is checked again, and says so."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)

@@ -30,6 +30,7 @@ from recordings.admin.base import BATCH, WRITE, PortalAdmin, may, page
 from recordings.admin.reader import accounts_seen, note_access
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
 from recordings.exports import AudioOpenError, ExportSlot, Opened, Plan, TooManyExportsError
+from recordings.forms import is_key
 from recordings.models import Account, Recording, Transcription
 from recordings.playback import AudioRequest, AudioUnavailableError, TooManyStreamsError
 from recordings.vobiz.errors import VobizError
@@ -200,10 +201,8 @@ class ZipExportMixin(CsvExportMixin):
     )
     def export_zip_file(self, request: HttpRequest) -> HttpResponseBase:
         """Return the ZIP, made while it is sent."""
-        keys = [
-            key for key in request.POST.get("recordings", "").split(",") if key.isascii() and key.isdigit()
-        ]
-        held = self._plan(request, [int(key) for key in keys[:MOST_FILES] if len(key) < 19])
+        keys = [int(key) for key in request.POST.get("recordings", "").split(",") if is_key(key)]
+        held = self._plan(request, keys[:MOST_FILES])
         if not held.items:
             self.message_user(request, _("Select at least one recording."), messages.WARNING)
             return HttpResponseRedirect(self.to_page("changelist"))

@@ -35,9 +35,7 @@ COUNTS_HOLD = 30  # seconds
 MOST_COUNTED = 999
 MOST_IN_MENU = 20
 # Pages whose rows are narrowed to the chosen account; a page of one object shows it whatever was chosen.
-NARROWED = (
-    "index", "_changelist", "_live", "_at_risk", "_export_csv", "_export_zip", "_archive_at_risk", "_seen_lost",
-)  # fmt: skip
+NARROWED = ("index", "_changelist", "_live", "_at_risk", "_export_csv", "_archive_at_risk", "_seen_lost")
 STARTING = ("recordings_call_record", "recordings_call_record_selected", "recordings_call_stop_all")
 WHOLE = ("recordings_account_changelist",)
 

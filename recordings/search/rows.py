@@ -17,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from django.db import connections
-from django.db.models import DateTimeField, F, Func, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from recordings.models import Call, Recording
+from recordings.models.recording.queryset import Unindexed
 from recordings.numbers import area_range
 from recordings.search.lookups import SIDES, Digits, HasDigits, HasWords, Name, Side, Words, first_hits
 from recordings.search.query import FirstHits, Query, Reading
@@ -30,13 +31,6 @@ PROBED = 5_000  # newest rows that must hold a page of many hits, or else these 
 A_PAGE = 100
 MOST_IDS = 1_000  # rows whose id begins alike
 NEWEST_FIRST = ("-happened_at", "-pk")
-
-
-class Unindexed(Func):
-    """A time as it is, in a form that keeps the planner from walking the index over it."""
-
-    template = "+%(expressions)s"
-    output_field = DateTimeField()
 
 
 GATHERED = (Unindexed(F("happened_at")).desc(), "-pk")  # newest first too, of rows that another index finds

@@ -35,6 +35,7 @@ from django.views.generic.edit import FormView
 
 from recordings import mail
 from recordings.choices import AccessAction
+from recordings.forms import is_key
 from recordings.signin import log, sessions, sso
 from recordings.signin.budgets import PASSKEYS, RESET, RESETS_FROM, GuessRefusedError, network_of
 from recordings.signin.factors import has_factor, passkey_host
@@ -218,7 +219,7 @@ def disconnect(request: HttpRequest) -> HttpResponse:
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """End one of the person's other sessions, or all of them."""
     chosen = request.POST.get("session", "")
-    only = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else None
+    only = int(chosen) if is_key(chosen) else None
     if chosen and only is None:
         raise Http404
     ended = sessions.end_sessions(request.user, but=request.session.session_key, only=only)

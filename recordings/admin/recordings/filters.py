@@ -23,6 +23,7 @@ from recordings.admin.filters import ChoiceFilter, RareFilter, by_days_left, rar
 from recordings.admin.reader import accounts_seen, is_counted
 from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
+from recordings.forms import is_key
 from recordings.models import Call, Recording
 from recordings.models.recording.queryset import (
     BOTH_TALK,
@@ -163,7 +164,7 @@ class StarterFilter(admin.SimpleListFilter):
                 condition = started_here
             case "command":
                 condition = started_here & Q(requested_by__isnull=True)
-            case pk if pk.isascii() and pk.isdigit() and len(pk) < 10:
+            case pk if is_key(pk):
                 condition = Q(requested_by=int(pk))
             case _:
                 return queryset.none()

@@ -421,8 +421,8 @@ class AccountAdmin(WebhooksMixin):
     def gap_seen(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Close the overview's line about callbacks that never came, until another one does not."""
         account.acknowledge_missing_callbacks(timezone.now())
-        words = _("Marked as seen: the recordings themselves go on saying that no callback came.")
-        log = _("Saw that callbacks had not come.")
+        words = _("Marked as reviewed. The recordings still show that no callback was received.")
+        log = _("Marked missing callbacks as reviewed.")
         return self.conclude(request, account, words=words, log=log, to=self.to_index())
 
 

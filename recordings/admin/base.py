@@ -135,18 +135,12 @@ class PortalMixin(_Base):
         shown = {**said, **(extra_context or {})}
         return without_empty_filters(request) or super().changelist_view(request, shown)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show or save the form; one whose name another request took meanwhile is checked again, and says so."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:  # such as by a second click on Save
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, *args, **kwargs)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the object; an id that no database takes is absent, and an empty `_to_field` is none."""

@@ -63,7 +63,7 @@ WORDS = {
         "The portal does not have this recording yet. The next sync reads it and applies the callback."
     ),
     EventOutcome.CONFLICT: gettext_lazy(
-        "It contradicts Vobiz's API or an earlier callback. No data was changed."
+        "This callback contradicts Vobiz's API or an earlier callback. No data was changed."
     ),
     EventOutcome.REFUSED: gettext_lazy("No data was changed."),
     EventOutcome.UNPARSED: gettext_lazy("The portal cannot read its format. No data was changed."),
@@ -392,7 +392,7 @@ def _outcome_words(event: CallbackEvent) -> str:
     if event.outcome == EventOutcome.UNMATCHED and event.account.cannot_sync:
         return str(UNASKED)
     if (event.outcome, event.kind) == (EventOutcome.APPLIED, EventKind.OTHER) and event.recording is None:
-        return _("It is about no recording. No data was changed.")
+        return _("This callback is about no recording. No data was changed.")
     return str(WORDS[EventOutcome(event.outcome)])
 
 

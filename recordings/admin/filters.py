@@ -284,7 +284,7 @@ class GapFilter(LinkedFilter):
     title = _("callback that did not come")
     parameter_name = "gap"
     value_on = "unseen"
-    words = _("seen by nobody yet")
+    words = _("not reviewed")
     rows = "without_callback"
 
 
@@ -303,7 +303,7 @@ class UnsignedFilter(LinkedFilter):
 
 
 class WithoutEffectFilter(LinkedFilter):
-    """Callbacks that had no effect, and that nobody has marked as seen."""
+    """Callbacks that had no effect, and that nobody has marked as reviewed."""
 
     title = _("effect")
     parameter_name = "effect"

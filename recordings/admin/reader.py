@@ -78,7 +78,7 @@ def seen_recording(request: HttpRequest, column: str) -> Subquery:
 
 
 def note_access(request: HttpRequest, action: AccessAction, recording: Recording | None, **said: Any) -> None:
-    """Write down what the reader did, for `AccessEvent.objects.note`; a HEAD brings nobody anything to hear or read."""
+    """Record an access event for the reader. Leave out HEAD requests, and refusals above REFUSALS_AN_HOUR."""
     if request.method == "HEAD":
         return
     if said.get("result", AccessResult.OK) != AccessResult.OK:

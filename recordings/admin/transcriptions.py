@@ -201,7 +201,7 @@ def why_none(held: Transcription) -> str:
     """Return why there is no text, and what to do."""
     if held.status == TranscriptionStatus.EXPECTED:
         return _(
-            "It was asked for and comes by a callback, as a rule within 5 minutes of the recording's end."
+            "A transcript was requested. Vobiz sends it by a callback, usually within 5 minutes of the recording's end."
         )
     if held.status == TranscriptionStatus.MISSING:
         return _(

@@ -238,7 +238,7 @@ class _Copying:
         except Recording.DoesNotExist:
             raise LeaseLostError from None
         if recording.status != RecordingStatus.COMPLETED:
-            raise NotReadyError(_("It has not ended yet, by what Vobiz's API says."))
+            raise NotReadyError(_("The recording has not ended yet, according to Vobiz's API."))
         return result.seen
 
 

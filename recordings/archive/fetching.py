@@ -194,7 +194,7 @@ def _missing(audio: Audio, said_ms: int | None, *, ended: bool) -> str:
     if not audio.whole:
         return _("The file ends before its own structure says so.")
     if not ended and _length_flag(audio, said_ms) and (audio.duration_ms or 0) < (said_ms or 0):
-        return _("It is shorter than Vobiz says, and nothing in the answer said where it ends.")
+        return _("The file is shorter than Vobiz says, and the response did not state where it ends.")
     return ""
 
 

@@ -223,7 +223,7 @@ def _store_evidence(event: CallbackEvent, delivery: Delivery) -> None:
     event.hosts = [storable(host)[:255] for host in dict.fromkeys(hosts) if host]
     event.expected_base = delivery.endpoint.redact(delivery.endpoint.signed_bases[0])
     if delivery.trust == Trust.UNSIGNED:
-        event.error = _("It is not signed, and the account requires signed callbacks.")
+        event.error = _("This callback is not signed, and the account requires signed callbacks.")
     else:
         event.error = _("None of its signatures verifies under the address and the tokens known here.")
 

@@ -41,12 +41,17 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
         return _unexplained((), event.account.rejection(event.trust).words)
     endpoint = CallbackEndpoint.of_event(event)
     if endpoint is None:
-        return _unexplained((), _("Its address is not in use any more, so it cannot be verified."))
+        return _unexplained(
+            (), _("The address it was sent to is no longer in use, so this callback cannot be verified.")
+        )
     expected = tuple(endpoint.redact(base) for base in endpoint.signed_bases)
     if event.raw_body is not None and not event.is_unreadable:
         return _unexplained(expected, _body_words(event, endpoint))
     if event.trust == Trust.UNSIGNED:
-        words = _("It has no signature. The account requires one: change that there, or in Vobiz's console.")
+        words = _(
+            "This callback has no signature. The account requires one: change that on the account's page, "
+            "or in Vobiz's console."
+        )
         return _unexplained(expected, words)
     tokens = endpoint.tokens(now)
     if not tokens:
@@ -57,12 +62,12 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     used = _used(event, endpoint, tokens)
     if used is None:
         words = _(
-            "It verifies under none of the addresses tried: it may be signed with a token that is not known here, "
-            "or was sent to an address that differs in more than host, port and scheme."
+            "The signature is valid for none of the addresses tried. The callback may be signed with a token that is not "
+            "stored here, or was sent to an address that differs in more than host, port and scheme."
         )
         return _unexplained(expected, words)
     if used in endpoint.signed_bases:
-        words = _("It verifies now: process it again.")
+        words = _("The signature is valid now: process the callback again.")
     else:
         words = _(
             "Vobiz was given another address than PORTAL_URL makes. Make them one, then process it again."
@@ -75,10 +80,10 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
 def _body_words(event: CallbackEvent, endpoint: CallbackEndpoint) -> str:
     """Return what stands between a trunk webhook and its verification."""
     if any(verdict.trust == "signed" for verdict in body_verdicts(event, endpoint)):
-        return _("It verifies now: process it again.")
+        return _("The signature is valid now: process the callback again.")
     return _(
-        "It looks like a trunk webhook: its body is signed in the header %(headers)s. Compare the secret and the name "
-        "of the signature header on the account's page with the trunk's webhook in Vobiz's console."
+        "This looks like a trunk webhook: its body is signed in the header %(headers)s. Compare the secret and the "
+        "name of the signature header on the account's page with the trunk's webhook in Vobiz's console."
     ) % {"headers": ", ".join(dict.fromkeys(name for given in event.signature_headers for name in given))}
 
 

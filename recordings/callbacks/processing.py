@@ -289,7 +289,9 @@ def _effect(
         words = _complete(locked, payload, words)
     if words is None and payload.brings_transcript and not _store_transcript(locked.row, payload, event):
         locked.flag_attention(Attention.TRANSCRIPT_REVISED)
-        words = _("Another transcript came before; that one stands, this one is kept here.")
+        words = _(
+            "A different transcript was received earlier and is kept. This one is stored with the callback only."
+        )
     if words is not None:
         return EventOutcome.CONFLICT, words
     if payload.misses_subject:
@@ -302,7 +304,9 @@ def _effect(
 def _missing_words(event: CallbackEvent) -> str:
     """Return that what the address or the event's name announces is not in it."""
     if event.door == "transcription":
-        return _("It came to a transcription address, but no field known here holds a text or an error.")
+        return _(
+            "This callback was sent to a transcription address, but contains no transcript and no error."
+        )
     return _("Its event is about a recording or transcription, but no field known here says anything of it.")
 
 
@@ -334,10 +338,12 @@ def _fail_start(locked: LockedRecording, payload: CallbackPayload) -> str | None
     """Fail the recording whose start Vobiz has refused; return why not, in words."""
     row = locked.row
     if row.recording_id is not None or (row.api_id and payload.api_id != row.api_id):
-        return _("It says that a start failed, but this recording has begun or is of another request.")
+        return _(
+            "This callback says that a start failed, but this recording has begun or belongs to another request."
+        )
     if row.status == RecordingStatus.FAILED or locked.fail(str(payload.error), StartAnswer.REFUSED):
         return None
-    return _("It says that the start failed, but this recording has ended.")
+    return _("This callback says that the start failed, but this recording has ended.")
 
 
 def _match_recording(
@@ -351,7 +357,9 @@ def _match_recording(
         if is_stored_unsigned and event.recording_id is None and is_recording_full(event, locked.row):
             return EventOutcome.FAILED, _("Too many unsigned callbacks about this recording are stored.")
         if event.trust != Trust.SIGNED and _owner(event, locked.row).require_signed:
-            return EventOutcome.FAILED, _("It is not signed, and the recording's account requires that.")
+            return EventOutcome.FAILED, _(
+                "This callback is not signed, and the recording's account requires signed callbacks."
+            )
         event.recording = locked.row
         return None
     event.recording = None
@@ -360,9 +368,10 @@ def _match_recording(
     if payload.kind == EventKind.OTHER and not payload.misses_subject:
         return EventOutcome.APPLIED, None  # a call's event, or a test: nothing in it is about a recording
     if payload.call_uuid is None:
-        return EventOutcome.UNPARSED, _("It names neither a recording nor a call.")
+        return EventOutcome.UNPARSED, _("This callback names no recording and no call.")
     return EventOutcome.UNMATCHED, _(
-        "It names a call and no recording: it is applied once exactly one recording of the call expects a transcript."
+        "This callback names a call and no recording. It is applied when exactly one recording of the call expects "
+        "a transcript."
     )
 
 
@@ -370,10 +379,10 @@ def _contradiction(recording: Recording, payload: CallbackPayload) -> str | None
     """Return why the fields cannot be about the recording whose key the delivery came under."""
     known, named = recording.recording_id, _claimed_id(recording, payload)
     if known and named:
-        words = _("It names recording %(named)s; this one is %(known)s.")
+        words = _("This callback names recording %(named)s; this recording is %(known)s.")
         return None if known.lower() == named.lower() else words % {"named": named, "known": known}
     if payload.call_uuid and payload.call_uuid.lower() != (recording.call.call_uuid or "").lower():
-        words = _("It names call %(named)s; this recording is of call %(known)s.")
+        words = _("This callback names call %(named)s; this recording is of call %(known)s.")
         return words % {"named": payload.call_uuid, "known": recording.call.call_uuid}
     return None
 

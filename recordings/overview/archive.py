@@ -98,7 +98,7 @@ def at_risk_now(user: Viewer, now: datetime, *, kept_days: Collection[int]) -> C
 
 
 def lost(now: datetime, seen: Collection[Any], *, every_account: bool = False) -> dict[int, Group]:
-    """Return lost recordings by account, without those marked as seen.
+    """Return lost recordings by account, without those marked as reviewed.
 
     `seen`: what `accounts` gave, whose rows alone are read. `first_at`: since when the first one is lost, as far as
     the portal knows.

@@ -33,7 +33,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Recordings of one account that ended without a callback, not yet marked as seen.
+    """Recordings of one account that ended without a callback, not yet marked as reviewed.
 
     `found`: those that Vobiz was asked about instead. `transcripts`: those whose text cannot be fetched any more.
     `first_at`: when the first of them was noticed. `more`: there are more than were counted.
@@ -70,7 +70,7 @@ def background(user: Viewer, now: datetime) -> Background:
 
 
 def gaps(user: Viewer, accounts: Iterable[Any]) -> dict[int, Gap]:
-    """Return the gaps by account, without those marked as seen."""
+    """Return the gaps by account, without those marked as reviewed."""
     rows = (
         Recording.objects.visible_to(user).without_callback().filter(account__in=[one.pk for one in accounts])
     )

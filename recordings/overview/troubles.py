@@ -40,7 +40,7 @@ def broken_syncs(user: Viewer, seen: Iterable[Any], *, every_account: bool = Fal
 
 
 def callback_troubles(user: Viewer, *, every_account: bool = False) -> dict[tuple[int, str, str], Trouble]:
-    """Return callbacks without effect that are not marked as seen, by account, outcome and trust."""
+    """Return callbacks without effect that are not marked as reviewed, by account, outcome and trust."""
     rows: Any = CallbackEvent.objects.visible_to(user)
     found = rows.without_effect().order_by().annotate(said=Left("error", 300)).values_list(
         "account_id", "outcome", "trust", "received_at", "pk", "said"

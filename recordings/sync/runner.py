@@ -68,7 +68,9 @@ def run(
             sync_run.record_last_counts(**result.counts())
     except BaseException as interruption:
         words = (
-            _("It was interrupted.") if isinstance(interruption, KeyboardInterrupt) else repr(interruption)
+            _("The sync was interrupted.")
+            if isinstance(interruption, KeyboardInterrupt)
+            else repr(interruption)
         )
         if sync_run is not None:
             sync_run.end(SyncState.INTERRUPTED, now=clock.now(), error=words, **result.counts())
@@ -154,7 +156,7 @@ class _Run:
                 if self._is_last(page, changed=self.result.changed - before):
                     break
         if self.result.limit_reached:
-            return pages.incomplete_reason or _("It was cut at --limit %s.") % self.request.limit
+            return pages.incomplete_reason or _("The sync ended at --limit %s.") % self.request.limit
         return pages.incomplete_reason
 
     def _lost_facts(self, page: RecordingPage) -> str | None:

@@ -225,7 +225,7 @@ def test_seen_closes_what_cannot_be_cured_from_its_page_and_from_the_overview(
     boss.post(url, {"note": "known"})
 
     assert f'action="{url}"' not in text_of(boss, "/admin/")
-    assert "Seen by boss" in text_of(boss, page)
+    assert "Reviewed by boss" in text_of(boss, page)
     assert "known" in text_of(boss, page)
 
 

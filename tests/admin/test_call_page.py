@@ -140,7 +140,7 @@ def test_of_the_time_in_which_nobody_looked_nothing_is_claimed(account: Account,
     a_run(account, at=at(9_100))
 
     assert gaps(call) == (Doubt.NONE, [])
-    assert "It was over when the portal looked again, 2:19:20 later" in page_of(boss, call)
+    assert "The call was over when the portal looked again, 2:19:20 later" in page_of(boss, call)
 
 
 def test_a_lost_answer_leaves_the_gaps_unknown(account: Account) -> None:

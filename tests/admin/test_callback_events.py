@@ -149,8 +149,8 @@ def test_a_refused_one_shows_both_addresses_with_the_first_difference_marked(
 @pytest.mark.parametrize(
     ("trust", "reason"),
     [
-        ("refused", "It verifies under none of the addresses tried"),
-        ("unsigned", "It has no signature."),
+        ("refused", "The signature is valid for none of the addresses tried"),
+        ("unsigned", "This callback has no signature."),
     ],
 )
 def test_why_one_was_rejected_is_said_once_also_after_processing_it_again(
@@ -180,7 +180,9 @@ def test_why_one_was_rejected_is_said_once_also_after_processing_it_again(
 def test_a_refused_one_that_verifies_by_now_says_so(account: Account, boss: Client) -> None:
     event = refused(account, f"http://127.0.0.1:8000/callbacks/account/{account.callback_key}/")
 
-    assert "It verifies now: process it again." in boss.get(page_of(event)).content.decode()
+    assert (
+        "The signature is valid now: process the callback again." in boss.get(page_of(event)).content.decode()
+    )
     boss.post(reverse("admin:recordings_callbackevent_process", args=[event.pk]))
 
     event.refresh_from_db()
@@ -237,7 +239,7 @@ def test_a_callback_that_names_nothing_of_ours_is_not_said_to_have_had_an_effect
 
     page = boss.get(page_of(event)).content.decode()
 
-    assert "It is about no recording." in page
+    assert "This callback is about no recording." in page
     assert "The recording was updated." not in page
 
 

@@ -202,7 +202,7 @@ def test_a_transcript_is_read_only_by_those_who_may(account: Account, staff: Per
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        ({"status": "expected", "text": None}, "comes by a callback, as a rule within 5 minutes"),
+        ({"status": "expected", "text": None}, "sends it by a callback, usually within 5 minutes"),
         ({"status": "missing", "text": None}, "has no transcripts to fetch later"),
         (
             {"status": "failed", "text": None, "error": "Recording file size too large for transcription"},

@@ -176,6 +176,6 @@ def test_a_token_is_replaced_while_callbacks_signed_with_the_old_and_the_new_one
     event = CallbackEvent.objects.exclude(recording=old).get()
     page = boss.get(reverse("admin:recordings_callbackevent_change", args=[event.pk])).content.decode()
     if event.outcome == EventOutcome.REFUSED:
-        assert "It verifies now" in page
+        assert "The signature is valid now" in page
         boss.post(reverse("admin:recordings_account_process_refused", args=[account.pk]))
     assert set(CallbackEvent.objects.values_list("outcome", flat=True)) == {EventOutcome.APPLIED}

@@ -35,7 +35,7 @@ def test_what_nothing_vouches_for_is_not_taken_for_the_whole(
     world.faults.plan(Fault(on="media.get", body=body, no_length=True, times=3))
     for hours in (1, 2):
         assert archive_it(row, now + timedelta(hours=hours)).result == Result.FAILED
-        assert "nothing in the answer said where it ends" in str(row.archive_error)
+        assert "the response did not state where it ends" in str(row.archive_error)
         assert files(archive_folder) == []
     assert archive_it(row, now + timedelta(hours=3)).result == Result.ARCHIVED
     assert row.archive_flag == ArchiveFlag.CUT_BY_VOBIZ

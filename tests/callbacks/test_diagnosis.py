@@ -93,7 +93,7 @@ def test_what_was_cured_says_so(client: Client, recording: Recording, now: datet
     recording.account.set_token("a-new-token-0123456789", now=now)
     found = of_the_event()
     assert found.used == found.expected[0]
-    assert "process it again" in found.words
+    assert "process the callback again" in found.words
 
 
 def test_both_addresses_of_a_recording_are_expected(client: Client, account: Account) -> None:
@@ -121,7 +121,7 @@ def test_an_event_of_a_key_that_is_not_in_use_any_more_says_so(client: Client, a
     deliver(client, account.callback_key, ENDED, door="account", token="a wrong token")
     Account.objects.update(callback_key="another-key")
     found = of_the_event()
-    assert (found.expected, "not in use" in found.words) == ((), True)
+    assert (found.expected, "no longer in use" in found.words) == ((), True)
 
 
 def test_no_diagnosis_shows_a_key(client: Client, recording: Recording) -> None:

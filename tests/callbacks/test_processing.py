@@ -317,7 +317,7 @@ def test_a_recording_of_another_family_is_out_of_reach(
 
 def test_what_names_no_recording_on_an_accounts_door_says_so(client: Client, account: Account) -> None:
     deliver(client, account.callback_key, {"transcription": "words without a home"}, door="account")
-    assert (the_event().outcome, "neither a recording nor a call" in str(the_event().error)) == (
+    assert (the_event().outcome, "no recording and no call" in str(the_event().error)) == (
         EventOutcome.UNPARSED,
         True,
     )

@@ -112,7 +112,7 @@ def test_what_was_refused_is_taken_once_the_secret_or_the_header_is_right(
     account.set_webhook_secret(SECRET)
     Account.objects.update(webhook_header=sent_in.lower())
     event = CallbackEvent.objects.get()
-    assert "verifies now" in diagnosis(event, now=event.received_at).words
+    assert "is valid now" in diagnosis(event, now=event.received_at).words
     assert processing.process_again(event, now=event.received_at) == EventOutcome.UNMATCHED
     event.refresh_from_db()
     assert (event.trust, event.scheme, event.raw_body) == (Trust.SIGNED, Scheme.BODY, None)

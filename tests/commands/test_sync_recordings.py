@@ -80,7 +80,7 @@ def test_gone_and_failed_rows_are_counted_and_only_failures_exit_1(
     fill(world, 1, resource_uri="/v1/Account/MA_STRANGER/Recording/x/")
     failed = run("sync_recordings", "--json")
     assert (failed.code, failed.json["failed"], failed.json["complete"]) == (1, 1, False)
-    assert "1 row or page failed: It belongs to MA_STRANGER" in failed.stderr
+    assert "1 row or page failed: The recording belongs to MA_STRANGER" in failed.stderr
 
 
 def test_cut_by_a_limit_is_not_complete_and_no_failure(account: Account, world: SandboxState) -> None:
@@ -190,7 +190,7 @@ def test_control_c_ends_it_with_130_and_the_run_says_so(account: Account, world:
     assert (process.returncode, stdout) == (130, "")
     assert stderr.strip() == "CommandError: Interrupted."
     run_ = SyncRun.objects.get()
-    assert (run_.state, run_.error) == ("interrupted", "It was interrupted.")
+    assert (run_.state, run_.error) == ("interrupted", "The sync was interrupted.")
 
 
 @pytest.mark.once

@@ -92,7 +92,7 @@ def test_a_limit_cuts_and_says_so(
     result = sync_now(limit=limit)
     assert (result.seen, result.pages, result.limit_reached, result.complete) == (limit, pages, cut, not cut)
     assert Recording.objects.count() == limit
-    assert result.error == (f"It was cut at --limit {limit}." if cut else None)
+    assert result.error == (f"The sync ended at --limit {limit}." if cut else None)
 
 
 def test_a_limit_that_is_not_reached_cuts_nothing(past: Past, sync_now: Sync) -> None:

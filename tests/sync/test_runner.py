@@ -134,7 +134,7 @@ def test_a_run_that_was_taken_over_stops_at_its_next_page(
 
 
 @pytest.mark.parametrize(("interruption", "words"), [
-    (KeyboardInterrupt(), "It was interrupted."), (RuntimeError("nobody knows"), "RuntimeError('nobody knows')"),
+    (KeyboardInterrupt(), "The sync was interrupted."), (RuntimeError("nobody knows"), "RuntimeError('nobody knows')"),
 ])  # fmt: skip
 def test_a_run_that_is_broken_off_says_so_and_keeps_what_it_read(
     account: Account, world: SandboxState, past: Past, interruption: BaseException, words: str

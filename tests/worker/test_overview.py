@@ -128,7 +128,7 @@ def test_after_a_gap_it_says_once_how_much_never_came(admin_client: Client, acco
     assert admin_client.get(url).status_code == 405
     assert admin_client.post(url).status_code == 302
     assert "ended without a callback" not in overview_of(admin_client)
-    assert LogEntry.objects.get().get_change_message() == "Saw that callbacks had not come."
+    assert LogEntry.objects.get().get_change_message() == "Marked missing callbacks as reviewed."
     unheard(account, 4)
     assert "ended without a callback; found by asking Vobiz: 1" in overview_of(admin_client)
 

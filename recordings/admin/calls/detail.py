@@ -336,9 +336,9 @@ def _tail_words(found: Coverage) -> str:
     missing = (found.seen_over_at - found.call.ends).total_seconds()
     if missing < 1:
         return ""
-    return _("It was over when the portal looked again, %s later; when it ended between is not known.") % (
-        formatting.length(missing)
-    )
+    return _(
+        "The call was over when the portal looked again, %s later. When it ended in between is not known."
+    ) % (formatting.length(missing))
 
 
 # Its timeline

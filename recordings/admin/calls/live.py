@@ -461,4 +461,4 @@ def stop_all_words(call: Call, result: StopResult) -> tuple[int, str]:
             "Vobiz did not confirm the stop, so recordings of this call may still run. Stop all again, or wait: "
             "each ends at its time limit or with the call."
         )
-    return messages.ERROR, _("Nothing was stopped, and the recordings go on. %s") % (result.error or "")
+    return messages.ERROR, _("Recordings not stopped: %s They are still running.") % (result.error or "")

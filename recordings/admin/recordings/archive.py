@@ -1,6 +1,6 @@
 """Archived copies: what a recording's page says of its own, *Archive now*, and the page of what is at risk or lost.
 
-At risk is what can still be saved, with the button that does; lost what cannot, to be marked as seen.
+At risk is what can still be saved, with the button that does; lost what cannot, to be marked as reviewed.
 """
 
 from __future__ import annotations
@@ -543,7 +543,7 @@ def seen_context(request: HttpRequest, recording: Recording, now: datetime) -> d
     closes = lost or recording.needs_attention in SEEN_CLOSES
     seen = ""
     if recording.seen_at is not None:
-        seen = _("Seen by %(who)s") % {"who": formatting.words(recording.seen_by)}
+        seen = _("Reviewed by %(who)s") % {"who": formatting.words(recording.seen_by)}
     return {
         "is_lost": lost,
         "may_mark_seen": closes and may(request, "mark_seen"),

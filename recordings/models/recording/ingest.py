@@ -259,7 +259,7 @@ class _Upsert:
             # nobody connected here is named: it stays with who has it, else it is the account's that was asked
             owner = family.get(row.account_id, self.account) if row else self.account
         else:
-            return _("It belongs to %(named)s, which is not of the family of %(auth_id)s.") % {
+            return _("The recording belongs to %(named)s, which is not of the family of %(auth_id)s.") % {
                 "named": named,
                 "auth_id": self.account.auth_id,
             }

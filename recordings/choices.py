@@ -168,8 +168,8 @@ ATTENTION_WORDS = {
 }
 
 
-# What no verb mends: a person closes it by *Seen*, which stays on the row; but of its audio only until that is archived
-# after all. SEEN_LOST is their word for lost audio.
+# What no service repairs: a person closes it by *Mark as reviewed*, which the row keeps; about its audio only until
+# that is archived after all. SEEN_LOST is the value for lost audio.
 SEEN_LOST = "lost"
 SEEN_CLOSES = (
     Attention.ID_CONFLICT, Attention.TRANSCRIPT_REVISED, Attention.LENGTH_DIFFERS, Attention.CUT_BY_VOBIZ,

@@ -1,4 +1,4 @@
-"""VERB: connect an account, test its credentials, replace its token."""
+"""Connect an account, test its credentials, replace its token."""
 
 from __future__ import annotations
 

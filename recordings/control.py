@@ -1,4 +1,4 @@
-"""VERB: start and stop recordings. The row is committed before Vobiz is asked; a start is never repeated."""
+"""Start and stop recordings. The row is committed before Vobiz is asked; a start is never repeated."""
 
 from __future__ import annotations
 

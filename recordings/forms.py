@@ -255,7 +255,7 @@ class AccountForm(_AccountForm):
         _without_links(self.fields["parent"].widget)
 
     def _offer_members(self) -> None:
-        """Return the staff, and whoever is a member already."""
+        """Limit the choices to active staff and current members."""
         if "members" not in self.fields:
             return
         staff = Q(is_active=True, is_staff=True)

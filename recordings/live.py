@@ -1,4 +1,4 @@
-"""VERB: see which calls are live, by polling Vobiz. One refresh serves all viewers for a few seconds."""
+"""See which calls are live, by polling Vobiz. One refresh serves all viewers for a few seconds."""
 
 from __future__ import annotations
 

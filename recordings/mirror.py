@@ -1,6 +1,6 @@
 """Vobiz's recordings mirrored into rows: ask for one recording, and store what the API says of one or many.
 
-This is the layer below the verbs. Sync, reconcile and archive ask through it, and each decides what the answer means
+This is the layer below the services. Sync, reconcile and archive ask through it, and each decides what the answer means
 for its own work. No transaction is open while Vobiz is asked.
 """
 

@@ -1,4 +1,4 @@
-"""What runs outside a request, and in which order the verbs follow each other there.
+"""What runs outside a request, and in which order the services follow each other there.
 
 A task in the queue is only a wake-up: it says that something may be due, and the rows say what is. A task that is
 lost, or that comes twice, costs nothing.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Highest first: a module may import its own layer and what stands below it. What is not named here is a verb.
+# Highest first: a module may import its own layer and what stands below it. What is not named here is a service.
 ABOVE = (
     ("vobiz_portal",),
     ("recordings.admin", "recordings.management", "recordings.forms", "recordings.user_forms",
@@ -30,7 +30,7 @@ BELOW = (
      "recordings.compiled_query", "recordings.database_waits", "recordings.problem"),
     ("recordings.vobiz",),
 )  # fmt: skip
-NOT_VERBS = {package for packages in ABOVE + BELOW for package in packages}
+NOT_SERVICES = {package for packages in ABOVE + BELOW for package in packages}
 WIRE_MEANS = {
     f"recordings.vobiz.{name}" for name in ("client", "transport", "connection", "media", "replies")
 }
@@ -71,18 +71,18 @@ def is_in(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def verb(module: str) -> str | None:
-    """The verb a module belongs to: `recordings.sync` for `recordings.sync.pagination`."""
+def service(module: str) -> str | None:
+    """The service a module belongs to: `recordings.sync` for `recordings.sync.pagination`."""
     package = ".".join(module.split(".")[:2])
     return (
         None
-        if package == "recordings" or not is_in(module, "recordings") or package in NOT_VERBS
+        if package == "recordings" or not is_in(module, "recordings") or package in NOT_SERVICES
         else package
     )
 
 
-VERBS = sorted({found for path in sources("recordings") if (found := verb(module_of(path)))})
-LAYERS = (*ABOVE, tuple(VERBS), *BELOW)
+SERVICES = sorted({found for path in sources("recordings") if (found := service(module_of(path)))})
+LAYERS = (*ABOVE, tuple(SERVICES), *BELOW)
 
 
 def layer(module: str) -> int | None:
@@ -92,9 +92,9 @@ def layer(module: str) -> int | None:
     return None
 
 
-def test_the_portals_verbs_are_modules_named_after_them() -> None:
-    verbs = {one.removeprefix("recordings.") for one in VERBS}
-    assert {"callbacks", "connect", "control", "live", "sync"} <= verbs
+def test_the_portals_services_are_modules_named_after_them() -> None:
+    services = {one.removeprefix("recordings.") for one in SERVICES}
+    assert {"callbacks", "connect", "control", "live", "sync"} <= services
 
 
 def test_imports_go_down_only() -> None:
@@ -162,18 +162,18 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert cycles(graph) == []
 
 
-# `callbacks` is below `tasks`, and its HTTP side, `webhooks`, above: a webhook queues tasks, a verb is run by them.
+# `callbacks` is below `tasks`, and its HTTP side, `webhooks`, above: a webhook queues tasks, a service is run by them.
 def test_no_package_imports_itself_by_way_of_others() -> None:
     assert cycles(import_graph(depth=2)) == []
     assert cycles(import_graph(depth=3)) == []
 
 
-def test_verbs_never_import_each_other() -> None:
+def test_services_never_import_each_other() -> None:
     crossing = [
         f"{module_of(path)} imports {imported}"
         for path in sources("recordings")
         for imported in imports(path)
-        if verb(module_of(path)) and verb(imported) and verb(module_of(path)) != verb(imported)
+        if service(module_of(path)) and service(imported) and service(module_of(path)) != service(imported)
     ]
     assert crossing == []
 

@@ -112,11 +112,11 @@ DROPPED_SHOWN = timedelta(hours=24)
 ) = range(13)  # fmt: skip
 NEVER = datetime.min.replace(tzinfo=UTC)
 SYNC_CODES = (ProblemCode.NO_TOKEN, ProblemCode.TOKEN_REFUSED, ProblemCode.API_DOWN, ProblemCode.SYNC_FAILING)
-Words = str | Promise
+Text = str | Promise
 
 OPEN, SYNC_NOW, PROCESS_AGAIN = gettext_lazy("Open"), gettext_lazy("Sync now"), gettext_lazy("Process again")
 SEEN = gettext_lazy("Mark as reviewed")
-REASONS: dict[str, tuple[int, str, Words]] = {
+REASONS: dict[str, tuple[int, str, Text]] = {
     Attention.MAY_BE_RECORDING: (MAY_RUN, "bad", gettext_lazy("may be recording: Vobiz's answer was lost")),
     Attention.STOP_UNCONFIRMED: (MAY_RUN, "bad", gettext_lazy("may still run: the stop was not confirmed")),
     Attention.ID_CONFLICT: (OTHER, "attention", gettext_lazy("with two ids, where there can be one")),
@@ -136,7 +136,7 @@ REASONS: dict[str, tuple[int, str, Words]] = {
         gettext_lazy("whose copy is not as long as Vobiz says"),
     ),
 }
-OUTCOMES: dict[str, tuple[int, str, Words]] = {
+OUTCOMES: dict[str, tuple[int, str, Text]] = {
     EventOutcome.FAILED: (FAILED, "bad", gettext_lazy("could not be applied")),
     EventOutcome.CONFLICT: (FAILED, "bad", gettext_lazy("in conflict with Vobiz's API")),
     EventOutcome.UNPARSED: (OTHER, "attention", gettext_lazy("in an unknown format")),
@@ -149,10 +149,10 @@ OUTCOMES: dict[str, tuple[int, str, Words]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class Button:
     """What to do: a link, or where `posts` a button."""
 
-    label: Words
+    label: Text
     url: str
     posts: bool = False
 
@@ -167,9 +167,9 @@ class Line:
     account: str
     count: str
     url: str
-    words: Words
+    words: Text
     said: str = ""
-    verb: Verb | None = None
+    button: Button | None = None
 
     @property
     def about(self) -> str:
@@ -215,24 +215,24 @@ def _portal(look: DashboardData) -> Iterator[Line]:
         for problem in look.problems[code]:
             anchor = problem.url.partition("#")[2]
             is_unsent = code in (ProblemCode.ALERTS_FAILING, ProblemCode.EVENTS_FAILING)
-            verb = Verb(OPEN, problem.url) if is_unsent else None
+            button = Button(OPEN, problem.url) if is_unsent else None
             url = problem.url if is_unsent else ""
             if code == ProblemCode.CALLBACKS_SILENT:
                 url = listed("recording", callback="missing")
             yield _line(
                 look, problem, rank, at=problem.since or (NEVER if code == ProblemCode.NO_WORKER else look.now),
-                url=url, verb=Verb(_("What to do"), f"#{anchor}") if anchor else verb,
+                url=url, button=Button(_("What to do"), f"#{anchor}") if anchor else button,
             )  # fmt: skip
 
 
 def _line(
-    look: DashboardData, problem: Problem, rank: int, *, at: datetime, url: str = "", words: Words = "",
-    verb: Verb | None = None,
+    look: DashboardData, problem: Problem, rank: int, *, at: datetime, url: str = "", words: Text = "",
+    button: Button | None = None,
 ) -> Line:  # fmt: skip
     """Return the line that tells a problem; `words` where the page can say it more exactly."""
     name = look.account_name(problem.account) if problem.account is not None else ""
     said = formatting.plain(problem.said)
-    return Line(rank, at, "bad", name, problem.counted, url, words or problem.words, said, verb)
+    return Line(rank, at, "bad", name, problem.counted, url, words or problem.words, said, button)
 
 
 def _gaps(look: DashboardData) -> Iterator[Line]:
@@ -247,11 +247,11 @@ def _gaps(look: DashboardData) -> Iterator[Line]:
             )
             words.append(lost % gap.transcripts)
         url = listed("recording", gap="unseen", account=account)
-        seen = Verb(SEEN, reverse("admin:recordings_account_gap_seen", args=[account]), posts=True)
+        seen = Button(SEEN, reverse("admin:recordings_account_gap_seen", args=[account]), posts=True)
         yield Line(
             OTHER, gap.first_at, "attention", look.account_name(account),
             f"{n} {ngettext('recording', 'recordings', gap.ended)}", url, "; ".join(words),
-            verb=seen if look.may("mark_seen") else Verb(OPEN, url),
+            button=seen if look.may("mark_seen") else Button(OPEN, url),
         )  # fmt: skip
 
 
@@ -266,13 +266,13 @@ def _recordings(look: DashboardData) -> Iterator[Line]:
             words = _("may have been recorded: Vobiz's answer was lost, and the call is over")
         to = reverse("admin:recordings_recording_change", args=[trouble.newest_pk]) if alone else url
         count = f"{trouble.count} {ngettext('recording', 'recordings', trouble.count.n)}"
-        verb = Verb(OPEN, to)
+        button = Button(OPEN, to)
         if alone and reason in SEEN_CLOSES and look.may("mark_seen"):
-            verb = Verb(
+            button = Button(
                 SEEN, reverse("admin:recordings_recording_seen", args=[trouble.newest_pk]), posts=True
             )
         name = look.account_name(account)
-        yield Line(rank, trouble.since, role, name, count, url, words, verb=verb)
+        yield Line(rank, trouble.since, role, name, count, url, words, button=button)
 
 
 def _at_risk(look: DashboardData) -> Iterator[Line]:
@@ -286,7 +286,7 @@ def _at_risk(look: DashboardData) -> Iterator[Line]:
     url = reverse("admin:recordings_recording_at_risk")
     yield Line(
         LEAVES_NOW if is_near else LEAVES, look.leaves_first_at, "attention", "", f"{look.at_risk} {noun}",
-        url, words, verb=Verb(OPEN, url),
+        url, words, button=Button(OPEN, url),
     )  # fmt: skip
 
 
@@ -297,7 +297,7 @@ def _lost(look: DashboardData) -> Iterator[Line]:
     yield Line(
         LOST, look.now, "bad", "", f"{look.lost} {noun}", listed("recording", kept="lost"),
         look.problems[ProblemCode.LOST][0].words,
-        verb=Verb(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),
+        button=Button(OPEN, reverse("admin:recordings_recording_at_risk") + "#lost"),
     )  # fmt: skip
 
 
@@ -307,13 +307,13 @@ def _accounts(look: DashboardData) -> Iterator[Line]:
     for code in SYNC_CODES:
         for problem in look.problems[code]:
             at = formatting.clock(problem.since, now=look.now) if problem.since else ""
-            to_account = Verb(OPEN, problem.url) if look.may("view_account") else None
-            verb: Verb | None = _sync_verb(look, by_pk[problem.account or 0])
+            to_account = Button(OPEN, problem.url) if look.may("view_account") else None
+            button: Button | None = _sync_button(look, by_pk[problem.account or 0])
             rank, url, words = BROKEN_SYNC, "", problem.words
             if code == ProblemCode.NO_TOKEN:
-                rank, verb = NO_TOKEN, _token_verb(look, problem.account or 0) or to_account
+                rank, button = NO_TOKEN, _token_button(look, problem.account or 0) or to_account
             elif code == ProblemCode.TOKEN_REFUSED:
-                rank, verb = NO_TOKEN, to_account and Verb(_("Enter the new token"), problem.url)
+                rank, button = NO_TOKEN, to_account and Button(_("Enter the new token"), problem.url)
                 words = _(
                     "Vobiz refuses the auth token since %s: nothing is synced, and callbacks may be rejected"
                 ) % at  # fmt: skip
@@ -321,7 +321,9 @@ def _accounts(look: DashboardData) -> Iterator[Line]:
                 words = _("Vobiz unreachable since %s: the portal tries again every minute") % at
             else:
                 url, words = problem.url, _("did not complete since %s") % at
-            yield _line(look, problem, rank, at=problem.since or look.now, url=url, words=words, verb=verb)
+            yield _line(
+                look, problem, rank, at=problem.since or look.now, url=url, words=words, button=button
+            )
 
 
 def _old_syncs(look: DashboardData) -> Iterator[Line]:
@@ -332,17 +334,17 @@ def _old_syncs(look: DashboardData) -> Iterator[Line]:
         if not account.is_active or account.pk in told or (at is not None and look.now - at <= STALE_SYNC):
             continue
         words = _("Last complete sync %s") % formatting.ago(at, look.now) if at else _("No complete sync yet")
-        verb = _sync_verb(look, account)
+        button = _sync_button(look, account)
         yield Line(
-            OLD_SYNC, at or NEVER, "attention", look.account_name(account.pk), "", "", words, verb=verb
+            OLD_SYNC, at or NEVER, "attention", look.account_name(account.pk), "", "", words, button=button
         )
 
 
-def _sync_verb(look: DashboardData, account: Any) -> Verb:
+def _sync_button(look: DashboardData, account: Any) -> Button:
     """Sync now for those who may; one that runs already is looked at instead."""
     if account.is_syncing or not look.may("sync_now"):
-        return Verb(OPEN, listed("syncrun", account=account.pk))
-    return Verb(SYNC_NOW, reverse("admin:recordings_account_sync", args=[account.pk]), posts=True)
+        return Button(OPEN, listed("syncrun", account=account.pk))
+    return Button(SYNC_NOW, reverse("admin:recordings_account_sync", args=[account.pk]), posts=True)
 
 
 def _rejected(look: DashboardData) -> Iterator[Line]:
@@ -352,16 +354,16 @@ def _rejected(look: DashboardData) -> Iterator[Line]:
         words = _("rejected: %s") % account.rejection(trust).why if account else _("rejected")
         line = _callback_line(look, (pk, EventOutcome.REFUSED, trust), trouble, REFUSED, "bad", words)
         if account and trust != Trust.UNSIGNED and account.lacks_signing_token:
-            line = replace(line, verb=_token_verb(look, pk) or Verb(OPEN, line.url))
+            line = replace(line, button=_token_button(look, pk) or Button(OPEN, line.url))
         yield line
 
 
-def _token_verb(look: DashboardData, account: int) -> Verb | None:
+def _token_button(look: DashboardData, account: int) -> Button | None:
     """Return the way to the field for the token, for those who may fill it."""
     if not may_enter_token(look.request):
         return None
     url = reverse("admin:recordings_account_change", args=[account])
-    return Verb(_("Enter the token"), f"{url}#id_token")
+    return Button(_("Enter the token"), f"{url}#id_token")
 
 
 def _callbacks(look: DashboardData) -> Iterator[Line]:
@@ -371,31 +373,31 @@ def _callbacks(look: DashboardData) -> Iterator[Line]:
 
 
 def _callback_line(
-    look: DashboardData, key: tuple[int, str, str], trouble: Trouble, rank: int, role: str, words: Words
+    look: DashboardData, key: tuple[int, str, str], trouble: Trouble, rank: int, role: str, words: Text
 ) -> Line:
     account, outcome, trust = key
     url = listed("callbackevent", effect="none", outcome__exact=outcome, trust__exact=trust, account=account)
     count = _callbacks_counted(trouble)
-    verb = _callback_verb(look, account, outcome, trouble, url)
+    button = _callback_button(look, account, outcome, trouble, url)
     name = look.account_name(account)
-    return Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), verb)
+    return Line(rank, trouble.since, role, name, count, url, words, formatting.plain(trouble.words), button)
 
 
 def _callbacks_counted(trouble: Trouble) -> str:
     return f"{trouble.count} {ngettext('callback', 'callbacks', trouble.count.n)}"
 
 
-def _callback_verb(look: DashboardData, account: int, outcome: str, trouble: Trouble, url: str) -> Verb:
+def _callback_button(look: DashboardData, account: int, outcome: str, trouble: Trouble, url: str) -> Button:
     alone = trouble.count.n == 1 and not trouble.count.more
     if alone and outcome == EventOutcome.CONFLICT:  # somebody has to read it: doing it again changes nothing
-        return Verb(OPEN, reverse("admin:recordings_callbackevent_change", args=[trouble.newest_pk]))
+        return Button(OPEN, reverse("admin:recordings_callbackevent_change", args=[trouble.newest_pk]))
     if look.may("process_callbackevent") and alone:
         to = reverse("admin:recordings_callbackevent_process", args=[trouble.newest_pk])
-        return Verb(PROCESS_AGAIN, to, posts=True)
+        return Button(PROCESS_AGAIN, to, posts=True)
     if look.may("process_callbackevent") and outcome == EventOutcome.REFUSED:
         to = reverse("admin:recordings_account_process_refused", args=[account])
-        return Verb(PROCESS_AGAIN, to, posts=True)
-    return Verb(OPEN, url)
+        return Button(PROCESS_AGAIN, to, posts=True)
+    return Button(OPEN, url)
 
 
 def _unsigned(look: DashboardData) -> Iterator[Line]:
@@ -407,7 +409,7 @@ def _unsigned(look: DashboardData) -> Iterator[Line]:
         words = _("unsigned in 7 days, though signed ones came before: anyone could have sent them")
         yield Line(
             OTHER, trouble.since, "attention", look.account_name(account), _callbacks_counted(trouble), url, words,
-            verb=Verb(OPEN, url),
+            button=Button(OPEN, url),
         )  # fmt: skip
 
 
@@ -424,4 +426,4 @@ def _dropped(look: DashboardData) -> Iterator[Line]:
         ) % {"n": n, "ago": formatting.ago(account.dropped_at, look.now)}
         url = listed("callbackevent", account=account.pk)
         name = look.account_name(account.pk)
-        yield Line(REFUSED, account.dropped_at, "bad", name, "", "", words, verb=Verb(OPEN, url))
+        yield Line(REFUSED, account.dropped_at, "bad", name, "", "", words, button=Button(OPEN, url))

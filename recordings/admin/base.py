@@ -299,7 +299,7 @@ class PortalAdmin(PortalMixin):
         return rows
 
     def on_page(self, rows: Any, order: Order | None) -> None:
-        """Return what is to be known of a page's rows together, before they are drawn."""
+        """Annotate the rows of a page together, before they are rendered."""
 
     def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
         """Add to a page's rows what the search found in each."""

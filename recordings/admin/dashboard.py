@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from recordings import live, overview, tasks
 from recordings.admin import formatting
-from recordings.admin.attention import STALE_SYNC, DashboardData, Verb, lines, listed
+from recordings.admin.attention import STALE_SYNC, Button, DashboardData, lines, listed
 from recordings.choices import EventOutcome, ProblemCode, RecordingStatus
 from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
@@ -43,7 +43,7 @@ class SyncLine:
     age: str
     said: str
     url: str
-    verb: Verb | None
+    button: Button | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,14 +243,16 @@ def _syncs(look: DashboardData) -> list[SyncLine]:
         rank, role, word = _sync_state(account, trouble, is_old=old)
         said = trouble.words if trouble is not None else ""
         url = listed("syncrun", account=account.pk)
-        verb = None
+        button = None
         if look.may("sync_now") and not account.is_syncing and account.encrypted_token is not None:
-            verb = Verb(
+            button = Button(
                 _("Sync now"), reverse("admin:recordings_account_sync", args=[account.pk]), posts=True
             )
         age = _("complete %s") % formatting.ago(at, look.now) if at else _("never complete")
         name = formatting.plain(account.name or account.auth_id)
-        line = SyncLine(formatting.badge(word, word, role=role), name, age, formatting.plain(said), url, verb)
+        line = SyncLine(
+            formatting.badge(word, word, role=role), name, age, formatting.plain(said), url, button
+        )
         found.append(((rank, at.timestamp() if at else 0.0), line))
     return [line for _key, line in sorted(found, key=lambda pair: pair[0])]
 

@@ -212,7 +212,7 @@ class ZipExportMixin(CsvExportMixin):
             return self._too_many(request)
         zone = formatting.zone_of()
         _note_whole(request, held)
-        words = _Words(request) if may(request, "read_transcription") else None
+        words = _Transcripts(request) if may(request, "read_transcription") else None
         zipped = exports.ZipExport(held, _open, partial(_note_file, request), zone, words)
         body, length = zipped.stream()
         headers = _headers(f"recordings-{_today(zone)}.zip")
@@ -274,7 +274,7 @@ def _note_file(request: HttpRequest, recording: Recording, reason: str) -> None:
     )
 
 
-class _Words:
+class _Transcripts:
     """The transcripts of a ZIP, for somebody who may read them."""
 
     def __init__(self, request: HttpRequest) -> None:

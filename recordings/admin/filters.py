@@ -263,7 +263,7 @@ class TranscriptFilter(ChoiceFilter):
         return rows
 
 
-class SilentFilter(LinkedFilter):
+class MissingCallbackFilter(LinkedFilter):
     """Among the last recordings started here, those of which no callback came."""
 
     title = _("callback")

@@ -119,7 +119,7 @@ class NarrowedAccounts:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_args: Any) -> None:
-        """Say on the user, where `visible_to` reads it, which accounts are theirs and to which the page is narrowed."""
+        """Set `user.account_ids` and, on list pages, `user.narrowed_to`; `visible_to` reads both."""
         match = request.resolver_match
         name = (match.url_name or "") if match is not None and match.app_name == "admin" else ""
         if name and request.user.is_active and request.user.is_staff and not request.user.is_superuser:

@@ -1,4 +1,4 @@
-"""VERB alert: tell people of problems, once when one begins and once when it is over, and other programs of facts.
+"""Tell people of problems, once when one begins and once when it is over, and other programs of facts.
 
 `record` compares the current problems with the alerts that are open and writes messages; `send_due` sends them. Only
 the worker does either. Messages hold codes, counts, names of accounts and links: no phone numbers, and no text of

@@ -1,4 +1,4 @@
-"""Post to an address that a tenant typed: to the public internet only, within 5 s, and without reading it to anybody.
+"""Post to an address that a tenant typed: to the public internet only, within 5 s, and without showing the answer.
 
 The name is resolved once; every address that it has must be public, and the connection is made to one of those that
 were checked. No redirect is followed, and no proxy of the environment is used. At most 64 KiB of the answer are read,

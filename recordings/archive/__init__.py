@@ -1,4 +1,4 @@
-"""VERB: archive every recording's audio before Vobiz deletes it.
+"""Archive every recording's audio before Vobiz deletes it.
 
 The rows say what is due. Each is worked on under its lease, by whoever has it, with no transaction open while Vobiz or
 the storage is asked: killed at any point, the work is done again, with one effect. What stands in the way of one

@@ -143,7 +143,7 @@ class _Copying:
             self.may_go_on()
             if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
                 raise LeaseLostError
-            with self._nobodys_where_refused(copy.name):
+            with self._deleted_if_not_archived(copy.name):
                 storage.archive().keep(part.path, copy.name)
                 _verify(copy)
                 self._keep(copy)
@@ -171,7 +171,7 @@ class _Copying:
             return None
 
     @contextmanager
-    def _nobodys_where_refused(self, name: str) -> Iterator[None]:
+    def _deleted_if_not_archived(self, name: str) -> Iterator[None]:
         """Delete the file if it is not what was written, or if another worker has the row.
 
         After any other error the row may refer to it, or the next attempt adopts it.

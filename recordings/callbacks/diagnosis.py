@@ -62,8 +62,8 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
     used = _used(event, endpoint, tokens)
     if used is None:
         words = _(
-            "The signature is valid for none of the addresses tried. The callback may be signed with a token that is not "
-            "stored here, or was sent to an address that differs in more than host, port and scheme."
+            "The signature is valid for none of the addresses tried. The callback may be signed with a token that "
+            "is not stored here, or was sent to an address that differs in more than host, port and scheme."
         )
         return _unexplained(expected, words)
     if used in endpoint.signed_bases:

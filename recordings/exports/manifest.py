@@ -17,11 +17,11 @@ from recordings.exports.plan import Item
 from recordings.exports.tables import MANIFEST
 from recordings.models import Recording
 
-AT_ONCE = 20  # recordings whose words are in memory together
+AT_ONCE = 20  # recordings whose transcripts are in memory together
 COLUMNS = ("file", "bytes", "sha256", "status", "reason", "transcript")
 
 
-class Words(Protocol):
+class TranscriptSource(Protocol):
     """The transcripts of recordings."""
 
     def read(self, recordings: Sequence[Recording]) -> dict[int, str]:
@@ -51,11 +51,11 @@ class Sent:
 
 @dataclass(slots=True)
 class Manifest:
-    """The manifest of `sent`. `words` is None where the reader may not read transcripts."""
+    """The manifest of `sent`. `transcripts` is None where the reader may not read transcripts."""
 
     sent: list[Sent]
     zone: tzinfo
-    words: Words | None
+    transcripts: TranscriptSource | None
     withheld: str = field(
         default_factory=lambda: _("withheld: you do not have the permission to read transcripts")
     )
@@ -67,11 +67,11 @@ class Manifest:
     def _rows(self) -> Iterator[list[str]]:
         for start in range(0, len(self.sent), AT_ONCE):
             batch = self.sent[start : start + AT_ONCE]
-            yield from self._lines(batch, self._words_of(batch))
+            yield from self._lines(batch, self._transcripts_of(batch))
 
-    def _lines(self, batch: Sequence[Sent], words: dict[int, str]) -> Iterator[list[str]]:
+    def _lines(self, batch: Sequence[Sent], texts: dict[int, str]) -> Iterator[list[str]]:
         for one in batch:
-            said = words.get(one.item.recording.pk) if self.words is not None else self.withheld
+            said = texts.get(one.item.recording.pk) if self.transcripts is not None else self.withheld
             yield MANIFEST.row(one.item.recording, self.zone) + MANIFEST.cells(
                 one.item.name if one.is_there else None,
                 one.size if one.is_there else None,
@@ -81,11 +81,11 @@ class Manifest:
                 said,
             )
 
-    def _words_of(self, batch: Sequence[Sent]) -> dict[int, str]:
+    def _transcripts_of(self, batch: Sequence[Sent]) -> dict[int, str]:
         """Return the transcripts by primary key, after logging those that leave without their audio."""
-        if self.words is None:
+        if self.transcripts is None:
             return {}
-        found = self.words.read([one.item.recording for one in batch])
+        found = self.transcripts.read([one.item.recording for one in batch])
         alone = [one.item.recording for one in batch if one.item.recording.pk in found and not one.is_there]
-        self.words.note(alone)
+        self.transcripts.note(alone)
         return found

@@ -18,7 +18,7 @@ from typing import IO, Protocol
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.exports.manifest import Manifest, Sent, Words
+from recordings.exports.manifest import Manifest, Sent, TranscriptSource
 from recordings.exports.plan import Item, Plan
 from recordings.exports.zip_writer import ZipWriter, zip_length
 from recordings.models import Recording
@@ -45,15 +45,15 @@ class Opened(Protocol):
 class ZipExport:
     """One download of a plan. `open_audio` returns a recording's audio, or raises AudioOpenError.
 
-    `note` logs a recording before its first byte leaves, or with the reason why none does. `words` is None where the
-    reader may not read transcripts.
+    `note` logs a recording before its first byte leaves, or with the reason why none does. `transcripts` is None where
+    the reader may not read transcripts.
     """
 
     plan: Plan
     open_audio: Callable[[Recording], Opened]
     note: Callable[[Recording, str], None]
     zone: tzinfo
-    words: Words | None
+    transcripts: TranscriptSource | None
     sent: list[Sent] = field(default_factory=list)
 
     def stream(self) -> tuple[Iterator[bytes], int | None]:
@@ -142,7 +142,7 @@ class ZipExport:
     # What is in it
 
     def _manifest(self) -> Manifest:
-        return Manifest(self.sent, self.zone, self.words)
+        return Manifest(self.sent, self.zone, self.transcripts)
 
     def _sums(self) -> bytes:
         """Return the SHA-256 of each complete file, as `sha256sum -c` reads them."""

@@ -62,7 +62,7 @@ def _named(name: str) -> ZoneInfo:
 
 
 class Preference(models.Model):
-    """One person's choices. Who has none has no row, and a choice taken back deletes it."""
+    """One person's choices. A person without a choice has no row."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

@@ -1,4 +1,4 @@
-"""VERB look: how things stand and what needs a person, in numbers. It asks the database only, never Vobiz.
+"""How things stand and what needs a person, in numbers. It asks the database only, never Vobiz.
 
 Every number is of the rows that one user may see, and is counted no further than MOST: a page that is opened often
 must not get slower with what has piled up. Each query's rows are found by an index.

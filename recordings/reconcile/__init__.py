@@ -1,4 +1,4 @@
-"""VERB: reconcile rows with Vobiz. Nothing depends on a callback arriving: the rows say what is due.
+"""Reconcile rows with Vobiz. Nothing depends on a callback arriving: the rows say what is due.
 
 Read-backs after callbacks, callbacks not applied, recordings known only from callbacks, starts whose answer was lost,
 recordings past their limit or their call's end, callbacks and transcripts that never came. No transaction is open

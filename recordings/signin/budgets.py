@@ -43,7 +43,7 @@ class Budget:
     seconds: int
 
     def is_used_up(self, subject: str) -> bool:
-        """Return whether nothing is left."""
+        """Return whether the limit is reached."""
         return int(cache.get(self._key(subject), 0)) >= self.limit
 
     def take(self, subject: str) -> bool:

@@ -96,7 +96,7 @@ class PasskeyPage(PortalPage):
     [sensitive_variables(), sensitive_post_parameters(), login_not_required, never_cache], name="dispatch"
 )
 class SignIn(PortalPage, FormView[SignInForm]):
-    """The door: user name and password, or a passkey. The library then asks for the second factor."""
+    """Log in with user name and password, or with a passkey. The library then asks for the second factor."""
 
     title = _("Log in")
     template_name = "admin/login.html"

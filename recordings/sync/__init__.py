@@ -1,4 +1,4 @@
-"""VERB: bring every Recording object that Vobiz lists into rows here; and read one back.
+"""Bring every Recording object that Vobiz lists into rows here; and read one back.
 
 Every page commits. No request is made inside a transaction.
 """

@@ -23,7 +23,7 @@ class SyncRequest:
     """What a run reads. Without any of these: every recording in the account's list."""
 
     full: bool = False
-    """Also settle which rows are deleted at Vobiz."""
+    """Also detect recordings deleted at Vobiz."""
     since: datetime | None = None
     newest: datetime | None = None
     """Only the newest pages: until one says nothing new and holds nothing that was added after this moment."""

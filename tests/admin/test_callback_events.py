@@ -299,7 +299,9 @@ def test_what_will_have_no_effect_is_seen_by_somebody_and_leaves_the_overview(
     event = an_event(account, outcome="conflict", error="It names recording r9; this one is r1.")
     client = staff("view_callbackevent", "process_callbackevent", accounts=[account])
     seen = reverse("admin:recordings_callbackevent_seen", args=[event.pk])
-    assert [line.verb.url for line in client.get("/admin/").context["overview"]["lines"]] == [page_of(event)]
+    assert [line.button.url for line in client.get("/admin/").context["overview"]["lines"]] == [
+        page_of(event)
+    ]
     assert seen in client.get(page_of(event)).content.decode()
 
     answer = client.post(seen, follow=True)

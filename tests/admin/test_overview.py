@@ -221,7 +221,7 @@ def test_a_missing_worker_needs_attention_while_an_account_is_switched_on(
         "bad",
         "No worker is running: no recording is synced, checked or archived",
     )
-    assert line.verb.url == "#worker"
+    assert line.button.url == "#worker"
     assert '<li id="worker">' in text_of(boss)
     assert lines_of(staff("view_recording", accounts=[account])) == []
     Account.objects.update(is_active=False)
@@ -273,8 +273,8 @@ def test_process_again_on_the_overview_does_what_it_says(account: Account, staff
     client = staff(*SEE, "process_callbackevent", accounts=[account])
     [line] = [line for line in client.get("/admin/").context["overview"]["lines"] if "applied" in line.about]
 
-    assert line.verb.posts
-    assert client.post(line.verb.url).status_code == 302
+    assert line.button.posts
+    assert client.post(line.button.url).status_code == 302
     event.refresh_from_db()
     assert event.processed_at is not None or event.outcome == "failed"
 

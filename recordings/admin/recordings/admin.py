@@ -39,7 +39,7 @@ from recordings.admin.filters import (
     DayFilter,
     GapFilter,
     KeptFilter,
-    SilentFilter,
+    MissingCallbackFilter,
     SoundFilter,
     TranscriptFilter,
     by_days_left,
@@ -65,8 +65,8 @@ from recordings.admin.recordings.filters import (
     EndedFilter,
     FormatFilter,
     KindFilter,
-    NoiseFilter,
     OriginFilter,
+    ShortRecordingsFilter,
     StarterFilter,
     StatusFilter,
     TalkFilter,
@@ -100,7 +100,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         DateFilter, DayFilter, DirectionFilter, LengthFilter, KeptFilter, TranscriptFilter, FormatFilter, EndedFilter,
         StarterFilter, NumberFilter, AreaFilter, TimeOfDayFilter, WeekdayFilter, ExactLengthFilter, SideFilter,
         AccountFilter, OriginFilter, StatusFilter, AttentionFilter, KindFilter, TrueFormatFilter,
-        SoundFilter, TalkFilter, CostFilter, DaysLeftFilter, SilentFilter, GapFilter, NoiseFilter,
+        SoundFilter, TalkFilter, CostFilter, DaysLeftFilter, MissingCallbackFilter, GapFilter, ShortRecordingsFilter,
     )  # fmt: skip
     filter_groups = (
         (gettext_lazy("Common"), (

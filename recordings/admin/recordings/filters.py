@@ -173,7 +173,7 @@ class StarterFilter(admin.SimpleListFilter):
         return rows
 
 
-class NoiseFilter(admin.SimpleListFilter):
+class ShortRecordingsFilter(admin.SimpleListFilter):
     """Leave out the shortest ones; the chip says how many. Stands last, since it counts what the others let through."""
 
     title = _("short recordings")

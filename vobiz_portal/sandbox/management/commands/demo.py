@@ -23,11 +23,11 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from recordings.management.documented_command import DocumentedCommand
+from vobiz_portal.demo_data import NAME as STAGED
+from vobiz_portal.demo_data import stage, write_directions, write_transcripts
 from vobiz_portal.sandbox.demo_settings import HOST, NAME, Ports, bare_environment, token_name, write_settings
 from vobiz_portal.sandbox.management.commands.runsandbox import ACCOUNTS, TOKENS
 from vobiz_portal.sandbox.processes import ChildProcess, ProcessFailedError, ProcessGroup, StopRequestedError
-from vobiz_portal.showcase import NAME as STAGED
-from vobiz_portal.showcase import stage, write_directions, write_transcripts
 
 LOGIN = "admin"
 MANAGE = (sys.executable, "manage.py")

@@ -13,9 +13,9 @@ from recordings.choices import RecordingStatus
 from recordings.models import Account, Call, CallbackEvent, Recording, Transcription
 from recordings.models.recording.queryset import WAS_CUT_SHORT
 from tests.admin.rows import a_call, a_recording
+from vobiz_portal.demo_data import AUTH_ID, stage, write_directions, write_transcripts
 from vobiz_portal.sandbox.seed_data import COMPANY
 from vobiz_portal.sandbox.server import Sandbox
-from vobiz_portal.showcase import AUTH_ID, stage, write_directions, write_transcripts
 
 
 def test_a_demo_begins_with_something_of_each_kind_and_once(

@@ -267,7 +267,6 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "vobiz_portal.urls"
 WSGI_APPLICATION = "vobiz_portal.wsgi.application"
-APPEND_SLASH = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -336,8 +335,6 @@ MFA_FORMS = {
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]  # no catalogue of ours exists in another: half a page would be English
 TIME_ZONE = "UTC"
-USE_I18N = True
-USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"  # written by collectstatic: hashed names, and a compressed copy of each file
@@ -358,6 +355,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
+# As Django sets them; stated because the security of pages and sessions depends on them
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

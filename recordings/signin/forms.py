@@ -10,6 +10,7 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
+from cryptography.exceptions import UnsupportedAlgorithm
 from django import forms
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -155,18 +156,53 @@ class ChangePasswordForm(GuessForm, NewPasswordForm, PasswordChangeForm):
         return old
 
 
+# What the libraries raise at a credential that no browser made, or at a key of a kind that they do not know.
+UNREADABLE = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RecursionError, TypeError,
+    UnsupportedAlgorithm, ValueError,
+)  # fmt: skip
+
+
+class CredentialField(forms.JSONField):
+    """What a browser says of a passkey: JSON, which anybody can post, of any depth and with any number."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        """Return it parsed; ValidationError for whatever cannot be."""
+        try:
+            return super().to_python(value)
+        except UNREADABLE as error:
+            raise _unreadable() from error
+
+
+def _unreadable() -> ValidationError:
+    return ValidationError(_("The passkey could not be read. Try again."))
+
+
 def check_origin(credential: Any, kind: type[AuthenticationResponse] | type[RegistrationResponse]) -> None:
     """Raise ValidationError unless the browser made this credential for the address in PORTAL_URL."""
     try:
         origin = kind.from_dict(credential).response.client_data.origin
-    except (TypeError, ValueError, KeyError, AttributeError, LookupError) as error:
-        raise ValidationError(_("The passkey could not be read. Try again.")) from error
+    except UNREADABLE as error:
+        raise _unreadable() from error
     if origin != settings.PORTAL_URL:
         raise ValidationError(_("This passkey was used at another address than the portal's."))
 
 
+@contextmanager
+def checking() -> Iterator[None]:
+    """Run the library's check of a credential; raise ValidationError for whatever it finds wrong."""
+    try:
+        yield
+    except (ValidationError, *UNREADABLE) as error:
+        raise ValidationError(_("The portal did not accept this passkey. Try again.")) from error
+
+
 class AddPasskeyForm(AddWebAuthnForm):
     """A new passkey. It always identifies the person too, so that it opens the portal by itself."""
+
+    credential = CredentialField()
 
     def clean(self) -> dict[str, Any]:
         """Check where the passkey was made, and that it checks who uses it."""
@@ -174,17 +210,21 @@ class AddPasskeyForm(AddWebAuthnForm):
         if credential:
             check_origin(credential, RegistrationResponse)
             self.cleaned_data["passwordless"] = True
-        return dict(super().clean())
+        with checking():
+            return dict(super().clean())
 
 
 class PasskeyForm(AuthenticateWebAuthnForm):
     """A passkey as second factor."""
 
+    credential = CredentialField()
+
     def clean_credential(self) -> Any:
         """Check where it was used, then the signature."""
         try:
             check_origin(self.cleaned_data["credential"], AuthenticationResponse)
-            return super().clean_credential()
+            with checking():
+                return super().clean_credential()
         except ValidationError:
             if budgets.PASSKEY_FAILURES.take(str(self.user.pk)):
                 note_failure(context.request, self.user, "webauthn")
@@ -194,7 +234,10 @@ class PasskeyForm(AuthenticateWebAuthnForm):
 class PasskeySignInForm(LoginWebAuthnForm):
     """A passkey instead of a password."""
 
+    credential = CredentialField()
+
     def clean_credential(self) -> Any:
         """Check where it was used, then the signature."""
         check_origin(self.cleaned_data["credential"], AuthenticationResponse)
-        return super().clean_credential()
+        with checking():
+            return super().clean_credential()

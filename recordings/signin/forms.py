@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +17,12 @@ from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from fido2.webauthn import AuthenticationResponse, RegistrationResponse
+from fido2.webauthn import AuthenticationResponse, CollectedClientData, RegistrationResponse
 
 from recordings.choices import AccessAction, AccessResult
 from recordings.signin import budgets, log
@@ -180,23 +182,35 @@ def _unreadable() -> ValidationError:
     return ValidationError(_("The passkey could not be read. Try again."))
 
 
-def check_origin(credential: Any, kind: type[AuthenticationResponse] | type[RegistrationResponse]) -> None:
-    """Raise ValidationError unless the browser made this credential for the address in PORTAL_URL."""
+def check_origin(
+    credential: Any, kind: type[AuthenticationResponse] | type[RegistrationResponse]
+) -> CollectedClientData:
+    """Return what the browser says; ValidationError unless the credential was made for the address in PORTAL_URL."""
     try:
-        origin = kind.from_dict(credential).response.client_data.origin
+        said: CollectedClientData = kind.from_dict(credential).response.client_data
     except UNREADABLE as error:
         raise _unreadable() from error
-    if origin != settings.PORTAL_URL:
+    if said.origin != settings.PORTAL_URL:
         raise ValidationError(_("This passkey was used at another address than the portal's."))
+    return said
 
 
 @contextmanager
-def checking() -> Iterator[None]:
-    """Run the library's check of a credential; raise ValidationError for whatever it finds wrong."""
+def checking(said: CollectedClientData) -> Iterator[None]:
+    """Run the library's check of a credential; raise ValidationError for whatever it finds wrong, and for a replay.
+
+    The session forgets its challenge only when the request ends, so of several at once each would still find it.
+    """
     try:
         yield
     except (ValidationError, *UNREADABLE) as error:
-        raise ValidationError(_("The portal did not accept this passkey. Try again.")) from error
+        raise _not_accepted() from error
+    if not cache.add(f"challenge-{hashlib.sha256(said.challenge).hexdigest()}", 1, budgets.DAY):
+        raise _not_accepted()
+
+
+def _not_accepted() -> ValidationError:
+    return ValidationError(_("The portal did not accept this passkey. Try again."))
 
 
 class AddPasskeyForm(AddWebAuthnForm):
@@ -207,10 +221,10 @@ class AddPasskeyForm(AddWebAuthnForm):
     def clean(self) -> dict[str, Any]:
         """Check where the passkey was made, and that it checks who uses it."""
         credential = self.cleaned_data.get("credential")
-        if credential:
-            check_origin(credential, RegistrationResponse)
-            self.cleaned_data["passwordless"] = True
-        with checking():
+        if not credential:
+            return dict(super().clean())
+        self.cleaned_data["passwordless"] = True
+        with checking(check_origin(credential, RegistrationResponse)):
             return dict(super().clean())
 
 
@@ -222,8 +236,7 @@ class PasskeyForm(AuthenticateWebAuthnForm):
     def clean_credential(self) -> Any:
         """Check where it was used, then the signature."""
         try:
-            check_origin(self.cleaned_data["credential"], AuthenticationResponse)
-            with checking():
+            with checking(check_origin(self.cleaned_data["credential"], AuthenticationResponse)):
                 return super().clean_credential()
         except ValidationError:
             if budgets.PASSKEY_FAILURES.take(str(self.user.pk)):
@@ -238,6 +251,5 @@ class PasskeySignInForm(LoginWebAuthnForm):
 
     def clean_credential(self) -> Any:
         """Check where it was used, then the signature."""
-        check_origin(self.cleaned_data["credential"], AuthenticationResponse)
-        with checking():
+        with checking(check_origin(self.cleaned_data["credential"], AuthenticationResponse)):
             return super().clean_credential()

@@ -116,6 +116,35 @@ def test_a_passkey_that_was_removed_meanwhile_opens_nothing(
     assert [is_in(client), is_in(waiting)] == [False, False]
 
 
+def test_an_answer_counts_once_also_for_requests_at_the_same_time(
+    priya: User, passkey: Authenticator, browser: Client
+) -> None:
+    """Each of them found the challenge in the session before another one took it out."""
+    client = Client()
+    credential = passkey.answer(challenge_to_sign_in(client), priya)
+    with_challenge = dict(client.session.items())
+    client.post(PASSKEY, {"credential": credential})
+    assert is_in(client)
+
+    other = Client()
+    session = other.session
+    session.update(with_challenge)
+    session.save()
+    other.post(PASSKEY, {"credential": credential})
+    assert not is_in(other)
+
+    challenge, made = challenge_of(browser.get(ADD)), Authenticator()
+    asked = dict(browser.session.items())
+    statuses = []
+    for _ in range(2):
+        session = browser.session
+        session.update(asked)
+        session.save()
+        statuses.append(browser.post(ADD, {"credential": made.make(challenge)}).status_code)
+    assert statuses == [302, 200]
+    assert Factor.objects.filter(type="webauthn").count() == 2
+
+
 # Answers that no browser gives
 
 DEEP, LONG = "[" * 100_000, '{"id": ' + "9" * 5_000 + "}"

@@ -81,10 +81,11 @@ class SecondFactorStage(AuthenticateStage):
 
     @property
     def is_stale(self) -> bool:
-        """Whether the password was changed or removed since, or the person."""
-        if self.login.user is None:
+        """Whether the password was changed or removed since, or the person, or their access."""
+        user = self.login.user
+        if user is None or not (user.is_active and user.is_staff):
             return True
-        return not constant_time_compare(str(self.state.get(UNDER)), self.login.user.get_session_auth_hash())
+        return not constant_time_compare(str(self.state.get(UNDER)), user.get_session_auth_hash())
 
     def _should_handle(self, request: HttpRequest) -> bool:
         return super()._should_handle(request) and not used_sso(request, self.login.user)

@@ -176,7 +176,7 @@ class SecondFactor(PortalPage, AuthenticateView):
     template_name = "signin/second_factor.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Begin again where the password was changed after it was entered."""
+        """Begin again where the password was changed after it was entered, or the person lost their access."""
         stage = LoginStageController.enter(request, sso.SecondFactorStage.key)
         if stage is not None and stage.is_stale and not request.user.is_authenticated:
             messages.error(request, gettext("This login is no longer valid. Log in again."))

@@ -346,3 +346,16 @@ def test_a_sign_in_that_waits_for_the_factor_ends_with_its_person(priya: User) -
 
     assert waiting.post(CODE, {"code": "123456"})["Location"] == LOGIN
     assert waiting.get(CODE).status_code == 302
+
+
+@pytest.mark.parametrize("lost", ["is_active", "is_staff"])
+def test_a_sign_in_that_waits_for_the_factor_ends_with_the_persons_access(priya: User, lost: str) -> None:
+    with_app(priya)
+    waiting = Client()
+    give_password(waiting)
+    User.objects.update(**{lost: False})
+
+    assert waiting.post(CODE, {"code": recovery_code_of(priya)})["Location"] == LOGIN
+    assert not AccessEvent.objects.filter(result="ok").exists()
+    User.objects.update(**{lost: True})
+    assert opened(waiting) == []

@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings import encryption
-from recordings.signin import sso
-from recordings.signin.log import address_of
+from recordings.choices import AccessAction, AccessResult
+from recordings.signin import budgets, log, sso
 from recordings.signin.redirects import is_page
 
 logger = logging.getLogger("recordings.signin")
@@ -47,7 +47,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the client's address as the server tells it; a local socket has none."""
-        return address_of(request) or "127.0.0.1"
+        return log.address_of(request) or "127.0.0.1"
 
     def add_message(
         self,
@@ -63,8 +63,11 @@ class AccountAdapter(DefaultAccountAdapter):
             messages.add_message(request, level, message, extra_tags=extra_tags)
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
-        """Refuse who is not on the staff, whichever way they came."""
-        if user.is_active and not user.is_staff:
+        """Refuse, and note, who is inactive or not on the staff, whichever way they came."""
+        if not (user.is_active and user.is_staff):
+            if budgets.NO_ACCESS.take(str(user.pk)):
+                how = log.methods(request, user)
+                log.note(user, AccessAction.SIGN_IN, how, request=request, result=AccessResult.REFUSED)
             clear_login(request)
             return self.respond_user_inactive(request, user)
         answer: HttpResponse | None = super().pre_login(request, user, **kwargs)
@@ -107,7 +110,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             return
         person = sso.find_person(sociallogin)
         if person is None:
-            logger.warning("Single sign-on refused: the person is unknown here, from %s", address_of(request))
+            logger.warning(
+                "Single sign-on refused: the person is unknown here, from %s", log.address_of(request)
+            )
             context = {"title": _("No access"), "frame": "signin/entrance.html"}
             raise ImmediateHttpResponse(render(request, "signin/no_access.html", context, status=403))
         sociallogin.connect(request, person)

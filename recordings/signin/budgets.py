@@ -94,6 +94,7 @@ SSO = Budget("sso", 200, HOUR)
 PASSKEYS = Budget("passkeys", 200, HOUR)
 # those that are logged; passkeys themselves draw on none
 PASSKEY_FAILURES = Budget("passkey-failures", 20, DAY)
+NO_ACCESS = Budget("no-access", 20, DAY)
 
 
 class Turns:

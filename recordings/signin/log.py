@@ -46,7 +46,7 @@ def note(
     logger.info("%s %s: user %s, from %s: %s", action, result, user.pk, address or "-", detail)
 
 
-def _methods(request: HttpRequest, user: Any) -> str:
+def methods(request: HttpRequest, user: Any) -> str:
     """Return how the user signed in, such as `password, totp`."""
     records = get_authentication_records(request, user)
     return ", ".join(dict.fromkeys(str(one.get("type") or one["method"]) for one in records))
@@ -55,7 +55,7 @@ def _methods(request: HttpRequest, user: Any) -> str:
 def signed_in(request: HttpRequest, user: Any, response: HttpResponse, **_kwargs: Any) -> None:
     """Note a sign-in that went all the way, and make the browser known to the account."""
     budgets.remember_device(request, response, user)
-    note(user, AccessAction.SIGN_IN, _methods(request, user), request=request)
+    note(user, AccessAction.SIGN_IN, methods(request, user), request=request)
 
 
 def factor_added(request: HttpRequest, user: Any, authenticator: Authenticator, **_kwargs: Any) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from fido2 import cbor
 from pytest_django import Settings
 
+from recordings.models import AccessEvent
 from tests.signin.authenticator import (
     ADD,
     ADDRESS,
@@ -143,6 +144,20 @@ def test_an_answer_counts_once_also_for_requests_at_the_same_time(
         statuses.append(browser.post(ADD, {"credential": made.make(challenge)}).status_code)
     assert statuses == [302, 200]
     assert Factor.objects.filter(type="webauthn").count() == 2
+
+
+@pytest.mark.parametrize("lost", ["is_active", "is_staff"])
+def test_a_passkey_of_somebody_without_access_opens_nothing_and_is_in_the_access_log(
+    priya: User, passkey: Authenticator, lost: str
+) -> None:
+    User.objects.update(**{lost: False})
+    client = Client()
+    for _ in range(21):
+        answer = passkey.answer(challenge_to_sign_in(client), priya)
+        assert client.post(PASSKEY, {"credential": answer})["Location"] == LOGIN
+    assert "_auth_user_id" not in client.session
+    refused = AccessEvent.objects.filter(result="refused").values_list("action", "detail")
+    assert list(refused) == [("sign_in", "webauthn")] * 20
 
 
 # Answers that no browser gives

@@ -101,6 +101,8 @@ def test_people_who_are_inactive_or_not_on_the_staff_do_not_get_in(priya: User) 
         client = Client()
         come_by(client, "sub-priya")
         assert "_auth_user_id" not in client.session
+    refused = AccessEvent.objects.filter(result="refused").values_list("action", "detail")
+    assert list(refused) == [("sign_in", "socialaccount")] * 2
 
 
 def test_another_issuers_subject_is_another_person(priya: User, settings: Settings) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -21,6 +23,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
@@ -91,10 +94,22 @@ class SecondFactorStage(AuthenticateStage):
         return super()._should_handle(request) and not used_sso(request, self.login.user)
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Read what the issuer answered; raise OAuth2Error where it has another shape than the library expects."""
+    try:
+        yield
+    except (
+        ArithmeticError, AttributeError, ImproperlyConfigured, LookupError, RecursionError, TypeError
+    ) as error:  # fmt: skip
+        raise OAuth2Error("unreadable_answer") from error
+
+
 class IssuerAdapter(OpenIDConnectOAuth2Adapter):
     """The library's client, with addresses from PORTAL_URL and a check that the issuer is who it should be."""
 
     @property
+    @_reading()
     def openid_config(self) -> dict[str, Any]:
         """Return what the issuer says of itself; OAuth2Error where it says that it is another one."""
         key = f"{provider_id()}-configuration"
@@ -110,6 +125,22 @@ class IssuerAdapter(OpenIDConnectOAuth2Adapter):
         """Return where the issuer sends people back to."""
         return public_url(reverse("sso_callback"))
 
+    @_reading()
+    def get_client(self, request: HttpRequest, app: Any) -> Any:
+        """Return the library's client for this issuer."""
+        return super().get_client(request, app)
+
+    @_reading()
+    def get_access_token_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the issuer's answer to the code."""
+        return super().get_access_token_data(*args, **kwargs)
+
+    @_reading()
+    def parse_token(self, data: Any) -> Any:
+        """Return the access token of that answer."""
+        return super().parse_token(data)
+
+    @_reading()
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
         """Return who the issuer says it is; OAuth2Error where its two answers are about two people."""
         login = super().complete_login(request, app, token, **kwargs)

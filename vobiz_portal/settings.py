@@ -327,6 +327,7 @@ MFA_TOTP_TOLERANCE = 1  # the code before and the one after, for a clock that is
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = True  # the forms below check that it is that of PORTAL_URL
 MFA_FORMS = {
+    "activate_totp": "recordings.signin.forms.AddAppForm",
     "add_webauthn": "recordings.signin.forms.AddPasskeyForm",
     "authenticate": "recordings.signin.forms.CodeForm",
     "authenticate_webauthn": "recordings.signin.forms.PasskeyForm",

@@ -9,7 +9,12 @@ from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core import context
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.utils import encrypt
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, LoginWebAuthnForm
 from cryptography.exceptions import UnsupportedAlgorithm
 from django import forms
@@ -96,6 +101,18 @@ class CodeForm(_CodeForm, AuthenticateForm):
 
 class ConfirmCodeForm(_CodeForm, ReauthenticateForm):
     """The same, of somebody who is signed in."""
+
+
+class AddAppForm(ActivateTOTPForm):
+    """The first code of a new authenticator app. It works once, as every later one."""
+
+    def clean_code(self) -> str:
+        """Check it as that of the app to be, which also remembers it as used."""
+        code = str(super().clean_code())
+        app = TOTP(Authenticator(user=self.user, data={"secret": encrypt(self.secret)}))
+        if not app.validate_code(code):
+            raise get_adapter().validation_error("incorrect_code")
+        return code
 
 
 class ConfirmPasswordForm(GuessForm, forms.Form):

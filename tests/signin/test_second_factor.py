@@ -188,6 +188,35 @@ def test_an_app_is_enrolled_at_the_first_sign_in_and_its_secret_is_encrypted(pri
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_code_that_enrols_an_app_opens_nothing_afterwards(priya: User) -> None:
+    client, other, page = Client(), Client(), reverse("mfa_activate_totp")
+    give_password(client)
+    code = code_of(client.get(page).context["form"].secret)
+    assert client.post(page, {"code": code}).status_code == 302
+
+    give_password(other)
+    other.post(CODE, {"code": f"{code[:3]} {code[3:]}"})
+    assert opened(other) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_the_same_moment_add_one_app(priya: User) -> None:
+    """The other request has looked already whether there is an app, and found none."""
+    client, page = Client(), reverse("mfa_activate_totp")
+    give_password(client)
+    form = {"code": code_of(client.get(page).context["form"].secret)}
+    before = dict(client.session.items())
+    client.post(page, form)
+    Authenticator.objects.all().delete()
+    session = client.session
+    session.update(before)
+    session.save()
+
+    assert client.post(page, form).status_code == 200
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_whoever_removes_the_last_factor_sets_up_another_first(priya: User) -> None:
     client = signed_in(priya, with_app(priya))
 

@@ -9,6 +9,7 @@ from allauth.account.internal.flows.login import perform_password_login, record_
 from allauth.account.models import Login
 from allauth.account.stages import LoginStageController
 from allauth.mfa.base.views import AuthenticateView, IndexView
+from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, LoginWebAuthnView, RemoveWebAuthnView
@@ -258,6 +259,16 @@ class AddApp(PortalPage, ActivateTOTPView):
 
     title = _("Set up an authenticator app")
     template_name = "signin/add_app.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Lead on whoever has an app. The library would ask to remove it, also where the button was pressed twice."""
+        held = Authenticator.objects.filter(user_id=request.user.pk)
+        if held.filter(type=Authenticator.Type.TOTP).exists():
+            codes = held.filter(type=Authenticator.Type.RECOVERY_CODES).first()
+            is_new = codes is not None and not codes.wrap().did_view
+            return redirect("mfa_view_recovery_codes" if is_new else "mfa_index")
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return answer
 
 
 class RemoveApp(PortalPage, DeactivateTOTPView):

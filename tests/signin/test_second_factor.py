@@ -200,6 +200,17 @@ def test_the_code_that_enrols_an_app_opens_nothing_afterwards(priya: User) -> No
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_second_press_of_the_button_leads_to_the_recovery_codes(priya: User) -> None:
+    client, page, codes = Client(), reverse("mfa_activate_totp"), reverse("mfa_view_recovery_codes")
+    give_password(client)
+    form = {"code": code_of(client.get(page).context["form"].secret)}
+    assert [client.post(page, form)["Location"] for _ in range(2)] == [codes, codes]
+
+    client.get(codes)
+    assert client.post(page, form)["Location"] == ACCOUNT
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_presses_at_the_same_moment_add_one_app(priya: User) -> None:
     """The other request has looked already whether there is an app, and found none."""
     client, page = Client(), reverse("mfa_activate_totp")

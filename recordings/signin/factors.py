@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +15,8 @@ from allauth.account.internal.flows.login import (
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 
 from recordings.signin.sessions import end_sessions
@@ -40,6 +43,17 @@ def used_factor(request: HttpRequest) -> bool:
     """Return whether the user of this session proved a second factor in it."""
     user: Any = request.user
     return any(record.get("method") == "mfa" for record in get_authentication_records(request, user))
+
+
+@contextmanager
+def using(factor: Authenticator) -> Iterator[None]:
+    """Note that a factor was used; raise SessionInterrupted, whose answer is 400, where it was removed meanwhile."""
+    try:
+        yield
+    except DatabaseError as error:  # its row could not be updated
+        if Authenticator.objects.filter(pk=factor.pk).exists():
+            raise
+        raise SessionInterrupted("The second factor was removed while it was used.") from error
 
 
 def forget_used(request: HttpRequest) -> None:

@@ -32,6 +32,7 @@ from fido2.webauthn import AuthenticationResponse, CollectedClientData, Registra
 from recordings.choices import AccessAction, AccessResult
 from recordings.signin import budgets, log
 from recordings.signin.budgets import GuessRefusedError
+from recordings.signin.factors import using
 
 
 class GuessForm:
@@ -90,7 +91,10 @@ class _CodeForm(GuessForm, BaseAuthenticateForm):
     def clean_code(self) -> str:
         """Check it, if the budgets allow it."""
         with self.guess(context.request, budgets.CODE, self.user) as guess:
-            code = str(super().clean_code())
+            try:
+                code = str(super().clean_code())
+            except Authenticator.DoesNotExist as error:  # replaced or removed since it was looked up
+                raise get_adapter().validation_error("incorrect_code") from error
             guess.was_right()
         return code
 
@@ -98,9 +102,19 @@ class _CodeForm(GuessForm, BaseAuthenticateForm):
 class CodeForm(_CodeForm, AuthenticateForm):
     """A code of the authenticator app, or a recovery code."""
 
+    def save(self) -> None:
+        """Note that it was used."""
+        with using(self.authenticator):
+            super().save()
+
 
 class ConfirmCodeForm(_CodeForm, ReauthenticateForm):
     """The same, of somebody who is signed in."""
+
+    def save(self) -> None:
+        """Note that it was used."""
+        with using(self.authenticator):
+            super().save()
 
 
 class AddAppForm(ActivateTOTPForm):
@@ -259,6 +273,11 @@ class PasskeyForm(AuthenticateWebAuthnForm):
             if budgets.PASSKEY_FAILURES.take(str(self.user.pk)):
                 note_failure(context.request, self.user, "webauthn")
             raise
+
+    def save(self) -> None:
+        """Note that it was used."""
+        with using(self.cleaned_data["credential"]):
+            super().save()
 
 
 class PasskeySignInForm(LoginWebAuthnForm):

@@ -39,7 +39,7 @@ from recordings.choices import AccessAction
 from recordings.forms import is_key
 from recordings.signin import log, sessions, sso
 from recordings.signin.budgets import PASSKEYS, RESET, RESETS_FROM, GuessRefusedError, network_of
-from recordings.signin.factors import has_factor, passkey_host
+from recordings.signin.factors import has_factor, passkey_host, using
 from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
 from recordings.signin.refusals import refusal
@@ -167,6 +167,12 @@ class PasskeySignIn(PasskeyPage, LoginWebAuthnView):
             words = gettext("Too many passkey requests from your network. Try again in an hour.")
             return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
         return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Log its owner in."""
+        with using(form.cleaned_data["credential"]):
+            answer: HttpResponse = super().form_valid(form)
+        return answer
 
 
 @method_decorator(login_not_required, name="dispatch")

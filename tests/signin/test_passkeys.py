@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator as Factor
 from django.contrib.auth.models import User
+from django.db.models.signals import post_init, pre_save
 from django.test import Client
 from fido2 import cbor
 from pytest_django import Settings
@@ -22,7 +24,18 @@ from tests.signin.authenticator import (
     challenge_of,
     challenge_to_sign_in,
 )
-from tests.signin.people import CODE, LOGIN, OVERVIEW, a_person, give_password, signed_in, with_app
+from tests.signin.people import (
+    CODE,
+    LOGIN,
+    OVERVIEW,
+    a_person,
+    code_of,
+    give_password,
+    recovery_code_of,
+    secret_of,
+    signed_in,
+    with_app,
+)  # fmt: skip
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -51,6 +64,14 @@ def passkey(browser: Client) -> Authenticator:
 
 def is_in(client: Client) -> bool:
     return client.get(OVERVIEW).status_code == 200
+
+
+def age(client: Client) -> None:
+    """Let a quarter of an hour pass since the login."""
+    session = client.session
+    for record in session["account_authentication_methods"]:
+        record["at"] -= 1_000
+    session.save()
 
 
 def test_a_passkey_opens_the_portal_in_a_session_of_its_own(priya: User, passkey: Authenticator) -> None:
@@ -146,6 +167,66 @@ def test_an_answer_counts_once_also_for_requests_at_the_same_time(
     assert Factor.objects.filter(type="webauthn").count() == 2
 
 
+@pytest.fixture
+def removed_while_used(browser: Client, passkey: Authenticator) -> Iterator[None]:
+    """Every factor is removed at the moment when a request is about to note that it was used."""
+
+    def remove(**_kwargs: Any) -> None:
+        Factor.objects.all().delete()
+
+    pre_save.connect(remove, sender=Factor)
+    yield
+    pre_save.disconnect(remove, sender=Factor)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("removed_while_used")
+@pytest.mark.parametrize("where", ["code", "second factor", "passkey"])
+def test_a_factor_removed_while_it_is_used_opens_nothing_and_is_no_error_page(
+    priya: User, passkey: Authenticator, where: str
+) -> None:
+    client = Client()
+    if where == "passkey":
+        answer = passkey.answer(challenge_to_sign_in(client), priya)
+        assert client.post(PASSKEY, {"credential": answer}).status_code == 400
+    else:
+        give_password(client)
+        answer = passkey.answer(challenge_of(client.get(CODE)))
+        code = code_of(secret_of(priya), later=1)
+        form = {"code": code} if where == "code" else {"credential": answer}
+        assert client.post(CODE, form).status_code == 400
+    assert not is_in(client)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("removed_while_used")
+def test_a_factor_removed_while_it_confirms_is_no_error_page(
+    browser: Client, priya: User, settings: Settings
+) -> None:
+    settings.REAUTHENTICATION_MINUTES = 15
+    age(browser)
+    packed = browser.get(ADD).context["packed"]
+    code = code_of(secret_of(priya), later=1)
+    assert browser.post(ADD, {"confirmation": packed, "code": code}).status_code == 400
+
+
+def test_recovery_codes_replaced_while_one_is_checked_is_a_wrong_code(priya: User) -> None:
+    with_app(priya)
+    code = recovery_code_of(priya)
+    give_password(client := Client())
+
+    def replace(instance: Factor, **_kwargs: Any) -> None:
+        if instance.type == Factor.Type.RECOVERY_CODES:
+            Factor.objects.filter(pk=instance.pk).delete()
+
+    post_init.connect(replace, sender=Factor)
+    try:
+        assert client.post(CODE, {"code": code}).status_code == 200
+    finally:
+        post_init.disconnect(replace, sender=Factor)
+    assert not is_in(client)
+
+
 @pytest.mark.parametrize("lost", ["is_active", "is_staff"])
 def test_a_passkey_of_somebody_without_access_opens_nothing_and_is_in_the_access_log(
     priya: User, passkey: Authenticator, lost: str
@@ -175,10 +256,7 @@ def test_whatever_is_posted_as_a_passkey_is_no_error_page(
     assert waiting.post(CODE, form).status_code == 200
     assert browser.post(ADD, form).status_code == 200
     settings.REAUTHENTICATION_MINUTES = 15
-    session = browser.session
-    for record in session["account_authentication_methods"]:
-        record["at"] -= 1_000
-    session.save()
+    age(browser)
     packed = browser.get(ADD).context["packed"]
     assert browser.post(ADD, {**form, "confirmation": packed}).status_code == 403
 

@@ -18,6 +18,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from recordings.signin.sessions import end_sessions
 
@@ -53,7 +54,7 @@ def using(factor: Authenticator) -> Iterator[None]:
     except DatabaseError as error:  # its row could not be updated
         if Authenticator.objects.filter(pk=factor.pk).exists():
             raise
-        raise SessionInterrupted("The second factor was removed while it was used.") from error
+        raise SessionInterrupted(_("The second factor was removed while it was used.")) from error
 
 
 def forget_used(request: HttpRequest) -> None:

@@ -142,13 +142,24 @@ class IssuerAdapter(OpenIDConnectOAuth2Adapter):
 
     @_reading()
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> SocialLogin:
-        """Return who the issuer says it is; OAuth2Error where its two answers are about two people."""
+        """Return who the issuer says it is; OAuth2Error where its two answers are about two people.
+
+        Of what it says of the person only the subject is stored.
+        """
         login = super().complete_login(request, app, token, **kwargs)
         said = login.account.extra_data
         subjects = {str(said[part].get("sub")) for part in ("userinfo", "id_token") if part in said}
         if "id_token" not in said or len(subjects) != 1:
             raise OAuth2Error("subject_mismatch")
+        if not all(map(_is_text, [*subjects, *(one.email for one in login.email_addresses)])):
+            raise OAuth2Error("unreadable_answer")
+        login.account.extra_data = {"id_token": {"sub": subjects.pop()}}
         return login
+
+
+def _is_text(text: str) -> bool:
+    """Return whether every database takes this: it has no NUL, and no half of a surrogate pair."""
+    return "\x00" not in text and text.encode("utf-8", "ignore").decode() == text
 
 
 def find_person(login: SocialLogin) -> User | None:

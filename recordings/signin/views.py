@@ -277,7 +277,22 @@ class AddApp(PortalPage, ActivateTOTPView):
         return answer
 
 
-class RemoveApp(PortalPage, DeactivateTOTPView):
+class RemovePage(PortalPage):
+    """A page that asks before a factor is removed."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Lead to the person's factors where this one was removed already, such as by a first press."""
+        view: Any = super()
+        try:
+            answer: HttpResponseBase = view.dispatch(request, *args, **kwargs)
+        except Http404:
+            if request.method != "POST":
+                raise
+            return redirect("mfa_index")
+        return answer
+
+
+class RemoveApp(RemovePage, DeactivateTOTPView):
     """Ask before the authenticator app is removed."""
 
     title = _("Remove the authenticator app?")
@@ -292,7 +307,7 @@ class AddPasskey(PasskeyPage, AddWebAuthnView):
     template_name = "signin/add_passkey.html"
 
 
-class RemovePasskey(PortalPage, RemoveWebAuthnView):
+class RemovePasskey(RemovePage, RemoveWebAuthnView):
     """Ask before a passkey is removed."""
 
     title = _("Remove this passkey?")

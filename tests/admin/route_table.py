@@ -113,10 +113,10 @@ ROUTES = (
     Route("admin/your-account/sessions/", get={SIGNED_IN: 405}, post={SIGNED_IN: 302}),
     Route("admin/your-account/sso/disconnect/", get={SIGNED_IN: 405}, post={SIGNED_IN: 302}),
     Route("admin/your-account/app/", get={SIGNED_IN: 200}, post={SIGNED_IN: 200}),
-    Route("admin/your-account/app/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
+    Route("admin/your-account/app/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 302}),
     Route("admin/your-account/passkeys/add/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404}),
     Route(
-        "admin/your-account/passkeys/<int:pk>/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 404},
+        "admin/your-account/passkeys/<int:pk>/remove/", get={SIGNED_IN: 404}, post={SIGNED_IN: 302},
         at="/admin/your-account/passkeys/1/remove/",
     ),
     Route("admin/your-account/recovery-codes/", get={SIGNED_IN: 404}, post={SIGNED_IN: 405}),

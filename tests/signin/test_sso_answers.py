@@ -19,7 +19,7 @@ from pytest_django import Settings
 
 from tests.signin.people import LOGIN, OVERVIEW, a_person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = pytest.mark.django_db
 START, BACK = "/admin/login/sso/", "/admin/login/sso/callback/"
 SAID = {"sub": "sub-priya", "email": "priya@example.com", "email_verified": True}
 DEEP, LONG = "[" * 100_000, "9" * 5_000
@@ -131,6 +131,26 @@ def test_an_answer_of_another_shape_is_no_error_page(issuer: Issuer, name: str, 
     client = Client()
     assert come_back(client).status_code in {302, 403, 502}
     assert stays_out(client)
+
+
+@pytest.mark.parametrize("value", ["priya\x00", "priya\ud800"], ids=ascii)
+@pytest.mark.parametrize("field", ["sub", "email"])
+def test_a_subject_or_address_that_no_database_takes_lets_nobody_in(
+    issuer: Issuer, field: str, value: str
+) -> None:
+    said = {**SAID, field: value}
+    issuer.answers["userinfo"] = said
+    issuer.answers["token"] = issuer.token(sub=said["sub"])
+    client = Client()
+    assert come_back(client).status_code in {302, 403}
+    assert stays_out(client)
+
+
+@pytest.mark.parametrize("value", ["Priya", "\x00", "\ud800", float("nan"), 10**999], ids=ascii)
+def test_what_else_an_issuer_says_of_a_person_is_not_stored(issuer: Issuer, value: Any) -> None:
+    issuer.answers["userinfo"] = {**SAID, "nickname": value}
+    assert come_back(Client())["Location"] == OVERVIEW
+    assert SocialAccount.objects.get().extra_data == {"id_token": {"sub": "sub-priya"}}
 
 
 def test_an_issuer_that_names_its_methods_wrongly_is_no_error_page(issuer: Issuer) -> None:

@@ -79,7 +79,7 @@ class FilterField:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A tab above the list: a choice of filters under a name."""
+    """A tab above the list: a choice of filters under a name, or a list beside it."""
 
     label: Any
     url: str
@@ -251,7 +251,9 @@ def _date_names(one: FilterField) -> tuple[str, ...]:
 
 
 def views(cl: Any, request: HttpRequest) -> list[View]:
-    """Return the tabs of this list; the first is the whole list."""
+    """Return the tabs of this list; the first is the whole list, where they are not those of an admin's `tabs`."""
+    if tabs := getattr(cl.model_admin, "tabs", None):
+        return list(tabs(request))
     named = _named_views(cl, request)
     filters = {name: value for name, value in request.GET.items() if name not in {PAGE_VAR, *POSITIONS}}
     unsorted = {name: value for name, value in filters.items() if name != ORDER_VAR}

@@ -160,6 +160,8 @@ def _groups(request: HttpRequest, found: dict[str, Any]) -> tuple[Group, ...]:
     nearest = max((url for url in urls.values() if request.path.startswith(url)), key=len, default=None)
     if _is_opened_from_live_calls(request):
         nearest = reverse("admin:recordings_call_live")
+    if request.path.startswith(reverse("admin:auth_group_changelist")):
+        nearest = reverse("admin:auth_user_changelist")
     index = reverse("admin:index")
     if nearest == index and request.path != index:
         nearest = None

@@ -23,7 +23,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import path, reverse_lazy
+from django.urls import path, reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
@@ -36,6 +36,7 @@ from recordings import mail
 from recordings.admin import formatting
 from recordings.admin.base import PortalMixin
 from recordings.admin.change_list import PlainList
+from recordings.admin.list_page import View
 from recordings.choices import AccessAction
 from recordings.forms import KeysField
 from recordings.models import AccessEvent, Account
@@ -85,6 +86,15 @@ class PeopleMixin(PortalMixin):
     """A mixin of the admins of people and roles: Django's list, and one sentence of what was deleted."""
 
     actions = ("delete_selected",)
+    list_title = _("Users and roles")
+
+    def tabs(self, request: HttpRequest) -> list[View]:
+        """Return the two lists as tabs, to whoever may open both."""
+        lists = {"user": gettext("Users"), "group": gettext("Roles")}
+        if not request.user.has_perms([f"auth.view_{name}" for name in lists]):
+            return []
+        urls = {reverse(f"admin:auth_{name}_changelist"): label for name, label in lists.items()}
+        return [View(label, url, request.path == url) for url, label in urls.items()]
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Under its plain name, as the other lists."""
@@ -127,7 +137,6 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
     show_facets = admin.ShowFacets.NEVER
     PERSON = ("username", "first_name", "last_name", "email", "is_active")
     ADVANCED = ("is_staff", "is_superuser", "user_permissions")
-    list_title = _("Users and roles")
 
     # Who may
 

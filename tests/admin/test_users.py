@@ -277,6 +277,21 @@ def test_what_django_calls_a_group_is_a_role_everywhere(boss: Client) -> None:
         assert re.findall(r"(?i)[^.\n]*\bgroups?\b[^.\n]*", words) == [], page
 
 
+def test_users_and_roles_are_tabs_of_one_another_for_whoever_may_open_both(
+    boss: Client, staff: Person
+) -> None:
+    users, roles = "/admin/auth/user/", "/admin/auth/group/"
+    for here in (users, roles):
+        page = boss.get(here).content.decode()
+        tabs = page.partition('<nav class="vp-views"')[2].partition("</nav>")[0]
+        assert re.findall(r'href="([^"]+)"', tabs) == [users, roles]
+        assert f'<a href="{here}" aria-current="true">' in tabs
+        assert re.search(rf'<a href="{users}" aria-current="page"', page), "in the navigation"
+    reader = staff(name="reader")
+    User.objects.get(username="reader").user_permissions.set(Permission.objects.filter(codename="view_user"))
+    assert "vp-views" not in reader.get(users).content.decode()
+
+
 def test_the_last_superuser_stays_one(boss: Client) -> None:
     only = User.objects.get(username="boss")
     boss.post(

@@ -1,7 +1,8 @@
 """What runs outside a request, and in which order the services follow each other there.
 
 A task in the queue is only a wake-up: it says that something may be due, and the rows say what is. A task that is
-lost, or that comes twice, costs nothing.
+lost, or that comes twice, costs nothing. One alone is the work itself, `mail_password_link`: no row says that a link
+is to be sent. So it is tried again, the queues keep it (`worker/queue.py`), and the access log says what became of it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django_tasks import task
 
-from recordings import alerts, archive, live, mail, overview, reconcile, sync
+from recordings import alerts, archive, live, mail, overview, reconcile, smtp, sync
 from recordings.archive import verifying
-from recordings.choices import AccessAction, SyncState
+from recordings.choices import AccessAction, AccessResult, SyncState
 from recordings.lease import LEASE_RENEWER
 from recordings.models import AccessEvent, Account, Recording, SyncRun, Worker
+from recordings.models.alert import FIRST_WAIT, LONGEST_WAIT
 from recordings.reconcile import ReconcileResult
 from recordings.vobiz.client import BACKGROUND, INTERACTIVE
 
@@ -45,6 +48,7 @@ VERIFY_NIGHTS, VERIFY_MINIMUM = 30, 100  # nights for the whole archive; files a
 VERIFY_TIMEOUT = timedelta(hours=4)
 LIVE_INTERVAL = timedelta(seconds=15)  # between two lists of an account's live calls, for a count
 MOST_LIVE_ACCOUNTS = 16  # whose live calls one task asks for
+MAIL_RETRIED_FOR = 24 * 3_600.0  # seconds for which a link that could not be sent is tried again
 ARCHIVE_BATCH = 100  # after which accounts are looked at anew: one may have become inactive
 
 _lease_numbers = itertools.count(1)
@@ -288,20 +292,90 @@ def _due_for_live_calls(accounts: Collection[Account], now: datetime) -> list[Ac
 
 
 @task(queue_name="settle")
-def mail_password_link(user_pk: int, asked_from: str | None = None) -> None:
+def mail_password_link(
+    user_pk: int,
+    asked_from: str | None = None,
+    asked_by: int | None = None,
+    asked_at: float | None = None,
+    state: str | None = None,
+    tries: int = 0,
+) -> None:
     """Send a person the link to set a password: in the background, so that nobody can tell by the time who is known.
 
     `asked_from`: the address of whoever asked for it on the login page, which is noted here for the same reason.
-    There nobody is 0, who is sent nothing.
+    There nobody is 0, who is sent nothing. `asked_by`: the administrator who asked. `asked_at`: a POSIX time.
+    `state`: what the person's page said then (`mail.state_of`); None in a job of an older version. The link itself is
+    made here, and stands in no queue.
     """
     person = User.objects.filter(pk=user_pk, is_active=True).exclude(email="").first()
-    if person is None or not mail.is_possible():
-        return
-    if asked_from is not None:
+    if person is not None and asked_from is not None and not tries:
         detail = "asked for a new password"
         AccessEvent.objects.record(person, AccessAction.FACTOR, detail=detail, address=asked_from)
         logger.info("User %s %s, from %s", person.pk, detail, asked_from or "-")
-    mail.send_password_link(person)
+    by = asked_by or (user_pk if asked_from is not None else 0)
+    if person is None or (state is not None and state != mail.state_of(person)):
+        _note_mail(mail.UNSENT, user_pk, by, _("The user was changed after it was asked for."))
+        return
+    why, may_be_retried = _send_password_link(person)
+    asked_at = asked_at or time.time()
+    if why is None:
+        _note_mail(mail.SENT, user_pk, asked_by)
+    elif may_be_retried and time.time() - asked_at < MAIL_RETRIED_FOR:
+        if not tries:
+            _note_mail(mail.DELAYED, user_pk, by, why)
+        later = timezone.now() + min(FIRST_WAIT * 2 ** min(tries, 10), LONGEST_WAIT)
+        state = state or mail.state_of(person)
+        again = mail_password_link.using(run_after=later)
+        again.enqueue(user_pk, asked_from, asked_by, asked_at, state, tries + 1)
+    else:
+        _note_mail(mail.UNSENT, user_pk, by, why)
+
+
+def _send_password_link(person: User) -> tuple[str | None, bool]:
+    """Send the link; return why it was not sent, None where it was, and whether another attempt may help."""
+    try:
+        mail.send_password_link(person)
+    except smtp.MailRefusedError as error:
+        return str(error), False
+    except smtp.MailUnsentError as error:
+        return str(error), True
+    except Exception:
+        logger.exception("The link of user %s could not be sent", person.pk)
+        return _("The portal failed; the log of the worker says why."), True
+    return None, False
+
+
+def _note_mail(words: str, user_pk: int, by: int | None, why: str = "") -> None:
+    """Note what became of an e-mail in both logs, in the name of whoever asked for it."""
+    detail = f"{words % user_pk}: {why}" if why else words % user_pk
+    person = User.objects.filter(pk=by).first() if by else None
+    if person is not None:
+        result = AccessResult.FAILED if why else AccessResult.OK
+        AccessEvent.objects.record(person, AccessAction.PERSON, result=result, detail=detail)
+    if user_pk:
+        logger.log(logging.WARNING if why else logging.INFO, "e-mail: %s", detail)
+
+
+def request_password_link(
+    person: User | None, *, asked_from: str | None = None, asked_by: User | None = None
+) -> None:
+    """Have a worker send a person the link, once what is written now is committed; None is nobody, who gets none."""
+    user_pk = person.pk if person is not None else 0
+    by = asked_by.pk if asked_by is not None else None
+    state = mail.state_of(person or User())
+    enqueue = partial(mail_password_link.enqueue, user_pk, asked_from, by, time.time(), state)
+    transaction.on_commit(partial(_enqueue_mail, enqueue, user_pk, by))
+
+
+def _enqueue_mail(enqueue: Callable[[], object], user_pk: int, by: int | None) -> None:
+    """Enqueue it. Where the queue is away, an administrator reads so on the user's page; others get the error."""
+    try:
+        enqueue()
+    except Exception:
+        if by is None:
+            raise
+        logger.exception("The link of user %s could not be queued", user_pk)
+        _note_mail(mail.UNSENT, user_pk, by, _("The queue did not answer."))
 
 
 def wake(what: Any, row: int | tuple[int, ...]) -> bool:

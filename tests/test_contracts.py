@@ -263,7 +263,7 @@ GROUPS = ("Viewer", "Listener", "Operator", "Auditor", "Account admin")
 QUEUES = ("settle", "sync", "archive")
 TASKS = (
     "recordings.tasks.settle_account", "recordings.tasks.carry_out_sync", "recordings.tasks.archive_account",
-    "recordings.tasks.refresh_live_calls",
+    "recordings.tasks.refresh_live_calls", "recordings.tasks.mail_password_link",
 )  # fmt: skip
 EXIT_CODES = {"FAILED": 1, "USAGE": 2, "INTERRUPTED": 130}
 PLAY_SALT = "recordings.play"

@@ -46,7 +46,7 @@ from recordings.signin.budgets import remember_device
 from recordings.signin.factors import reset_factors
 from recordings.signin.forms import NewPasswordForm
 from recordings.signin.sessions import end_sessions
-from recordings.tasks import mail_password_link
+from recordings.tasks import request_password_link
 from recordings.user_forms import PersonForm
 
 if TYPE_CHECKING:
@@ -225,6 +225,7 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
         context["is_new"] = person is not None and is_new(person)
         made, ended = link_times(person) if person and context["needs_link"] else (None, None)
         context["link_made"], context["link_ended"] = made, ended
+        context["mailed"] = last_mail(person) if person else None
         context["link_ends"] = made and made + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
         context["show_save_and_add_another"] = context["show_save_and_continue"] = False
         context["advanced"] = request.user.is_superuser
@@ -310,11 +311,15 @@ class PortalUserAdmin(PeopleMixin, _UserAdmin):
         if is_new(person):
             person.set_unusable_password()  # which the former link was made of
             person.save(update_fields=["password"])
+        if send and mail.is_possible() and person.email:
+            asked_by: Any = request.user
+            self.log_change(request, person, gettext("Asked for a login link by e-mail."))
+            log.person_changed(mail.ASKED % person.pk)
+            request_password_link(person, asked_by=asked_by)
+            told = gettext("The worker sends %s a link to set a password. This page says when it was sent.")
+            return self._say(request, person, told)
         self.log_change(request, person, gettext("Created a login link."))
         log.person_changed(LINK_MADE % person.pk)
-        if send and mail.is_possible() and person.email:
-            mail_password_link.enqueue(person.pk)
-            return self._say(request, person, gettext("A link to set a password is on its way to %s."))
         context = {
             "person": person,
             "link": mail.password_link(person),
@@ -411,19 +416,45 @@ def link_times(person: User) -> tuple[datetime | None, datetime | None]:
     Both by the access log.
     """
     since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
-    made, removed, changed = (words % person.pk for words in (LINK_MADE, PASSWORD_REMOVED, EMAIL_CHANGED))
+    words = (LINK_MADE, mail.SENT, PASSWORD_REMOVED, EMAIL_CHANGED, mail.ASKED)
+    made, sent, removed, changed, asked = (each % person.pk for each in words)
     events = AccessEvent.objects.filter(
         action=AccessAction.PERSON,
-        detail__in=(made, removed, changed),
+        detail__in=(made, sent, removed, changed, asked),
         at__gt=max(since, person.last_login or since),
     )
     works = ended = None
     for detail, at in events.order_by("at", "pk").values_list("detail", "at"):
         if detail == changed:
             works, ended = None, at if works else ended
-        else:
-            works, ended = at if detail == made else None, None
+        elif detail != asked or is_new(person):  # whose former link is ended by who asks for another
+            works, ended = at if detail in (made, sent) else None, None
     return works, ended
+
+
+def last_mail(person: User) -> dict[str, Any] | None:
+    """Return what became of the last e-mail with a login link, by the access log.
+
+    None where there is nothing to tell, also because a link was made by hand since, or the person logged in. `why`: it
+    was not sent. `is_over`: and is not tried any more.
+    """
+    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    words = (LINK_MADE, mail.ASKED, mail.SENT, mail.DELAYED, mail.UNSENT)
+    made, asked, sent, delayed, unsent = (each % person.pk for each in words)
+    wanted = Q(detail__in=(made, asked, sent)) | Q(detail__startswith=delayed) | Q(detail__startswith=unsent)
+    events = AccessEvent.objects.filter(
+        wanted, action=AccessAction.PERSON, at__gt=max(since, person.last_login or since)
+    )
+    last = events.order_by("at", "pk").last()
+    if last is None or last.detail is None or last.detail == made:
+        return None
+    why = last.detail.partition(": ")[2].partition(": ")[2]
+    return {
+        "at": last.at,
+        "is_sent": last.detail == sent,
+        "is_over": last.detail.startswith(unsent),
+        "why": why,
+    }
 
 
 def has_history(user: User) -> bool:

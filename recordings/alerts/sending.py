@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import smtplib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -11,11 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from recordings import smtp
 from recordings.alerts import webhooks
 from recordings.alerts.errors import NotWantedError, PermanentError, UnsentError
 from recordings.alerts.recipients import addresses
@@ -73,30 +73,14 @@ def _send(message: AlertMessage, now: datetime) -> None:
     if message.webhook is not None:
         webhooks.post(message, now)
         return
-    try:
-        _send_mail(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise UnsentError(_why(error)) from None
-
-
-def _why(error: Exception) -> str:
-    """Return what went wrong in words that hold nothing of the answer, in which an address may stand."""
-    code = getattr(error, "smtp_code", None)
-    return _("The mail server answered %s.") % code if code else _("The mail server did not answer.")
-
-
-def _send_mail(message: AlertMessage) -> None:
     to = _address_of(message)
     subject, body = mail_of(message)
-    mail = EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [to], connection=get_connection())
-    mail.extra_headers = {"Auto-Submitted": "auto-generated"}
     try:
-        mail.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        codes = [code for code, _said in error.recipients.values()]
-        if all(500 <= code < 600 for code in codes):
-            raise PermanentError(_("The mail server refused the address (%s).") % codes[0]) from None
-        raise
+        smtp.send(EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [to]))
+    except smtp.MailRefusedError as error:
+        raise PermanentError(str(error)) from None
+    except smtp.MailUnsentError as error:
+        raise UnsentError(str(error)) from None
 
 
 def _address_of(message: AlertMessage) -> str:

@@ -43,7 +43,7 @@ from recordings.signin.factors import has_factor, passkey_host, using
 from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
 from recordings.signin.refusals import refusal
-from recordings.tasks import mail_password_link
+from recordings.tasks import request_password_link
 
 ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
 
@@ -151,9 +151,9 @@ class Forgotten(PortalPage, TemplateView):
             return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
         address = request.POST.get("email", "").strip()
         people = list(User.objects.filter(email__iexact=address, is_active=True)[:2]) if address else []
-        person = people[0].pk if len(people) == 1 else 0
-        if RESET.take(str(person) if person else f"nobody {address.casefold()}"):
-            mail_password_link.enqueue(person, asked_from=log.address_of(request) or "")
+        person = people[0] if len(people) == 1 else None
+        if RESET.take(str(person.pk) if person else f"nobody {address.casefold()}"):
+            request_password_link(person, asked_from=log.address_of(request) or "")
         return self.render_to_response(self.get_context_data(is_sent=True))
 
 

@@ -11,10 +11,11 @@ from datetime import datetime
 
 from django.core.management import call_command
 from django_tasks import DEFAULT_TASK_BACKEND_ALIAS
+from django_tasks.base import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker as StockWorker
 from django_tasks_db.models import DBTaskResult
 
-from recordings.worker.queue import FINISHED_RETENTION, WAITING_RETENTION
+from recordings.worker.queue import DURABLE_TASKS, FINISHED_RETENTION, WAITING_RETENTION
 
 LOOK_EVERY = 0.9  # seconds: a little less than a thread's pause between two looks
 MOST_TOLD = 1_000  # tasks that one look counts
@@ -52,7 +53,7 @@ _WAITING = _Waiting()
 
 
 class DatabaseQueue:
-    """The tasks of one kind. A killed worker leaves its task *running* for ever, so that is cleaned away."""
+    """The tasks of one kind. A killed worker leaves its task *running* for ever, so that is cleaned up."""
 
     def __init__(self, kind: str, worker: str) -> None:
         self._kind = kind
@@ -77,12 +78,18 @@ class DatabaseQueue:
         return True
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
-        """Delete the rows of dead workers (of foreign ones only when old), and finished ones after a day."""
+        """Delete the rows of dead workers (of foreign ones only when old), and finished ones after a day.
+
+        A durable task of a dead worker waits again.
+        """
         rows = DBTaskResult.objects.filter(queue_name=self._kind)
         running = rows.running().values_list("pk", "worker_ids", "started_at")
         dead = [pk for pk, by, began in running if _is_orphaned(by, began, alive=alive, now=now)]
-        rows.filter(pk__in=dead).running().delete()
-        rows.ready().filter(enqueued_at__lt=now - WAITING_RETENTION).delete()
+        left = rows.filter(pk__in=dead).running()
+        left.filter(task_path__in=DURABLE_TASKS).update(status=TaskResultStatus.READY, started_at=None)
+        left.delete()
+        old = rows.ready().filter(enqueued_at__lt=now - WAITING_RETENTION)
+        old.exclude(task_path__in=DURABLE_TASKS).delete()
         call_command(
             "prune_db_task_results", queue_name=self._kind, min_age_days=FINISHED_RETENTION.days, verbosity=0
         )

@@ -9,8 +9,15 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from recordings.tasks import mail_password_link
+
 FINISHED_RETENTION = timedelta(days=1)
-WAITING_RETENTION = timedelta(days=1)  # nobody took it: what it would have said, the rows have said since
+WAITING_RETENTION = timedelta(
+    days=1
+)  # nobody took it: what a wake-up would have said, the rows have said since
+# Tasks that are the work itself: no row says what they say. They wait as long as nobody takes them, and one that a
+# dead worker had in hand is carried out again.
+DURABLE_TASKS = (mail_password_link.module_path,)
 
 
 class TaskQueue(Protocol):
@@ -22,7 +29,7 @@ class TaskQueue(Protocol):
         """Carry out the task that waits longest; False where none does."""
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
-        """Remove what no longer says anything: tasks that a dead worker had in hand, and old ones."""
+        """Remove what no longer says anything: wake-ups that a dead worker had in hand, and old ones."""
 
 
 def open_queue(kind: str, worker: str) -> TaskQueue:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import django_rq
 from django_tasks_rq import Job
 from rq import SimpleWorker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError
+from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 
-from recordings.worker.queue import FINISHED_RETENTION
+from recordings.worker.queue import DURABLE_TASKS, FINISHED_RETENTION
 
 logger = logging.getLogger(__name__)
 logging.getLogger("rq").setLevel(logging.WARNING)
@@ -100,8 +102,15 @@ class RedisQueue:
         return True
 
     def clean(self, *, alive: Collection[str], now: datetime) -> None:
-        """Remove what a dead worker had in hand, and after a day what failed."""
-        self._queue.started_job_registry.cleanup()
+        """Enqueue the deferred tasks that are due. Remove what a dead worker had in hand, and after a day what failed.
+
+        A durable task of a dead worker waits again.
+        """
+        self._enqueue_due()
+        # Not the queue's own registry: it sets a signal for the callback, which a thread may not.
+        StartedJobRegistry(
+            queue=self._queue, job_class=PortalJob, death_penalty_class=NoDeathPenalty
+        ).cleanup()
         failed = self._queue.failed_job_registry
         for job_id in failed.get_job_ids():
             try:
@@ -109,6 +118,29 @@ class RedisQueue:
             except (NoSuchJobError, ValueError):
                 failed.remove(job_id)
                 continue
+            if job.func_name in DURABLE_TASKS and _was_abandoned(job):
+                with suppress(InvalidJobOperation):  # another worker has just done it
+                    failed.requeue(job)
+                continue
             ended = job.ended_at or job.enqueued_at
             if ended is not None and ended < now - FINISHED_RETENTION:
                 failed.remove(job_id, delete_job=True)
+
+    def _enqueue_due(self) -> None:
+        """Enqueue what was to run later, and by now is due; of several workers one does it."""
+        deferred = self._queue.scheduled_job_registry
+        for job_id in deferred.get_jobs_to_enqueue():
+            if not self._queue.connection.zrem(deferred.key, job_id):
+                continue  # another worker has just done it
+            try:
+                job = PortalJob.fetch(job_id, connection=self._queue.connection, serializer=JSONSerializer)
+            except (NoSuchJobError, ValueError) as error:
+                logger.warning("A deferred job in Redis was dropped: %s", type(error).__name__)
+                continue
+            self._queue.enqueue_job(job)
+
+
+def _was_abandoned(job: Any) -> bool:
+    """Return whether a failed job failed because its worker died."""
+    result = job.latest_result()
+    return result is not None and AbandonedJobError.__name__ in (result.exc_string or "")

@@ -20,6 +20,7 @@ from recordings.models import AccessEvent, Account
 from tests.signin.people import PASSWORD, a_person, give_password
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
+COMMITS = pytest.mark.django_db(transaction=True)  # a link is queued at the commit
 FORGOTTEN = "/admin/login/forgotten/"
 
 
@@ -43,6 +44,7 @@ def link_in(message: Any) -> str:
     return found[1]
 
 
+@COMMITS
 def test_a_forgotten_password_is_set_anew_by_a_link_that_works_once(priya: User, mailing: None) -> None:
     client = Client(headers={"host": "localhost"})
     assert "is on its way" in client.post(FORGOTTEN, {"email": "PRIYA@example.com"}).content.decode()
@@ -56,6 +58,7 @@ def test_a_forgotten_password_is_set_anew_by_a_link_that_works_once(priya: User,
     assert "no longer works" in Client().get(link_in(message), follow=True).content.decode()
 
 
+@COMMITS
 def test_nobody_learns_who_is_known_and_nobody_is_flooded(priya: User, mailing: None) -> None:
     unknown = Client().post(FORGOTTEN, {"email": "nobody@example.com"}).content
     assert re.sub(rb"value=\"\w+\"", b"", unknown) == re.sub(
@@ -66,6 +69,7 @@ def test_nobody_learns_who_is_known_and_nobody_is_flooded(priya: User, mailing: 
     assert len(mail.outbox) == 5
 
 
+@COMMITS
 @pytest.mark.parametrize("times", [1, 6], ids=["the first time", "beyond the budget"])
 def test_the_answer_takes_the_same_statements_whoever_is_known(
     priya: User, settings: Settings, times: int
@@ -86,6 +90,7 @@ def test_the_answer_takes_the_same_statements_whoever_is_known(
     assert len(known) > 3
 
 
+@COMMITS
 def test_who_asked_for_a_new_password_is_in_the_access_log(priya: User, mailing: None) -> None:
     Client(REMOTE_ADDR="192.0.2.7").post(FORGOTTEN, {"email": "priya@example.com"})
     Client(REMOTE_ADDR="192.0.2.7").post(FORGOTTEN, {"email": "nobody@example.com"})
@@ -95,6 +100,7 @@ def test_who_asked_for_a_new_password_is_in_the_access_log(priya: User, mailing:
     assert event.address == "192.0.2.7"
 
 
+@COMMITS
 def test_an_invitation_is_sent_from_the_users_page(priya: User, mailing: None) -> None:
     asha = User.objects.create_user("asha", "asha@example.com", is_staff=True)
     client = Client()

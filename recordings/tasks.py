@@ -29,6 +29,7 @@ from django_tasks import task
 from recordings import alerts, archive, live, mail, overview, reconcile, smtp, sync
 from recordings.archive import verifying
 from recordings.choices import AccessAction, AccessResult, SyncState
+from recordings.clock import Clock
 from recordings.lease import LEASE_RENEWER
 from recordings.models import AccessEvent, Account, Recording, SyncRun, Worker
 from recordings.models.alert import FIRST_WAIT, LONGEST_WAIT
@@ -137,10 +138,11 @@ def archive_accounts(accounts: list[Account], *, limit: int | None) -> archive.R
 
 def run_alerts(now: datetime, *, check: bool) -> None:
     """Send the alerts that are due; with `check`, compare the problems of now with those told before, first."""
+    clock = Clock(now)
     if check:
         alerts.record(overview.problems(now), now)
         alerts.write_digests(now)
-    alerts.send_due(now, stop=STOPPING.is_set)
+    alerts.send_due(clock.now(), stop=STOPPING.is_set)
 
 
 def send_events() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,43 +15,42 @@ from recordings.alerts import webhooks
 from recordings.alerts.errors import NotWantedError, UnsentError
 from recordings.alerts.sending import attempt
 from recordings.choices import OutgoingKind, TranscriptionStatus
+from recordings.clock import Clock
 from recordings.models import AlertWebhook, OutgoingEvent, Recording, Transcription
 from recordings.provider import public_url
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100  # events to one address in one look
-LONGEST_TURN = 5.0  # seconds, after which the next address has its turn
+LONGEST_TURN = timedelta(seconds=5)  # after which the next address has its turn
 
 
 def send_events(now: datetime, *, stop: Callable[[], bool] = lambda: False) -> int:
     """Post what is due, to one address after the other; return how many were delivered."""
-    began, sent = time.monotonic(), 0
+    sent, clock = 0, Clock(now)
     for webhook in OutgoingEvent.objects.webhooks_due(now):
         if stop():
             break
-        at = now + timedelta(seconds=time.monotonic() - began)
-        sent += _send_to(webhook, at, stop)
+        sent += _send_to(webhook, clock, stop)
     return sent
 
 
-def _send_to(webhook: AlertWebhook, now: datetime, stop: Callable[[], bool]) -> int:
+def _send_to(webhook: AlertWebhook, clock: Clock, stop: Callable[[], bool]) -> int:
     """Post to one address until a post fails, its turn is over, or nothing is left."""
-    began, sent, held = time.monotonic(), 0, set()
-    for event in OutgoingEvent.objects.due(webhook, now)[:AT_ONCE]:
-        taken = time.monotonic() - began
-        if stop() or taken >= LONGEST_TURN:
+    began, sent, held = clock.now(), 0, set()
+    for event in OutgoingEvent.objects.due(webhook, began)[:AT_ONCE]:
+        at = clock.now()
+        if stop() or at - began >= LONGEST_TURN:
             break
-        at = now + timedelta(seconds=taken)
         if event.recording_pk in held or not event.claim(at):
             held.add(event.recording_pk)  # another worker has it: what follows for this recording waits
             continue
         try:
-            sent += attempt(event, partial(_post, event, webhook, at), at)
+            sent += attempt(event, partial(_post, event, webhook, at), clock)
         except UnsentError as error:
             logger.warning("Event %s could not be delivered: %s", event.pk, error)
-            event.retry(str(error), at)
-            OutgoingEvent.objects.give_up(webhook, str(error), at)
+            event.retry(str(error), clock.now())
+            OutgoingEvent.objects.give_up(webhook, str(error), clock.now())
             break
     return sent
 

@@ -20,6 +20,7 @@ from recordings.alerts import webhooks
 from recordings.alerts.errors import NotWantedError, PermanentError, UnsentError
 from recordings.alerts.recipients import addresses
 from recordings.choices import AlertKind
+from recordings.clock import Clock
 from recordings.models import Alert, AlertMessage
 from recordings.models.alert import OutgoingMessage
 from recordings.provider import public_url
@@ -31,22 +32,23 @@ AT_ONCE = 100  # messages in one look
 
 def send_due(now: datetime, *, stop: Callable[[], bool] = lambda: False) -> int:
     """Send what is due and return how many were sent. Where one recipient fails, only that one's messages wait."""
-    sent, waiting = 0, set()
+    sent, waiting, clock = 0, set(), Clock(now)
     due = AlertMessage.objects.due(now).select_related("alert__account", "user", "webhook__account")
     for message in due[:AT_ONCE]:
         if stop():
             break
-        if message.recipient in waiting or not message.claim(now):
+        at = clock.now()  # of each attempt its own: a hundred of them take minutes
+        if message.recipient in waiting or not message.claim(at):
             continue
         try:
-            sent += attempt(message, partial(_send, message, now), now)
+            sent += attempt(message, partial(_send, message, at), clock)
         except UnsentError as error:
             waiting.add(message.recipient)
-            _wait(message, str(error), now)
+            _wait(message, str(error), clock.now())
     return sent
 
 
-def attempt(message: OutgoingMessage, send: Callable[[], None], now: datetime) -> bool:
+def attempt(message: OutgoingMessage, send: Callable[[], None], clock: Clock) -> bool:
     """Make one attempt and record how it ended; return whether it was sent. UnsentError is left to the caller."""
     try:
         send()
@@ -56,7 +58,7 @@ def attempt(message: OutgoingMessage, send: Callable[[], None], now: datetime) -
         message.drop(str(error))
         logger.warning("%s %s was refused", type(message).__name__, message.pk)
     else:
-        message.mark_sent(now)
+        message.mark_sent(clock.now())
         return True
     return False
 

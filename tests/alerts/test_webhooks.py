@@ -8,12 +8,14 @@ import hmac
 import json
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -22,6 +24,7 @@ from recordings import overview, tasks
 from recordings.alerts import wire
 from recordings.choices import ProblemCode
 from recordings.models import Account, AlertMessage, AlertWebhook
+from recordings.models.alert import ATTEMPT, FIRST_WAIT
 from recordings.vobiz.addresses import InvalidAddressError
 from recordings.vobiz.connection import ExchangeError
 from tests.admin.conftest import Person, staff  # noqa: F401 - a fixture
@@ -29,6 +32,7 @@ from tests.admin.test_problems import FAULTS
 from tests.alerts.conftest import heal
 from tests.sandbox.receiver import Delivery, Receiver
 from tests.vobiz.wire_server import WireServer, drips, says, sends
+from tests.waiting import eventually
 
 MINUTE = timedelta(minutes=1)
 TOLD = [code for code in FAULTS if code != ProblemCode.ALERTS_FAILING]
@@ -265,3 +269,46 @@ def test_a_webhook_of_another_account_is_not_there(
         assert client.post(page, {"do": do, "key": theirs.pk}).status_code == 404
     settings.LOCAL_MODE = False
     assert client.post(page, {"do": "add", "url": receiver.url, "form": "standard"}).status_code == 422
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_message_of_a_long_look_has_the_time_of_its_own_attempt(
+    account: Account, receiver: Receiver, hook: tuple[AlertWebhook, str]
+) -> None:
+    """Else a lease has ended before it is taken, a backoff is over when it begins, and signatures are too old."""
+    began = timezone.now()
+    with Receiver() as slow:
+        first, _secret = AlertWebhook.create(account, slow.url, "standard")
+        for webhook in (first, hook[0]):
+            AlertMessage.objects.create(webhook=webhook, kind="test", created_at=began, next_at=began)
+        slow.go_on.clear()
+        receiver.go_on.clear()
+        receiver.statuses = [503]
+        looking = threading.Thread(target=in_a_thread, args=(look,))
+        looking.start()
+        eventually(lambda: slow.deliveries)
+        time.sleep(2.5)
+        slow.go_on.set()
+        eventually(lambda: receiver.deliveries)
+        [leased] = AlertMessage.objects.filter(webhook=hook[0])
+        time.sleep(1.5)
+        receiver.go_on.set()
+        looking.join()
+    [failed] = AlertMessage.objects.filter(webhook=hook[0])
+    [delivery] = receiver.deliveries
+    headers = {name.lower(): value for name, value in delivery.headers.items()}
+
+    assert int(headers["webhook-timestamp"]) >= began.timestamp() + 1.5  # written in whole seconds
+    assert leased.next_at is not None
+    assert leased.next_at >= began + timedelta(seconds=2.5) + ATTEMPT
+    assert failed.next_at is not None
+    assert failed.next_at >= began + timedelta(seconds=4) + FIRST_WAIT
+    assert AlertMessage.objects.get(webhook=first).sent_at > began + timedelta(seconds=2)  # type: ignore[operator]
+
+
+def in_a_thread(do: Callable[[], None]) -> None:
+    """Do it, with a database connection of its own."""
+    try:
+        do()
+    finally:
+        connection.close()

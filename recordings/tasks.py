@@ -139,10 +139,12 @@ def archive_accounts(accounts: list[Account], *, limit: int | None) -> archive.R
 def run_alerts(now: datetime, *, check: bool) -> None:
     """Send the alerts that are due; with `check`, compare the problems of now with those told before, first."""
     clock = Clock(now)
-    if check:
-        alerts.record(overview.problems(now), now)
-        alerts.write_digests(now)
-    alerts.send_due(clock.now(), stop=STOPPING.is_set)
+    try:
+        if check:
+            alerts.record(overview.problems(now), now)
+            alerts.write_digests(now)
+    finally:  # what is written already is sent, whatever the look found
+        alerts.send_due(clock.now(), stop=STOPPING.is_set)
 
 
 def send_events() -> None:

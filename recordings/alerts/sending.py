@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.mail import EmailMessage
+from django.db import DatabaseError, InterfaceError
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -57,6 +58,13 @@ def attempt(message: OutgoingMessage, send: Callable[[], None], clock: Clock) ->
     except PermanentError as error:
         message.drop(str(error))
         logger.warning("%s %s was refused", type(message).__name__, message.pk)
+    except (UnsentError, DatabaseError, InterfaceError):
+        raise
+    except (
+        Exception
+    ):  # else the messages after this one would not be sent, at this look and each that follows
+        logger.exception("%s %s could not be made", type(message).__name__, message.pk)
+        raise UnsentError(_("The portal failed; the log of the worker says why.")) from None
     else:
         message.mark_sent(clock.now())
         return True

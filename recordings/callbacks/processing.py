@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from datetime import datetime
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -56,6 +56,7 @@ from recordings.vobiz.wire import one_line
 logger = logging.getLogger(__name__)
 
 ERROR_LENGTH = 500
+NO_FAULT_OF_THE_EVENT = (OperationalError, InterfaceError)  # the database is away, or locked
 REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
@@ -133,8 +134,12 @@ def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
 
 
 def named_recording(event: CallbackEvent) -> str | None:
-    """Return the recording id an event names, None where it names none that could be one."""
-    return parse_payload(event.payload, event.door).recording_id
+    """Return the recording id an event names, None where it names none that could be one, or cannot be read."""
+    try:
+        return parse_payload(event.payload, event.door).recording_id
+    except Exception as error:  # noqa: BLE001 - whatever the row holds, the others have their turn
+        log_unread(event, error)
+        return None
 
 
 def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]:
@@ -146,7 +151,13 @@ def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]
     outcomes: Counter[EventOutcome] = Counter()
     for pk in list(found.values_list("pk", flat=True)[:REFUSED_AT_ONCE]):
         event = CallbackEvent.objects.select_related("account__parent").get(pk=pk)
-        outcome = process_again(event, now=now)
+        try:
+            outcome = process_again(event, now=now)
+        except NO_FAULT_OF_THE_EVENT:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the row holds, the others have their turn
+            log_unread(event, error)
+            outcome = EventOutcome.REFUSED
         if outcome == EventOutcome.REFUSED:
             CallbackEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
         outcomes[outcome] += 1
@@ -432,6 +443,11 @@ def _store_failure(event: CallbackEvent, error: BaseException) -> EventOutcome:
 
 def _log_failure(event: CallbackEvent, error: BaseException) -> None:
     logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
+
+
+def log_unread(event: CallbackEvent, error: BaseException) -> None:
+    """Log that a stored event cannot be read, without anything of what it holds."""
+    logger.error("callback event %s could not be read again: %s", event.pk, type(error).__name__)
 
 
 def _words_for(error: BaseException) -> str:

@@ -1,4 +1,8 @@
-"""Reading stored events again after an upgrade: what an older version did not understand may now have its effect."""
+"""Reading stored events again after an upgrade: what an older version did not understand may now have its effect.
+
+One that cannot be read is logged and stays as it is, with its outcome, for a person; it is not due a second time, so
+that it keeps no later one from its turn.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,17 @@ from recordings.models.callback_event import READER_VERSION
 
 
 def reread_events(*, limit: int) -> int:
-    """Read again the oldest events that are due; return how many. Resumable: each row says what has read it."""
+    """Read again the oldest events that are due; return how many. Resumable: each row says what has read it.
+
+    Raises OperationalError and InterfaceError where the database is away, and leaves the event due.
+    """
     due = list(CallbackEvent.objects.due_to_reread()[:limit])
     for event in due:
-        processing.reread(event, now=timezone.now())
+        try:
+            processing.reread(event, now=timezone.now())
+        except processing.NO_FAULT_OF_THE_EVENT:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the row holds, the others are read
+            processing.log_unread(event, error)
         CallbackEvent.objects.filter(pk=event.pk).update(reader_version=READER_VERSION)
     return len(due)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -14,6 +16,7 @@ from recordings import tasks
 from recordings.choices import EventOutcome
 from recordings.models import Account, CallbackEvent, Recording, SyncRun
 from recordings.worker.schedule import due_sync
+from recordings.worker.steps import Step, run_each
 
 logger = logging.getLogger(__name__)
 
@@ -44,21 +47,33 @@ class ReconcileJob:
         self._rests: dict[int, float] = {}
 
     def __call__(self) -> None:
-        """Reconcile each account whose lease is free, one after the other."""
+        """Reconcile each account whose lease is free, one after the other, also where one fails."""
+        run_each(self._steps())
+
+    def _steps(self) -> Iterator[Step]:
         now = time.monotonic()
         for account in list(accounts_to_reconcile(timezone.now())):
             if tasks.STOPPING.is_set():
                 return
-            if self._rests.get(account.pk, 0.0) > now:
-                continue
+            if self._rests.get(account.pk, 0.0) <= now:
+                yield f"reconcile {account.masked_auth_id}", partial(self._reconcile, account)
+
+    def _reconcile(self, account: Account) -> None:
+        try:
             settled = tasks.reconcile_account(account)
-            if settled is not None and settled.error is not None:
-                logger.warning(
-                    "Unfinished recordings of %s could not be checked: %s",
-                    account.masked_auth_id,
-                    settled.error,
-                )
-                self._rests[account.pk] = time.monotonic() + BACKOFF_SECONDS
+        except Exception:
+            self._rest(account)
+            raise
+        if settled is not None and settled.error is not None:
+            logger.warning(
+                "Unfinished recordings of %s could not be checked: %s",
+                account.masked_auth_id,
+                settled.error,
+            )
+            self._rest(account)
+
+    def _rest(self, account: Account) -> None:
+        self._rests[account.pk] = time.monotonic() + BACKOFF_SECONDS
 
 
 class AlertJob:
@@ -79,15 +94,23 @@ def run_due_syncs() -> None:
     """Run the syncs that are due by the schedule, and restart those that were interrupted."""
     now = timezone.now()
     SyncRun.objects.mark_stale_interrupted(now)
+    run_each(_due_syncs())
+
+
+def _due_syncs() -> Iterator[Step]:
     for account in Account.objects.active().exclude(encrypted_token=None).select_related("parent"):
         if tasks.STOPPING.is_set():
             return
-        of_account = SyncRun.objects.filter(account=account).order_by("-pk")
-        newest = of_account.values_list("pk", flat=True).first() or 0
-        due = due_sync(account, timezone.now())
-        if due is not None and account.may_ask_api(timezone.now()):  # unless another worker has just done it
-            progress = tasks.raise_if_stopping
-            tasks.sync_account(account, due.scope, by=due.by, progress=progress, after=newest)
+        yield f"sync {account.masked_auth_id}", partial(_sync_if_due, account)
+
+
+def _sync_if_due(account: Account) -> None:
+    of_account = SyncRun.objects.filter(account=account).order_by("-pk")
+    newest = of_account.values_list("pk", flat=True).first() or 0
+    due = due_sync(account, timezone.now())
+    if due is not None and account.may_ask_api(timezone.now()):  # unless another worker has just done it
+        progress = tasks.raise_if_stopping
+        tasks.sync_account(account, due.scope, by=due.by, progress=progress, after=newest)
 
 
 def run_due_archiving() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -16,6 +17,7 @@ from recordings.models import Account, Alert, AlertMessage, Call, SyncRun, Worke
 from recordings.worker.queue import TaskQueue, open_queue
 from recordings.worker.schedule import night_of
 from recordings.worker.statistics import analyse
+from recordings.worker.steps import run_each
 
 logger = logging.getLogger(__name__)
 
@@ -32,21 +34,34 @@ class Maintenance:
     """The maintenance that every worker does. Two at once do no harm."""
 
     def __init__(self) -> None:
-        self._queues: list[TaskQueue] = []
+        self._queues: dict[str, TaskQueue] = {}
         self._next_analysis = 0.0
 
     def __call__(self) -> None:
-        """Record the sweep of this worker, and clean up."""
+        """Record the sweep of this worker, and clean up. A step that fails keeps no other from its turn."""
         now = timezone.now()
         Worker.objects.filter(name=tasks.WORKER_ID).update(swept_at=Now())
-        self._queues = self._queues or [open_queue(kind, tasks.WORKER_ID) for kind in settings.QUEUES]
         alive = list(Worker.objects.alive().order_by("started_at", "pk").values_list("name", flat=True))
-        for queue in self._queues:
-            queue.clean(alive=alive, now=now)
-        Worker.objects.stale(WORKER_RETENTION).delete()
-        Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)
-        reread_events(limit=EVENTS_AT_ONCE)
-        history.correct_future_times(now)
+        queues = [
+            (f"clean the queue {kind}", partial(self._clean, kind, alive, now)) for kind in settings.QUEUES
+        ]
+        run_each(
+            [
+                *queues,
+                ("delete stale workers", lambda: Worker.objects.stale(WORKER_RETENTION).delete()),
+                ("normalise numbers", lambda: Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)),
+                ("read callbacks again", partial(reread_events, limit=EVENTS_AT_ONCE)),
+                ("correct future times", partial(history.correct_future_times, now)),
+                ("gather statistics", self._analyse_if_due),
+            ]
+        )
+
+    def _clean(self, kind: str, alive: list[str], now: datetime) -> None:
+        if kind not in self._queues:
+            self._queues[kind] = open_queue(kind, tasks.WORKER_ID)
+        self._queues[kind].clean(alive=alive, now=now)
+
+    def _analyse_if_due(self) -> None:
         if time.monotonic() >= self._next_analysis:
             self._next_analysis = time.monotonic() + ANALYSE_EVERY.total_seconds()
             analyse()
@@ -59,12 +74,25 @@ def nightly_maintenance() -> None:
     if oldest is None or oldest.name != tasks.WORKER_ID or not _is_night(now):
         return
     Worker.objects.filter(name=tasks.WORKER_ID).update(nightly_at=now)
+    routine = SyncRun.objects.routine_unchanged().filter(started_at__lt=now - ROUTINE_RUN_RETENTION)
+    run_each(
+        [
+            ("prune old rows", partial(_prune, now)),
+            ("delete routine syncs", routine.delete),
+            ("delete old alerts", partial(Alert.objects.delete_old, now)),
+            ("delete old alert messages", partial(AlertMessage.objects.delete_old, now)),
+            ("delete old copies", playback.delete_old_copies),
+            ("verify a part of the archive", partial(_verify, now)),
+        ]
+    )
+
+
+def _prune(now: datetime) -> None:
     pruned = history.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
-    SyncRun.objects.routine_unchanged().filter(started_at__lt=now - ROUTINE_RUN_RETENTION).delete()
-    Alert.objects.delete_old(now)
-    AlertMessage.objects.delete_old(now)
-    playback.delete_old_copies()
+
+
+def _verify(now: datetime) -> None:
     verified = tasks.verify_nightly_share(now)
     found = (verified.looked_at, verified.total("missing"), verified.total("altered"), verified.unread)
     logger.info("Read %d archived files again: %d missing, %d altered, %d unread.", *found)

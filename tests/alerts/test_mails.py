@@ -232,3 +232,28 @@ def test_each_person_chooses_on_a_page_of_their_own(account: Account, client: Cl
     assert (choice.each, choice.digest) == (True, "weekly")
     assert choice.digest_at is not None
     assert client.post("/admin/alerts/", {"digest": "hourly"}).status_code == 422
+
+
+def test_a_message_that_cannot_be_made_keeps_no_other_from_being_sent(
+    account: Account, boss: User, smtp: MailServer
+) -> None:
+    User.objects.filter(pk=boss.pk).update(email="boss@example.com\nBcc: all@example.com")
+    a_member(account, "priya", "view_syncrun")
+    Account.objects.update(encrypted_token=None)
+    look()
+    assert [mail["To"] for mail in smtp.mails()] == ["priya@example.com"]
+    [failed] = AlertMessage.objects.failing()
+    assert failed.user == boss
+    assert failed.next_at is not None
+    assert "the log of the worker says why" in str(failed.error)
+
+
+def test_a_look_that_fails_keeps_what_is_due_from_no_recipient(
+    account: Account, boss: User, smtp: MailServer, settings: Settings
+) -> None:
+    now = timezone.now()
+    AlertMessage.objects.create(alert=None, kind="digest", user=boss, text="x", created_at=now, next_at=now)
+    settings.AT_RISK_DAYS = "seven"  # which the look cannot count with
+    with pytest.raises(TypeError):
+        look()
+    assert len(smtp.mails()) == 1

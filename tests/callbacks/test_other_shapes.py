@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.test import Client
 
 from recordings.callbacks import processing
 from recordings.callbacks.body import MAX_FIELDS
+from recordings.callbacks.processing import process_refused
 from recordings.callbacks.rereading import reread_events
 from recordings.choices import EventOutcome, RecordingStatus, TranscriptionStatus, Trust
 from recordings.models import Account, CallbackEvent, Recording, Transcription
@@ -232,6 +234,43 @@ def test_it_is_stored_whatever_kind_the_older_version_took_it_for(account: Accou
     assert reread_events(limit=10) == 1
     assert Transcription.objects.get().text == "found"
     assert the_event().outcome == EventOutcome.APPLIED
+
+
+@pytest.mark.parametrize("outcome", [EventOutcome.APPLIED, EventOutcome.RECEIVED, EventOutcome.UNPARSED])
+def test_an_event_that_cannot_be_read_keeps_no_later_one_from_its_turn(
+    account: Account, caplog: pytest.LogCaptureFixture, outcome: EventOutcome
+) -> None:
+    asked_for(account, transcribe=True)
+    spoilt = stored_by_an_older_version(account, payload=["+918071387423"], outcome=outcome)
+    fields = {"transcription_text": "found", "call_uuid": CALL}
+    stored_by_an_older_version(account, payload=fields, content_digest="d" * 64)
+
+    assert reread_events(limit=10) == 2
+
+    assert Transcription.objects.get().text == "found"
+    spoilt.refresh_from_db()
+    assert (spoilt.outcome, spoilt.payload) == (outcome, ["+918071387423"])
+    assert f"callback event {spoilt.pk} could not be read again" in caplog.text
+    assert "8071387423" not in caplog.text
+    assert reread_events(limit=10) == 0
+
+
+def test_a_rejected_event_that_cannot_be_read_keeps_no_other_from_its_turn(
+    account: Account, now: datetime
+) -> None:
+    digest = hashlib.sha256(account.callback_key.encode()).hexdigest()
+    of_key = {"key_digest": digest, "outcome": EventOutcome.REFUSED}
+    spoilt = stored_by_an_older_version(account, payload={}, signature_headers=5, **of_key)
+    other = stored_by_an_older_version(account, payload={}, content_digest="d" * 64, **of_key)
+    assert process_refused(account, now=now).total() == 2
+    spoilt.refresh_from_db()
+    other.refresh_from_db()
+    assert (spoilt.attempts, other.attempts) == (1, 1)
+
+
+def test_an_event_that_cannot_be_read_names_no_recording(account: Account) -> None:
+    """So that the check of unfinished recordings goes on to the next one."""
+    assert processing.named_recording(stored_by_an_older_version(account, payload=["x"])) is None
 
 
 def test_of_a_transcript_stored_in_part_that_is_said(account: Account) -> None:

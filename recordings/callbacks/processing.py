@@ -13,7 +13,7 @@ import logging
 from collections import Counter
 from datetime import datetime
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -37,6 +37,7 @@ from recordings.callbacks.deliveries import (
     spend_nonces,
 )
 from recordings.callbacks.endpoints import CallbackEndpoint
+from recordings.callbacks.failures import log_failure, reading_again, words_for
 from recordings.callbacks.payload import CallbackPayload, parse_payload
 from recordings.choices import (
     Attention,
@@ -51,12 +52,9 @@ from recordings.models import Account, CallbackEvent, LockedRecording, Recording
 from recordings.models.callback_event import NOT_APPLIED, OUTCOME
 from recordings.models.transcription import ARRIVED, AWAITED, store_transcript
 from recordings.vobiz.signature import Verdict, verify
-from recordings.vobiz.wire import one_line
 
 logger = logging.getLogger(__name__)
 
-ERROR_LENGTH = 500
-NO_FAULT_OF_THE_EVENT = (OperationalError, InterfaceError)  # the database is away, or locked
 REFUSED_AT_ONCE = 500  # processed again by one press of the button: some seconds
 
 
@@ -90,7 +88,7 @@ def receive(delivery: Delivery) -> CallbackEvent | None:
     with transaction.atomic():
         event = _store(delivery, failure=failure)
     if event is not None:
-        _log_failure(event, failure)
+        log_failure(event, failure)
     return event
 
 
@@ -118,28 +116,27 @@ def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> Ev
 def process_again(event: CallbackEvent, *, now: datetime) -> EventOutcome:
     """Process a stored event again: verify a refused one, decode an unreadable one, apply the others.
 
-    An applied event, and one whose nonce was spent on other content, stay what they are.
+    An applied event, one whose nonce was spent on other content, and one that cannot be read stay what they are.
     """
     given = event
-    if event.outcome == EventOutcome.REFUSED:
-        event = _verify_again(event, now=now)
-    if event.outcome == EventOutcome.UNPARSED:
-        event = _decode_again(event) if event.is_unreadable else _reopen(event)
-    if event.outcome == EventOutcome.CONFLICT:
-        event = _reopen_conflict(event)
-    if event.outcome in NOT_APPLIED:
-        apply(event, now=now)
+    with reading_again(event):
+        if event.outcome == EventOutcome.REFUSED:
+            event = _verify_again(event, now=now)
+        if event.outcome == EventOutcome.UNPARSED:
+            event = _decode_again(event) if event.is_unreadable else _reopen(event)
+        if event.outcome == EventOutcome.CONFLICT:
+            event = _reopen_conflict(event)
+        if event.outcome in NOT_APPLIED:
+            apply(event, now=now)
     given.refresh_from_db()
     return EventOutcome(given.outcome)
 
 
 def named_recording(event: CallbackEvent) -> str | None:
     """Return the recording id an event names, None where it names none that could be one, or cannot be read."""
-    try:
+    with reading_again(event):
         return parse_payload(event.payload, event.door).recording_id
-    except Exception as error:  # noqa: BLE001 - whatever the row holds, the others have their turn
-        log_unread(event, error)
-        return None
+    return None
 
 
 def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]:
@@ -151,13 +148,7 @@ def process_refused(account: Account, *, now: datetime) -> Counter[EventOutcome]
     outcomes: Counter[EventOutcome] = Counter()
     for pk in list(found.values_list("pk", flat=True)[:REFUSED_AT_ONCE]):
         event = CallbackEvent.objects.select_related("account__parent").get(pk=pk)
-        try:
-            outcome = process_again(event, now=now)
-        except NO_FAULT_OF_THE_EVENT:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the row holds, the others have their turn
-            log_unread(event, error)
-            outcome = EventOutcome.REFUSED
+        outcome = process_again(event, now=now)
         if outcome == EventOutcome.REFUSED:
             CallbackEvent.objects.filter(pk=pk).update(attempts=F("attempts") + 1)
         outcomes[outcome] += 1
@@ -214,7 +205,7 @@ def _store(delivery: Delivery, *, failure: BaseException | None = None) -> Callb
         event = new_event(delivery, first_outcome(delivery, replay=replay))
     is_due = not replay and event.outcome not in FINAL
     if is_due and failure is not None:
-        event.record_failed_attempt(_words_for(failure))
+        event.record_failed_attempt(words_for(failure))
     elif is_due:
         _apply(event, delivery.payload, locked, now=delivery.received_at)
     event.save()
@@ -432,28 +423,13 @@ def _locked(event: CallbackEvent) -> CallbackEvent:
 
 
 def _store_failure(event: CallbackEvent, error: BaseException) -> EventOutcome:
-    _log_failure(event, error)
+    log_failure(event, error)
     try:
-        event.reschedule(_words_for(error))
+        event.reschedule(words_for(error))
     except (DatabaseError, InterfaceError, CallbackEvent.DoesNotExist) as worse:
         # The row says that it is not applied, and that is what is tried again.
         logger.error("nor could that be noted on callback event %s: %s", event.pk, type(worse).__name__)  # noqa: TRY400
     return EventOutcome(event.outcome)
-
-
-def _log_failure(event: CallbackEvent, error: BaseException) -> None:
-    logger.error("callback event %s could not be applied: %s", event.pk, type(error).__name__)
-
-
-def log_unread(event: CallbackEvent, error: BaseException) -> None:
-    """Log that a stored event cannot be read, without anything of what it holds."""
-    logger.error("callback event %s could not be read again: %s", event.pk, type(error).__name__)
-
-
-def _words_for(error: BaseException) -> str:
-    """Return what went wrong, without what was in the row: PostgreSQL's detail lines quote it, transcript and all."""
-    first_line = str(error).partition("\n")[0] if isinstance(error, DatabaseError) else str(error)
-    return one_line(f"{type(error).__name__}: {first_line}")[:ERROR_LENGTH]
 
 
 # Again, by hand

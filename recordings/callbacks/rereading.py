@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from recordings.callbacks import processing
+from recordings.callbacks.failures import reading_again
 from recordings.models import CallbackEvent
 from recordings.models.callback_event import READER_VERSION
 
@@ -20,11 +21,7 @@ def reread_events(*, limit: int) -> int:
     """
     due = list(CallbackEvent.objects.due_to_reread()[:limit])
     for event in due:
-        try:
+        with reading_again(event):
             processing.reread(event, now=timezone.now())
-        except processing.NO_FAULT_OF_THE_EVENT:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever the row holds, the others are read
-            processing.log_unread(event, error)
         CallbackEvent.objects.filter(pk=event.pk).update(reader_version=READER_VERSION)
     return len(due)

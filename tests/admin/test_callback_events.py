@@ -177,6 +177,19 @@ def test_why_one_was_rejected_is_said_once_also_after_processing_it_again(
         assert again.lower() not in page.lower(), again
 
 
+@pytest.mark.parametrize("outcome", ["unparsed", "received", "refused"])
+def test_one_that_cannot_be_read_stays_what_it_is_when_it_is_processed_again(
+    account: Account, boss: Client, outcome: str
+) -> None:
+    event = an_event(account, outcome=outcome, payload=["+918071387423"], signature_headers=5)
+    chosen = {"action": "process_selected", "_selected_action": [event.pk]}
+    page = reverse("admin:recordings_callbackevent_process", args=[event.pk])
+    for url, fields in ((page, {}), ("/admin/recordings/callbackevent/", chosen)):
+        assert boss.post(url, fields).status_code == 302
+    event.refresh_from_db()
+    assert event.outcome == outcome
+
+
 def test_a_refused_one_that_verifies_by_now_says_so(account: Account, boss: Client) -> None:
     event = refused(account, f"http://127.0.0.1:8000/callbacks/account/{account.callback_key}/")
 

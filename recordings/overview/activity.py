@@ -16,7 +16,7 @@ from recordings.models import Account, Call, CallbackEvent, Recording, SyncRun
 from recordings.models.recording.queryset import WAS_CUT_SHORT
 from recordings.overview.counting import MOST, Counted, Viewer, counted
 
-MOST_ACCOUNTS = 200
+MOST_ACCOUNTS = 200  # that one page tells of
 DAYS = 14
 CALLBACK_TAKES = timedelta(minutes=5)
 STARTS_LOOKED_AT = 20
@@ -54,8 +54,11 @@ class Day:
         return self.completed + self.cut + self.failed
 
 
-def accounts(user: Viewer, now: datetime) -> list[Any]:
-    """Return the accounts, each with `whole_at`, `is_syncing`, `heard_at` (last callback) and `signed_since`."""
+def accounts(user: Viewer, now: datetime, *, most: int | None = None) -> list[Any]:
+    """Return the accounts, each with `whole_at`, `is_syncing`, `heard_at` (last callback) and `signed_since`.
+
+    `most`: how many at most.
+    """
     of_account = SyncRun.objects.filter(account=OuterRef("pk"))
     events = CallbackEvent.objects.filter(account=OuterRef("pk"))
     rows = Account.objects.visible_to(user).annotate(
@@ -66,7 +69,7 @@ def accounts(user: Viewer, now: datetime) -> list[Any]:
             events.filter(trust=Trust.SIGNED).order_by("received_at").values("received_at")[:1]
         ),
     )
-    return list(rows[:MOST_ACCOUNTS])
+    return list(rows[:most])
 
 
 def live_calls(user: Viewer) -> Counted:

@@ -58,14 +58,14 @@ def counted_as(n: int) -> Counted:
     return Counted(min(n, MOST), n > MOST)
 
 
-def read_rows(rows: Any, *, every_account: bool = False) -> list[Any]:
-    """Return the first MOST + 1 rows; the first column is the account.
+def read_rows(rows: Any, *, every_account: bool = False, whose: str = "account") -> list[Any]:
+    """Return the first MOST + 1 rows; the first column, called `whose`, is the account.
 
     With `every_account`, read on for the accounts that those rows hide: one query more for each account of many rows.
     """
     found = part = list(rows[: MOST + 1])
     while every_account and len(part) > MOST:
-        part = list(rows.exclude(account__in={row[0] for row in found})[: MOST + 1])
+        part = list(rows.exclude(**{f"{whose}__in": {row[0] for row in found}})[: MOST + 1])
         found = found + part
     return found
 

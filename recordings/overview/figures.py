@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from recordings.choices import EventOutcome, Trust
-from recordings.overview.activity import SILENT_IN_A_ROW, Starts, accounts, starts
+from recordings.overview.activity import MOST_ACCOUNTS, SILENT_IN_A_ROW, Starts, accounts, starts
 from recordings.overview.archive import Archiving, archiving, at_risk, database_space, lost
 from recordings.overview.background import Background, background
 from recordings.overview.counting import Counted, Group, Trouble, Viewer, total
@@ -20,11 +20,12 @@ from recordings.storage import Space
 class Figures:
     """One look at the portal. Figures of what the viewer may not see are empty, or None where empty says something.
 
-    `database`: the space of the disk under the embedded database.
+    `database`: the space of the disk under the embedded database. `more_accounts`: there are more than `accounts`.
     """
 
     now: datetime
     accounts: list[Any]
+    more_accounts: bool
     at_risk_in: dict[int, Group]
     lost_in: dict[int, Group]
     archiving: Archiving | None
@@ -82,14 +83,17 @@ def figures(
 ) -> Figures:
     """Read them, each by an index and with an end. `may`: whether the viewer has a permission of this app.
 
-    `every_account`: read on where the many rows of one account hide those of others; a page needs no more than `1000+`.
+    `every_account`: of all accounts, and read on where the many rows of one account hide those of others. A page needs
+    no more than its first MOST_ACCOUNTS accounts, and `1000+`.
     """
     recordings, syncs, callbacks = map(may, ("view_recording", "view_syncrun", "view_callbackevent"))
-    seen = accounts(user, now)
+    found = accounts(user, now, most=None if every_account else MOST_ACCOUNTS + 1)
+    seen = found if every_account else found[:MOST_ACCOUNTS]
     kept_days = {account.retention_days for account in seen} if recordings else set()
     return Figures(
         now=now,
         accounts=seen,
+        more_accounts=len(found) > len(seen),
         at_risk_in=at_risk(user, now, kept_days=kept_days, every_account=every_account),
         lost_in=lost(now, seen, every_account=every_account) if recordings else {},
         archiving=archiving(now, seen) if recordings else None,
@@ -98,7 +102,7 @@ def figures(
         starts=starts(user, now) if recordings and callbacks else None,
         background=background(user, now) if syncs else None,
         database=database_space() if syncs else None,
-        unsent_alerts=unsent_alerts(user, now) if syncs else {},
-        undelivered_events=undelivered_events(user, now) if syncs else {},
+        unsent_alerts=unsent_alerts(user, now, every_account=every_account) if syncs else {},
+        undelivered_events=undelivered_events(user, now, every_account=every_account) if syncs else {},
         sees_syncs=syncs,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recordings.choices import OutgoingKind, ProblemCode
-from recordings.models import Account, AlertWebhook, OutgoingEvent, Worker
+from recordings.choices import AlertKind, OutgoingKind, ProblemCode
+from recordings.models import Account, AlertMessage, AlertWebhook, OutgoingEvent, SyncRun, Worker
 from recordings.overview import counting, problems
+from recordings.overview.activity import MOST_ACCOUNTS
 from tests.admin.rows import a_call, a_recording, a_run, a_running, an_event
 
 pytestmark = pytest.mark.django_db
@@ -160,16 +162,110 @@ def test_a_refused_token_is_the_cause_of_rejected_callbacks_and_failed_syncs(acc
     assert [found.code for found in problems()] == [ProblemCode.TOKEN_REFUSED]
 
 
+def unsent(account: Account | None) -> None:
+    webhook = None
+    if account is not None:
+        webhook = AlertWebhook.objects.filter(account=account).first()
+        webhook = webhook or AlertWebhook.create(account, "https://hooks.example.com/", "standard")[0]
+    AlertMessage.objects.create(
+        kind=AlertKind.TEST, webhook=webhook, address=None if webhook else "a@example.com",
+        created_at=timezone.now() - hours(2), next_at=timezone.now() + hours(1), error="It is away.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "provoke", [FAULTS[ProblemCode.AT_RISK][0], undelivered, unsent], ids=["at risk", "undelivered", "unsent"]
+)
 def test_the_many_rows_of_one_account_hide_those_of_no_other(
     account: Account,
     stranger: Account,
     monkeypatch: pytest.MonkeyPatch,
+    provoke: Callable[[Account], object],
 ) -> None:
     monkeypatch.setattr(counting, "MOST", 2)
     for _each in range(5):
-        FAULTS[ProblemCode.AT_RISK][0](account)
-    FAULTS[ProblemCode.AT_RISK][0](stranger)
+        provoke(account)
+    provoke(stranger)
     assert {found.account for found in problems()} == {account.pk, stranger.pk}
+
+
+def test_many_unsent_e_mails_hide_no_unsent_alert_of_a_webhook(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MOST", 2)
+    for _each in range(5):
+        unsent(None)
+    unsent(account)
+    assert [found.account for found in problems()] == [None, account.pk]
+
+
+def many_accounts(account: Account, n: int) -> Account:
+    """Make the accounts up to `n`, each with a moment of its own for its first sync; return the last on every list."""
+    now, token = timezone.now(), account.encrypted_token
+    made = [
+        Account(
+            auth_id=f"SA_{at:08d}", encrypted_token=token, first_synced_at=now - hours(900) - hours(at),
+            retention_days=30 + at % 2,
+        )
+        for at in range(Account.objects.count(), n)
+    ]  # fmt: skip
+    Account.objects.bulk_create(made)
+    SyncRun.objects.bulk_create(
+        SyncRun(
+            account=one, state="complete", complete=True, started_at=one.first_synced_at or now, ended_at=now,
+            lease_until=now,
+        )
+        for one in made
+    )  # fmt: skip
+    last: Account = made[-1]
+    return last
+
+
+@pytest.mark.parametrize(
+    "n", [MOST_ACCOUNTS + 1, 1_100]
+)  # SQLite takes at most 1,000 conditions joined by OR
+def test_problems_are_of_every_account_however_many(account: Account, n: int) -> None:
+    many_accounts(account, 3)
+    with CaptureQueriesContext(connection) as first:
+        problems()
+    last = many_accounts(account, n)
+    codes = (ProblemCode.LOST, ProblemCode.SYNC_FAILING, ProblemCode.CALLBACKS_REJECTED, ProblemCode.AT_RISK)
+    a_recording(last, gone_at_provider_at=timezone.now() - hours(3))
+    for code in codes[1:]:
+        FAULTS[code][0](last)
+
+    with CaptureQueriesContext(connection) as second:
+        found = problems()
+
+    assert {(one.code, one.account) for one in found} == {(code, last.pk) for code in codes}
+    assert len(second) == len(first)
+
+
+def test_each_of_many_accounts_without_a_token_is_a_problem(account: Account) -> None:
+    many_accounts(account, MOST_ACCOUNTS + 52)
+    Account.objects.update(encrypted_token=None)
+    assert len(problems()) == MOST_ACCOUNTS + 52
+
+
+def test_the_overview_says_where_there_are_more_accounts_than_it_checks(
+    account: Account, subaccount: Account, boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = "Not all accounts are checked here."
+    assert words not in boss.get("/admin/").content.decode()
+    monkeypatch.setattr(import_module("recordings.overview.figures"), "MOST_ACCOUNTS", 1)
+    page = boss.get("/admin/").content.decode()
+    assert words in page
+    assert "first 1 account<" in page
+    boss.post("/admin/account/", {"account": subaccount.pk, "next": "/admin/"})
+    assert words not in boss.get("/admin/").content.decode()
+
+
+def test_the_list_of_unsigned_callbacks_leaves_no_account_out(account: Account, boss: Client) -> None:
+    last = many_accounts(account, 1_100)
+    Account.objects.update(require_signed=True)
+    an_event(last, trust="unsigned", outcome="refused", received_at=timezone.now() - hours(1))
+    found = boss.get("/admin/recordings/callbackevent/?unsigned=unexpected").context["cl"].result_list
+    assert [one.account_id for one in found] == [last.pk]
 
 
 def test_problems_cost_few_queries_however_many_accounts_and_rows_there_are(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import reduce
-from operator import or_
 from typing import Any, Self
 
 from django.contrib.auth.models import User
@@ -95,6 +93,23 @@ class Unindexed(Func):
 # The first of conditions that are joined by OR. Django leaves it out of the SQL, where `pk IS NULL` would keep
 # PostgreSQL from using an index for the others.
 NO_ROW = Q(pk__in=())
+ACCOUNTS_JOINED = 400  # SQLite takes no expression that is deeper than 1,000, and each OR is one deeper
+
+
+def any_of(parts: Mapping[int, Q], *, whose: str) -> Q:
+    """Return the condition that one of `parts` is met; without any, no row meets it.
+
+    Each key of `parts` is the account of its condition, and `whose` the column that has the account. The conditions of
+    many accounts are joined in groups.
+    """
+    keys = list(parts)
+    groups = [keys[at : at + ACCOUNTS_JOINED] for at in range(0, len(keys), ACCOUNTS_JOINED)]
+    joined = [Q(NO_ROW, *(parts[key] for key in group), _connector=Q.OR) for group in groups]
+    if len(joined) <= 1:
+        return joined[0] if joined else NO_ROW
+    # with their accounts: Django would make one OR of an OR of ORs
+    apart = (Q(**{f"{whose}__in": group}) & one for group, one in zip(groups, joined, strict=True))
+    return Q(NO_ROW, *apart, _connector=Q.OR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +364,7 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
     def lost(self, now: datetime, accounts: Iterable[Account]) -> Self:
         """Return those deleted at Vobiz, or past retention, without a copy, that nobody has marked as reviewed."""
         parts = {account.pk: _past(account, now) & ~_before(account) for account in accounts}
-        return self._gone(parts.keys(), [*parts.values()])
+        return self._gone(parts.keys(), parts)
 
     def lost_in_parts(self, now: datetime, accounts: Iterable[Account]) -> tuple[Self, Self]:
         """Return the lost ones that were started here, and those found by sync, each in a form that has an index.
@@ -358,11 +373,11 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
         """
         accounts = list(accounts)
         # by the index of what was started here, which has the rows of every account
-        started = self._gone(None, [_past(account, now) for account in accounts])
+        started = self._gone(None, {account.pk: _past(account, now) for account in accounts})
         synced = [account for account in accounts if account.first_synced_at is not None]
         found = self._gone(
             {account.pk for account in synced},
-            [_past(account, now) & ~_before(account) for account in synced],
+            {account.pk: _past(account, now) & ~_before(account) for account in synced},
         )
         since = min(map(_first_kept, synced), default=now)
         found = found.alias(begins=AVAILABLE_SINCE).filter(origin=Origin.SYNC, begins__gt=since)
@@ -371,12 +386,12 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
     def lost_before(self, now: datetime, accounts: Iterable[Account]) -> Self:
         """Return those that were past retention before their account was first synced completely."""
         parts = {account.pk: _past(account, now) & _before(account) for account in accounts}
-        return self._gone(parts.keys(), [*parts.values()])
+        return self._gone(parts.keys(), parts)
 
-    def _gone(self, keys: Collection[int] | None, parts: list[Q]) -> Self:
+    def _gone(self, keys: Collection[int] | None, parts: Mapping[int, Q]) -> Self:
         rows = self.filter(NOT_ARCHIVED) if keys is None else self.filter(NOT_ARCHIVED, account__in=keys)
         rows = rows.annotate(kept_from=Unindexed(AVAILABLE_SINCE), whose=F("account_id") + 0)
-        return rows.filter(reduce(or_, parts, NO_ROW)).exclude(seen_reason=SEEN_LOST)
+        return rows.filter(any_of(parts, whose="whose")).exclude(seen_reason=SEEN_LOST)
 
     def mark_seen(self, *, by: User, note: str, now: datetime, accounts: Collection[Account]) -> list[int]:
         """Mark as reviewed what cannot be repaired; return the primary keys of those that were not before.

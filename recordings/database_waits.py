@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 HEALTH_WAIT = 1.0  # seconds for the check of a kept connection, before anything else of a request
 STATEMENT_WAIT = 15.0  # seconds for each statement of a page
+MONITOR_WAIT = 3.0  # seconds for each statement of what is answered before the pages, as to monitors
 PROBE_INTERVAL = 3.0  # seconds for which one request tries whether a silent database answers again
 
 _wait_seconds: ContextVar[Callable[[], float] | None] = ContextVar("_wait_seconds", default=None)
@@ -55,21 +56,13 @@ def _wait(raw: Any, gen: Any, *args: Any, timeout: float | None = None) -> Any:
         raise
 
 
-class DatabaseWaitsMiddleware:
-    """Answer at once while PostgreSQL is silent, so that requests that wait for it take no threads from callbacks."""
+class _Check:
+    """Whether PostgreSQL answers, as far as this process knows."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+    def __init__(self) -> None:
         self._silent_until = 0.0  # on the clock of `time.monotonic()`; 0: the database answers
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if connection.vendor != "postgresql":
-            return self.get_response(request)
-        self._check()
-        with waits_at_most(lambda: STATEMENT_WAIT):
-            return self.get_response(request)
-
-    def _check(self) -> None:
+    def run(self) -> None:
         """Raise OperationalError where the database does not answer."""
         began = time.monotonic()
         if began < self._silent_until:
@@ -86,3 +79,32 @@ class DatabaseWaitsMiddleware:
             self._silent_until = time.monotonic() + HEALTH_WAIT if is_silent else 0.0
         if is_silent:
             raise OperationalError("the database did not answer in time")
+
+
+_check = _Check()
+
+
+@contextmanager
+def answers_in_time(seconds: float) -> Iterator[None]:
+    """Check that PostgreSQL answers, and give each statement of this context so many seconds.
+
+    Raises OperationalError while it is silent: at once where another request has found so. Nothing may ask the database
+    for a request outside this context: the thread would wait for as long as the database is silent.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    _check.run()
+    with waits_at_most(lambda: seconds):
+        yield
+
+
+class DatabaseWaitsMiddleware:
+    """Answer at once while PostgreSQL is silent, so that requests that wait for it take no threads from callbacks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with answers_in_time(STATEMENT_WAIT):
+            return self.get_response(request)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from recordings.database_waits import MONITOR_WAIT, answers_in_time
 from recordings.monitoring import metrics, readiness
 from recordings.monitoring.view_names import view_of
 
@@ -62,6 +63,7 @@ def _metrics(request: HttpRequest) -> HttpResponse:
     if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode(), settings.METRICS_TOKEN.encode()):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     try:
-        return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
-    except DatabaseError:
+        with answers_in_time(MONITOR_WAIT):
+            return HttpResponse(metrics.exposition(), content_type=CONTENT_TYPE_LATEST)
+    except (DatabaseError, InterfaceError):
         return HttpResponse(status=503)

@@ -8,16 +8,20 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from recordings import storage
 from recordings.choices import ProblemCode
+from recordings.database_waits import MONITOR_WAIT, answers_in_time
 from recordings.overview import problems
 from recordings.storage import StorageError
 
 HOLDS = 5.0  # seconds for which one answer serves everybody: strangers may ask, too
 STORAGE_TIMEOUT = 3.0  # seconds
+TURN_TIMEOUT = (
+    2.0  # seconds that a request waits for the look of another, with a thread that callbacks may need
+)
 # What fails with a problem of the whole portal
 NAMES = {
     ProblemCode.NO_WORKER: "worker", ProblemCode.ARCHIVE_STOPPED: "storage", ProblemCode.DISK_FILLING: "storage",
@@ -31,25 +35,36 @@ class Readiness:
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
         self._failed: list[str] = []
+        self._asks = "database"  # what the look that goes on waits for
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="readiness")
         self._storage: Future[None] | None = None
 
     def failed(self) -> list[str]:
-        """Return the names of what is not ready; empty where everything is."""
-        with self._lock:
+        """Return the names of what is not ready; empty where everything is.
+
+        Where the look of another request takes long, return the name of what that one waits for.
+        """
+        if not self._lock.acquire(timeout=TURN_TIMEOUT):
+            return [self._asks]
+        try:
             if time.monotonic() - self._asked_at > HOLDS:
                 self._failed = self._look()
                 self._asked_at = time.monotonic()
             return self._failed
+        finally:
+            self._lock.release()
 
     def _look(self) -> list[str]:
+        self._asks = "database"
         try:
-            if _lacks_migrations():
-                return ["migrations"]
-            found = {NAMES[one.code] for one in problems() if one.account is None and one.code in NAMES}
-        except DatabaseError:
+            with answers_in_time(MONITOR_WAIT):
+                if _lacks_migrations():
+                    return ["migrations"]
+                found = {NAMES[one.code] for one in problems() if one.account is None and one.code in NAMES}
+        except (DatabaseError, InterfaceError):
             connection.close()
             return ["database"]
+        self._asks = "storage"
         if not self._storage_answers():
             found.add("storage")
         return sorted(found)

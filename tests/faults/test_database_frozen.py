@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from recordings.monitoring.readiness import HOLDS
 from tests.faults.postgresql import Cluster, cluster
 from tests.faults.rig import Rig
 from tests.faults.test_database_away import CALLBACK, IN_TIME, timed
@@ -19,6 +20,13 @@ from tests.waiting import eventually
 pytestmark = pytest.mark.once
 
 BACK_TO_NORMAL = 30.0  # seconds after the database's return
+TOKEN = "a-token-of-the-metrics-of-more-than-32-characters"
+# what is answered before any page: by path, with its headers
+PROBES = {
+    "/readyz": {},
+    "/metrics": {"Authorization": f"Bearer {TOKEN}"},
+    "/callbacks/account/a-rehearsal/": {"X-Portal-Rehearsal": "k" * 43},
+}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +37,10 @@ def server() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def rig(server: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("frozen"), api_url="http://127.0.0.1:9/api/v1", database_url=server.url)
+    rig = Rig(
+        tmp_path_factory.mktemp("frozen"), api_url="http://127.0.0.1:9/api/v1", database_url=server.url,
+        METRICS_TOKEN=TOKEN,
+    )  # fmt: skip
     rig.start("web")
     yield rig
     rig.stop()
@@ -68,6 +79,52 @@ def test_while_it_is_frozen_callbacks_get_503_in_time_and_their_answer_after(
         returned = time.monotonic()
     eventually(lambda: set(statuses(rig, 16)) == {404}, within=BACK_TO_NORMAL)
     assert time.monotonic() - returned < BACK_TO_NORMAL
+
+
+def probed(rig: Rig, path: str) -> tuple[requests.Response, float]:
+    began = time.monotonic()
+    answer = requests.get(rig.url + path, headers=PROBES[path], timeout=30)
+    return answer, time.monotonic() - began
+
+
+@pytest.mark.parametrize("path", PROBES)
+def test_while_it_is_frozen_what_comes_before_the_pages_takes_no_thread_from_callbacks(
+    rig: Rig, server: Cluster, path: str
+) -> None:
+    probed(rig, path)
+    time.sleep(HOLDS + 0.5)  # the answer to /readyz is looked up anew
+    server.freeze()
+    try:
+        with ThreadPoolExecutor(24) as pool:
+            probes = [pool.submit(probed, rig, path) for _ in range(16)]
+            time.sleep(0.2)
+            sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(8)]
+            answers = [one.result() for one in (*probes, *sent)]
+    finally:
+        server.thaw()
+    assert {answer.status_code for answer, _took in answers} == {503}
+    assert max(took for _answer, took in answers) < IN_TIME
+    if path == "/readyz":
+        assert answers[0][0].json()["failed"] == ["database"]
+        eventually(lambda: "database" not in probed(rig, path)[0].json()["failed"], within=BACK_TO_NORMAL)
+    else:
+        back = {"/metrics": 200}.get(path, 404)
+        eventually(lambda: probed(rig, path)[0].status_code == back, within=BACK_TO_NORMAL)
+
+
+def test_frozen_in_the_midst_of_a_statement_it_holds_a_probe_for_seconds(rig: Rig, server: Cluster) -> None:
+    postmaster, *children = server.processes()
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(probed, rig, "/metrics") for _ in range(60)]
+        eventually(lambda: any(one.done() for one in sent))
+        for pid in (*children, postmaster):
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            answers = [one.result() for one in sent]
+        finally:
+            server.thaw()
+    assert {answer.status_code for answer, _took in answers} == {200, 503}
+    assert max(took for _answer, took in answers) < IN_TIME
 
 
 def test_frozen_in_the_midst_of_a_statement_it_holds_a_callback_no_longer(rig: Rig, server: Cluster) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -80,16 +82,50 @@ def test_object_storage_is_asked_with_the_portals_credentials(
     assert ready(client) == (503, ["storage"])
 
 
-def test_a_database_that_fails_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [DatabaseError, InterfaceError])  # neither is a kind of the other
+def test_a_database_that_fails_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings, error: type[Exception]
+) -> None:
     """The real connection refuses every cursor, as it does where the server is away."""
+    settings.METRICS_TOKEN = TOKEN
 
     def away(*_args: object, **_more: object) -> None:
-        raise DatabaseError("away")
+        raise error("away")
 
     with monkeypatch.context() as patched:
         patched.setattr(connection, "cursor", away)
         patched.setattr(connection, "close", lambda: None)
         assert ready(client) == (503, ["database"])
+        assert client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 503
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_comes_while_another_looks_for_long_waits_no_longer_than_its_turn(
+    account: Account, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "TURN_TIMEOUT", 0.1)
+    goes_on, reached = threading.Event(), threading.Event()
+
+    def slow(execute: Any, *statement: Any) -> Any:
+        reached.set()
+        goes_on.wait(30)
+        return execute(*statement)
+
+    def look() -> list[str]:
+        with connection.execute_wrapper(slow):
+            found: list[str] = portal.failed()
+        connection.close()
+        return found
+
+    portal = readiness.Readiness()
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(look)
+        reached.wait(30)
+        assert portal.failed() == ["database"]
+        goes_on.set()
+        assert first.result() == []
+    assert portal.failed() == []
 
 
 def test_one_look_serves_all_who_ask_within_seconds(

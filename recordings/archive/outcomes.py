@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from recordings.models.recording.queryset import LONGEST_ARCHIVE_WAIT
 from recordings.models.recording.transitions import MANY_TRIES
 
 FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=6)
+LONGEST_WAIT = LONGEST_ARCHIVE_WAIT
 LAST_DAYS, IN_LAST_DAYS = timedelta(days=3), timedelta(hours=1)
 # How long after its end a recording may be without its file, before that counts as a failure.
 READY_WITHIN = timedelta(hours=1)

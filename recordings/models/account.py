@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from phonenumbers import SUPPORTED_REGIONS
 
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
-from recordings.clock import zone_names
+from recordings.clock import written_by_fast_clock, zone_names
 from recordings.compiled_query import CompiledQuery
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.lease import Leased, LeasedQuerySet
@@ -481,8 +481,8 @@ class Account(Leased):
         mine = Account.objects.filter(pk=self.pk)
         if not mine.filter(api_down_since__isnull=False).exists():
             return True
-        far = now + 2 * API_PROBED_EVERY  # written by a clock that was fast
-        due = mine.filter(Q(api_probe_at=None) | Q(api_probe_at__lte=now) | Q(api_probe_at__gt=far))
+        too_far = written_by_fast_clock("api_probe_at", now, furthest=API_PROBED_EVERY)
+        due = mine.filter(Q(api_probe_at=None) | Q(api_probe_at__lte=now) | too_far)
         return bool(due.update(api_probe_at=now + API_PROBED_EVERY))
 
     def usually_signed(self, now: datetime) -> bool:
@@ -503,9 +503,9 @@ class Account(Leased):
 
     def claim_archive_probe(self, *, now: datetime) -> bool:
         """Claim the probe that tests whether archiving works again (half-open); return whether the caller has it."""
-        due = Account.objects.active().filter(
-            pk=self.pk, archive_pause__isnull=False, archive_probe_at__lte=now
-        )
+        too_far = written_by_fast_clock("archive_probe_at", now, furthest=ARCHIVE_PROBED_EVERY)
+        paused = Account.objects.active().filter(pk=self.pk, archive_pause__isnull=False)
+        due = paused.filter(Q(archive_probe_at__lte=now) | too_far)
         return bool(due.update(archive_probe_at=now + ARCHIVE_PROBED_EVERY))
 
     def schedule_archive_probe(self, *, now: datetime) -> None:

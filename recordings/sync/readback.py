@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from recordings.choices import RecordingStatus, Trust
 from recordings.mirror import LISTED_WITHIN, FetchStatus, fetch_recording
 from recordings.models import CallbackEvent, Recording
+from recordings.models.recording.queryset import LONGEST_READ_BACK_WAIT
 from recordings.provider import client_for
 from recordings.vobiz.client import VobizClient
 
 SOON = timedelta(seconds=60)
 LATER = timedelta(hours=1)
-DAILY = timedelta(days=1)
+DAILY = LONGEST_READ_BACK_WAIT
 
 
 def read_back(recording: Recording, *, now: datetime, client: VobizClient | None = None) -> bool:

@@ -22,6 +22,7 @@ from recordings.choices import (
     Origin,
     RecordingStatus,
 )
+from recordings.clock import written_by_fast_clock
 from recordings.lease import LeasedQuerySet
 from recordings.models.account import Account, VisibleQuerySet
 
@@ -33,6 +34,8 @@ WAVEFORM_RETRY_PERIOD = timedelta(days=7)
 AS_TEXT = [Func(template=f"'{status.value}'", output_field=CharField()) for status in OPEN_STATUSES]
 # Unknown counts as none. The 0 is a literal, as in the index `recording_by_length`, for the same reason.
 LENGTH = Coalesce("duration_ms", Func(template="0", output_field=models.BigIntegerField()))
+LONGEST_ARCHIVE_WAIT = timedelta(hours=6)  # before the next attempt
+LONGEST_READ_BACK_WAIT = timedelta(days=1)
 READ_AT_ONCE = 1_000  # rows
 FEW = 20_000  # rows of accounts that are all read, rather than rows of every account until enough are theirs
 ALMOST = 1_000  # milliseconds by which a recording that hit its limit may end early
@@ -152,11 +155,11 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
     def missing(self, account: Account, listed: Container[str], *, now: datetime) -> Missing:
         """Return the account's completed rows, known to the API before `now`, that are not among the ids `listed`."""
         rows = self.filter(
+            Q(synced_at__lt=now) | written_by_fast_clock("synced_at", now),
             account=account,
             recording_id__isnull=False,
             status=RecordingStatus.COMPLETED,
             gone_at_provider_at=None,
-            synced_at__lt=now,
         )
         young_after = now - timedelta(days=account.retention_days)
         absent, young, known_young = [], 0, 0
@@ -281,8 +284,9 @@ class RecordingQuerySet(LeasedQuerySet, VisibleQuerySet):  # type: ignore[overri
         return rows.filter(whose__in=[account.pk for account in accounts]).order_by("archive_asked_at", "pk")
 
     def due(self, now: datetime) -> Self:
-        """Return those whose next attempt to archive is not in the future."""
-        return self.filter(Q(archive_next_at=None) | Q(archive_next_at__lte=now))
+        """Return those whose next attempt to archive is not in the future, or further than any attempt is put off."""
+        too_far = written_by_fast_clock("archive_next_at", now, furthest=LONGEST_ARCHIVE_WAIT)
+        return self.filter(Q(archive_next_at=None) | Q(archive_next_at__lte=now) | too_far)
 
     def by_expiry(self, accounts: Collection[Any]) -> Self:
         """Order by retention end, soonest first. `accounts` must hold every account of the rows."""

@@ -13,6 +13,7 @@ from itertools import chain, zip_longest
 from time import monotonic
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Q
 
 from recordings.choices import CallState
@@ -154,13 +155,17 @@ def _run_parallel(
 
 def _store(job: _AccountRefresh, *, now: datetime) -> None:
     account, live = job.account, set(job.listed or ()) - job.over
-    Call.objects.note_live(account, job.seen, now=now)
-    Call.objects.note_listed(account, live - {call.call_uuid for call in job.seen}, now=now)
-    Call.objects.note_over(account, live_uuids=live, now=now)
-    ended = Recording.objects.open().filter(
-        account=account, call__state=CallState.ENDED, recording_id__isnull=False, read_back_due_at=None
-    )
-    ended.update(read_back_due_at=now)
+    with transaction.atomic():
+        # Several calls and recordings at once, each in an order of its own: a page of a sync could hold one of them and
+        # want another.
+        account.lock_family()
+        Call.objects.note_live(account, job.seen, now=now)
+        Call.objects.note_listed(account, live - {call.call_uuid for call in job.seen}, now=now)
+        Call.objects.note_over(account, live_uuids=live, now=now)
+        ended = Recording.objects.open().filter(
+            account=account, call__state=CallState.ENDED, recording_id__isnull=False, read_back_due_at=None
+        )
+        ended.update(read_back_due_at=now)
 
 
 def _release(refreshes: list[_AccountRefresh], *, now: datetime) -> None:

@@ -252,6 +252,8 @@ class AccountAdmin(WebhooksMixin):
     def save_model(self, request: HttpRequest, obj: Account, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save only the changed fields: callbacks and live pages write to the same row meanwhile."""
         if change:
+            # First of all locks, for a new region writes to every call; of the stored parent, not the form's.
+            Account.objects.only("parent").get(pk=obj.pk).lock_family()
             columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
             if columns:
                 obj.save(update_fields=sorted(columns))

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +31,11 @@ def never_empty(name: str, *columns: str) -> models.CheckConstraint:
 
 
 class CallQuerySet(VisibleQuerySet):
-    """A queryset of calls."""
+    """A queryset of calls.
+
+    Lock order: who writes several calls in one transaction holds their family (`Account.lock_family`), or takes only
+    rows that nobody holds. Writers of a single call need no lock but that row's.
+    """
 
     def live(self) -> CallQuerySet:
         """Return the calls that were live when Vobiz was last asked."""
@@ -81,15 +85,20 @@ class CallQuerySet(VisibleQuerySet):
     def normalize_due_numbers(self, *, limit: int) -> int:
         """Normalise the numbers of at most `limit` calls whose digits are of older rules or another region.
 
-        Returns how many were looked at. Oldest rows first; resumable, as each row says whether it is due.
+        Returns how many were looked at. Oldest rows first; resumable, as each row says whether it is due. One that
+        another writes at this moment is left for the next time.
         """
         due = self.filter(numbers_version__lt=NUMBERS_VERSION).select_related("account").order_by("pk")
-        rows = list(due.only("from_number", "to_number", "account__region")[:limit])
-        for row in rows:
-            row.from_digits = normalize_number(row.from_number, row.account.region)
-            row.to_digits = normalize_number(row.to_number, row.account.region)
-            row.numbers_version = NUMBERS_VERSION
-        self.bulk_update(rows, ["from_digits", "to_digits", "numbers_version"], batch_size=200)
+        due = due.only("from_number", "to_number", "account__region")
+        if not due.exists():  # as nearly always: no transaction for nothing
+            return 0
+        with transaction.atomic():
+            rows = list(due.select_for_update(skip_locked=True, no_key=True, of=("self",))[:limit])
+            for row in rows:
+                row.from_digits = normalize_number(row.from_number, row.account.region)
+                row.to_digits = normalize_number(row.to_number, row.account.region)
+                row.numbers_version = NUMBERS_VERSION
+            self.bulk_update(rows, ["from_digits", "to_digits", "numbers_version"], batch_size=200)
         return len(rows)
 
     def _among(self, account: Account, call_uuids: Collection[str]) -> CallQuerySet:

@@ -12,7 +12,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
@@ -71,7 +71,8 @@ class Budget:
         """Count one guess less, for it was right."""
         key = self._key(subject)
         if int(cache.get(key, 0)) > 0:
-            cache.incr(key, -1)
+            with suppress(ValueError):  # it expired just now, and all guesses with it
+                cache.incr(key, -1)
 
     def _key(self, subject: str) -> str:
         return f"guesses-{self.name}-{hashlib.sha256(subject.encode()).hexdigest()}"

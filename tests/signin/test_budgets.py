@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from freezegun import freeze_time
 from pytest_django import Settings
 
@@ -339,3 +341,14 @@ def test_two_processes_count_together(priya: User) -> None:
     ]
     told = [json.loads(one.communicate(timeout=300)[0]) for one in both]
     assert sum(told) == 100
+
+
+def test_a_right_guess_is_given_back_also_where_its_day_ends_at_that_moment() -> None:
+    budget, start = budgets.PASSWORD.account, timezone.now()
+    with freeze_time(start):
+        assert budget.take("user 1")
+    end = start + timedelta(seconds=budget.seconds)
+    with freeze_time(end - timedelta(seconds=1), auto_tick_seconds=2):  # it is there, and then it is not
+        budget.give_back("user 1")
+    with freeze_time(end):
+        assert budget.take("user 1")

@@ -103,9 +103,8 @@ def correct_future_times(now: datetime) -> int:
     for found, column, furthest in _times():
         rows = found.filter(written_by_fast_clock(column, now, furthest=furthest)).order_by()
         if rows.exists():
-            with (
-                transaction.atomic()
-            ):  # a row that somebody holds is left for the next sweep: no wait, no deadlock
+            with transaction.atomic():
+                # A row that somebody holds is left for the next sweep: no wait, no deadlock.
                 free = rows.select_for_update(skip_locked=True, no_key=True, of=("self",)).values("pk")
                 corrected += found.model._default_manager.filter(pk__in=free).update(**{column: Now()})
     if corrected:

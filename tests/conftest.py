@@ -215,10 +215,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Redis of our own."""
     with redis.running(tmp_path_factory.mktemp("redis")) as url:
         yield url
+
+
+@pytest.fixture
+def redis_server(redis_process: str) -> str:
+    """The address of a Redis that holds nothing of an earlier test."""
+    redis.empty(redis_process)
+    return redis_process
 
 
 @pytest.fixture

@@ -38,6 +38,12 @@ def running(folder: Path) -> Iterator[str]:
         server.wait()
 
 
+def empty(url: str) -> None:
+    """Delete all that it holds."""
+    with Redis.from_url(url) as client:
+        client.flushdb()
+
+
 def _answers(url: str) -> bool:
     try:
         with Redis.from_url(url) as client:

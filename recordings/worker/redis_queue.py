@@ -15,7 +15,7 @@ from typing import Any
 import django_rq
 from django_tasks_rq import Job
 from rq import SimpleWorker
-from rq.exceptions import AbandonedJobError, InvalidJobOperation, NoSuchJobError
+from rq.exceptions import AbandonedJobError, DeserializationError, InvalidJobOperation, NoSuchJobError
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
@@ -51,7 +51,11 @@ class PortalJob(Job):
         if given.get("webhooks"):
             raise ForeignJobError("webhooks")
         restored = super().restore(raw_data)
-        if not str(self.func_name).startswith(TASKS_MODULE):
+        try:
+            is_ours = str(self.func_name).startswith(TASKS_MODULE)
+        except DeserializationError as error:
+            raise ForeignJobError("data") from error
+        if not is_ours:
             raise ForeignJobError("data")
         return restored
 
@@ -108,9 +112,11 @@ class RedisQueue:
         """
         self._enqueue_due()
         # Not the queue's own registry: it sets a signal for the callback, which a thread may not.
-        StartedJobRegistry(
+        started = StartedJobRegistry(
             queue=self._queue, job_class=PortalJob, death_penalty_class=NoDeathPenalty
-        ).cleanup()
+        )
+        self._drop_foreign(started)
+        started.cleanup()
         failed = self._queue.failed_job_registry
         for job_id in failed.get_job_ids():
             try:
@@ -138,6 +144,19 @@ class RedisQueue:
                 logger.warning("A deferred job in Redis was dropped: %s", type(error).__name__)
                 continue
             self._queue.enqueue_job(job)
+
+    def _drop_foreign(self, started: StartedJobRegistry) -> None:
+        """Take out of the jobs in hand what the portal did not write: RQ cannot clean a list that holds such a job."""
+        connection = self._queue.connection
+        for entry in connection.zrange(started.key, 0, -1):
+            try:
+                job_id = started.parse_job_id(entry)
+                PortalJob.fetch(job_id, connection=connection, serializer=JSONSerializer)
+            except NoSuchJobError:
+                continue  # RQ leaves it out
+            except ValueError as error:
+                logger.warning("A started job in Redis was dropped: %s", type(error).__name__)
+                connection.zrem(started.key, entry)
 
 
 def _was_abandoned(job: Any) -> bool:

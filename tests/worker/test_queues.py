@@ -247,6 +247,33 @@ def test_a_job_that_names_other_code_is_dropped(redis_server: str, changes: dict
         client.delete("rq:job:own", "rq:job:foreign")
 
 
+FOREIGN = (
+    {"data": json.dumps(["os.getcwd", None, [], {}])},
+    {"data": pickle.dumps(0)},
+    {"data": b"\xff"},
+    {"origin": b"\xff"},
+)
+
+
+@pytest.mark.once
+def test_what_the_portal_did_not_write_keeps_no_job_in_hand_from_being_cleaned(redis_server: str) -> None:
+    with Redis.from_url(redis_server) as client:
+        jobs: dict[str, dict[str, Any]] = {"own": {}} | {
+            f"foreign{n}": changes for n, changes in enumerate(FOREIGN)
+        }
+        for name, changes in jobs.items():
+            client.hset(f"rq:job:{name}", mapping=a_job() | {"status": "started"} | changes)
+        client.zadd("rq:wip:settle", {f"{name}:1": 1 for name in [*jobs, "gone"]} | {b"\xff": 1})
+        code = (
+            "from django.utils import timezone; from recordings.worker.redis_queue import RedisQueue;"
+            "RedisQueue('settle', 'here:1:living').clean(alive=[], now=timezone.now())"
+        )
+        ran = manage("shell", "-v", "0", "-c", code, TASKS_BACKEND=redis_server)
+        assert ran.code == 0, ran.stderr
+        assert client.zrange("rq:wip:settle", 0, -1) == []
+        assert client.hget("rq:job:own", "status") == b"failed"
+
+
 def a_job() -> dict[Any, Any]:
     """The columns of a job in Redis, as the portal writes them."""
     return {

@@ -247,7 +247,7 @@ def test_a_job_that_names_other_code_is_dropped(redis_server: str, changes: dict
         client.delete("rq:job:own", "rq:job:foreign")
 
 
-FOREIGN = (
+FOREIGN: tuple[dict[str, Any], ...] = (
     {"data": json.dumps(["os.getcwd", None, [], {}])},
     {"data": pickle.dumps(0)},
     {"data": b"\xff"},
@@ -258,9 +258,7 @@ FOREIGN = (
 @pytest.mark.once
 def test_what_the_portal_did_not_write_keeps_no_job_in_hand_from_being_cleaned(redis_server: str) -> None:
     with Redis.from_url(redis_server) as client:
-        jobs: dict[str, dict[str, Any]] = {"own": {}} | {
-            f"foreign{n}": changes for n, changes in enumerate(FOREIGN)
-        }
+        jobs = {"own": {}, **{f"foreign{n}": changes for n, changes in enumerate(FOREIGN)}}
         for name, changes in jobs.items():
             client.hset(f"rq:job:{name}", mapping=a_job() | {"status": "started"} | changes)
         client.zadd("rq:wip:settle", {f"{name}:1": 1 for name in [*jobs, "gone"]} | {b"\xff": 1})

@@ -162,7 +162,7 @@ def test_progress_accounts_for_all_that_were_asked_for(synced: Account, boss: Cl
     done, gone, delayed, due_again, _waits = (Recording.objects.filter(pk=row.pk) for row in rows)
     done.update(archived_at=now, archive_asked_at=None, **ARCHIVED)
     gone.update(gone_at_provider_at=now, archive_asked_at=None)
-    delayed.update(archive_next_at=now + DAY, archive_error="Vobiz answered 404.")
+    delayed.update(archive_next_at=now + DAY / 5, archive_error="Vobiz answered 404.")
     due_again.update(archive_next_at=now - DAY)
 
     said = text_of(boss, page)

@@ -32,8 +32,9 @@ else
     printf '\nNO CHROMIUM: the browser tests are left out. Cure: apt-get install chromium, or CHROMIUM=its path.\n'
 fi
 
-# Two workers more than cores: tests also wait, for processes, clocks and the database server.
-workers=$(($(getconf _NPROCESSORS_ONLN) + 2))
+# Two workers more than cores: tests also wait, for processes, clocks and the database server. One more for browsers.
+cores=$(getconf _NPROCESSORS_ONLN)
+workers=$((cores + 2))
 # A suite that fails does not hide what the next one would have said; all that failed are named at the end.
 failed=""
 step "Tests on SQLite"
@@ -43,7 +44,7 @@ if [ -n "$chromium" ]; then
     # Only files that name the mark are collected.
     marked=$(grep -rl --include="test_*.py" "mark\.browser" tests)
     # shellcheck disable=SC2086 # one word for each file
-    $python -m pytest -n "$workers" --dist worksteal -m browser $marked || failed="$failed, browser tests"
+    $python -m pytest -n "$((cores + 1))" --dist worksteal -m browser $marked || failed="$failed, browser tests"
 fi
 if [ -n "$postgresql" ]; then
     step "Tests on PostgreSQL of what depends on the database"

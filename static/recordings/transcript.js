@@ -32,10 +32,12 @@
         return words.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+");
     }
 
-    /* The words and quoted phrases of the search in the list that led here, which Django keeps in the address. */
+    /* The words and quoted phrases of the search in the list that led here, which Django keeps in the address: in that of
+       this page, or of the one that opened it, where the button was pressed before this script was there. */
     function searched() {
-        const list = new URLSearchParams(new URLSearchParams(location.search).get("_changelist_filters") || "");
-        return [...(list.get("q") || "").matchAll(/"([^"]+)"|([^\s"]+)/g)].map((one) => one[1] || one[2]);
+        const kept = [location.href, document.referrer || location.href]
+            .map((address) => new URL(address).searchParams.get("_changelist_filters")).find(Boolean);
+        return [...(new URLSearchParams(kept || "").get("q") || "").matchAll(/"([^"]+)"|([^\s"]+)/g)].map((one) => one[1] || one[2]);
     }
 
     function findIn(box) {

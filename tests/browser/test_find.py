@@ -84,6 +84,18 @@ def test_a_number_in_any_spelling_and_a_phrase_find_their_call(
     expect(rows(page).locator("mark")).to_have_text(["wrong", "house"])
 
 
+def test_the_words_of_a_search_are_marked_also_where_the_button_was_pressed_before_the_script_was_there(
+    page: Page, wanted: Recording
+) -> None:
+    search(page, '"wrong house" somebody')
+    expect_found(page, wanted)
+    rows(page).locator("th a").first.click()
+    page.locator(".portal-open-transcript").evaluate("form => form.submit()")  # of which no script hears
+
+    expect(page.locator("#transcript-text mark")).to_have_text(["wrong house", "somebody"])
+    assert "_changelist_filters" not in page.url
+
+
 def test_the_words_of_a_search_are_marked_in_the_transcript_of_what_it_found(
     page: Page, wanted: Recording
 ) -> None:

@@ -60,10 +60,9 @@ def attempt(message: OutgoingMessage, send: Callable[[], None], clock: Clock) ->
         logger.warning("%s %s was refused", type(message).__name__, message.pk)
     except (UnsentError, DatabaseError, InterfaceError):
         raise
-    except (
-        Exception
-    ):  # else the messages after this one would not be sent, at this look and each that follows
-        logger.exception("%s %s could not be made", type(message).__name__, message.pk)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the messages after this one are sent
+        # Not its words, in which an address may stand.
+        logger.error("%s %s could not be made: %s", type(message).__name__, message.pk, type(error).__name__)  # noqa: TRY400
         raise UnsentError(_("The portal failed; the log of the worker says why.")) from None
     else:
         message.mark_sent(clock.now())

@@ -235,7 +235,7 @@ def test_each_person_chooses_on_a_page_of_their_own(account: Account, client: Cl
 
 
 def test_a_message_that_cannot_be_made_keeps_no_other_from_being_sent(
-    account: Account, boss: User, smtp: MailServer
+    account: Account, boss: User, smtp: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     User.objects.filter(pk=boss.pk).update(email="boss@example.com\nBcc: all@example.com")
     a_member(account, "priya", "view_syncrun")
@@ -246,6 +246,8 @@ def test_a_message_that_cannot_be_made_keeps_no_other_from_being_sent(
     assert failed.user == boss
     assert failed.next_at is not None
     assert "the log of the worker says why" in str(failed.error)
+    assert f"AlertMessage {failed.pk} could not be made: " in caplog.text
+    assert "@example.com" not in caplog.text
 
 
 def test_a_look_that_fails_keeps_what_is_due_from_no_recipient(

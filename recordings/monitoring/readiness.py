@@ -19,9 +19,7 @@ from recordings.storage import StorageError
 
 HOLDS = 5.0  # seconds for which one answer serves everybody: strangers may ask, too
 STORAGE_TIMEOUT = 3.0  # seconds
-TURN_TIMEOUT = (
-    2.0  # seconds that a request waits for the look of another, with a thread that callbacks may need
-)
+TURN_TIMEOUT = 2.0  # seconds for which a request waits for the look of another: callbacks may need its thread
 # What fails with a problem of the whole portal
 NAMES = {
     ProblemCode.NO_WORKER: "worker", ProblemCode.ARCHIVE_STOPPED: "storage", ProblemCode.DISK_FILLING: "storage",

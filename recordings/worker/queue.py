@@ -12,9 +12,8 @@ from django.utils.module_loading import import_string
 from recordings.tasks import mail_password_link
 
 FINISHED_RETENTION = timedelta(days=1)
-WAITING_RETENTION = timedelta(
-    days=1
-)  # nobody took it: what a wake-up would have said, the rows have said since
+# Nobody took it: what a wake-up would have said, the rows have said since.
+WAITING_RETENTION = timedelta(days=1)
 # Tasks that are the work itself: no row says what they say. They wait as long as nobody takes them, and one that a
 # dead worker had in hand is carried out again.
 DURABLE_TASKS = (mail_password_link.module_path,)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import requests
@@ -112,33 +113,30 @@ def test_while_it_is_frozen_what_comes_before_the_pages_takes_no_thread_from_cal
         eventually(lambda: probed(rig, path)[0].status_code == back, within=BACK_TO_NORMAL)
 
 
-def test_frozen_in_the_midst_of_a_statement_it_holds_a_probe_for_seconds(rig: Rig, server: Cluster) -> None:
+def frozen_in_the_midst(
+    server: Cluster, times: int, ask: Callable[[], tuple[requests.Response, float]]
+) -> list[tuple[requests.Response, float]]:
+    """The answers and how long they took; the backends stop one after the other, some in the midst of a statement."""
     postmaster, *children = server.processes()
     with ThreadPoolExecutor(8) as pool:
-        sent = [pool.submit(probed, rig, "/metrics") for _ in range(60)]
+        sent = [pool.submit(ask) for _ in range(times)]
         eventually(lambda: any(one.done() for one in sent))
         for pid in (*children, postmaster):
             os.kill(pid, signal.SIGSTOP)
         try:
-            answers = [one.result() for one in sent]
+            return [one.result() for one in sent]
         finally:
             server.thaw()
+
+
+def test_frozen_in_the_midst_of_a_statement_it_holds_a_probe_for_seconds(rig: Rig, server: Cluster) -> None:
+    answers = frozen_in_the_midst(server, 60, partial(probed, rig, "/metrics"))
     assert {answer.status_code for answer, _took in answers} == {200, 503}
     assert max(took for _answer, took in answers) < IN_TIME
 
 
 def test_frozen_in_the_midst_of_a_statement_it_holds_a_callback_no_longer(rig: Rig, server: Cluster) -> None:
-    """The backends stop one after the other, so that some callbacks are in the midst of theirs."""
-    postmaster, *children = server.processes()
-    with ThreadPoolExecutor(8) as pool:
-        sent = [pool.submit(timed, rig.url + CALLBACK, post=True) for _ in range(400)]
-        eventually(lambda: any(one.done() for one in sent))
-        for pid in (*children, postmaster):
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            answers = [one.result() for one in sent]
-        finally:
-            server.thaw()
+    answers = frozen_in_the_midst(server, 400, partial(timed, rig.url + CALLBACK, post=True))
     assert {answer.status_code for answer, _took in answers} == {404, 503}
     assert max(took for _answer, took in answers) < IN_TIME
     eventually(lambda: set(statuses(rig, 16)) == {404}, within=BACK_TO_NORMAL)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import AccessAction, AccessResult
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import one_of
 from recordings.models.recording import Recording
 
 LONGEST_ROLES = 500  # characters
@@ -136,8 +137,8 @@ class AccessEvent(models.Model):
         ordering = ["-at", "-id"]
         default_permissions = ("view",)
         constraints = [
-            models.CheckConstraint(condition=Q(action__in=AccessAction.values), name="accessevent_action"),
-            models.CheckConstraint(condition=Q(result__in=AccessResult.values), name="accessevent_result"),
+            one_of("accessevent_action", "action", AccessAction),
+            one_of("accessevent_result", "result", AccessResult),
         ]
         indexes = [
             models.Index(fields=["-at", "-id"], name="accessevent_newest"),

@@ -27,6 +27,7 @@ from recordings.clock import written_by_fast_clock, zone_names
 from recordings.compiled_query import CompiledQuery
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.lease import Leased, LeasedQuerySet
+from recordings.models.declarations import one_of
 from recordings.vobiz.errors import (
     AuthenticationError,
     NotConnectedError,
@@ -298,12 +299,8 @@ class Account(Leased):
                 condition=Q(default_time_limit__gte=1, default_time_limit__lte=MAX_TIME_LIMIT),
                 name="account_default_time_limit",
             ),
-            models.CheckConstraint(
-                condition=Q(default_file_format__in=FileFormat.values), name="account_default_file_format"
-            ),
-            models.CheckConstraint(
-                condition=Q(default_channels__in=Channels.values), name="account_default_channels"
-            ),
+            one_of("account_default_file_format", "default_file_format", FileFormat),
+            one_of("account_default_channels", "default_channels", Channels),
             models.CheckConstraint(condition=Q(retention_days__gte=1), name="account_retention_days"),
             models.CheckConstraint(
                 condition=Q(parent__isnull=True) | ~Q(parent=F("id")), name="account_not_its_own_parent"

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode, WebhookForm
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import one_of, unique_where
 from recordings.problem import Problem
 
 ATTEMPT = timedelta(minutes=2)  # after which a message in the hands of a killed worker is sent again
@@ -66,7 +67,7 @@ class AlertWebhook(models.Model):
         verbose_name_plural = _("alert webhooks")
         default_permissions = ()  # by who may change the account
         constraints = [
-            models.CheckConstraint(condition=Q(form__in=WebhookForm.values), name="alertwebhook_form"),
+            one_of("alertwebhook_form", "form", WebhookForm),
             models.CheckConstraint(
                 condition=Q(events="") | Q(events_since__isnull=False, form=WebhookForm.STANDARD),
                 name="alertwebhook_events_since",
@@ -204,15 +205,9 @@ class Alert(models.Model):
         verbose_name_plural = _("alerts")
         default_permissions = ()
         constraints = [
-            models.CheckConstraint(condition=Q(code__in=ProblemCode.values), name="alert_code"),
-            models.UniqueConstraint(
-                fields=["code", "account"],
-                condition=Q(ended_at=None, account__isnull=False),
-                name="alert_of_account",
-            ),
-            models.UniqueConstraint(
-                fields=["code"], condition=Q(ended_at=None, account=None), name="alert_of_portal"
-            ),
+            one_of("alert_code", "code", ProblemCode),
+            unique_where("alert_of_account", ["code", "account"], Q(ended_at=None, account__isnull=False)),
+            unique_where("alert_of_portal", ["code"], Q(ended_at=None, account=None)),
         ]
 
     def __str__(self) -> str:
@@ -245,9 +240,7 @@ class AlertChoice(models.Model):
         verbose_name = _("choice of alerts")
         verbose_name_plural = _("choices of alerts")
         default_permissions = ()  # everybody's own
-        constraints = [
-            models.CheckConstraint(condition=Q(digest__in=Digest.values), name="alertchoice_digest")
-        ]
+        constraints = [one_of("alertchoice_digest", "digest", Digest)]
 
     def __str__(self) -> str:
         return f"{self.user}: {self.each}, {self.digest}"
@@ -354,24 +347,24 @@ class AlertMessage(OutgoingMessage):
         verbose_name_plural = _("alert messages")
         default_permissions = ()
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=AlertKind.values), name="alertmessage_kind"),
+            one_of("alertmessage_kind", "kind", AlertKind),
             models.CheckConstraint(
                 condition=~Q(address="") & ~Q(text="") & ~Q(error=""), name="alertmessage_unknown_is_null"
             ),
-            models.UniqueConstraint(
-                fields=["alert", "kind", "user"],
-                condition=Q(alert__isnull=False, user__isnull=False),
-                name="alertmessage_once_a_person",
+            unique_where(
+                "alertmessage_once_a_person",
+                ["alert", "kind", "user"],
+                Q(alert__isnull=False, user__isnull=False),
             ),
-            models.UniqueConstraint(
-                fields=["alert", "kind", "address"],
-                condition=Q(alert__isnull=False, address__isnull=False),
-                name="alertmessage_once_an_address",
+            unique_where(
+                "alertmessage_once_an_address",
+                ["alert", "kind", "address"],
+                Q(alert__isnull=False, address__isnull=False),
             ),
-            models.UniqueConstraint(
-                fields=["alert", "kind", "webhook"],
-                condition=Q(alert__isnull=False, webhook__isnull=False),
-                name="alertmessage_once_a_webhook",
+            unique_where(
+                "alertmessage_once_a_webhook",
+                ["alert", "kind", "webhook"],
+                Q(alert__isnull=False, webhook__isnull=False),
             ),
         ]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.db import models, transaction
@@ -15,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import never_empty, one_of, partial_index
 from recordings.numbers import NUMBERS_VERSION, e164_number, format_number, normalize_number
 from recordings.vobiz.objects import CALL_TEXT_LENGTH, LiveCall
 
@@ -22,12 +21,6 @@ NUMBER_LENGTH = 255
 SAID_LIVE = (
     "direction", "from_number", "from_digits", "to_number", "to_digits", "vobiz_status", "started_at",
 )  # fmt: skip
-
-
-def never_empty(name: str, *columns: str) -> models.CheckConstraint:
-    """Return a constraint that none of the text columns is empty: unknown is NULL."""
-    empty = [Q(**{column: ""}) for column in columns]
-    return models.CheckConstraint(condition=~reduce(or_, empty), name=name)
 
 
 class CallQuerySet(VisibleQuerySet):
@@ -152,30 +145,22 @@ class Call(models.Model):
                 condition=Q(call_uuid__isnull=True) | Q(call_uuid_text__isnull=True), name="call_uuid_or_text"
             ),
             never_empty("call_text_unknown_is_null", "call_uuid_text"),
-            models.CheckConstraint(condition=Q(state__in=CallState.values), name="call_state"),
-            models.CheckConstraint(
-                condition=Q(direction__isnull=True) | Q(direction__in=Direction.values), name="call_direction"
-            ),
+            one_of("call_state", "state", CallState),
+            one_of("call_direction", "direction", Direction, null=True),
             never_empty("call_unknown_is_null", "call_uuid", "from_number", "to_number"),
         ]
         indexes = [
-            models.Index(
-                fields=["id"],
-                condition=Q(numbers_version__lt=NUMBERS_VERSION),
-                name="call_numbers_due",
-            ),
+            partial_index("call_numbers_due", ["id"], Q(numbers_version__lt=NUMBERS_VERSION)),
             models.Index(fields=["call_uuid"], name="call_by_uuid"),
             # the search for a call that Vobiz names by something else: few, whatever the account
-            models.Index(
-                fields=["call_uuid_text"], condition=Q(call_uuid_text__isnull=False), name="call_by_text"
-            ),
+            partial_index("call_by_text", ["call_uuid_text"], Q(call_uuid_text__isnull=False)),
             models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
             models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
             models.Index(fields=["started_at"], name="call_by_start"),  # the calls of a day
             # how many calls of an account go one way: few are gathered for a list, many are met on a walk by time
             models.Index(fields=["direction", "account"], name="call_by_direction"),
             # the live page and every refresh look only at these few rows
-            models.Index(fields=["account"], condition=Q(state="live"), name="call_live"),
+            partial_index("call_live", ["account"], Q(state="live")),
         ]
 
     def __str__(self) -> str:

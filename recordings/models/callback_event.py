@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models, transaction
 from django.db.models import Q
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import done_by, one_of, partial_index
 from recordings.models.recording import Recording
 
 MAX_ATTEMPTS = 8
@@ -135,15 +135,7 @@ class CallbackEvent(models.Model):
     received_at = models.DateTimeField(_("received"))
     processed_at = models.DateTimeField(_("processed"), null=True, blank=True)
     seen_at = models.DateTimeField(_("seen"), null=True, blank=True, editable=False)
-    seen_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("seen by"),
-        null=True,
-        blank=True,
-        editable=False,
-        on_delete=models.PROTECT,
-        related_name="+",
-    )
+    seen_by = done_by(_("seen by"), editable=False)
 
     objects = CallbackEventQuerySet.as_manager()
 
@@ -156,26 +148,18 @@ class CallbackEvent(models.Model):
             models.UniqueConstraint(
                 fields=["key_digest", "trust", "content_digest"], name="callbackevent_once_each_content"
             ),
-            models.CheckConstraint(condition=Q(kind__in=EventKind.values), name="callbackevent_kind"),
-            models.CheckConstraint(
-                condition=Q(outcome__in=EventOutcome.values), name="callbackevent_outcome"
-            ),
-            models.CheckConstraint(condition=Q(trust__in=Trust.values), name="callbackevent_trust"),
-            models.CheckConstraint(condition=Q(scheme__in=Scheme.values), name="callbackevent_scheme"),
+            one_of("callbackevent_kind", "kind", EventKind),
+            one_of("callbackevent_outcome", "outcome", EventOutcome),
+            one_of("callbackevent_trust", "trust", Trust),
+            one_of("callbackevent_scheme", "scheme", Scheme),
         ]
         indexes = [
-            models.Index(
-                fields=["id"], condition=Q(reader_version__lt=READER_VERSION), name="callbackevent_reread_due"
-            ),
+            partial_index("callbackevent_reread_due", ["id"], Q(reader_version__lt=READER_VERSION)),
             # "last callback here" and how many of the last 30 days' were signed
             models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
             models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),
             # failed, refused and unmatched are few and looked at first
-            models.Index(
-                fields=["account", "outcome"],
-                condition=~Q(outcome="applied"),
-                name="callbackevent_not_applied",
-            ),
+            partial_index("callbackevent_not_applied", ["account", "outcome"], ~Q(outcome="applied")),
             # unsigned ones where signed ones came before
             models.Index(fields=["account", "trust", "received_at"], name="callbackevent_by_trust"),
         ]

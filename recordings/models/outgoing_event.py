@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import OutgoingKind
 from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.alert import GIVEN_UP, AlertWebhook, OutgoingMessage, OutgoingMessageQuerySet
+from recordings.models.declarations import one_of, partial_index, unique_where
 from recordings.models.recording import Recording
 from recordings.models.transcription import Transcription
 
@@ -100,33 +101,27 @@ class OutgoingEvent(OutgoingMessage):
         verbose_name_plural = _("events")
         default_permissions = ()  # by who may change the account
         constraints = [
-            models.CheckConstraint(condition=Q(kind__in=OutgoingKind.values), name="outgoingevent_kind"),
-            models.UniqueConstraint(
-                fields=["webhook", "recording_pk", "kind"],
-                condition=Q(recording_pk__isnull=False),
-                name="outgoingevent_once_a_row",
+            one_of("outgoingevent_kind", "kind", OutgoingKind),
+            unique_where(
+                "outgoingevent_once_a_row", ["webhook", "recording_pk", "kind"], Q(recording_pk__isnull=False)
             ),
-            models.UniqueConstraint(
-                fields=["webhook", "recording_id", "kind"],
-                condition=Q(recording_id__isnull=False),
-                name="outgoingevent_once_a_recording",
+            unique_where(
+                "outgoingevent_once_a_recording",
+                ["webhook", "recording_id", "kind"],
+                Q(recording_id__isnull=False),
             ),
         ]
         indexes = [
             models.Index(fields=["account", "-id"], name="outgoingevent_newest"),
             # what is to be sent, and what waits
-            models.Index(
-                fields=["webhook", "id"], condition=Q(next_at__isnull=False), name="outgoingevent_pending"
+            partial_index("outgoingevent_pending", ["webhook", "id"], Q(next_at__isnull=False)),
+            partial_index(
+                "outgoingevent_waiting", ["webhook"], Q(error__isnull=False, next_at__isnull=False)
             ),
-            models.Index(
-                fields=["webhook"],
-                condition=Q(error__isnull=False, next_at__isnull=False),
-                name="outgoingevent_waiting",
-            ),
-            models.Index(
-                fields=["account", "created_at"],
-                condition=Q(error__isnull=False, sent_at__isnull=True),
-                name="outgoingevent_failing",
+            partial_index(
+                "outgoingevent_failing",
+                ["account", "created_at"],
+                Q(error__isnull=False, sent_at__isnull=True),
             ),
             models.Index(fields=["sent_at"], name="outgoingevent_sent"),
         ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Self
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, OuterRef, Q, Subquery
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import SyncState
 from recordings.lease import end_of_lease
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import done_by, one_of, partial_index, unique_where
 
 INCOMPLETE = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
 # a scope that names one of these leaves most of the list unread
@@ -102,14 +102,7 @@ class SyncRun(models.Model):
     complete = models.BooleanField(
         _("complete"), default=False, help_text=_("Every page it asked for was read and every row applied.")
     )
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("asked for by"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-    )
+    requested_by = done_by(_("asked for by"))
     started_at = models.DateTimeField(_("started"))
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     lease_until = models.DateTimeField(editable=False)
@@ -132,11 +125,9 @@ class SyncRun(models.Model):
         ordering = ["-started_at", "-id"]
         permissions = [("sync_now", _("Can sync now"))]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=SyncState.values), name="syncrun_state"),
+            one_of("syncrun_state", "state", SyncState),
             # one at a time: the second finds the first running
-            models.UniqueConstraint(
-                fields=["account"], condition=Q(state="running"), name="syncrun_one_running_an_account"
-            ),
+            unique_where("syncrun_one_running_an_account", ["account"], Q(state="running")),
             models.CheckConstraint(
                 condition=Q(state="running", ended_at__isnull=True)
                 | (~Q(state="running") & Q(ended_at__isnull=False)),
@@ -150,14 +141,10 @@ class SyncRun(models.Model):
             models.Index(fields=["account", "-started_at"], name="syncrun_newest"),
             models.Index(fields=["-started_at", "-id"], name="syncrun_newest_of_all"),
             # the last whole one, however many failed since
-            models.Index(
-                fields=["account", "-started_at"], condition=Q(complete=True), name="syncrun_newest_complete"
-            ),
+            partial_index("syncrun_newest_complete", ["account", "-started_at"], Q(complete=True)),
             # what failed, runs or was stopped: few among those that are complete
-            models.Index(
-                fields=["state", "-started_at", "-id", "account"],
-                condition=~Q(state="complete"),
-                name="syncrun_not_complete",
+            partial_index(
+                "syncrun_not_complete", ["state", "-started_at", "-id", "account"], ~Q(state="complete")
             ),
         ]
 

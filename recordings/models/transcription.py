@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import TranscriptionStatus, Trust
 from recordings.models.account import Account, VisibleQuerySet
+from recordings.models.declarations import one_of, partial_index
 from recordings.models.recording import Recording
 from recordings.tokens import tokens_text
 
@@ -75,9 +76,7 @@ class Transcription(models.Model):
         ordering = ["-id"]
         permissions = [("read_transcription", _("Can read transcripts"))]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(status__in=TranscriptionStatus.values), name="transcription_status"
-            ),
+            one_of("transcription_status", "status", TranscriptionStatus),
             models.CheckConstraint(
                 condition=Q(trust__isnull=True) | Q(trust__in=[Trust.SIGNED, Trust.UNSIGNED]),
                 name="transcription_trust",
@@ -95,13 +94,11 @@ class Transcription(models.Model):
         ]
         indexes = [
             # those that may never come
-            models.Index(fields=["recording"], condition=Q(status="expected"), name="transcription_expected"),
+            partial_index("transcription_expected", ["recording"], Q(status="expected")),
             models.Index(fields=["account", "-id"], name="transcription_newest"),
             # those without a text: what failed or never came
-            models.Index(
-                fields=["status", "-id", "account"],
-                condition=~Q(status="completed"),
-                name="transcription_not_completed",
+            partial_index(
+                "transcription_not_completed", ["status", "-id", "account"], ~Q(status="completed")
             ),
         ]
 

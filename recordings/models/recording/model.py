@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import F, Q
@@ -26,7 +25,8 @@ from recordings.choices import (
     StartAnswer,
 )
 from recordings.models.account import Account
-from recordings.models.call import Call, never_empty
+from recordings.models.call import Call
+from recordings.models.declarations import done_by, never_empty, one_of, partial_index
 from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
 from recordings.models.recording.queryset import (
     ALMOST,
@@ -75,14 +75,7 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
         _("address given to Vobiz"), max_length=URL_LENGTH, null=True, editable=False
     )
     intent = models.UUIDField(null=True, unique=True, editable=False)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("started by"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-    )
+    requested_by = done_by(_("started by"))
     requested_at = models.DateTimeField(_("asked for"), null=True, blank=True)
     start_answer = models.CharField(
         _("Vobiz's answer"), max_length=16, choices=StartAnswer, null=True, blank=True
@@ -91,14 +84,7 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
     channels = models.CharField(_("channels"), max_length=8, choices=Channels, null=True, blank=True)
     transcribe = models.BooleanField(_("transcribe"), default=False)
     stop_requested_at = models.DateTimeField(_("stop asked for"), null=True, blank=True)
-    stop_requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("stopped by"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-    )
+    stop_requested_by = done_by(_("stopped by"))
 
     # What Vobiz says as a whole
     provider_data = models.JSONField(_("as Vobiz said"), null=True, blank=True)
@@ -132,24 +118,12 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
             ("mark_seen", _("Can mark as reviewed what cannot be repaired")),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=RecordingStatus.values), name="recording_status"),
-            models.CheckConstraint(condition=Q(origin__in=Origin.values), name="recording_origin"),
-            models.CheckConstraint(
-                condition=Q(start_answer__isnull=True) | Q(start_answer__in=StartAnswer.values),
-                name="recording_start_answer",
-            ),
-            models.CheckConstraint(
-                condition=Q(channels__isnull=True) | Q(channels__in=Channels.values),
-                name="recording_channels",
-            ),
-            models.CheckConstraint(
-                condition=Q(needs_attention__isnull=True) | Q(needs_attention__in=Attention.values),
-                name="recording_needs_attention",
-            ),
-            models.CheckConstraint(
-                condition=Q(archive_flag__isnull=True) | Q(archive_flag__in=ArchiveFlag.values),
-                name="recording_archive_flag",
-            ),
+            one_of("recording_status", "status", RecordingStatus),
+            one_of("recording_origin", "origin", Origin),
+            one_of("recording_start_answer", "start_answer", StartAnswer, null=True),
+            one_of("recording_channels", "channels", Channels, null=True),
+            one_of("recording_needs_attention", "needs_attention", Attention, null=True),
+            one_of("recording_archive_flag", "archive_flag", ArchiveFlag, null=True),
             # what says it is archived says where, what and how much
             models.CheckConstraint(
                 condition=Q(archived_at__isnull=True)
@@ -182,26 +156,12 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
             models.Index(fields=["account", "-happened_at", "-id"], name="recording_newest"),
             models.Index(fields=["-happened_at", "-id"], name="recording_newest_of_all"),
             # what runs or may run: live page, reconcile
-            models.Index(
-                fields=["account", "call"],
-                condition=Q(status__in=["requested", "active"]),
-                name="recording_open",
-            ),
-            models.Index(
-                fields=["read_back_due_at"],
-                condition=Q(read_back_due_at__isnull=False),
-                name="recording_read_back_due",
-            ),
+            partial_index("recording_open", ["account", "call"], Q(status__in=["requested", "active"])),
+            partial_index("recording_read_back_due", ["read_back_due_at"], Q(read_back_due_at__isnull=False)),
             # how many were started within a minute and a day
-            models.Index(
-                fields=["requested_at"],
-                condition=Q(requested_at__isnull=False),
-                name="recording_started_here",
-            ),
+            partial_index("recording_started_here", ["requested_at"], Q(requested_at__isnull=False)),
             # matching a listed recording to a start whose id is not known yet
-            models.Index(
-                fields=["call"], condition=Q(recording_id__isnull=True), name="recording_without_id"
-            ),
+            partial_index("recording_without_id", ["call"], Q(recording_id__isnull=True)),
             # whose audio leaves Vobiz soon: of all, and of an account that may have few of them
             models.Index(
                 AVAILABLE_SINCE,
@@ -222,69 +182,41 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
                 condition=Q(status="completed", archived_at__isnull=True),
                 name="recording_not_archived",
             ),
-            models.Index(
-                fields=["archive_asked_at"],
-                condition=Q(archive_asked_at__isnull=False),
-                name="recording_archive_asked",
+            partial_index("recording_archive_asked", ["archive_asked_at"], Q(archive_asked_at__isnull=False)),
+            partial_index("recording_newest_archived", ["-archived_at"], Q(archived_at__isnull=False)),
+            partial_index(
+                "recording_last_archived", ["account", "-archived_at"], Q(archived_at__isnull=False)
             ),
-            models.Index(
-                fields=["-archived_at"],
-                condition=Q(archived_at__isnull=False),
-                name="recording_newest_archived",
-            ),
-            models.Index(
-                fields=["account", "-archived_at"],
-                condition=Q(archived_at__isnull=False),
-                name="recording_last_archived",
-            ),
-            models.Index(
-                fields=["verified_at"], condition=Q(archived_at__isnull=False), name="recording_to_verify"
-            ),
+            partial_index("recording_to_verify", ["verified_at"], Q(archived_at__isnull=False)),
             # copies that a new version of the reader is to inspect again
-            models.Index(
-                fields=["reader_version", "id"],
-                condition=Q(archived_at__isnull=False),
-                name="recording_to_inspect",
-            ),
+            partial_index("recording_to_inspect", ["reader_version", "id"], Q(archived_at__isnull=False)),
             # what admins look for: one-way audio, and recordings of nothing
-            models.Index(
-                fields=["-happened_at"], condition=Q(one_side_silent=True), name="recording_one_sided"
-            ),
-            models.Index(fields=["-happened_at"], condition=Q(is_silent=True), name="recording_silent"),
+            partial_index("recording_one_sided", ["-happened_at"], Q(one_side_silent=True)),
+            partial_index("recording_silent", ["-happened_at"], Q(is_silent=True)),
             # what failed under an older reader
-            models.Index(
-                fields=["reader_version"],
-                condition=Q(status="completed", archived_at__isnull=True, archive_tries__gt=0),
-                name="recording_refused",
+            partial_index(
+                "recording_refused",
+                ["reader_version"],
+                Q(status="completed", archived_at__isnull=True, archive_tries__gt=0),
             ),
             # whose file this is
-            models.Index(fields=["audio"], condition=Q(audio__isnull=False), name="recording_of_file"),
-            models.Index(
-                fields=["account", "no_callback_at"],
-                condition=Q(no_callback_at__isnull=False),
-                name="recording_without_callback",
+            partial_index("recording_of_file", ["audio"], Q(audio__isnull=False)),
+            partial_index(
+                "recording_without_callback", ["account", "no_callback_at"], Q(no_callback_at__isnull=False)
             ),
-            models.Index(
-                fields=["needs_attention"],
-                condition=Q(needs_attention__isnull=False),
-                name="recording_for_a_person",
-            ),
-            models.Index(
-                fields=["-happened_at"],
-                condition=Q(callback_base__isnull=False),
-                name="recording_with_callback",
-            ),
+            partial_index("recording_for_a_person", ["needs_attention"], Q(needs_attention__isnull=False)),
+            partial_index("recording_with_callback", ["-happened_at"], Q(callback_base__isnull=False)),
             # the list's tab of what was cut short; the account last, so that a member's are told apart in the index
-            models.Index(
-                fields=["-happened_at", "-id", "account"],
-                condition=WAS_CUT_SHORT & Q(status="completed"),
-                name="recording_cut_short",
+            partial_index(
+                "recording_cut_short",
+                ["-happened_at", "-id", "account"],
+                WAS_CUT_SHORT & Q(status="completed"),
             ),
             # the list sorted by length, and its filters of rare lengths
             models.Index(LENGTH, F("id"), F("account"), name="recording_by_length"),
             # values that few rows have, for the list's filters: what nearly all rows have, a walk by time finds at once
             *(
-                models.Index(fields=[column, "-happened_at", "-id", "account"], condition=rare, name=name)
+                partial_index(name, [column, "-happened_at", "-id", "account"], rare)
                 for name, column, rare in (
                     ("recording_of_other_status", "status", ~Q(status="completed")),
                     ("recording_of_other_origin", "origin", ~Q(origin="sync")),
@@ -297,29 +229,18 @@ class Recording(TransitionsMixin, ProviderFacts, ArchivedCopy):
                 )
             ),
             # the format and codec of the copies: written when a copy is made, never by a sync
-            models.Index(
-                fields=["container", "account"],
-                condition=Q(container__isnull=False),
-                name="recording_by_true_format",
-            ),
-            models.Index(
-                fields=["audio_codec", "account"],
-                condition=Q(audio_codec__isnull=False),
-                name="recording_by_codec",
-            ),
+            partial_index("recording_by_true_format", ["container", "account"], Q(container__isnull=False)),
+            partial_index("recording_by_codec", ["audio_codec", "account"], Q(audio_codec__isnull=False)),
             # what Vobiz deleted, and what was measured in the copies; in the order of the list, for PostgreSQL cannot
             # guess how rare it is
-            *(
-                models.Index(fields=["-happened_at", "-id", "account"], condition=condition, name=name)
-                for name, condition in (
-                    ("recording_gone", Q(gone_at_provider_at__isnull=False)),
-                    ("recording_clipped", CLIPPED),
-                    ("recording_long_silence", LONG_SILENCE),
-                    ("recording_caller_talks", CALLER_TALKS),
-                    ("recording_callee_talks", CALLEE_TALKS),
-                    ("recording_both_talk", BOTH_TALK),
-                )
+            partial_index(
+                "recording_gone", ["-happened_at", "-id", "account"], Q(gone_at_provider_at__isnull=False)
             ),
+            partial_index("recording_clipped", ["-happened_at", "-id", "account"], CLIPPED),
+            partial_index("recording_long_silence", ["-happened_at", "-id", "account"], LONG_SILENCE),
+            partial_index("recording_caller_talks", ["-happened_at", "-id", "account"], CALLER_TALKS),
+            partial_index("recording_callee_talks", ["-happened_at", "-id", "account"], CALLEE_TALKS),
+            partial_index("recording_both_talk", ["-happened_at", "-id", "account"], BOTH_TALK),
         ]
 
     def __str__(self) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
@@ -28,6 +27,7 @@ from recordings.choices import (
     StartAnswer,
 )
 from recordings.lease import Leased
+from recordings.models.declarations import done_by
 
 SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
 ARCHIVE_COLUMNS = (
@@ -247,14 +247,7 @@ class ArchivedCopy(Leased):
 
     # What cannot be cured is closed by a person
     seen_at = models.DateTimeField(_("seen"), null=True, blank=True)
-    seen_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("seen by"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-    )
+    seen_by = done_by(_("seen by"))
     seen_note = models.TextField(_("note"), null=True, blank=True)
     seen_reason = models.CharField(_("seen because"), max_length=32, null=True, blank=True)
 

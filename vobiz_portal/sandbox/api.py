@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from vobiz_portal.sandbox import serializers
 from vobiz_portal.sandbox.entities import Account, Call, Quirks, Recording
-from vobiz_portal.sandbox.exchange import Reply, Request, as_json, no_content, no_such_route, unauthorized
+from vobiz_portal.sandbox.exchange import Reply, Request, as_json, no_such_route, unauthorized
 from vobiz_portal.sandbox.state import NotFoundError, SandboxState
 
 PREFIX = "/api/v1"
@@ -84,7 +84,7 @@ class Api:
             "record.start": self._start,
             "record.stop": self._stop,
             "conference.record": self._record_conference,
-            "conference.stop": lambda context: no_content(),
+            "conference.stop": lambda context: Reply(204),
             "recording.list": self._list_recordings,
             "recording.retrieve": self._retrieve_recording,
             "recording.delete": self._delete_recording,
@@ -126,14 +126,11 @@ class Api:
         state = _requested_state(context.request)
         calls = self.state.calls_of(context.account.auth_id, state)
         calls = calls[:MOST_QUEUED] if state == "queued" else calls
-        if context.quirks.live_calls_as_objects:
-            return as_json(
-                {
-                    "api_id": context.api_id,
-                    "calls": [serializers.live_call(call, context.api_id) for call in calls],
-                }
-            )
-        return as_json({"api_id": context.api_id, "calls": [call.call_uuid for call in calls]})
+        as_objects = context.quirks.live_calls_as_objects
+        shown = [
+            serializers.live_call(call, context.api_id) if as_objects else call.call_uuid for call in calls
+        ]
+        return as_json({"api_id": context.api_id, "calls": shown})
 
     def _retrieve_call(self, context: RequestContext) -> Reply:
         """Return one call; Vobiz finds an open one only with the `status` it has."""
@@ -164,7 +161,7 @@ class Api:
 
     def _hang_up(self, context: RequestContext) -> Reply:
         self.state.hang_up(self._call(context).call_uuid)
-        return no_content()
+        return Reply(204)
 
     def _call(self, context: RequestContext) -> Call:
         self.state.tick()
@@ -201,7 +198,7 @@ class Api:
             None if url is None else str(url),
             unknown_url=context.quirks.stop_unknown_url,
         )
-        return no_content()
+        return Reply(204)
 
     def _record_conference(self, context: RequestContext) -> Reply:
         """Accept the request and record nothing, as Vobiz was seen to do."""
@@ -256,7 +253,7 @@ class Api:
     def _delete_recording(self, context: RequestContext) -> Reply:
         recording = self.state.find_recording(context.ids["recording_id"], self._owners(context))
         self.state.delete_recording(recording.recording_id)
-        return no_content()
+        return Reply(204)
 
     def _served(self, context: RequestContext, recording: Recording) -> dict[str, Any]:
         """Return the Recording object under the quirks of this request."""

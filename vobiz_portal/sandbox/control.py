@@ -131,7 +131,7 @@ class Control:
     def _ledger(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         ids = {name: str(body[name]) for name in ID_FILTERS if name in body}
         entries = self.state.ledger.of(body.get("what"), **ids)
-        return [entry.as_json() for entry in entries[-int(body.get("last", 100)) :]]
+        return [dataclasses.asdict(entry) for entry in entries[-int(body.get("last", 100)) :]]
 
     def _advance(self, body: dict[str, Any]) -> dict[str, Any]:
         seconds = float(body["seconds"])

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,25 +41,21 @@ def token_name(auth_id: str) -> str:
     return f"DEMO_TOKEN_{auth_id}"
 
 
-def _long_secret() -> str:
-    return secrets.token_urlsafe(48)
-
-
 def _password() -> str:
     """Return sixteen letters and digits that are not mistaken for each other: about 92 bits, easy to type."""
     return "".join(secrets.choice(_UNLIKE_EACH_OTHER) for _ in range(16))
 
 
 class _Secret(NamedTuple):
-    make: Callable[[], str]
     shortest: int  # a shorter value is what is left of one, and is made anew
+    make: Callable[[], str] = partial(secrets.token_urlsafe, 48)
 
 
 SECRETS = {
-    "SECRET_KEY": _Secret(_long_secret, 32),
-    "TOKEN_ENCRYPTION_KEYS": _Secret(_long_secret, 32),
-    "DEMO_ADMIN_PASSWORD": _Secret(_password, 1),
-    **{token_name(auth_id): _Secret(_long_secret, 16) for auth_id, _name, _share in ACCOUNTS},
+    "SECRET_KEY": _Secret(32),
+    "TOKEN_ENCRYPTION_KEYS": _Secret(32),
+    "DEMO_ADMIN_PASSWORD": _Secret(1, _password),
+    **{token_name(auth_id): _Secret(16) for auth_id, _name, _share in ACCOUNTS},
 }
 
 
@@ -73,7 +70,10 @@ def write_settings(folder: Path, ports: Ports) -> dict[str, str]:
     folder.chmod(0o700)
     path = folder / NAME
     kept = read_settings(path) if path.exists() else {}
-    values = {name: _kept_or_new(kept.pop(name, ""), secret) for name, secret in SECRETS.items()}
+    values = {}
+    for name, secret in SECRETS.items():
+        value = kept.pop(name, "")
+        values[name] = value if len(value) >= secret.shortest else secret.make()
     values |= {
         "PORTAL_URL": f"http://{HOST}:{ports.portal}",
         "ALLOWED_HOSTS": f"{HOST},localhost",
@@ -111,11 +111,6 @@ def bare_environment(extra: Mapping[str, str]) -> dict[str, str]:
     }
     kept = {name: value for name, value in os.environ.items() if name in machine or name.startswith("LC_")}
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(extra)
-
-
-def _kept_or_new(value: str, secret: _Secret) -> str:
-    """Return the stored value, or a new secret where it is too short."""
-    return value if len(value) >= secret.shortest else secret.make()
 
 
 def _quoted(value: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 LEDGER_SIZE = 50_000  # lines, some 1 kB each
@@ -191,10 +191,6 @@ class Entry:
     recording_id: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the entry as a dict."""
-        return asdict(self)
-
 
 class Ledger:
     """A thread-safe log of events, in order; the oldest entries are dropped when there are too many."""
@@ -210,17 +206,14 @@ class Ledger:
             self._entries.append(entry)
             self.written += 1
 
-    def all(self) -> list[Entry]:
-        """Return all entries, oldest first."""
-        with self._lock:
-            return list(self._entries)
-
     def of(self, what: str | None = None, **ids: str) -> list[Entry]:
         """Return the entries with this `what` (or that prefix, if it ends in a dot) and these ids."""
-        return [entry for entry in self.all() if _matches(entry, what, ids)]
+        return [entry for entry in self if _matches(entry, what, ids)]
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(self.all())
+        """Yield all entries, oldest first."""
+        with self._lock:
+            return iter(list(self._entries))
 
     def __len__(self) -> int:
         with self._lock:

@@ -73,22 +73,10 @@ class Reply:
             return self.length
         return len(self.body) if isinstance(self.body, bytes) else 0
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the body."""
-        if isinstance(self.body, bytes):
-            yield self.body
-        else:
-            yield from self.body
-
 
 def as_json(data: Any, status: int = 200) -> Reply:
     """Return a JSON reply."""
     return Reply(status, json.dumps(data).encode(), {"Content-Type": "application/json"})
-
-
-def no_content() -> Reply:
-    """Return a reply without a body."""
-    return Reply(204)
 
 
 def unauthorized() -> Reply:

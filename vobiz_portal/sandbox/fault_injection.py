@@ -88,7 +88,7 @@ def change_reply(fault: Fault, reply: Reply) -> Reply:
 def body_pieces(fault: Fault | None, reply: Reply, stopping: threading.Event) -> Iterator[bytes]:
     """Yield the body as it is sent: whole, cut, or byte by byte."""
     left = fault.cut if fault is not None and fault.cut is not None else None
-    for piece in reply.pieces():
+    for piece in [reply.body] if isinstance(reply.body, bytes) else reply.body:
         kept = piece if left is None else piece[:left]
         if left is not None:
             left -= len(kept)

@@ -46,11 +46,6 @@ def bare(number: str) -> str:
     return number.lstrip("+") if _DIGITS.fullmatch(number) else number
 
 
-def resource_uri(recording: Recording) -> str:
-    """Return the relative address, which lacks `/api`."""
-    return f"/v1/Account/{recording.auth_id}/Recording/{recording.recording_id}/"
-
-
 def recording_url(recording: Recording, media_base: str, quirks: Quirks) -> str:
     """Return the address of the audio."""
     if "recording_url" in recording.overrides:
@@ -81,28 +76,12 @@ def recording_object(
         "recording_storage_rate": STORAGE_RATE,
         "recording_type": recording.kind,
         "recording_url": url,
-        "resource_uri": resource_uri(recording),
+        # it lacks `/api`
+        "resource_uri": f"/v1/Account/{recording.auth_id}/Recording/{recording.recording_id}/",
         "rounded_recording_duration": -(-(duration or 0) // 60_000) * 60,
         "to_number": bare(recording.to_number),
     }
     return {**served, **recording.overrides}
-
-
-def live_call(call: Call, api_id: str) -> dict[str, Any]:
-    """Return one live call; numbers without `+`."""
-    return {
-        "api_id": api_id,
-        "call_status": "in-progress",
-        "call_uuid": call.call_uuid,
-        "caller_name": "",
-        "direction": call.direction,
-        "from": bare(call.from_number),
-        "request_uuid": call.call_uuid,
-        "session_start": naive_utc(call.answered_at if call.answered_at is not None else call.placed_at),
-        "stir_attestation": "Not Applicable",
-        "stir_verification": "Not Applicable",
-        "to": bare(call.to_number),
-    }
 
 
 def queued_call(call: Call, api_id: str) -> dict[str, Any]:
@@ -116,6 +95,18 @@ def queued_call(call: Call, api_id: str) -> dict[str, Any]:
         "from": bare(call.from_number),
         "request_uuid": call.call_uuid,
         "to": bare(call.to_number),
+    }
+
+
+def live_call(call: Call, api_id: str) -> dict[str, Any]:
+    """Return one live call; numbers without `+`."""
+    return {
+        **queued_call(call, api_id),
+        "call_status": "in-progress",
+        "caller_name": "",
+        "session_start": naive_utc(call.answered_at if call.answered_at is not None else call.placed_at),
+        "stir_attestation": "Not Applicable",
+        "stir_verification": "Not Applicable",
     }
 
 

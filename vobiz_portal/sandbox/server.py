@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from vobiz_portal.sandbox import fault_injection
 from vobiz_portal.sandbox.api import Api
 from vobiz_portal.sandbox.control import ROOT, Control
-from vobiz_portal.sandbox.entities import Entry, Quirks
+from vobiz_portal.sandbox.entities import Entry
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json
 from vobiz_portal.sandbox.faults import Fault
 from vobiz_portal.sandbox.media import MediaHost
@@ -34,16 +34,6 @@ NOTICES_STOP = 0.02  # seconds until a server that is told to stop does: every t
 
 class PortInUseError(OSError):
     """The port is in use; the text says which."""
-
-
-class Service(Protocol):
-    """The endpoints behind one port."""
-
-    def operation(self, request: Request) -> str:
-        """Return the name faults are planned on."""
-
-    def answer(self, request: Request, quirks: Quirks) -> Reply:
-        """Return the reply to a request."""
 
 
 class Sandbox:
@@ -78,7 +68,7 @@ class Sandbox:
     def start(self) -> Self:
         """Listen on both ports; raise PortInUseError if one is taken."""
         try:
-            services: list[Service] = [Api(self.state), MediaHost(self.state)]
+            services = [Api(self.state), MediaHost(self.state)]
             for port, service in zip(self._ports, services, strict=True):
                 self._servers.append(_Server((self.host, port), self, service))
         except PortInUseError:
@@ -146,7 +136,7 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox, service: Service) -> None:
+    def __init__(self, address: tuple[str, int], sandbox: Sandbox, service: Api | MediaHost) -> None:
         self.sandbox = sandbox
         self.service = service
         self._open: set[socket.socket] = set()

@@ -98,7 +98,9 @@ def load(state: SandboxState, path: Path) -> None:
         for auth_id, flow in flows.items():
             state.accounts[auth_id].flow = flow
         for call in calls:
-            state.calls[call.call_uuid] = _ended(call, saved_at)
+            if call.state != "ended":
+                call.state, call.ended_at = "ended", max(saved_at, call.placed_at)
+            state.calls[call.call_uuid] = call
         for recording in sorted(recordings, key=lambda one: one.order):
             _restore(state, recording, saved_at)
         state.callbacks.pending.extend(owed)
@@ -123,12 +125,6 @@ class SnapshotWriter:
         """Write now."""
         self._revision, self._written_at = self._state.revision, self._state.now()
         save(self._state, self._path)
-
-
-def _ended(call: Call, saved_at: float) -> Call:
-    if call.state != "ended":
-        call.state, call.ended_at = "ended", max(saved_at, call.placed_at)
-    return call
 
 
 def _restore(state: SandboxState, recording: Recording, saved_at: float) -> None:

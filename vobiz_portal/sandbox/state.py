@@ -128,6 +128,12 @@ class SandboxState(Timeline):
             self.tick()
             return [call for call in self.calls.values() if call.auth_id == auth_id and call.state == state]
 
+    def _live_call(self, auth_id: str, call_uuid: str) -> Call:
+        call = self.calls.get(call_uuid)
+        if call is None or call.state != "live" or call.auth_id != auth_id:
+            raise NotFoundError("call not found")
+        return call
+
     def _answer(self, call_uuid: str, when: float) -> None:
         """Make a ringing call live, and start recording it if it has a call flow."""
         call = self.calls[call_uuid]
@@ -160,10 +166,7 @@ class SandboxState(Timeline):
         """Record a live call; `options` are fields of `Recording`. Raise NotFoundError when it is not live."""
         with self.lock:
             self.tick()
-            call = self.calls.get(call_uuid)
-            if call is None or call.state != "live" or call.auth_id != auth_id:
-                raise NotFoundError("call not found")
-            return self._begin(call, self.now(), **options)
+            return self._begin(self._live_call(auth_id, call_uuid), self.now(), **options)
 
     def stop_recordings(
         self, auth_id: str, call_uuid: str, url: str | None = None, *, unknown_url: str = "nothing"
@@ -174,9 +177,7 @@ class SandboxState(Timeline):
         """
         with self.lock:
             self.tick()
-            call = self.calls.get(call_uuid)
-            if call is None or call.state != "live" or call.auth_id != auth_id:
-                raise NotFoundError("call not found")
+            self._live_call(auth_id, call_uuid)
             running = self._running(call_uuid)
             chosen = running if url is None else [item for item in running if self.url_of(item) == url]
             if url is not None and not chosen:

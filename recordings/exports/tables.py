@@ -71,15 +71,6 @@ def _time(name: str, of: str = "") -> Column:
     return Column(name, of, is_time=True)
 
 
-def _who(row: Any) -> object:
-    return row.requested_by.get_username() if row.requested_by is not None else None
-
-
-def _transcription(row: Any) -> object:
-    held = getattr(row, "transcription", None)
-    return held.status if held is not None else None
-
-
 def _whose(row: Any) -> object:
     return row.account.name or row.account.auth_id
 
@@ -91,12 +82,7 @@ def _seconds(row: Any) -> object:
 def _started_by(row: Any) -> object:
     if row.requested_at is None:
         return row.get_origin_display()
-    return _who(row) or _("Command line")
-
-
-def _transcript(row: Any) -> object:
-    held = getattr(row, "transcription", None)
-    return held.get_status_display() if held is not None else None
+    return row.requested_by.get_username() if row.requested_by is not None else _("Command line")
 
 
 CALL = (
@@ -111,17 +97,17 @@ MANIFEST = Table("manifest", (
 TABLES: dict[str, Table] = {
     "recording": Table("recordings", (
         Column("recording_id"), Column("account", "account.auth_id"), *CALL, Column("status"), Column("origin"),
-        Column("needs_attention"), Column("error"), Column("requested_by", _who), _time("requested_at"),
-        _time("happened_at"), _time("added_at"), _time("started_at"), _time("ended_at"), Column("duration_ms"),
-        Column("billed_seconds"), Column("time_limit"), Column("file_format"), Column("channels"), Column("kind"),
-        Column("conference_name"), Column("storage_days"), Column("storage_rate"),
+        Column("needs_attention"), Column("error"), Column("requested_by", "requested_by.get_username"),
+        _time("requested_at"), _time("happened_at"), _time("added_at"), _time("started_at"), _time("ended_at"),
+        Column("duration_ms"), Column("billed_seconds"), Column("time_limit"), Column("file_format"),
+        Column("channels"), Column("kind"), Column("conference_name"), Column("storage_days"), Column("storage_rate"),
         Column("monthly_storage_amount"), _time("archived_at"), Column("container"), Column("audio_bytes"),
         Column("audio_sha256"), _time("verified_at"), _time("leaves_vobiz_at", "retention_ends_at"),
-        _time("gone_at_provider_at"),
-        Column("archive_error"), Column("transcription", _transcription), _time("seen_at"), Column("seen_reason"),
-        Column("seen_note"), Column("audio_codec"), Column("audio_duration_ms"), Column("talk_left_ms"),
-        Column("talk_right_ms"), Column("double_talk_ms"), Column("longest_silence_ms"), Column("one_side_silent"),
-        Column("clipped_ms"), Column("is_silent"), Column("account_name", "account.name"),
+        _time("gone_at_provider_at"), Column("archive_error"), Column("transcription", "transcription.status"),
+        _time("seen_at"), Column("seen_reason"), Column("seen_note"), Column("audio_codec"),
+        Column("audio_duration_ms"), Column("talk_left_ms"), Column("talk_right_ms"),
+        Column("double_talk_ms"), Column("longest_silence_ms"), Column("one_side_silent"), Column("clipped_ms"),
+        Column("is_silent"), Column("account_name", "account.name"),
     )),
     "call": Table("calls", (
         Column("call_uuid"), Column("account", "account.auth_id"), Column("direction"),
@@ -142,8 +128,8 @@ TABLES: dict[str, Table] = {
     )),
     "syncrun": Table("syncs", (
         _time("started_at"), _time("ended_at"), Column("account", "account.auth_id"), Column("state"),
-        Column("complete"), Column("requested_by", _who), Column("pages"), Column("seen"), Column("created"),
-        Column("updated"), Column("unchanged"), Column("gone"), Column("failed"), Column("error"),
+        Column("complete"), Column("requested_by", "requested_by.get_username"), Column("pages"), Column("seen"),
+        Column("created"), Column("updated"), Column("unchanged"), Column("gone"), Column("failed"), Column("error"),
     )),
     "accessevent": Table("access-log", (
         _time("at"), Column("username"), Column("roles"), Column("action"), Column("result"), Column("detail"),
@@ -161,6 +147,6 @@ MAIN_COLUMNS: dict[str, Table] = {
         Column("status", "get_status_display", label=_("Status")),
         Column("started_by", _started_by, label=_("Started by")),
         Column("archived_at", is_time=True, label=_("Archived")),
-        Column("transcript", _transcript, label=_("Transcript")),
+        Column("transcript", "transcription.get_status_display", label=_("Transcript")),
     )),
 }  # fmt: skip

@@ -29,6 +29,6 @@ class RecordingsConfig(AppConfig):
         log.connect()
         OpenIDConnectProvider.oauth2_adapter_class = sso.IssuerAdapter
         pre_migrate.connect(outgoing_event.before_migrate, sender=self)
-        post_migrate.connect(access_event.after_migrate, sender=self)
-        post_migrate.connect(outgoing_event.after_migrate, sender=self)
+        post_migrate.connect(access_event.make_append_only, sender=self)
+        post_migrate.connect(outgoing_event.make_triggers, sender=self)
         post_migrate.connect(index.after_migrate, sender=self)

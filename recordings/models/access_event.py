@@ -187,16 +187,11 @@ POSTGRESQL = (
 )
 
 
-def make_append_only(using: str) -> None:
-    """Create both triggers, where the table exists already."""
+def make_append_only(using: str, **_kwargs: object) -> None:
+    """Create both triggers, where the table exists already; also a receiver of Django's `post_migrate`."""
     connection: Any = connections[using]
     if TABLE not in connection.introspection.table_names():
         return
     with connection.cursor() as cursor:
         for statement in POSTGRESQL if connection.vendor == "postgresql" else SQLITE:
             cursor.execute(statement)
-
-
-def after_migrate(*, using: str, **_kwargs: object) -> None:
-    """Create the triggers again after `migrate`: a receiver of Django's `post_migrate`."""
-    make_append_only(using)

@@ -225,8 +225,8 @@ def _function(table: str) -> str:
     return f"{TABLE}_of_{'recording' if table == RECORDINGS else 'transcript'}"
 
 
-def make_triggers(using: str) -> None:
-    """Make the triggers, where the tables exist already."""
+def make_triggers(*, using: str, **_kwargs: object) -> None:
+    """Make the triggers, where the tables exist already: a receiver of Django's `post_migrate`."""
     connection: Any = connections[using]
     if not _has_columns(connection):
         return
@@ -278,8 +278,13 @@ def missing_triggers(using: str = DEFAULT_DB_ALIAS) -> set[str]:
     return {name for name, _table, _rest in _triggers(connection.vendor)} - existing
 
 
-def drop_triggers(using: str) -> None:
-    """Drop the triggers: neither database alters or remakes a table that one of them reads."""
+def before_migrate(*, using: str, plan: Any = (), **_kwargs: object) -> None:
+    """Drop the triggers where migrations follow: a receiver of Django's `pre_migrate`.
+
+    Neither database alters or remakes a table that one of them reads.
+    """
+    if not plan:
+        return
     connection: Any = connections[using]
     existing = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
@@ -299,14 +304,3 @@ def _has_columns(connection: Any) -> bool:
     with connection.cursor() as cursor:
         columns = connection.introspection.get_table_description(cursor, WEBHOOKS)
     return "events_since" in {column.name for column in columns}
-
-
-def before_migrate(*, using: str, plan: Any = (), **_kwargs: object) -> None:
-    """Drop the triggers where migrations follow: a receiver of Django's `pre_migrate`."""
-    if plan:
-        drop_triggers(using)
-
-
-def after_migrate(*, using: str, **_kwargs: object) -> None:
-    """Make the triggers again after `migrate`: a receiver of Django's `post_migrate`."""
-    make_triggers(using)

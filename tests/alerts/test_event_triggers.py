@@ -33,5 +33,5 @@ def test_migrations_find_no_trigger_in_their_way_and_the_triggers_come_back(
 @pytest.mark.django_db(transaction=True)
 def test_a_migrate_that_finds_nothing_to_do_makes_no_trigger_anew(account: Account) -> None:
     with CaptureQueriesContext(connection) as captured:
-        outgoing_event.after_migrate(using="default")
+        outgoing_event.make_triggers(using="default")
     assert not [one["sql"] for one in captured if re.match(r"CREATE (OR REPLACE )?TRIGGER", one["sql"])]

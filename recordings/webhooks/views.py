@@ -56,13 +56,19 @@ class CallbackView(APIView):
         with short_waits(min(declared_bytes(request.META) or 0, BODY_LIMIT)):
             return super().dispatch(request, *args, **kwargs)
 
-    def get(self, request: Request, key: str) -> Response:
-        """Store a delivery whose fields are in the query."""
-        return self._receive(request)
-
     def post(self, request: Request, key: str) -> Response:
-        """Store a delivery whose fields are in the body."""
-        return self._receive(request)
+        """Store a delivery, whose fields are in the body, or of a GET in the query."""
+        delivery = _delivery(request)
+        if delivery.content.problem is not None and delivery.trust != Trust.SIGNED:
+            raise delivery.content.problem
+        with one_writer():
+            event = processing.receive(delivery)
+        if event is not None:
+            # To ask the API about the recording. Nothing is lost without it: the row says what is due.
+            tasks.wake(tasks.settle_account, event.account_id)
+        return Response({"received": True})
+
+    get = post
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
@@ -82,17 +88,6 @@ class CallbackView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         """Return the exception handler of callbacks."""
         return callback_exception_handler
-
-    def _receive(self, request: Request) -> Response:
-        delivery = _delivery(request)
-        if delivery.content.problem is not None and delivery.trust != Trust.SIGNED:
-            raise delivery.content.problem
-        with one_writer():
-            event = processing.receive(delivery)
-        if event is not None:
-            # To ask the API about the recording. Nothing is lost without it: the row says what is due.
-            tasks.wake(tasks.settle_account, event.account_id)
-        return Response({"received": True})
 
 
 def _delivery(request: Request) -> Delivery:

@@ -25,8 +25,9 @@ from recordings.callbacks.field_aliases import (
 )
 from recordings.callbacks.wrappers import flatten
 from recordings.choices import EventKind
-from recordings.models.recording.provenance import NAME_LENGTH, URL_LENGTH, Facts
+from recordings.models.recording.provenance import Facts
 from recordings.vobiz import wire
+from recordings.vobiz.objects import NAME_LENGTH, URL_LENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from recordings.choices import (
 from recordings.models.account import Account
 from recordings.models.call import Call
 from recordings.models.declarations import done_by, never_empty, one_of, partial_index
-from recordings.models.recording.provenance import TEXT_FACTS, URL_LENGTH, Facts, ProviderFacts
+from recordings.models.recording.provenance import TEXT_FACTS, Facts, ProviderFacts
 from recordings.models.recording.queryset import (
     ALMOST,
     AVAILABLE_SINCE,
@@ -44,6 +44,7 @@ from recordings.models.recording.queryset import (
     RecordingQuerySet,
 )
 from recordings.models.recording.transitions import ArchivedCopy, Transition, TransitionsMixin, as_update
+from recordings.vobiz.objects import URL_LENGTH
 
 STOP_TAKES = timedelta(seconds=60)
 LONGEST_PART = 40  # characters

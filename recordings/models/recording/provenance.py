@@ -17,13 +17,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SOURCE_RANK, Source
-from recordings.vobiz.objects import RecordingObject, StartAnswer
+from recordings.vobiz.objects import NAME_LENGTH, URL_LENGTH, WORD_LENGTH, RecordingObject, StartAnswer
 
 # Vobiz's daily changing fields: written by a narrow update, and not part of the hash.
 DAILY = ("storage_days", "monthly_storage_amount")
-NAME_LENGTH = 256
-URL_LENGTH = 2048
-WORD_LENGTH = 32
 PLACES = Decimal("1e-8")
 
 
@@ -84,10 +81,10 @@ class Facts:
         added = seen.added_at
         started = seen.started_at or (added.at if added else None)
         return cls(
-            recording_url=_clip(seen.recording_url, URL_LENGTH),
-            kind=_clip(seen.recording_type, WORD_LENGTH),
-            file_format=_clip(seen.recording_format, WORD_LENGTH),
-            conference_name=_clip(seen.conference_name, NAME_LENGTH),
+            recording_url=seen.recording_url,
+            kind=seen.recording_type,
+            file_format=seen.recording_format,
+            conference_name=seen.conference_name,
             added_at=added.at if added else None,
             started_at=started,
             ended_at=seen.ended_at,
@@ -104,7 +101,7 @@ class Facts:
     @classmethod
     def from_answer(cls, answer: StartAnswer) -> Facts:
         """Return the facts of the answer to a start: `api_id`, and where the file will be."""
-        return cls(api_id=_clip(answer.api_id, NAME_LENGTH), recording_url=_clip(answer.url, URL_LENGTH))
+        return cls(api_id=answer.api_id, recording_url=answer.url)
 
     @property
     def finished(self) -> bool:
@@ -158,7 +155,3 @@ TEXT_FACTS = ("api_id", "recording_url", "kind", "file_format", "conference_name
 def _money(amount: Decimal | None) -> Decimal | None:
     """Return the amount with the column's decimal places, so that 0.005 and 0.0050 are equal."""
     return None if amount is None else amount.quantize(PLACES)
-
-
-def _clip(text: str | None, length: int) -> str | None:
-    return text[:length] if text else None

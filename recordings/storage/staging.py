@@ -20,6 +20,7 @@ from recordings.storage.errors import os_errors
 
 PART = ".part"
 ABANDONED_AFTER = timedelta(hours=1)  # where the file system has no locks
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -65,8 +66,8 @@ def sweep(folder: Path) -> int:
     """Delete the files of killed processes; return how many. A living process holds the lock of its file."""
     removed = 0
     for path in folder.glob(f"*{PART}"):
-        with suppress(OSError), _opened(path) as descriptor:  # FileNotFoundError: another worker sweeps too
-            if _is_abandoned(descriptor):
+        with suppress(OSError), io.FileIO(os.open(path, _OLD)) as file:  # another worker sweeps too
+            if _is_abandoned(file.fileno()):
                 path.unlink()
                 removed += 1
     return removed
@@ -94,13 +95,3 @@ def _is_abandoned(descriptor: int) -> bool:
     except OSError:
         return os.fstat(descriptor).st_mtime < time.time() - ABANDONED_AFTER.total_seconds()
     return True
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """Open for reading, without following a link, and close at the end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

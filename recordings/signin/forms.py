@@ -98,23 +98,18 @@ class _CodeForm(GuessForm, BaseAuthenticateForm):
             guess.was_right()
         return code
 
+    def save(self) -> None:
+        """Note that it was used."""
+        with using(self.authenticator):
+            super().save()
+
 
 class CodeForm(_CodeForm, AuthenticateForm):
     """A code of the authenticator app, or a recovery code."""
 
-    def save(self) -> None:
-        """Note that it was used."""
-        with using(self.authenticator):
-            super().save()
-
 
 class ConfirmCodeForm(_CodeForm, ReauthenticateForm):
     """The same, of somebody who is signed in."""
-
-    def save(self) -> None:
-        """Note that it was used."""
-        with using(self.authenticator):
-            super().save()
 
 
 class AddAppForm(ActivateTOTPForm):

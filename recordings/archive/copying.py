@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 
 from recordings import storage
-from recordings.archive.fetching import Fetched, check_space, fetch, look
+from recordings.archive.fetching import check_space, fetch, look
 from recordings.archive.inspection import keep_waveform
 from recordings.archive.outcomes import (
     AccountPausedError,
@@ -24,7 +24,6 @@ from recordings.archive.outcomes import (
     after_failing,
     when_ready,
 )
-from recordings.audio import formats
 from recordings.choices import RecordingStatus
 from recordings.clock import Clock
 from recordings.lease import LEASE_RENEWER, Lease
@@ -136,10 +135,9 @@ class _Copying:
             return Outcome(Result.ARCHIVED, size=size)
         with self._asking(client) as asking, storage.staging_file() as part:
             seen = self._read_back(asking)
-            found = fetch(
+            copy = fetch(
                 self.recording, seen, asking, part.file, may_go_on=self.may_go_on, now=self.clock.now()
             )
-            copy = _copy_of(storage.new_name(formats.extension_of(found.audio.container)), found)
             self.may_go_on()
             if not self.recording.begin_upload(self.by, name=copy.name, sha256=copy.sha256):
                 raise LeaseLostError
@@ -147,7 +145,7 @@ class _Copying:
                 storage.archive().keep(part.path, copy.name)
                 _verify(copy)
                 self._keep(copy)
-            self._draw(found)
+            self._draw(copy)
         return Outcome(Result.ARCHIVED, size=copy.size)
 
     def _adopt(self) -> int | None:
@@ -157,11 +155,11 @@ class _Copying:
             return None
         try:
             with storage.local_file(name) as file:
-                found = look(file, self.recording)
+                found = look(file, name, self.recording)
                 if found is None or found.sha256 != self.recording.coming_sha256:
                     self._delete(name)
                     return None
-                self._keep(_copy_of(name, found))
+                self._keep(found)
                 self._draw(found)
                 return found.size
         except storage.AudioMissingError:
@@ -190,10 +188,10 @@ class _Copying:
         if self.recording.abandon_upload(self.by, name):
             storage.archive().delete(name)
 
-    def _draw(self, found: Fetched) -> None:
+    def _draw(self, copy: ArchivedFile) -> None:
         """Store the waveform of the archived file. If that fails, the inspection sweep does it later."""
         try:
-            keep_waveform(self.recording, found.audio)
+            keep_waveform(self.recording, copy.audio)
         except Exception:
             logger.exception("Recording %s is archived and has no waveform yet", self.recording.pk)
 
@@ -240,10 +238,6 @@ class _Copying:
         if recording.status != RecordingStatus.COMPLETED:
             raise NotReadyError(_("The recording has not ended yet, according to Vobiz's API."))
         return result.seen
-
-
-def _copy_of(name: str, found: Fetched) -> ArchivedFile:
-    return ArchivedFile(name, found.sha256, found.size, found.audio, found.flag)
 
 
 def _verify(copy: ArchivedFile) -> None:

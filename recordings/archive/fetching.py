@@ -7,7 +7,6 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
@@ -25,6 +24,7 @@ from recordings.archive.outcomes import (
 from recordings.audio import GZIP, GZIP_LAYERS, Audio, Finding, Reason, Verdict, formats, inspect
 from recordings.choices import ArchiveFlag
 from recordings.models import Account, Recording
+from recordings.models.recording.transitions import ArchivedFile
 from recordings.provider import explain
 from recordings.vobiz.client import VobizClient
 from recordings.vobiz.errors import (
@@ -44,16 +44,6 @@ LOOK_AT_SPACE_EVERY = 32 * 1024 * 1024  # bytes
 BLOCK = 1024 * 1024
 # By how much the true length may differ from Vobiz's: the larger of these.
 TOLERANCE_MS, TOLERANCE_SHARE = 2_000, 50
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A downloaded file that is audio, to be stored unchanged."""
-
-    sha256: str
-    size: int
-    audio: Audio
-    flag: ArchiveFlag | None
 
 
 class Sink(io.RawIOBase):
@@ -99,7 +89,7 @@ def fetch(
     *,
     may_go_on: Callable[[], None],
     now: datetime,
-) -> Fetched:
+) -> ArchivedFile:
     """Download and inspect the audio at `seen.recording_url`. Raise an error of `outcomes`, or StorageError."""
     if not seen.recording_url:
         raise NotReadyError(_("Vobiz names no address for its audio yet."))
@@ -127,7 +117,8 @@ def fetch(
     if missing := broken or _missing(audio, said_ms, ended=ended):
         _only_if_it_is_all(recording, sha256, size, missing, now)
         flag = ArchiveFlag.CUT_BY_VOBIZ if flag != ArchiveFlag.UNKNOWN_FORMAT else flag
-    return Fetched(sha256, size, audio, flag)
+    name = storage.new_name(formats.extension_of(audio.container))
+    return ArchivedFile(name, sha256, size, audio, flag)
 
 
 def unpack(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
@@ -168,13 +159,13 @@ def _unpack_once(into: io.FileIO, may_go_on: Callable[[], None]) -> bool:
     return True
 
 
-def look(file: BinaryIO, recording: Recording) -> Fetched | None:
-    """Inspect a file that an earlier attempt accepted for `recording`; return None if it is not audio."""
+def look(file: BinaryIO, name: str, recording: Recording) -> ArchivedFile | None:
+    """Inspect the file that an earlier attempt stored as `name` for `recording`; return None if it is not audio."""
     sha256, size = _digest(file)
     audio = inspect(file).audio
     if audio is None:
         return None
-    return Fetched(sha256, size, audio, flag_of(audio, recording.duration_ms))
+    return ArchivedFile(name, sha256, size, audio, flag_of(audio, recording.duration_ms))
 
 
 def flag_of(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
@@ -240,12 +231,8 @@ def _length_flag(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
 
 def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
     """Return the SHA-256 in hex and the size in bytes."""
-    digest, size = hashlib.sha256(), 0
     file.seek(0)
-    while block := file.read(BLOCK):
-        digest.update(block)
-        size += len(block)
-    return digest.hexdigest(), size
+    return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
 
 
 def _no_audio(finding: Finding) -> str:

@@ -183,7 +183,7 @@ def as_update(values: Mapping[str, object]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """A verified file in the archive: its name there, and what it holds."""
+    """A file that is audio, stored unchanged: its name in the archive, and what it holds."""
 
     name: str
     sha256: str

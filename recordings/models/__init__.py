@@ -9,17 +9,14 @@ from recordings.models.call import Call
 from recordings.models.callback_event import CallbackEvent, SpentNonce
 from recordings.models.outgoing_event import OutgoingEvent
 from recordings.models.preference import Preference, SavedView
-from recordings.models.recording import (
-    FailedRow,
+from recordings.models.recording.ingest import FailedRow, UpsertReport, upsert_recordings
+from recordings.models.recording.locked import (
     LockedRecording,
-    Recording,
-    UpsertReport,
-    Waveform,
     change_locked,
     claim_recording_id,
     record_start_accepted,
-    upsert_recordings,
 )
+from recordings.models.recording.model import Recording, Waveform
 from recordings.models.sync_run import SyncRun
 from recordings.models.transcription import Transcription
 from recordings.models.worker import Worker

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import AccessAction, AccessResult
 from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.declarations import one_of
-from recordings.models.recording import Recording
+from recordings.models.recording.model import Recording
 
 LONGEST_ROLES = 500  # characters
 SUPERUSER = "superuser"  # stands among the roles of those who need none

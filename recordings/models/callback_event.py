@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
 from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.declarations import done_by, one_of, partial_index
-from recordings.models.recording import Recording
+from recordings.models.recording.model import Recording
 
 MAX_ATTEMPTS = 8
 # The version of the reader of fields; what an older one has stored is due to be read again

@@ -20,7 +20,7 @@ from recordings.choices import OutgoingKind
 from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.alert import GIVEN_UP, AlertWebhook, OutgoingMessage, OutgoingMessageQuerySet
 from recordings.models.declarations import one_of, partial_index, unique_where
-from recordings.models.recording import Recording
+from recordings.models.recording.model import Recording
 from recordings.models.transcription import Transcription
 
 SENT_KEPT, UNSENT_KEPT = timedelta(days=7), timedelta(days=30)

@@ -3,9 +3,3 @@
 Any number of these may run, on any number of machines: each row is worked on under a lease, so that nothing is done
 twice at the same time, and what a killed worker had in hand is done again by another.
 """
-
-from __future__ import annotations
-
-from recordings.worker.process import WorkerProcess
-
-__all__ = ["WorkerProcess"]

@@ -88,9 +88,8 @@ class WorkerProcess:
     """All background work of one process, until `stop`."""
 
     def __init__(self) -> None:
-        settle = ReconcileJob()
         looks: dict[str, Callable[[], None]] = {
-            "settle": settle, "sync": run_due_syncs, "archive": run_due_archiving,
+            "settle": ReconcileJob(), "sync": run_due_syncs, "archive": run_due_archiving,
         }  # fmt: skip
         self._threads = [
             WorkerThread(kind, f"{kind}-{number}", looks[kind])

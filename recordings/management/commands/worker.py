@@ -9,7 +9,7 @@ from typing import Any
 
 from recordings.management.documented_command import FAILED
 from recordings.management.portal_command import PortalCommand
-from recordings.worker import WorkerProcess
+from recordings.worker.process import WorkerProcess
 
 
 class Command(PortalCommand):

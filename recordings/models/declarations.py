@@ -37,6 +37,13 @@ def unique_where(name: str, fields: list[str], where: Q) -> models.UniqueConstra
     return models.UniqueConstraint(fields=fields, condition=where, name=name)
 
 
+def amount(verbose_name: Any, **options: Any) -> models.DecimalField[Any, Any]:
+    """Return a column for an amount of money as Vobiz gives it, which may be a small part of a cent."""
+    return models.DecimalField(
+        verbose_name, max_digits=26, decimal_places=8, null=True, blank=True, **options
+    )
+
+
 def done_by(verbose_name: Any, **options: Any) -> models.ForeignKey[Any, Any]:
     """Return a key of the user who did something; NULL for nobody, and for the command line."""
     return models.ForeignKey(

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import TranscriptionStatus, Trust
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import one_of, partial_index
-from recordings.models.recording import Recording
+from recordings.models.declarations import amount, one_of, partial_index
+from recordings.models.recording.model import Recording
 from recordings.tokens import tokens_text
 
 ARRIVED = (TranscriptionStatus.COMPLETED, TranscriptionStatus.FAILED)
@@ -55,15 +55,8 @@ class Transcription(models.Model):
     text = models.TextField(_("text"), null=True, blank=True)
     tokens = TokensField(of="text")
     error = models.TextField(_("error"), null=True, blank=True)
-    charge = models.DecimalField(
-        _("charge"),
-        max_digits=26,
-        decimal_places=8,
-        null=True,
-        blank=True,
-        help_text=_("Vobiz does not name the currency."),
-    )
-    rate = models.DecimalField(_("rate a minute"), max_digits=26, decimal_places=8, null=True, blank=True)
+    charge = amount(_("charge"), help_text=_("Vobiz does not name the currency."))
+    rate = amount(_("rate a minute"))
     duration = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Seconds."))
     trust = models.CharField(_("trust"), max_length=16, choices=Trust, null=True, blank=True)
     received_at = models.DateTimeField(_("received"), null=True, blank=True)

@@ -17,6 +17,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SOURCE_RANK, Source
+from recordings.models.declarations import amount
 from recordings.vobiz.objects import NAME_LENGTH, URL_LENGTH, WORD_LENGTH, RecordingObject, StartAnswer
 
 # Vobiz's daily changing fields: written by a narrow update, and not part of the hash.
@@ -39,12 +40,8 @@ class ProviderFacts(models.Model):
     duration_ms = models.BigIntegerField(_("duration"), null=True, blank=True, help_text=_("Milliseconds."))
     billed_seconds = models.BigIntegerField(_("billed seconds"), null=True, blank=True)
     storage_days = models.BigIntegerField(_("days in storage"), null=True, blank=True)
-    storage_rate = models.DecimalField(
-        _("storage rate"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD a month.")
-    )
-    monthly_storage_amount = models.DecimalField(
-        _("storage this month"), max_digits=26, decimal_places=8, null=True, blank=True, help_text=_("USD.")
-    )
+    storage_rate = amount(_("storage rate"), help_text=_("USD a month."))
+    monthly_storage_amount = amount(_("storage this month"), help_text=_("USD."))
     sources = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -391,11 +391,8 @@ class Account(Leased):
         """Replace the token; the former one stays valid for callbacks until `now + keep_former`."""
         with transaction.atomic():
             held = Account.objects.select_for_update(no_key=True).get(pk=self.pk)
-            try:
-                changed = held.encrypted_token is not None and decrypt(held.encrypted_token) != token
-            except UndecipherableError:
-                changed = False  # a former token that cannot be opened can verify nothing
-            if changed:
+            former = _opened(held.encrypted_token)  # one that cannot be opened can verify nothing
+            if former is not None and former != token:
                 kept = keep_former > timedelta(0)
                 held.former_encrypted_token = held.encrypted_token if kept else None
                 held.former_token_until = now + keep_former if kept else None
@@ -433,27 +430,18 @@ class Account(Leased):
     @property
     def webhook_secret(self) -> str | None:
         """The secret of trunk webhooks; None where none is stored or no key opens it."""
-        if self.encrypted_webhook_secret is None:
-            return None
-        try:
-            return decrypt(self.encrypted_webhook_secret)
-        except UndecipherableError:
-            return None
+        return _opened(self.encrypted_webhook_secret)
 
     def callback_tokens(self, now: datetime) -> tuple[str, ...]:
         """Return the tokens under which a callback may verify: current, former until its date, and the parent's."""
         family = [self, self.parent] if self.parent is not None else [self]
-        found = []
+        stored = []
         for account in family:
-            stored = [account.encrypted_token]
+            stored.append(account.encrypted_token)
             if account.former_token_until is not None and now < account.former_token_until:
                 stored.append(account.former_encrypted_token)
-            for text in filter(None, stored):
-                try:
-                    found.append(decrypt(text))
-                except UndecipherableError:
-                    continue  # the account's page says so; nothing verifies under it
-        return tuple(found)
+        # of one that no key opens the account's page says so; nothing verifies under it
+        return tuple(token for token in map(_opened, stored) if token is not None)
 
     def record_api_failure(self, error: VobizError, *, now: datetime) -> None:
         """Count that Vobiz could not be asked; open the circuit after API_FAILURES, or at once for a refused token."""
@@ -536,6 +524,14 @@ class Account(Leased):
         if not connection.features.has_select_for_update:
             return
         _LOCKED_ROOT.all(self.root_id)
+
+
+def _opened(stored: str | None) -> str | None:
+    """Return a secret decrypted; None where none is stored, or no key opens it."""
+    try:
+        return decrypt(stored) if stored else None
+    except UndecipherableError:
+        return None
 
 
 _LOCKED_ROOT = CompiledQuery[Account](

@@ -27,15 +27,16 @@ from recordings.signin.redirects import is_page
 
 logger = logging.getLogger("recordings.signin")
 PORTAL = "Vobiz Portal"
+INCORRECT_CODE = {
+    "incorrect_code": gettext_lazy("The code is wrong or was used already. Enter a new one."),
+}
 NO_ACCESS = gettext_lazy("You have no access to this portal. Ask your administrator to add you as a user.")
 
 
 class AccountAdapter(DefaultAccountAdapter):
     """Nobody signs up; addresses come from PORTAL_URL; the library's messages are the portal's to say."""
 
-    error_messages = DefaultAccountAdapter.error_messages | {
-        "incorrect_code": gettext_lazy("The code is wrong or was used already. Enter a new one."),
-    }
+    error_messages = DefaultAccountAdapter.error_messages | INCORRECT_CODE
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Return False: people are added by a superuser."""
@@ -138,9 +139,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 class MFAAdapter(DefaultMFAAdapter):
     """Secrets are encrypted in the database; names and hosts are those of PORTAL_URL, whatever Host says."""
 
-    error_messages = DefaultMFAAdapter.error_messages | {
-        "incorrect_code": gettext_lazy("The code is wrong or was used already. Enter a new one."),
-    }
+    error_messages = DefaultMFAAdapter.error_messages | INCORRECT_CODE
 
     def encrypt(self, text: str) -> str:
         """Return a secret encrypted as tokens are."""

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.core import signing
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.utils.translation import gettext as _
 
 logger = logging.getLogger("recordings.signin")
@@ -135,6 +136,14 @@ class GuessRefusedError(Exception):
     def __init__(self, words: str, status: HTTPStatus) -> None:
         super().__init__(words)
         self.words, self.status = words, status
+
+    def page(self) -> HttpResponse:
+        """Return the page that says so. It computes nothing and has no request: whoever guesses must cost little."""
+        return HttpResponse(
+            loader.get_template("signin/refused.html").render({"words": self.words}),
+            status=self.status,
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 @dataclass(frozen=True, slots=True)

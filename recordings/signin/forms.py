@@ -61,10 +61,10 @@ def note_failure(request: HttpRequest, user: Any, what: str) -> None:
 class SignInForm(GuessForm, AdminAuthenticationForm):
     """User name and password. One answer for a wrong name, a wrong password and a person without access."""
 
-    error_messages = {
-        "invalid_login": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
-        "inactive": gettext_lazy("User name or password is wrong. Both are case-sensitive."),
-    }
+    error_messages = dict.fromkeys(
+        ("invalid_login", "inactive"),
+        gettext_lazy("User name or password is wrong. Both are case-sensitive."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

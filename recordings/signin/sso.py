@@ -34,7 +34,6 @@ from django.views.decorators.http import require_GET, require_POST
 from recordings.provider import public_url
 from recordings.signin import budgets
 from recordings.signin.budgets import BUSY, GuessRefusedError, Turns
-from recordings.signin.refusals import refusal
 
 logger = logging.getLogger("recordings.signin")
 
@@ -188,18 +187,17 @@ def _ask(request: HttpRequest, view: Any) -> HttpResponse:
         raise Http404
     if not budgets.SSO.take(budgets.network_of(request)):
         words = _("Too many logins from your network. Try again in an hour.")
-        return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
+        return GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS).page()
     with TURNS.turn() as has_turn:
         if not has_turn:
-            return refusal(
-                GuessRefusedError(_("Many people are logging in. Try again in a few seconds."), BUSY)
-            )
+            words = _("Many people are logging in. Try again in a few seconds.")
+            return GuessRefusedError(words, BUSY).page()
         try:
             answer: HttpResponse = view.adapter_view(IssuerAdapter(request, provider_id()))(request)
         except (OAuth2Error, OSError, ValueError, KeyError) as error:
             logger.warning("Single sign-on failed: %s", type(error).__name__)
             words = _("Single sign-on did not answer as expected. Try again, or log in with your password.")
-            return refusal(GuessRefusedError(words, HTTPStatus.BAD_GATEWAY))
+            return GuessRefusedError(words, HTTPStatus.BAD_GATEWAY).page()
     return answer
 
 

@@ -42,7 +42,6 @@ from recordings.signin.budgets import PASSKEYS, RESET, RESETS_FROM, GuessRefused
 from recordings.signin.factors import has_factor, passkey_host, using
 from recordings.signin.forms import ChangePasswordForm, SignInForm
 from recordings.signin.redirects import next_page
-from recordings.signin.refusals import refusal
 from recordings.tasks import request_password_link
 
 ENTRANCE, FRAME = "signin/entrance.html", "signin/page.html"
@@ -125,7 +124,7 @@ class SignIn(PortalPage, FormView[SignInForm]):
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
         """Show the form again; a guess that was not even checked gets a short answer, which costs little."""
-        return refusal(form.refused) if form.refused else super().form_invalid(form)
+        return form.refused.page() if form.refused else super().form_invalid(form)
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         """Go on to the second factor, or to the page asked for."""
@@ -148,7 +147,7 @@ class Forgotten(PortalPage, TemplateView):
             raise Http404
         if not RESETS_FROM.take(network_of(request)):
             words = gettext("Too many requests from your network. Try again in an hour.")
-            return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
+            return GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS).page()
         address = request.POST.get("email", "").strip()
         people = list(User.objects.filter(email__iexact=address, is_active=True)[:2]) if address else []
         person = people[0] if len(people) == 1 else None
@@ -165,7 +164,7 @@ class PasskeySignIn(PasskeyPage, LoginWebAuthnView):
         """Ask an address a limited number of times: each question is kept in a session until it is answered."""
         if passkey_host() and not PASSKEYS.take(network_of(request)):
             words = gettext("Too many passkey requests from your network. Try again in an hour.")
-            return refusal(GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS))
+            return GuessRefusedError(words, HTTPStatus.TOO_MANY_REQUESTS).page()
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:

@@ -9,13 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from recordings.signin.budgets import GuessRefusedError
-from recordings.signin.refusals import refusal
 
 
 @pytest.mark.django_db
 def test_a_refusal_is_a_page_of_the_portal_that_costs_no_query() -> None:
     with CaptureQueriesContext(connection) as captured:
-        answer = refusal(GuessRefusedError("Try <again> tomorrow.", HTTPStatus.TOO_MANY_REQUESTS))
+        answer = GuessRefusedError("Try <again> tomorrow.", HTTPStatus.TOO_MANY_REQUESTS).page()
 
     page = answer.content.decode()
     assert answer.status_code == HTTPStatus.TOO_MANY_REQUESTS

@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,12 +90,12 @@ class Exchange:
             raise DeadlineExceededError
         return seconds
 
-    def read(self, sock: socket.socket, into: Callable[..., int], *args: Any) -> int:
+    def read(self, sock: socket.socket, into: Callable[[], int]) -> int:
         """Read once from the socket, within what is left of time and bytes."""
         left = self.left()
         sock.settimeout(min(self.read_timeout, left))
         try:
-            count = into(*args)
+            count = into()
         except TimeoutError:
             self.left()
             raise
@@ -110,19 +111,13 @@ _current: ContextVar[Exchange] = ContextVar("exchange")
 class _PlainSocket(socket.socket):
     exchange: Exchange | None = None
 
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        if self.exchange is None:
-            return super().recv_into(buffer, nbytes, flags)
-        return self.exchange.read(self, super().recv_into, buffer, nbytes, flags)
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        into = partial(super().recv_into, *args, **kwargs)
+        return into() if self.exchange is None else self.exchange.read(self, into)
 
 
-class _TlsSocket(ssl.SSLSocket):
-    exchange: Exchange | None = None
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        if self.exchange is None:
-            return super().recv_into(buffer, nbytes, flags)
-        return self.exchange.read(self, super().recv_into, buffer, nbytes, flags)
+class _TlsSocket(_PlainSocket, ssl.SSLSocket):
+    """The same over TLS: what `super` of _PlainSocket is here, decrypts."""
 
 
 class _PlainConnection(HTTPConnection):
@@ -233,7 +228,7 @@ def _begin_sending(connection: HTTPConnection) -> None:
     if connection.sock is None:
         connection.connect()
     exchange, sock = _current.get(), connection.sock
-    if not isinstance(sock, (_PlainSocket, _TlsSocket)):
+    if not isinstance(sock, _PlainSocket):
         raise TypeError(f"a socket without limits: {type(sock).__name__}")
     sock.exchange = exchange
     exchange.sent = True

@@ -79,15 +79,10 @@ class PortalCommand(DocumentedCommand):
         if failed:
             raise CommandError(failed, returncode=FAILED)
 
-    def progress(self, text: str) -> None:
-        """Show a line that overwrites itself on stderr, where that is a terminal."""
+    def progress(self, text: str = "") -> None:
+        """Show a line that overwrites itself on stderr, where that is a terminal; without a text, clear it."""
         if self.stderr.isatty():
             self.stderr.write(f"\r\x1b[K{text}", ending="")
-
-    def progress_end(self) -> None:
-        """Clear the progress line."""
-        if self.stderr.isatty():
-            self.stderr.write("\r\x1b[K", ending="")
 
 
 def _words_for(error: Exception) -> str:

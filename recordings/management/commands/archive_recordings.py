@@ -67,7 +67,7 @@ class Command(PortalCommand):
             now=now,
             progress=self._show,
         )
-        self.progress_end()
+        self.progress()
         self._conclude(report, accounts, lost_before)
 
     def _show(self, report: Report) -> None:

@@ -35,9 +35,7 @@ class Command(PortalCommand):
         calls = list(live_ones.prefetch_related("recordings"))
         lines = [_line(call) for call in calls]
         lines.append("1 live call." if len(calls) == 1 else f"{len(calls)} live calls.")
-        failed = None
-        if failures:
-            failed = "These are the last known calls: " + " ".join(failures)
+        failed = f"These are the last known calls: {' '.join(failures)}" if failures else None
         self.report({"calls": [_row(call) for call in calls]}, "\n".join(lines), failed=failed)
 
 

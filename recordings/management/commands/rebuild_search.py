@@ -25,5 +25,5 @@ class Command(PortalCommand):
         for name, done, total in search.rebuild():
             rebuilt[name] = done
             self.progress(f"{name}: {done:,} of {total:,}")
-        self.progress_end()
+        self.progress()
         self.report({"indexes": sorted(rebuilt)}, f"Rebuilt {len(rebuilt)} search indexes.")

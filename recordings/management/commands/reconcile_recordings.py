@@ -36,7 +36,7 @@ class Command(PortalCommand):
             entries.append(entry)
             if entry["error"] is not None:
                 problems.append(f"{account.auth_id}: {entry['error']}")
-        self.progress_end()
+        self.progress()
         document: dict[str, Any] = {
             "settled": sum(entry["settled"] for entry in entries),
             "open": sum(entry["open"] for entry in entries),

@@ -58,7 +58,7 @@ class Command(PortalCommand):
             recordings=recordings, transcripts=transcripts, seed=options["seed"], now=timezone.now()
         ):
             self.progress(f"{done.recordings:,} of {recordings:,} recordings")
-        self.progress_end()
+        self.progress()
         self.report(
             {"recordings": done.recordings, "transcripts": done.transcripts},
             f"Wrote {done.recordings:,} recordings and {done.transcripts:,} transcripts.",

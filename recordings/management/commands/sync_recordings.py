@@ -70,7 +70,7 @@ class Command(PortalCommand):
                 break
             entries.append(_entry(account, synced))
             problems += _problems(account, synced)
-        self.progress_end()
+        self.progress()
         document: dict[str, Any] = {name: sum(entry[name] for entry in entries) for name in COUNTS}
         document["complete"] = all(entry["complete"] for entry in entries)
         document["accounts"] = entries

@@ -54,7 +54,7 @@ class Command(PortalCommand):
             mark_many=options["mark_many"],
             progress=self._show,
         )
-        self.progress_end()
+        self.progress()
         unknown: list[str] = []
         try:
             names = verifying.unknown_files(now=now)

@@ -7,6 +7,7 @@ rows in one. Here values are prepared by the same methods of the fields, and not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import DatabaseError, connections, models, router
@@ -18,7 +19,6 @@ _PLAIN_FIELDS = frozenset({
 })  # fmt: skip
 _PLAIN_TYPES = frozenset({str, int, bool})
 COPIED_ROWS = 10  # from how many rows on COPY is faster
-_made: dict[tuple[type[models.Model], str, bool], tuple[str, list[Callable[[models.Model], Any]]]] = {}
 
 
 def insert_rows(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
@@ -30,7 +30,7 @@ def insert_rows(rows: Sequence[models.Model], *, ignore_conflicts: bool = False)
         return
     model = type(rows[0])
     connection: Any = connections[router.db_for_write(model)]
-    into, prepare = _columns(model, connection, keyed=rows[0].pk is not None)
+    into, prepare = _columns(model, connection.alias, keyed=rows[0].pk is not None)
     values = [[prepared(row) for prepared in prepare] for row in rows]
     marks = f"({', '.join(['%s'] * len(prepare))})"
     is_postgresql = connection.vendor == "postgresql"
@@ -66,20 +66,18 @@ def update_row(row: models.Model, columns: Sequence[str]) -> None:
             raise DatabaseError(f"no row {row.pk} of {table}")
 
 
+@cache
 def _columns(
-    model: type[models.Model], connection: Any, *, keyed: bool
+    model: type[models.Model], alias: str, *, keyed: bool
 ) -> tuple[str, list[Callable[[models.Model], Any]]]:
     """Return the table with its columns, quoted, and for each column what gives a row's value of it."""
-    made = _made.get((model, connection.vendor, keyed))
-    if made is None:
-        fields = [
-            one for one in model._meta.concrete_fields if not one.generated and (keyed or not one.primary_key)
-        ]
-        quote = connection.ops.quote_name
-        into = f"{quote(model._meta.db_table)} ({', '.join(quote(str(field.column)) for field in fields)})"
-        made = into, [_preparation(field, connection) for field in fields]
-        _made[model, connection.vendor, keyed] = made
-    return made
+    connection: Any = connections[alias]
+    fields = [
+        one for one in model._meta.concrete_fields if not one.generated and (keyed or not one.primary_key)
+    ]
+    quote = connection.ops.quote_name
+    into = f"{quote(model._meta.db_table)} ({', '.join(quote(str(field.column)) for field in fields)})"
+    return into, [_preparation(field, connection) for field in fields]
 
 
 def _preparation(field: Any, connection: Any, *, add: bool = True) -> Callable[[models.Model], Any]:

@@ -53,7 +53,7 @@ def diagnosis(event: CallbackEvent, *, now: datetime) -> Diagnosis:
             "or in Vobiz's console."
         )
         return _unexplained(expected, words)
-    tokens = endpoint.tokens(now)
+    tokens = endpoint.account.callback_tokens(now)
     if not tokens:
         words = _(
             "The account has no token that can be read, so nothing verifies: enter it on the account's page."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Literal, Self, cast
 
 from django.db.models import QuerySet
@@ -90,10 +89,6 @@ class CallbackEndpoint:
         if self.recording is not None and self.recording.callback_base:
             bases.append(base_of(self.recording.callback_base + path))
         return tuple(dict.fromkeys(bases))
-
-    def tokens(self, now: datetime) -> tuple[str, ...]:
-        """Return every token that may have made the signature."""
-        return self.account.callback_tokens(now)
 
     @property
     def webhook_signature(self) -> tuple[str, str] | None:

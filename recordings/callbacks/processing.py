@@ -440,7 +440,7 @@ def _verify_again(event: CallbackEvent, *, now: datetime) -> CallbackEvent:
     endpoint = CallbackEndpoint.of_event(event)
     if endpoint is None:
         return event
-    bases, tokens = endpoint.signed_bases, endpoint.tokens(now)
+    bases, tokens = endpoint.signed_bases, endpoint.account.callback_tokens(now)
     tried = [verify(given, bases=bases, tokens=tokens) for given in event.signature_headers]
     tried += body_verdicts(event, endpoint)
     verified = [verdict for verdict in tried if verdict.trust == "signed"]

@@ -39,7 +39,8 @@ class SignatureAuthentication(BaseAuthentication):
         if endpoint is None:
             raise NotFound
         now = timezone.now()
-        verdict = verify(request.headers, bases=endpoint.signed_bases, tokens=endpoint.tokens(now))
+        tokens = endpoint.account.callback_tokens(now)
+        verdict = verify(request.headers, bases=endpoint.signed_bases, tokens=tokens)
         return AnonymousUser(), SignatureCheck(endpoint, verdict, now)
 
 

@@ -100,6 +100,8 @@ class _Copying:
             return self._failed(failed)
         except storage.StorageError as error:
             return self._paused(AccountPausedError(str(error), may_be_its_own=not error.no_space))
+        except NotConnectedError as error:
+            return self._paused(AccountPausedError(explain(error, recording.account)))
         except AccountPausedError as paused:
             return self._paused(paused)
         except Exception as error:  # it must not stand in the way of all others
@@ -133,7 +135,8 @@ class _Copying:
         check_space()
         if (size := self._adopt()) is not None:
             return Outcome(Result.ARCHIVED, size=size)
-        with self._asking(client) as asking, storage.staging_file() as part:
+        opened = nullcontext(client) if client is not None else client_for(self.recording.account)
+        with opened as asking, storage.staging_file() as part:
             seen = self._read_back(asking)
             copy = fetch(
                 self.recording, seen, asking, part.file, may_go_on=self.may_go_on, now=self.clock.now()
@@ -200,15 +203,6 @@ class _Copying:
             raise LeaseLostError
         if self.was_paused:  # what began before a pause says nothing of it
             self.recording.account.close_archive_circuit()
-
-    @contextmanager
-    def _asking(self, client: VobizClient | None) -> Iterator[VobizClient]:
-        try:
-            opened = nullcontext(client) if client is not None else client_for(self.recording.account)
-        except NotConnectedError as error:
-            raise AccountPausedError(explain(error, self.recording.account)) from error
-        with opened as asking:
-            yield asking
 
     def _read_back(self, client: VobizClient) -> RecordingObject:
         """Fetch the recording again and store its new URL and facts in the row."""

@@ -104,25 +104,17 @@ def seed_library(*, recordings: int, transcripts: int, seed: int, now: datetime)
             insert_rows(said)
         made, texts = made + len(rows), texts + len(spoken)
         yield Progress(made, texts)
-    _advance_sequences()
+    with connection.cursor() as cursor:  # PostgreSQL continues after the keys that were given here
+        for sql in connection.ops.sequence_reset_sql(no_style(), MODELS):
+            cursor.execute(sql)
 
 
 def _last_key(model: type[Model]) -> int:
     return model._default_manager.aggregate(last=Max("pk"))["last"] or 0
 
 
-def _advance_sequences() -> None:
-    """Let PostgreSQL continue after the keys that were given here."""
-    with connection.cursor() as cursor:
-        for sql in connection.ops.sequence_reset_sql(no_style(), MODELS):
-            cursor.execute(sql)
-
-
 def _account(auth_id: str, name: str) -> Account:
-    made: Account = Account.objects.get_or_create(
-        auth_id=auth_id, defaults={"name": name, "is_active": False}
-    )[0]
-    return made
+    return Account.objects.get_or_create(auth_id=auth_id, defaults={"name": name, "is_active": False})[0]
 
 
 def _vocabulary(source: random.Random) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.template import loader
 from django.views import defaults
 
-# The database is away, locked by another, out of disk, or took too long
-DATABASE_AWAY = (OperationalError, InterfaceError)
+from vobiz_portal.redaction import DATABASE_AWAY
+
 RETRY_AFTER = "10"  # seconds
 
 

@@ -20,6 +20,7 @@ CALLBACK = re.compile(
 )
 QUERY = re.compile(r"(/[^\s?\"'<>]*)\?[^\s\"'<>]+")
 PHONE_NUMBER = re.compile(r"\+[0-9]{7,15}\b")  # as the portal writes one
+# The database is away, locked by another, out of disk, or took too long
 DATABASE_AWAY = (OperationalError, InterfaceError)
 NEWLINE = "\n"
 NO_FAULTS = (BadRequest, MultiPartParserError, SuspiciousOperation, PermissionDenied, Http404)

@@ -66,12 +66,6 @@ def host_of(url: str) -> str:
         return ""
 
 
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
 def make_private(file: Path) -> None:
     """Make an empty file that only its owner can read, where there is none: SQLite would make it readable by all."""
     if file.parent.is_dir() and not file.exists():
@@ -341,6 +335,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "static"  # written by collectstatic: hashed names, and a compressed copy of each file
 
 # What a browser may do with our pages
+_issuer = urlsplit(OIDC_ISSUER)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -351,7 +346,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "font-src": [SELF],
         # A form of ours leads to the issuer of single sign-on.
-        "form-action": [SELF, *([origin_of(OIDC_ISSUER)] if OIDC_ISSUER else [])],
+        "form-action": [SELF, *([f"{_issuer.scheme}://{_issuer.netloc}"] if OIDC_ISSUER else [])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

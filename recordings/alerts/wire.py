@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import requests
 
@@ -31,12 +31,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, local: bool) -> i
     if plain_address(request.url or "").origin != plain_address(url).origin:
         raise AddressRefusedError("the address is read in two ways", sent=False, retryable=False)
     exchange = Exchange(time.monotonic() + TIMEOUT, TIMEOUT, TIMEOUT, BODY_CAP, public_only=not local)
-    adapter = GuardedAdapter()
-    try:
+    with closing(GuardedAdapter()) as adapter:
         answer = adapter.exchange(request, exchange)
         with suppress(ExchangeError):  # the status says all
             for _piece in body_of(answer, exchange):
                 pass
         return answer.status_code
-    finally:
-        adapter.close()

@@ -231,8 +231,12 @@ def _length_flag(audio: Audio, said_ms: int | None) -> ArchiveFlag | None:
 
 def _digest(file: BinaryIO | io.FileIO) -> tuple[str, int]:
     """Return the SHA-256 in hex and the size in bytes."""
+    digest, size = hashlib.sha256(), 0
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    while block := file.read(BLOCK):
+        digest.update(block)
+        size += len(block)
+    return digest.hexdigest(), size
 
 
 def _no_audio(finding: Finding) -> str:

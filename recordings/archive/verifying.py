@@ -148,15 +148,12 @@ class _Verifying:
             return
         try:
             for pk in self._missing:
-                self._mark_if_missing(pk)
+                with self._leased(pk) as found:
+                    if found is not None and self._state(*found) == Attention.AUDIO_MISSING:
+                        self._spoilt(found[0], Attention.AUDIO_MISSING)
         except storage.StorageError as error:  # then what was missing before may be there after all
             logger.warning("What is missing could not be looked at again: %s", error)
             self.report.stopped = str(error)
-
-    def _mark_if_missing(self, pk: int) -> None:
-        with self._leased(pk) as found:
-            if found is not None and self._state(*found) == Attention.AUDIO_MISSING:
-                self._spoilt(found[0], Attention.AUDIO_MISSING)
 
     def _due(self, limit: int | None) -> Iterator[int]:
         """Yield a few copies known to be damaged (they may be back), the others by oldest check, then the rest.

@@ -101,14 +101,11 @@ CODEC_LABELS = {
 }  # fmt: skip
 
 
-def codec_label(codec: str | None) -> str:
-    """Return what people call a codec; empty for none."""
-    return CODEC_LABELS.get(codec or "", (codec or "").upper().replace("_", " "))
-
-
 def label_of(container: str | None, codec: str | None) -> str:
     """Return the true format in words: `WAV, GSM 6.10`; without a word of it, an empty text."""
-    words = (CONTAINERS.get(container or "", CONTAINERS[UNKNOWN]).label, codec_label(codec))
+    name = codec or ""
+    codec_label = CODEC_LABELS.get(name, name.upper().replace("_", " "))
+    words = (CONTAINERS.get(container or "", CONTAINERS[UNKNOWN]).label, codec_label)
     return ", ".join(dict.fromkeys(word for word in words if word))
 
 

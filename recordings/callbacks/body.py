@@ -109,7 +109,8 @@ def _pairs(raw: RawBody) -> Iterable[tuple[str, Any]]:
     content = raw.content.removeprefix(_BOM)
     if media == JSON or content.lstrip()[:1] in (b"{", b"["):
         # Vobiz's own sample shows JSON under a form's type; no form begins with a brace
-        return _json(content, charset or json.detect_encoding(content))
+        written = content.decode(charset or json.detect_encoding(content), "replace")
+        return list(json_object(written.removeprefix("\ufeff")).items())
     if _ESCAPED_BRACE.match(content):
         with suppress(UnreadableBodyError):
             return list(json_object(_form(content, charset or "utf-8")[0][0]).items())
@@ -173,11 +174,6 @@ def _multipart(raw: RawBody, charset: str) -> list[tuple[str, str]]:
     except (MultiPartParserError, SuspiciousOperation, ValueError, LookupError, TypeError) as error:
         raise UnreadableBodyError(_("The multipart body cannot be read.")) from error
     return [(str(name), str(value)) for name, value in fields.items()]
-
-
-def _json(data: bytes, charset: str) -> list[tuple[str, Any]]:
-    value = json_object(data.decode(charset, "replace").removeprefix("\ufeff"))
-    return list(value.items())
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -146,12 +146,11 @@ def _nonce_rows(key_digest: str, nonces: tuple[str, ...], content_digest: str) -
 def find_event(delivery: Delivery) -> CallbackEvent | None:
     """Return the event that has this content already, locked."""
     events = CallbackEvent.objects.select_for_update(of=("self",)).select_related("account")
-    event: CallbackEvent | None = events.filter(
+    return events.filter(
         key_digest=delivery.endpoint.key_digest,
         trust=delivery.trust,
         content_digest=delivery.content.digest,
     ).first()
-    return event
 
 
 def first_outcome(delivery: Delivery, *, replay: bool) -> EventOutcome:

@@ -67,19 +67,17 @@ class Manifest:
     def _rows(self) -> Iterator[list[str]]:
         for start in range(0, len(self.sent), AT_ONCE):
             batch = self.sent[start : start + AT_ONCE]
-            yield from self._lines(batch, self._transcripts_of(batch))
-
-    def _lines(self, batch: Sequence[Sent], texts: dict[int, str]) -> Iterator[list[str]]:
-        for one in batch:
-            said = texts.get(one.item.recording.pk) if self.transcripts is not None else self.withheld
-            yield MANIFEST.row(one.item.recording, self.zone) + MANIFEST.cells(
-                one.item.name if one.is_there else None,
-                one.size if one.is_there else None,
-                one.sha256 or None,
-                one.status,
-                one.reason or None,
-                said,
-            )
+            texts = self._transcripts_of(batch)
+            for one in batch:
+                said = texts.get(one.item.recording.pk) if self.transcripts is not None else self.withheld
+                yield MANIFEST.row(one.item.recording, self.zone) + MANIFEST.cells(
+                    one.item.name if one.is_there else None,
+                    one.size if one.is_there else None,
+                    one.sha256 or None,
+                    one.status,
+                    one.reason or None,
+                    said,
+                )
 
     def _transcripts_of(self, batch: Sequence[Sent]) -> dict[int, str]:
         """Return the transcripts by primary key, after logging those that leave without their audio."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -80,7 +79,8 @@ def live_calls(user: Viewer) -> Counted:
 def running(user: Viewer) -> dict[str, Counted]:
     """Count the recordings that run (`active`) or may run (`requested`), by status."""
     rows = Recording.objects.visible_to(user).open().order_by()
-    return _by_group(rows.values_list("status", flat=True)[: MOST + 1])
+    found = Counter(rows.values_list("status", flat=True)[: MOST + 1])
+    return {status: Counted(n, more=found.total() > MOST) for status, n in found.items()}
 
 
 def starts(user: Viewer, now: datetime) -> Starts:
@@ -146,9 +146,3 @@ def days(user: Viewer, today: date, zone: tzinfo) -> list[Day]:
         sums[group["place"], kind] += group["n"]
     kinds = ("completed", "cut", "failed")
     return [Day(day, *(sums[place_of, kind] for kind in kinds)) for place_of, day in enumerate(shown)]
-
-
-def _by_group(values: Iterable[str]) -> dict[str, Counted]:
-    found = Counter(values)
-    cut = found.total() > MOST
-    return {value: Counted(n, cut) for value, n in found.items()}

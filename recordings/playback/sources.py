@@ -140,11 +140,6 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
 # Our copy
 
 
-def etag_of(recording: Recording) -> str:
-    """Return the SHA-256 of our copy as an ETag."""
-    return f'"{recording.audio_sha256}"'
-
-
 def _unread(trouble: StorageError) -> tuple[str, int]:
     """Return the reason and HTTP status for a copy that only we have: lost, or the storage is unreachable."""
     if isinstance(trouble, AudioMissingError | StaleCopyError):
@@ -158,7 +153,7 @@ def _unread(trouble: StorageError) -> tuple[str, int]:
 
 def _kept(recording: Recording, wanted: AudioRequest) -> Audio:
     """Open the archived copy. Raises AudioMissingError, StaleCopyError or, if the archive is away, StorageError."""
-    name, etag = str(recording.audio), etag_of(recording)
+    name, etag = str(recording.audio), f'"{recording.audio_sha256}"'
     container = recording.container if recording.container in formats.CONTAINERS else formats.UNKNOWN
     if wanted.to_play and container == formats.UNKNOWN:
         raise AudioUnavailableError(str(UNREADABLE), 415)

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext as _
@@ -183,11 +182,7 @@ def _match_lost_starts(call: Call, *, now: datetime, overdue: bool) -> None:
         later = [one for one in free if asked < (one.ended_at or one.added_at or now)]
         if not later:
             continue
-        found = later[0] if as_many else min(later, key=partial(_start_distance, asked))
+        found = later[0] if as_many else min(later, key=lambda one: abs(one.happened_at - asked))
         free.remove(found)
         if claim_recording_id(row, str(found.recording_id)) and not row.is_open:
             row.reschedule_read_back(now, until=None)
-
-
-def _start_distance(asked: datetime, one: Recording) -> timedelta:
-    return abs(one.happened_at - asked)

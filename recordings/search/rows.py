@@ -70,9 +70,7 @@ def find_recordings(rows: QuerySet[Any], query: Query, reading: Reading | None) 
     `rows` are those the reader may see. Words are the caller's to allow: a reading that this person may not use
     must not be passed in.
     """
-    if reading is None:
-        return Found(rows.none(), None, NEWEST_FIRST)
-    return _in_order(rows, query, reading, partial(_recordings, rows, query, reading))
+    return _in_order(rows, query, reading, _recordings)
 
 
 def find_of_recordings(
@@ -91,9 +89,7 @@ def find_of_recordings(
 
 def find_calls(rows: QuerySet[Any], query: Query, reading: Reading | None) -> Found:
     """Return those calls that the query, read so, finds."""
-    if reading is None:
-        return Found(rows.none(), None, NEWEST_FIRST)
-    return _in_order(rows, query, reading, partial(_calls, rows, query, reading))
+    return _in_order(rows, query, reading, _calls)
 
 
 def few_or_walked(
@@ -193,8 +189,11 @@ def _recordings(
             return Q(**{f"{path}pk__in": {*by_id, *by_call}})
 
 
-def _in_order(rows: QuerySet[Any], query: Query, reading: Reading, hits: Callable[..., Q]) -> Found:
-    """Return the rows that are hits, and their order; `hits` takes `by_row` as the lookups do."""
+def _in_order(rows: QuerySet[Any], query: Query, reading: Reading | None, hits_of: Callable[..., Q]) -> Found:
+    """Return the rows that are hits, and their order; `hits_of` takes `by_row` as the lookups do."""
+    if reading is None:
+        return Found(rows.none(), None, NEWEST_FIRST)
+    hits = partial(hits_of, rows, query, reading)
     if _is_walked(rows, query, reading, hits, NEWEST_FIRST):
         return Found(rows.filter(hits(by_row=True)), reading, NEWEST_FIRST)
     is_sqlite = connections[rows.db].vendor == "sqlite"

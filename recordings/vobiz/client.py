@@ -13,13 +13,7 @@ from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from recordings.vobiz.errors import (
-    AuthenticationError,
-    NotFoundError,
-    RouteMissingError,
-    VobizError,
-    Where,
-)
+from recordings.vobiz.errors import AuthenticationError, NotFoundError, RouteMissingError, VobizError
 from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media, MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
@@ -204,8 +198,9 @@ class VobizClient:
             recording_id=recording_id,
         )
         if found is None:  # an empty list's envelope
-            where: Where = {"status": 200, "method": Route.RECORDING.method}
-            raise NotFoundError("Vobiz has no recording of this id.", **where)
+            raise NotFoundError(
+                "Vobiz has no recording of this id.", status=200, method=Route.RECORDING.method
+            )
         return found
 
     def download(

@@ -50,10 +50,6 @@ class Reply:
     trouble: str | None = None
     secrets: tuple[str, ...] = ()
 
-    @property
-    def succeeded(self) -> bool:
-        return 200 <= self.status < 300
-
     def document(self) -> Any:
         """Return the JSON document; raise InvalidShapeError if the body is no JSON, is cut, or is nested too deep.
 

@@ -239,7 +239,7 @@ class Transport:
             except ExchangeError as failure:
                 error, retryable = _unanswered(asked, failure, in_doubt=doubt), failure.retryable
             else:
-                if reply.succeeded:
+                if 200 <= reply.status < 300:
                     return reply
                 error, retryable = _declined(asked, reply, in_doubt=doubt), worth_repeating(reply.status)
                 self.rate_limited += reply.status == TOO_MANY_REQUESTS

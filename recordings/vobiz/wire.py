@@ -225,8 +225,10 @@ def _clean(value: Any, depth: int) -> Any:
         return storable(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):
-        return value if abs(value) < _LARGEST_INTEGER else _large(value)
+    if isinstance(value, int) and abs(value) < _LARGEST_INTEGER:
+        return value
+    if isinstance(value, int):  # Python refuses to write one of more than 4300 digits
+        return str(value) if value.bit_length() < 4096 else "…"
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth >= _MAX_DEPTH:
@@ -236,11 +238,6 @@ def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_clean(item, depth + 1) for item in value]
     return storable(str(value))
-
-
-def _large(value: int) -> str:
-    # Python refuses to write integers of more than 4300 digits.
-    return str(value) if value.bit_length() < 4096 else "…"
 
 
 def _number(value: object) -> Decimal | None:

@@ -147,16 +147,12 @@ class Fault:
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields that are set."""
-        default = Fault()
-        shown = {
-            item.name: getattr(self, item.name)
-            for item in fields(self)
-            if getattr(self, item.name) != getattr(default, item.name)
-        }
-        return {
-            name: (repr(value) if callable(value) or isinstance(value, bytes) else value)
-            for name, value in shown.items()
-        }
+        default, shown = Fault(), {}
+        for name in (item.name for item in fields(self)):
+            value = getattr(self, name)
+            if value != getattr(default, name):
+                shown[name] = repr(value) if callable(value) or isinstance(value, bytes) else value
+        return shown
 
 
 class Faults:

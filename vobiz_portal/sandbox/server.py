@@ -68,7 +68,7 @@ class Sandbox:
     def start(self) -> Self:
         """Listen on both ports; raise PortInUseError if one is taken."""
         try:
-            services = [Api(self.state), MediaHost(self.state)]
+            services: list[Api | MediaHost] = [Api(self.state), MediaHost(self.state)]
             for port, service in zip(self._ports, services, strict=True):
                 self._servers.append(_Server((self.host, port), self, service))
         except PortInUseError:

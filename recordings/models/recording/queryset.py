@@ -89,8 +89,7 @@ class Unindexed(Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
         """Compile with a plus before it, which changes nothing but the plan."""
-        sql: tuple[str, Any] = self.as_sql(compiler, connection, template="+%(expressions)s", **context)
-        return sql
+        return self.as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
 # The first of conditions that are joined by OR. Django leaves it out of the SQL, where `pk IS NULL` would keep

@@ -14,7 +14,6 @@ from recordings.vobiz.client import VobizClient
 
 SOON = timedelta(seconds=60)
 LATER = timedelta(hours=1)
-DAILY = LONGEST_READ_BACK_WAIT
 
 
 def read_back(recording: Recording, *, now: datetime, client: VobizClient | None = None) -> bool:
@@ -65,4 +64,4 @@ def _mark_never_listed(recording: Recording, now: datetime) -> bool:
 def _wait(recording: Recording, now: datetime, *, first: timedelta) -> timedelta:
     """Return the wait before the next read-back: the older the recording, the longer."""
     age = now - (recording.must_have_ended_at or recording.happened_at)
-    return first if age < LATER else LATER if age < DAILY else DAILY
+    return first if age < LATER else LATER if age < LONGEST_READ_BACK_WAIT else LONGEST_READ_BACK_WAIT

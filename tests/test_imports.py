@@ -27,7 +27,8 @@ BELOW = (
     ("recordings.models", "recordings.shared_cache"),
     ("recordings.choices", "recordings.numbers", "recordings.tokens", "recordings.encryption", "recordings.roles",
      "recordings.checks", "recordings.audio", "recordings.clock", "recordings.lease", "recordings.bulk_insert",
-     "recordings.compiled_query", "recordings.database_waits", "recordings.problem", "recordings.smtp"),
+     "recordings.compiled_query", "recordings.database_waits", "recordings.declarations", "recordings.problem",
+     "recordings.smtp"),
     ("recordings.vobiz",),
 )  # fmt: skip
 NOT_SERVICES = {package for packages in ABOVE + BELOW for package in packages}

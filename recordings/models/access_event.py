@@ -17,8 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import AccessAction, AccessResult
+from recordings.declarations import one_of
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import one_of
 from recordings.models.recording.model import Recording
 
 LONGEST_ROLES = 500  # characters

@@ -25,9 +25,9 @@ from phonenumbers import SUPPORTED_REGIONS
 from recordings.choices import MAX_TIME_LIMIT, Channels, FileFormat, Trust
 from recordings.clock import written_by_fast_clock, zone_names
 from recordings.compiled_query import CompiledQuery
+from recordings.declarations import one_of
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.lease import Leased, LeasedQuerySet
-from recordings.models.declarations import one_of
 from recordings.vobiz.errors import (
     AuthenticationError,
     NotConnectedError,

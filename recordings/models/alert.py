@@ -19,9 +19,9 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import PROBLEM_PERMISSIONS, AlertKind, Digest, ProblemCode, WebhookForm
+from recordings.declarations import one_of, unique_where
 from recordings.encryption import UndecipherableError, decrypt, encrypt
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import one_of, unique_where
 from recordings.problem import Problem
 
 ATTEMPT = timedelta(minutes=2)  # after which a message in the hands of a killed worker is sent again

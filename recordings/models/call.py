@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OPEN_STATUSES, CallState, Direction
+from recordings.declarations import never_empty, one_of, partial_index
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import never_empty, one_of, partial_index
 from recordings.numbers import NUMBERS_VERSION, e164_number, format_number, normalize_number
 from recordings.vobiz.objects import CALL_TEXT_LENGTH, LiveCall
 

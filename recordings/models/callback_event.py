@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import EventKind, EventOutcome, Scheme, Trust
+from recordings.declarations import done_by, one_of, partial_index
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import done_by, one_of, partial_index
 from recordings.models.recording.model import Recording
 
 MAX_ATTEMPTS = 8

@@ -17,9 +17,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import OutgoingKind
+from recordings.declarations import one_of, partial_index, unique_where
 from recordings.models.account import Account, VisibleQuerySet
 from recordings.models.alert import GIVEN_UP, AlertWebhook, OutgoingMessage, OutgoingMessageQuerySet
-from recordings.models.declarations import one_of, partial_index, unique_where
 from recordings.models.recording.model import Recording
 from recordings.models.transcription import Transcription
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SyncState
+from recordings.declarations import done_by, one_of, partial_index, unique_where
 from recordings.lease import end_of_lease
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import done_by, one_of, partial_index, unique_where
 
 INCOMPLETE = (SyncState.PARTIAL, SyncState.FAILED, SyncState.INTERRUPTED)
 # a scope that names one of these leaves most of the list unread

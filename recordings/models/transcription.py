@@ -11,8 +11,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import TranscriptionStatus, Trust
+from recordings.declarations import amount, one_of, partial_index
 from recordings.models.account import Account, VisibleQuerySet
-from recordings.models.declarations import amount, one_of, partial_index
 from recordings.models.recording.model import Recording
 from recordings.tokens import tokens_text
 

@@ -24,9 +24,9 @@ from recordings.choices import (
     Source,
     StartAnswer,
 )
+from recordings.declarations import done_by, never_empty, one_of, partial_index
 from recordings.models.account import Account
 from recordings.models.call import Call
-from recordings.models.declarations import done_by, never_empty, one_of, partial_index
 from recordings.models.recording.provenance import TEXT_FACTS, Facts, ProviderFacts
 from recordings.models.recording.queryset import (
     ALMOST,

@@ -17,7 +17,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from recordings.choices import SOURCE_RANK, Source
-from recordings.models.declarations import amount
+from recordings.declarations import amount
 from recordings.vobiz.objects import NAME_LENGTH, URL_LENGTH, WORD_LENGTH, RecordingObject, StartAnswer
 
 # Vobiz's daily changing fields: written by a narrow update, and not part of the hash.

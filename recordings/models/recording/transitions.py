@@ -26,8 +26,8 @@ from recordings.choices import (
     RecordingStatus,
     StartAnswer,
 )
+from recordings.declarations import done_by
 from recordings.lease import Leased
-from recordings.models.declarations import done_by
 
 SEEN_COLUMNS = ("seen_at", "seen_by", "seen_note", "seen_reason")
 ARCHIVE_COLUMNS = (

@@ -339,12 +339,7 @@ class AccountAdmin(WebhooksMixin):
         here = self.to_object(account)
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
-    @page(
-        "<path:object_id>/test-storage/",
-        name="test_storage",
-        permission="recordings.test_storage",
-        methods=WRITE,
-    )
+    @page("<path:object_id>/test-storage/", permission="recordings.test_storage", methods=WRITE)
     def test_storage(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Try the archive's storage, which all accounts share."""
         tried = trial.try_storage()
@@ -360,17 +355,12 @@ class AccountAdmin(WebhooksMixin):
         here = self.to_object(account, anchor="#storage")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
-    @page("<path:object_id>/sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
+    @page("<path:object_id>/sync/", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Begin a sync and show its run."""
         return sync_now(self, request, account, otherwise=self.to_object(account))
 
-    @page(
-        "<path:object_id>/process-refused/",
-        name="process_refused",
-        permission="recordings.process_callbackevent",
-        methods=WRITE,
-    )
+    @page("<path:object_id>/process-refused/", permission="recordings.process_callbackevent", methods=WRITE)
     def process_refused(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Verify every refused callback anew, under today's tokens and address."""
         before = CallbackEvent.objects.filter(account=account).refused().count()
@@ -392,12 +382,7 @@ class AccountAdmin(WebhooksMixin):
         here = self.to_object(account, anchor="#rejected")
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
-    @page(
-        "<path:object_id>/reconcile/",
-        name="reconcile",
-        permission="recordings.reconcile_recording",
-        methods=WRITE,
-    )
+    @page("<path:object_id>/reconcile/", permission="recordings.reconcile_recording", methods=WRITE)
     def reconcile(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Ask Vobiz about unfinished recordings now, as far as it goes in some seconds."""
         here = self.to_object(account)
@@ -419,7 +404,7 @@ class AccountAdmin(WebhooksMixin):
         level = messages.SUCCESS if settled.error is None else messages.ERROR
         return self.conclude(request, account, words=words, log=log, to=here, level=level)
 
-    @page("<path:object_id>/gap-seen/", name="gap_seen", permission="recordings.mark_seen", methods=WRITE)
+    @page("<path:object_id>/gap-seen/", permission="recordings.mark_seen", methods=WRITE)
     def gap_seen(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Close the overview's line about callbacks that never came, until another one does not."""
         account.acknowledge_missing_callbacks(timezone.now())

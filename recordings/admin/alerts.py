@@ -178,7 +178,7 @@ class WebhookChoice(forms.Form):
 class WebhooksMixin(PortalAdmin):
     """The page of an account's webhooks."""
 
-    @page("<path:object_id>/webhooks/", name="webhooks", permission="recordings.change_account", methods=BOTH)
+    @page("<path:object_id>/webhooks/", permission="recordings.change_account", methods=BOTH)
     @method_decorator([sensitive_post_parameters("url"), sensitive_variables("secret")])
     def webhooks(self, request: HttpRequest, account: Account) -> HttpResponse:
         """Show them; on POST do what the button says. A secret is in the answer to its own button and nowhere else."""

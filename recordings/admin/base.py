@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -64,18 +64,35 @@ from recordings.search import Reading
 READ, WRITE, BOTH = ("GET", "HEAD"), ("POST",), ("GET", "HEAD", "POST")
 LIST_FILTERS = "_changelist_filters"  # Django's parameter with the query of the list that somebody came from
 LONGEST_TERM = 200  # characters of a search
+PageMethod = Callable[..., HttpResponseBase]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A custom page: where it is, who may open it, and by which methods."""
+    """A custom page: as a decorator, `@page(…)` makes a method of a PortalAdmin the page at `route`.
+
+    It is for those who have `permission` (`app.codename`) and what it takes `also`. The method gets `(request)`, or
+    `(request, obj)` where the route holds `<path:object_id>`: an object that `request.user` may see, or the answer is
+    404. What changes anything has `methods=WRITE`, or BOTH where GET only asks. The page's URL name is
+    `admin:<app>_<model>_<name>`; without a `name` it has the method's. `access`: what whoever opens it does with what
+    was said; the page writes that into the access log, and a refusal is written here.
+    """
 
     route: str
-    name: str
+    _: KW_ONLY
     permission: str
-    methods: tuple[str, ...]
+    name: str = ""
+    methods: tuple[str, ...] = READ
     access: AccessAction | None = None
     also: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(one.count(".") != 1 or not all(one.split(".")) for one in self.permissions):
+            raise ImproperlyConfigured(f"The page {self.route} must name its permission as app.codename.")
+
+    def __call__(self, method: PageMethod) -> PageMethod:
+        method.portal_page = replace(self, name=self.name or method.__name__)  # type: ignore[attr-defined]
+        return method
 
     @property
     def permissions(self) -> tuple[str, ...]:
@@ -83,30 +100,7 @@ class Page:
         return (self.permission, *self.also)
 
 
-def page(
-    route: str,
-    *,
-    name: str,
-    permission: str,
-    methods: tuple[str, ...] = READ,
-    access: AccessAction | None = None,
-    also: tuple[str, ...] = (),
-) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """Make a method of a PortalAdmin a page at `route`, for those who have `permission` (`app.codename`).
-
-    The method gets `(request)`, or `(request, obj)` where the route holds `<path:object_id>`: an object that
-    `request.user` may see, or the answer is 404. What changes anything has `methods=WRITE`, or BOTH where GET
-    only asks. The page's URL name is `admin:<app>_<model>_<name>`. `access`: what whoever opens it does with what was
-    said; the page writes that into the access log, and a refusal is written here. `also`: permissions it takes too.
-    """
-    if any(one.count(".") != 1 or not all(one.split(".")) for one in (permission, *also)):
-        raise ImproperlyConfigured(f"The page {route} must name its permission as app.codename.")
-
-    def mark(method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        method.portal_page = Page(route, name, permission, methods, access, also)  # type: ignore[attr-defined]
-        return method
-
-    return mark
+page = Page  # as a decorator
 
 
 if TYPE_CHECKING:
@@ -320,7 +314,7 @@ class PortalAdmin(PortalMixin):
 
     # Custom pages
 
-    def pages(self) -> Iterator[tuple[Page, Callable[..., HttpResponseBase]]]:
+    def pages(self) -> Iterator[tuple[Page, PageMethod]]:
         """Return the custom pages of this admin."""
         for name in dir(type(self)):
             found = getattr(getattr(type(self), name), "portal_page", None)
@@ -335,7 +329,7 @@ class PortalAdmin(PortalMixin):
         ]
         return [*own, *super().get_urls()]
 
-    def guard(self, found: Page, method: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    def guard(self, found: Page, method: PageMethod) -> PageMethod:
         """Return the page behind its permission, its gate and its methods, in this order."""
 
         def view(request: HttpRequest, object_id: str | None = None) -> HttpResponseBase:

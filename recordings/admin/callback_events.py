@@ -256,13 +256,8 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             lacking = _("Callbacks stay rejected: no token is stored for %s.") % formatting.plain(account)
             self.message_user(request, with_cure(request, account, lacking), messages.WARNING)
 
-    @page(
-        "<path:object_id>/process/",
-        name="process",
-        permission="recordings.process_callbackevent",
-        methods=WRITE,
-    )
-    def process_one(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
+    @page("<path:object_id>/process/", permission="recordings.process_callbackevent", methods=WRITE)
+    def process(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
         """Process this callback now."""
         outcome = EventOutcome(processing.process_again(event, now=timezone.now()))
         words = _("Processed again: %(outcome)s. %(words)s") % {
@@ -281,12 +276,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Mark each selected callback as reviewed that will have no effect by itself."""
         self._mark(request, queryset)
 
-    @page(
-        "<path:object_id>/seen/",
-        name="seen",
-        permission="recordings.process_callbackevent",
-        methods=WRITE,
-    )
+    @page("<path:object_id>/seen/", permission="recordings.process_callbackevent", methods=WRITE)
     def seen(self, request: HttpRequest, event: CallbackEvent) -> HttpResponse:
         """Mark this callback as reviewed."""
         self._mark(request, CallbackEvent.objects.filter(pk=event.pk))

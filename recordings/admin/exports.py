@@ -52,13 +52,7 @@ class CsvExportMixin(PortalAdmin):
     csv_related: tuple[str, ...] = ()  # what the table's columns follow
     csv_more: tuple[str, ...] = ()  # columns beside the table's
 
-    @page(
-        "export-csv/",
-        name="export_csv",
-        permission="recordings.export_recording",
-        methods=WRITE,
-        access=AccessAction.EXPORT,
-    )
+    @page("export-csv/", permission="recordings.export_recording", methods=WRITE, access=AccessAction.EXPORT)
     def export_csv(self, request: HttpRequest) -> HttpResponseBase:
         """Return every row that the list shows under the filters in the address, in its order."""
         if not self.has_view_permission(request):
@@ -193,7 +187,6 @@ class ZipExportMixin(CsvExportMixin):
 
     @page(
         "export-zip/",
-        name="export_zip_file",
         permission="recordings.export_recording",
         also=("recordings.view_recording",),
         methods=WRITE,

@@ -145,7 +145,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
         return super().changelist_view(request, {"sync_form": form, **(extra_context or {})})
 
-    @page("sync/", name="sync", permission="recordings.sync_now", methods=WRITE)
+    @page("sync/", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest) -> HttpResponse:
         """Begin a sync of the account chosen; an account that is not ours to see is not found."""
         form = SyncForm(request.POST, viewer=request.user)
@@ -153,7 +153,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             raise Http404
         return sync_now(self, request, form.cleaned_data["account"], otherwise=self.to_index())
 
-    @page("<path:object_id>/stop/", name="stop", permission="recordings.sync_now", methods=WRITE)
+    @page("<path:object_id>/stop/", permission="recordings.sync_now", methods=WRITE)
     def stop(self, request: HttpRequest, run: SyncRun) -> HttpResponse:
         """Stop a run; what it has read is kept."""
         here = self.to_object(run)

@@ -99,7 +99,6 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
 
     @page(
         "<path:object_id>/read/",
-        name="read",
         permission="recordings.read_transcription",
         also=("recordings.view_transcription",),
         methods=WRITE,

@@ -37,7 +37,7 @@ KEYS = re.compile(r"\d{1,18}", re.ASCII)
 class LiveCallsMixin(PortalAdmin):
     """A mixin of the call's admin: the live calls page, which the browser refreshes by polling, and the stop pages."""
 
-    @page("live/", name="live", permission="recordings.view_live_calls")
+    @page("live/", permission="recordings.view_live_calls")
     def live(self, request: HttpRequest) -> HttpResponse:
         """Show the live calls of the visible accounts, seconds fresh; the last known ones where Vobiz does not answer.
 
@@ -84,7 +84,7 @@ class LiveCallsMixin(PortalAdmin):
             "may_stop": may(request, "stop_recording"),
         }
 
-    @page("<path:object_id>/stop-all/", name="stop_all", permission="recordings.stop_recording", methods=BOTH)
+    @page("<path:object_id>/stop-all/", permission="recordings.stop_recording", methods=BOTH)
     def stop_all(self, request: HttpRequest, call: Call) -> HttpResponse:
         """Say what will stop; on POST stop it, unless others run by now: then say so and ask again."""
         now = timezone.now()

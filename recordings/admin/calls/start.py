@@ -49,7 +49,7 @@ class Outcome:
 class StartMixin(LiveCallsMixin):
     """A mixin of the call's admin: the start forms. Each form that was shown starts once."""
 
-    @page("<path:object_id>/record/", name="record", permission="recordings.start_recording", methods=BOTH)
+    @page("<path:object_id>/record/", permission="recordings.start_recording", methods=BOTH)
     def record(self, request: HttpRequest, call: Call) -> HttpResponse:
         """Record one call; if another recording has begun since the form was shown, ask again."""
         now = timezone.now()
@@ -112,7 +112,7 @@ class StartMixin(LiveCallsMixin):
         title = _("Record %s") % formatting.plain(call)
         return self.render(request, "admin/recordings/call/record.html", context, title=title, status=status)
 
-    @page("record/", name="record_selected", permission="recordings.start_recording", methods=BOTH)
+    @page("record/", permission="recordings.start_recording", methods=BOTH)
     def record_selected(self, request: HttpRequest) -> HttpResponse:
         """Up to 20 ticked calls with one form; on POST the result for each. Sent again it starts nothing again."""
         now = timezone.now()

@@ -219,7 +219,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         if order is not None and order.attribute == self.list_day:
             group_calls(rows)
 
-    @page("<path:object_id>/stop/", name="stop", permission="recordings.stop_recording", methods=WRITE)
+    @page("<path:object_id>/stop/", permission="recordings.stop_recording", methods=WRITE)
     def stop(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Stop this one recording, by its own URL."""
         now = timezone.now()

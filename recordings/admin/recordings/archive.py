@@ -57,12 +57,7 @@ class ArchiveMixin(ReadOnlyAdmin):
         """Return what the action asks for."""
         return may(request, "archive_recording")
 
-    @page(
-        "<path:object_id>/archive/",
-        name="archive",
-        permission="recordings.archive_recording",
-        methods=WRITE,
-    )
+    @page("<path:object_id>/archive/", permission="recordings.archive_recording", methods=WRITE)
     def archive(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Archive this recording ahead of its turn; its page shows the result later."""
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()
@@ -332,20 +327,15 @@ class AtRiskMixin(ReadOnlyAdmin):
         """Return what the action asks for."""
         return may(request, "mark_seen")
 
-    @page("at-risk/", name="at_risk", permission="recordings.view_recording")
-    def at_risk_page(self, request: HttpRequest) -> HttpResponse:
+    @page("at-risk/", permission="recordings.view_recording")
+    def at_risk(self, request: HttpRequest) -> HttpResponse:
         """Show both tables."""
         context = _context(request, timezone.now())
         return self.render(
             request, "admin/recordings/recording/at_risk.html", context, title=_("At risk and lost")
         )
 
-    @page(
-        "archive-at-risk/",
-        name="archive_at_risk",
-        permission="recordings.archive_recording",
-        methods=WRITE,
-    )
+    @page("archive-at-risk/", permission="recordings.archive_recording", methods=WRITE)
     def archive_at_risk(self, request: HttpRequest) -> HttpResponse:
         """Make the selected rows, or all, due at once for the worker to archive."""
         now = timezone.now()
@@ -374,7 +364,7 @@ class AtRiskMixin(ReadOnlyAdmin):
         query = {"since": int(now.timestamp()), "asked": asked} if asked else {}
         return HttpResponseRedirect(f"{self.to_page('at_risk')}?{urlencode(query)}")
 
-    @page("mark-seen/", name="seen_lost", permission="recordings.mark_seen", methods=WRITE)
+    @page("mark-seen/", permission="recordings.mark_seen", methods=WRITE)
     def seen_lost(self, request: HttpRequest) -> HttpResponse:
         """Mark the selected lost recordings, or all, as reviewed."""
         now, accounts = timezone.now(), _accounts(request)
@@ -382,7 +372,7 @@ class AtRiskMixin(ReadOnlyAdmin):
         chosen = _chosen(request, visible if "all" not in request.POST else visible.lost(now, accounts))
         return self._mark(request, chosen, to=self.to_page("at_risk"))
 
-    @page("<path:object_id>/seen/", name="seen", permission="recordings.mark_seen", methods=WRITE)
+    @page("<path:object_id>/seen/", permission="recordings.mark_seen", methods=WRITE)
     def seen(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Mark this recording as seen; return to its page, or to the overview if the button was there."""
         to = self.to_object(recording) if self.has_view_permission(request) else self.to_index()

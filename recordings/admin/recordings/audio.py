@@ -81,12 +81,7 @@ class AudioMixin(ReadOnlyAdmin):
         csp_update({"style-src": [NONCE]})(lambda _request: page_of_it)(request)
         return page_of_it
 
-    @page(
-        "<path:object_id>/audio/",
-        name="audio",
-        permission="recordings.hear_recording",
-        access=AccessAction.PLAY,
-    )
+    @page("<path:object_id>/audio/", permission="recordings.hear_recording", access=AccessAction.PLAY)
     def audio(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
         """Return the audio or a part of it: our copy, or what Vobiz still has."""
         token = request.GET.get(PLAY, "")
@@ -120,12 +115,7 @@ class AudioMixin(ReadOnlyAdmin):
         response["Content-Disposition"] = "inline"
         return response
 
-    @page(
-        "<path:object_id>/play/",
-        name="play",
-        permission="recordings.hear_recording",
-        access=AccessAction.PLAY,
-    )
+    @page("<path:object_id>/play/", permission="recordings.hear_recording", access=AccessAction.PLAY)
     def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
         """Return where a list finds the audio for one play that begins now."""
         words = {
@@ -167,7 +157,6 @@ class AudioMixin(ReadOnlyAdmin):
 
     @page(
         "<path:object_id>/download/",
-        name="download",
         permission="recordings.export_recording",
         also=("recordings.hear_recording",),
         access=AccessAction.DOWNLOAD,

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from recordings.admin import formatting
 from recordings.admin.attention import listed
 from recordings.admin.base import Fact, ReadOnlyAdmin, Section, may
-from recordings.admin.change_list import Order
+from recordings.admin.change_list import PortalChangeList
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter, UsualFilter
 from recordings.admin.reader import seen_recording
@@ -181,8 +181,9 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         """Return how it ended."""
         return accessed_badge(event)
 
-    def on_page(self, rows: Any, order: Order | None) -> None:
+    def on_page(self, request: HttpRequest, cl: PortalChangeList) -> None:
         """Fetch the calls of the page's recordings together, and the names of the people that were changed."""
+        rows = cl.result_list
         seen = [event.recording_pk for event in rows if event.sees_recording]
         found = Recording.objects.filter(pk__in=seen).select_related("call")
         calls = {one.pk: one.call for one in found.defer("provider_data", "call__provider_data")}

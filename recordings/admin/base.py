@@ -45,15 +45,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
-from recordings.admin.change_list import (
-    Link,
-    ListSearch,
-    Order,
-    PortalChangeList,
-    Sort,
-    UnreadList,
-    read_search,
-)
+from recordings.admin.change_list import Link, ListSearch, PortalChangeList, Sort, read_search
 from recordings.admin.reader import note_access, sees_many
 from recordings.choices import AccessAction, AccessResult
 from recordings.forms import is_key
@@ -221,7 +213,7 @@ class PortalAdmin(PortalMixin):
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Return the change list class that defers heavy columns."""
-        return UnreadList if getattr(request, "is_unread", False) else PortalChangeList
+        return PortalChangeList
 
     def listed(self, request: HttpRequest, query: str, *, is_counted: bool = False) -> QuerySet[Any] | None:
         """Return the rows that this list would show for a query string; None where it asks for nothing known."""
@@ -292,11 +284,8 @@ class PortalAdmin(PortalMixin):
         """Return the rows in one of the orders of `sorts`."""
         return rows
 
-    def on_page(self, rows: Any, order: Order | None) -> None:
+    def on_page(self, request: HttpRequest, cl: PortalChangeList) -> None:
         """Annotate the rows of a page together, before they are rendered."""
-
-    def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
-        """Add to a page's rows what the search found in each."""
 
     # Permissions
 

@@ -93,6 +93,8 @@ class PortalChangeList(PlainList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the rows of one page, found by keyset, and count at most MOST_COUNTED of the list."""
+        if getattr(request, "is_unread", False):  # for its queryset alone
+            return
         owner: Any = self.model_admin
         order = order_of(self.queryset)
         if order is None:
@@ -101,8 +103,7 @@ class PortalChangeList(PlainList):
             self.get_page(request, order)
         if self.query and owner.readings:
             self.search = read_search(request, self.query, owner.readings)
-        owner.on_page(self.result_list, self.order)
-        owner.on_found(request, self.search, self.result_list)
+        owner.on_page(request, self)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
 
@@ -213,13 +214,6 @@ class PortalChangeList(PlainList):
         """The order that the address asks for, of those that the list offers; empty for the usual one."""
         asked = self.params.get(ORDER_VAR, "")
         return asked if any(one.name == asked for one in getattr(self.model_admin, "sorts", ())) else ""
-
-
-class UnreadList(PortalChangeList):
-    """A list whose rows are not read, for its queryset."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read nothing."""
 
 
 # Pages by keyset

@@ -26,7 +26,7 @@ from recordings.admin.call_filters import (
 )
 from recordings.admin.calls.detail import page_facts
 from recordings.admin.calls.start import StartMixin
-from recordings.admin.change_list import EVERY_READING, ListSearch, Order
+from recordings.admin.change_list import EVERY_READING, ListSearch, PortalChangeList
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter
 from recordings.choices import CallState
@@ -86,9 +86,9 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         found = find_calls(queryset, search.query, search.reading)
         return found.rows.order_by(*found.order)
 
-    def on_page(self, rows: Any, order: Order | None) -> None:
+    def on_page(self, request: HttpRequest, cl: PortalChangeList) -> None:
         """Tell how long each call was, from all recordings of the page's calls at once."""
-        now = timezone.now()
+        rows, now = cl.result_list, timezone.now()
         of_calls: dict[int, list[Recording]] = {}
         found = Recording.objects.filter(call__in=[row.pk for row in rows]).only(*SPAN_COLUMNS)
         for recording in found.order_by("-pk")[:MOST_MEASURED]:

@@ -30,7 +30,7 @@ from recordings.admin.call_filters import (
     WeekdayFilter,
 )
 from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
-from recordings.admin.change_list import EVERY_READING, ListSearch, Order, Sort, snippets_of
+from recordings.admin.change_list import EVERY_READING, ListSearch, PortalChangeList, Sort, snippets_of
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.filters import (
     AccountFilter,
@@ -167,12 +167,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             case _:
                 return rows.order_by("happened_at", "pk")
 
-    def on_found(self, request: HttpRequest, search: ListSearch | None, rows: Any) -> None:
-        """Add the words that were found in each transcript."""
-        found = snippets_of(request, search, rows) if search is not None else {}
-        for row in rows:
-            row.snippet = found.get(row.pk, ())
-
     @admin.display(description=gettext_lazy("when"))
     def when(self, recording: Any) -> str | SafeString:
         """Return when it started, was added or was asked for."""
@@ -212,11 +206,13 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             return _("Call flow") if recording.origin == Origin.SYNC else recording.get_origin_display()
         return formatting.words(recording.requested_by or _("command line"))
 
-    def on_page(self, rows: Any, order: Order | None) -> None:
-        """Put recordings of one call on one day together, in a list by time."""
+    def on_page(self, request: HttpRequest, cl: PortalChangeList) -> None:
+        """Add the words found in each transcript; in a list by time, put recordings of one call on one day together."""
+        rows = cl.result_list
+        found = snippets_of(request, cl.search, rows) if cl.search is not None else {}
         for row in rows:
-            row.shared = None
-        if order is not None and order.attribute == self.list_day:
+            row.shared, row.snippet = None, found.get(row.pk, ())
+        if cl.order is not None and cl.order.attribute == self.list_day:
             group_calls(rows)
 
     @page("<path:object_id>/stop/", permission="recordings.stop_recording", methods=WRITE)

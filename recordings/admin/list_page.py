@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy
 from recordings.admin import formatting
 from recordings.admin.change_list import POSITIONS, Sort, without_words
 from recordings.admin.filters import DateFilter
-from recordings.admin.reader import iso_day
+from recordings.admin.reader import found_once, iso_day
 from recordings.models import Account, SavedView
 from recordings.overview import EventTotals
 
@@ -120,21 +120,15 @@ class Rows:
     columns: int
 
 
-def chips(cl: Any) -> list[Chip]:
-    """Return the filters that are on, found once for a list: one of them counts rows."""
-    known: list[Chip] | None = getattr(cl, "chips", None)
-    if known is None:
-        known = cl.chips = _chips(cl)
-    return known
-
-
 def without_each(cl: Any) -> list[Chip]:
     """Return the filters to take away one at a time from a list without rows; none where there is only one."""
     found = [chip for chip in chips(cl) if chip.narrows]
     return found if len(found) > 1 or cl.query else []
 
 
-def _chips(cl: Any) -> list[Chip]:
+@found_once
+def chips(cl: Any) -> list[Chip]:
+    """Return the filters that are on, found once for a list: one of them counts rows."""
     found = []
     for spec in cl.filter_specs:
         names = [name for name in spec.expected_parameters() if name in cl.get_filters_params()]
@@ -177,15 +171,9 @@ def _day_words(text: str) -> str:
     return formatting.plain(text) if day is None else formatting.day(day)
 
 
+@found_once
 def filter_fields(cl: Any) -> list[FilterField]:
-    """Return the panel's fields, made once for a list; a filter that only a link makes is a chip alone."""
-    known: list[FilterField] | None = getattr(cl, "filter_fields", None)
-    if known is None:
-        known = cl.filter_fields = _filter_fields(cl)
-    return known
-
-
-def _filter_fields(cl: Any) -> list[FilterField]:
+    """Return the panel's fields; a filter that only a link makes is a chip alone."""
     found = []
     for spec in cl.filter_specs:
         names = [str(name) for name in spec.expected_parameters()]
@@ -283,13 +271,10 @@ def _named_views(cl: Any, request: HttpRequest) -> list[tuple[Any, dict[str, str
     return named
 
 
+@found_once
 def saved_views(request: HttpRequest) -> list[SavedView]:
-    """Return the saved views that the reader is shown, read once per request."""
-    known: list[SavedView] | None = getattr(request, "saved_views", None)
-    if known is None:
-        known = list(SavedView.objects.shown_to(request.user)[:MOST_VIEWS])
-        request.saved_views = known  # type: ignore[attr-defined]
-    return known
+    """Return the saved views that the reader is shown."""
+    return list(SavedView.objects.shown_to(request.user)[:MOST_VIEWS])
 
 
 class SavedViewForm(forms.Form):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -29,23 +30,34 @@ from recordings.signin.log import address_of
 from recordings.signin.redirects import next_page
 
 logger = logging.getLogger(__name__)
+Found = TypeVar("Found")
 
 REFUSALS_AN_HOUR = 100  # lines of one person about what was refused or not available; the rest is counted
 HOUR = 3600
 AS_ACCOUNTS = "accounts"  # the form's word for choosing none
 
 
+def found_once(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Decorate a function of a request or of a list: what it found is kept there for the calls that follow."""
+    name = f"found_{function.__name__}"
+
+    @wraps(function)
+    def once(holder: Any) -> Found:
+        if not hasattr(holder, name):
+            setattr(holder, name, function(holder))
+        found: Found = getattr(holder, name)
+        return found
+
+    return once
+
+
+@found_once
 def all_accounts(request: HttpRequest) -> list[Account]:
     """Return the reader's accounts by their names, each with `is_chosen`, whatever the page is narrowed to."""
-    known: list[Account] | None = getattr(request, "all_accounts", None)
-    if known is None:
-        reader: Any = request.user.pk or 0  # 0: nobody, before a login
-        chosen = Preference.objects.filter(user_id=reader, account=OuterRef("pk"))
-        rows = Account.objects.visible_to(request.user).annotate(is_chosen=Exists(chosen))
-        columns = ("pk", "auth_id", "name", "retention_days")
-        known = list(rows.only(*columns).order_by("name", "auth_id"))
-        request.all_accounts = known  # type: ignore[attr-defined]
-    return known
+    reader: Any = request.user.pk or 0  # 0: nobody, before a login
+    chosen = Preference.objects.filter(user_id=reader, account=OuterRef("pk"))
+    rows = Account.objects.visible_to(request.user).annotate(is_chosen=Exists(chosen))
+    return list(rows.only("pk", "auth_id", "name", "retention_days").order_by("name", "auth_id"))
 
 
 def chosen_account(request: HttpRequest) -> Account | None:

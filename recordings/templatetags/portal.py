@@ -9,11 +9,13 @@ from uuid import uuid4
 from django import template
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from recordings.admin import formatting, reader, shell
 from recordings.admin.change_list import Link
+from recordings.admin.dashboard import dashboard_context
 from recordings.admin.reader import zone_label
 from recordings.models import Account, Worker
 from recordings.overview import Counted
@@ -100,6 +102,20 @@ def back_link(context: dict[str, Any]) -> Link | None:
     """Return where one step up from this page leads."""
     request = context.get("request")
     return None if request is None else shell.back(request, context)
+
+
+@register.simple_tag(takes_context=True)
+def overview_context(context: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the overview shows; None for somebody who sees no account, or has no role to see anything of one."""
+    return _overview(context["request"])
+
+
+@reader.found_once
+def _overview(request: HttpRequest) -> dict[str, Any] | None:
+    if not any(name.startswith("recordings.view_") for name in request.user.get_all_permissions()):
+        return None
+    found = dashboard_context(request, timezone.now())
+    return found if found["look"].accounts else None
 
 
 @register.inclusion_tag("admin/recordings/includes/icon.html")

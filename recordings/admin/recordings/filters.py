@@ -20,7 +20,7 @@ from recordings.admin.base import may
 from recordings.admin.call_filters import Input, InputFilter, of_length
 from recordings.admin.change_list import MOST_COUNTED, count_up_to
 from recordings.admin.filters import ChoiceFilter, RareFilter, by_days_left, rare
-from recordings.admin.reader import accounts_seen, is_counted
+from recordings.admin.reader import accounts_seen, found_once, is_counted
 from recordings.audio.formats import CONTAINERS
 from recordings.choices import Direction, FileFormat, Origin, RecordingStatus
 from recordings.forms import is_key
@@ -133,6 +133,14 @@ class DaysLeftFilter(admin.SimpleListFilter):
         return by_days_left(request, queryset, within=timedelta(days=int(value)))
 
 
+@found_once  # a list counts its views by several such filters
+def people_named(request: HttpRequest) -> list[tuple[int, str]]:
+    """Return the people who belong to an account that the reader sees, by their user names."""
+    accounts = [account.pk for account in accounts_seen(request)]
+    people = User.objects.filter(Q(vobiz_accounts__in=accounts) | Q(is_superuser=True), is_staff=True)
+    return list(people.distinct().order_by("username").values_list("pk", "username")[:MOST_PEOPLE])
+
+
 class StarterFilter(admin.SimpleListFilter):
     """Who started it: a person, the command line, or a call flow."""
 
@@ -141,15 +149,9 @@ class StarterFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the people who belong to an account that the reader sees."""
-        names = getattr(request, "starters", None)  # a list counts its views by several such filters
-        if names is None:
-            accounts = [account.pk for account in accounts_seen(request)]
-            people = User.objects.filter(Q(vobiz_accounts__in=accounts) | Q(is_superuser=True), is_staff=True)
-            found = people.distinct().order_by("username").values_list("pk", "username")
-            names = request.starters = list(found[:MOST_PEOPLE])  # type: ignore[attr-defined]
         return [
             ("flow", _("call flow")), ("portal", _("anyone here")), ("command", _("command line")),
-            *((str(pk), formatting.plain(name)) for pk, name in names),
+            *((str(pk), formatting.plain(name)) for pk, name in people_named(request)),
         ]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from recordings import overview, storage
 from recordings.admin import formatting
 from recordings.admin.attention import STALE_SYNC, listed
-from recordings.admin.base import may
+from recordings.admin.base import Fact, may
 from recordings.archive.trial import STEP_WORDS, Trial
 from recordings.choices import SyncState, Trust
 from recordings.models import Account, CallbackEvent, Recording, SyncRun, Worker
@@ -33,16 +32,6 @@ CALLBACKS_WORDS = gettext_lazy(
     "For recordings that a call flow starts, add this address to the flow. Recordings started in the portal need "
     "nothing."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """One of the facts above the form: a badge or a number, a line that says more, and where it leads."""
-
-    label: str
-    value: str | SafeString
-    hint: str | SafeString = ""
-    url: str = ""
 
 
 def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[str, Any]:
@@ -85,7 +74,8 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     return known
 
 
-def _strip(request: HttpRequest, account: Account, known: dict[str, Any], now: datetime) -> Iterator[Status]:
+def _strip(request: HttpRequest, account: Account, known: dict[str, Any], now: datetime) -> Iterator[Fact]:
+    """Return the facts above the form: a badge or a number, a line that says more, and where it leads."""
     yield _connection(account, known["last_sync"], now)
     yield _sync(account, known, now, may_open=may(request, "view_syncrun"))
     if may(request, "view_callbackevent"):
@@ -93,22 +83,22 @@ def _strip(request: HttpRequest, account: Account, known: dict[str, Any], now: d
     if not may(request, "view_recording"):
         return
     if account.first_synced_at is None:
-        yield Status(_("Archive"), _archiving(account))
+        yield Fact(_("Archive"), _archiving(account))
         return
     held, (room, _error) = overview.holdings(account), overview.space()
     free = _(", %s free") % formatting.file_size(room.free) if room is not None else ""
     size = formatting.file_size(held.bytes)
     size = _("about %s") % size if held.guessed or held.without_length else size
     size = f"{formatting.count(held.recordings)} · {size}{free}"
-    yield Status(_("Archive"), _archiving(account), size)
+    yield Fact(_("Archive"), _archiving(account), size)
     days = overview.soon()
     rows = Recording.objects.filter(account=account).order_by()
     at_risk = rows.at_risk(now, days, kept_days=[account.retention_days]).values_list("pk")
-    yield Status(
+    yield Fact(
         _("At risk"),
         str(overview.counted(at_risk)),
         ngettext("next %d day", "next %d days", days.days) % days.days,
-        listed("recording", kept="at_risk", account=account.pk),
+        url=listed("recording", kept="at_risk", account=account.pk),
     )
 
 
@@ -126,61 +116,59 @@ def _steps(request: HttpRequest, account: Account, known: dict[str, Any]) -> dic
     return {step: "done" if done else "now" if step == now else "" for step, done in is_done.items()}
 
 
-def _connection(account: Account, last_sync: SyncRun | None, now: datetime) -> Status:
+def _connection(account: Account, last_sync: SyncRun | None, now: datetime) -> Fact:
     """Return whether Vobiz answered when it was last asked: for the live calls, or by a sync."""
     label = _("Connection")
     if account.token_ending is None:
-        return Status(label, formatting.badge("token", _("No token"), role="bad"))
+        return Fact(label, formatting.badge("token", _("No token"), role="bad"))
     if account.live_error:
-        return Status(
+        return Fact(
             label, formatting.badge("error", _("Failed"), role="bad"), formatting.plain(account.live_error)
         )
     synced_at = last_sync.ended_at if last_sync is not None else None
     answered = [at for at in (account.live_refreshed_at, synced_at) if at is not None]
     if not answered:
-        return Status(label, formatting.badge("new", _("Not used yet"), role="quiet"))
+        return Fact(label, formatting.badge("new", _("Not used yet"), role="quiet"))
     hint = _("checked %s") % formatting.ago(max(answered), now)
-    return Status(label, formatting.badge("on", _("Connected"), role="good"), hint)
+    return Fact(label, formatting.badge("on", _("Connected"), role="good"), hint)
 
 
-def _sync(account: Account, known: dict[str, Any], now: datetime, *, may_open: bool) -> Status:
+def _sync(account: Account, known: dict[str, Any], now: datetime, *, may_open: bool) -> Fact:
     """Return how the newest sync went, and when the last complete one was."""
     label, newest, last = _("Sync"), known["newest_sync"], known["last_sync"]
     since = _("complete %s") % formatting.ago(last.started_at, now) if last is not None else ""
     if (running := known["running_sync"]) is not None:
         url = reverse("admin:recordings_syncrun_change", args=[running.pk]) if may_open else ""
-        return Status(label, formatting.badge(SyncState.RUNNING, _("Running")), since, url)
+        return Fact(label, formatting.badge(SyncState.RUNNING, _("Running")), since, url=url)
     if account.cannot_sync:
         word = _("Stopped") if account.is_active else _("Inactive")
-        return Status(
-            label, formatting.badge("off", word, role="bad" if account.is_active else "quiet"), since
-        )
+        return Fact(label, formatting.badge("off", word, role="bad" if account.is_active else "quiet"), since)
     if newest is None:
-        return Status(label, formatting.badge("new", _("Not synced yet"), role="quiet"))
+        return Fact(label, formatting.badge("new", _("Not synced yet"), role="quiet"))
     url = reverse("admin:recordings_syncrun_change", args=[newest.pk]) if may_open else ""
     if not newest.complete:
-        return Status(label, formatting.badge(newest.state, newest.get_state_display()), since, url)
+        return Fact(label, formatting.badge(newest.state, newest.get_state_display()), since, url=url)
     if now - newest.started_at > STALE_SYNC:
-        return Status(label, formatting.badge("old", _("Out of date"), role="attention"), since, url)
+        return Fact(label, formatting.badge("old", _("Out of date"), role="attention"), since, url=url)
     words = formatting.badge(newest.state, _("Up to date"))
-    return Status(label, words, formatting.ago(newest.started_at, now), url)
+    return Fact(label, words, formatting.ago(newest.started_at, now), url=url)
 
 
-def _callbacks(account: Account, rejected: overview.Counted, now: datetime) -> Status:
+def _callbacks(account: Account, rejected: overview.Counted, now: datetime) -> Fact:
     """Return whether callbacks come, and whether they are signed."""
     label = _("Callbacks")
     if rejected:
         words = formatting.badge("refused", _("%s rejected") % rejected, role="bad")
-        return Status(label, words, url="#rejected")
+        return Fact(label, words, url="#rejected")
     signed, received = signing(account, now)
     if not received:
-        return Status(label, formatting.badge("none", _("None received"), role="quiet"), _("in 30 days"))
+        return Fact(label, formatting.badge("none", _("None received"), role="quiet"), _("in 30 days"))
     is_whole = signed == received
     words = formatting.badge("signed", _("Signed"), role="good") if is_whole else (
         formatting.badge("unsigned", _("Not all signed"), role="attention")
     )  # fmt: skip
     counts = {"signed": formatting.count(signed), "all": formatting.count(received)}
-    return Status(label, words, _("%(signed)s of the last %(all)s") % counts)
+    return Fact(label, words, _("%(signed)s of the last %(all)s") % counts)
 
 
 def _archiving(account: Account) -> str | SafeString:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -410,12 +411,13 @@ class PortalAdmin(PortalMixin):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a section; `source` says where it is from, `hint` what it means."""
+    """A value under its name; `hint` says more in small print, `source` where it is from, `url` leads to its page."""
 
     label: str
     value: str | SafeString
+    hint: str | SafeString = ""
     source: str | SafeString = ""
-    hint: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,12 +431,18 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyFact:
-    """One of the few facts that a reader looks for first; `note` says more in small print."""
+class Happening:
+    """One line of a timeline. `who` did it, or it came from there; `detail` is what was said.
 
-    label: str
-    value: str | SafeString
-    note: str | SafeString = ""
+    `day` is named where it is another than that of the line before.
+    """
+
+    at: datetime
+    words: str | SafeString
+    who: str | SafeString = ""
+    detail: str | SafeString = ""
+    icon: str = ""
+    day: str = ""
 
 
 class ReadOnlyAdmin(PortalAdmin):

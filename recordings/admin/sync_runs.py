@@ -20,7 +20,6 @@ from recordings.admin import formatting
 from recordings.admin.base import (
     WRITE,
     Fact,
-    KeyFact,
     PortalAdmin,
     ReadOnlyAdmin,
     Section,
@@ -204,21 +203,21 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         )
 
 
-def _key_facts(run: SyncRun, badge: str | SafeString) -> list[KeyFact]:
+def _key_facts(run: SyncRun, badge: str | SafeString) -> list[Fact]:
     seconds = (run.ended_at - run.started_at).total_seconds() if run.ended_at else None
     total = "" if run.total_count is None else _("Vobiz counts %s") % formatting.count(run.total_count)
     return [
-        KeyFact(_("State"), badge, _complete_words(run)),
-        KeyFact(_("Recordings read"), formatting.count(run.seen), total),
-        KeyFact(_("New"), formatting.count(run.created), _("%s updated") % formatting.count(run.updated)),
-        KeyFact(_("Unchanged"), formatting.count(run.unchanged)),
-        KeyFact(
+        Fact(_("State"), badge, _complete_words(run)),
+        Fact(_("Recordings read"), formatting.count(run.seen), total),
+        Fact(_("New"), formatting.count(run.created), _("%s updated") % formatting.count(run.updated)),
+        Fact(_("Unchanged"), formatting.count(run.unchanged)),
+        Fact(
             _("Deleted at Vobiz"),
             formatting.count(run.gone),
             _("They stay in the portal") if run.gone else "",
         ),
-        KeyFact(_("Failed"), formatting.count(run.failed)),
-        KeyFact(_("Duration"), formatting.length(seconds)),
+        Fact(_("Failed"), formatting.count(run.failed)),
+        Fact(_("Duration"), formatting.length(seconds)),
     ]
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings import forms
 from recordings.admin import formatting
-from recordings.admin.base import KeyFact, may
+from recordings.admin.base import Fact, Happening, may
 from recordings.admin.calls.live import asked_before, layout_words, no_url_words
 from recordings.choices import CallState, RecordingStatus, TranscriptionStatus
 from recordings.coverage import Coverage, Doubt, Lane, Span, coverage
@@ -86,25 +86,25 @@ def page_facts(request: HttpRequest, call: Call, now: datetime) -> dict[str, Any
 # Its key facts
 
 
-def _key_facts(call: Call, found: Coverage, recordings: list[Recording], *, left_out: bool) -> list[KeyFact]:
-    facts = [KeyFact(_("Call status"), formatting.badge(call.state, call.get_state_display()))]
+def _key_facts(call: Call, found: Coverage, recordings: list[Recording], *, left_out: bool) -> list[Fact]:
+    facts = [Fact(_("Call status"), formatting.badge(call.state, call.get_state_display()))]
     if (span := found.call) is None:
-        facts += [KeyFact(_("Duration"), formatting.NONE), KeyFact(_("Recorded"), formatting.NONE)]
+        facts += [Fact(_("Duration"), formatting.NONE), Fact(_("Recorded"), formatting.NONE)]
     else:
         ends = _("now") if call.state == CallState.LIVE else formatting.time_of(span.ends)
         between = _("%(begun)s to %(ended)s") % {"begun": formatting.time_of(span.begins), "ended": ends}
         length = formatting.running_length(span.length.total_seconds(), runs=call.state == CallState.LIVE)
         if not found.begin_known:
             length = format_html(_("at least {}"), length)
-        facts += [KeyFact(_("Duration"), length, between), _recorded(call, found)]
+        facts += [Fact(_("Duration"), length, between), _recorded(call, found)]
     failed = [recording for recording in recordings if recording.status == RecordingStatus.FAILED]
     words = ngettext("%d start failed", "%d starts failed", len(failed)) % len(failed) if failed else ""
     count = formatting.count(len(recordings) - len(failed))
-    facts.append(KeyFact(_("Recordings"), _("%s or more") % count if left_out else count, words))
-    return [*facts, KeyFact(_("Transcript"), _transcripts(recordings))]
+    facts.append(Fact(_("Recordings"), _("%s or more") % count if left_out else count, words))
+    return [*facts, Fact(_("Transcript"), _transcripts(recordings))]
 
 
-def _recorded(call: Call, found: Coverage) -> KeyFact:
+def _recorded(call: Call, found: Coverage) -> Fact:
     """Return `98% of the call`; at least that, where something else may have recorded the rest."""
     whole, covered = _seconds(found)
     percent = int(covered / whole * 100) if whole else 0
@@ -117,7 +117,7 @@ def _recorded(call: Call, found: Coverage) -> KeyFact:
         "covered": formatting.running_length(covered, runs=is_recorded),
         "whole": formatting.running_length(whole, runs=is_live),
     }
-    return KeyFact(_("Recorded"), words, format_html(_("{covered} of {whole}"), **sums))
+    return Fact(_("Recorded"), words, format_html(_("{covered} of {whole}"), **sums))
 
 
 def _seconds(found: Coverage) -> tuple[float, float]:
@@ -344,16 +344,6 @@ def _tail_words(found: Coverage) -> str:
 # Its timeline
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One line. `day` is named where it is another than that of the line before."""
-
-    at: datetime
-    icon: str
-    words: str | SafeString
-    day: str = ""
-
-
 def timeline(request: HttpRequest, call: Call, recordings: Sequence[Recording]) -> list[Happening]:
     """Return the newest MOST_HAPPENINGS; callbacks only for those who may see them."""
     found = list(_of_call(call))
@@ -376,34 +366,32 @@ def _with_days(found: list[Happening]) -> list[Happening]:
 
 def _of_call(call: Call) -> Iterator[Happening]:
     if call.started_at is not None:
-        yield Happening(call.started_at, "phone", _("Call started"))
+        yield Happening(call.started_at, _("Call started"), icon="phone")
     if call.ended_at is not None:
-        yield Happening(call.ended_at, "phone", _("The portal saw that the call was over"))
+        yield Happening(call.ended_at, _("The portal saw that the call was over"), icon="phone")
 
 
 def _of_recording(n: int, recording: Recording) -> Iterator[Happening]:
     if recording.requested_at is not None:
         yield _asked(n, recording, recording.requested_at)
     elif recording.started_at is not None:
-        words = _("Recording %d started") % n
-        yield Happening(recording.started_at, "circle-dot", words)
+        yield Happening(recording.started_at, _("Recording %d started") % n, icon="circle-dot")
     if recording.stop_requested_at is not None:
         words = format_html(
             _("<b>{who}</b> stopped recording {n}"), who=formatting.person(recording.stop_requested_by), n=n
         )
-        yield Happening(recording.stop_requested_at, "circle-stop", words)
+        yield Happening(recording.stop_requested_at, words, icon="circle-stop")
     if recording.ended_at is not None:
-        words = (
-            _("Recording %d ended at its time limit") if recording.was_cut_short else _("Recording %d ended")
-        )
-        yield Happening(
-            recording.ended_at, "scissors" if recording.was_cut_short else "circle-stop", words % n
-        )
+        icon, ended = "circle-stop", _("Recording %d ended")
+        if recording.was_cut_short:
+            icon, ended = "scissors", _("Recording %d ended at its time limit")
+        yield Happening(recording.ended_at, ended % n, icon=icon)
     if recording.archived_at is not None:
-        yield Happening(recording.archived_at, "archive", _("Recording %d archived") % n)
+        yield Happening(recording.archived_at, _("Recording %d archived") % n, icon="archive")
     if recording.gone_at_provider_at is not None:
-        words = _("Recording %d deleted at Vobiz") % n
-        yield Happening(recording.gone_at_provider_at, "hourglass", words)
+        yield Happening(
+            recording.gone_at_provider_at, _("Recording %d deleted at Vobiz") % n, icon="hourglass"
+        )
 
 
 def _asked(n: int, recording: Recording, at: datetime) -> Happening:
@@ -414,12 +402,12 @@ def _asked(n: int, recording: Recording, at: datetime) -> Happening:
             _("<b>{who}</b> tried to start recording {n}. {error}"),
             who=who, n=n, error=formatting.plain(recording.error or ""),
         )  # fmt: skip
-        return Happening(at, "circle-x", words)
+        return Happening(at, words, icon="circle-x")
     sound = layout_words(recording.channels, recording.file_format)
     limit = _("limit %s") % forms.span(recording.time_limit) if recording.time_limit else ""
     how = ", ".join(part for part in (sound, limit) if part)
     words = format_html(_("<b>{who}</b> started recording {n} · {how}"), who=who, n=n, how=how)
-    return Happening(at, "circle-dot", words)
+    return Happening(at, words, icon="circle-dot")
 
 
 def _callbacks(request: HttpRequest, recordings: Sequence[Recording]) -> Iterator[Happening]:
@@ -433,4 +421,4 @@ def _callbacks(request: HttpRequest, recordings: Sequence[Recording]) -> Iterato
             "trust": event.get_trust_display().lower(),
             "outcome": event.get_outcome_display().lower(),
         }
-        yield Happening(event.received_at, "webhook", formatting.linked(request, event, about))
+        yield Happening(event.received_at, formatting.linked(request, event, about), icon="webhook")

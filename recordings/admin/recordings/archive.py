@@ -407,10 +407,7 @@ def _accounts(request: HttpRequest) -> list[Account]:
 
 def _at_risk(request: HttpRequest, now: datetime) -> QuerySet[Any]:
     days = {account.retention_days for account in _accounts(request)}
-    rows: QuerySet[Any] = Recording.objects.visible_to(request.user).at_risk(
-        now, overview.soon(), kept_days=days
-    )
-    return rows
+    return Recording.objects.visible_to(request.user).at_risk(now, overview.soon(), kept_days=days)
 
 
 def _chosen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.base import LIST_FILTERS, Fact, KeyFact, PortalAdmin, Section, may
+from recordings.admin.base import LIST_FILTERS, Fact, Happening, PortalAdmin, Section, may
 from recordings.admin.calls.live import layout_words
 from recordings.admin.change_list import Link, order_of
 from recordings.admin.recordings import archive
@@ -192,7 +192,7 @@ def vobiz_facts(recording: Recording) -> tuple[list[Fact], list[Fact], list[Fact
         "api_id": (formatting.identifier(recording.api_id), _("for Vobiz's support")),
     }
     found = {
-        column: Fact(label_of(recording, column), value, source_words(recording, column), hint)
+        column: Fact(label_of(recording, column), value, hint, source_words(recording, column))
         for column, (value, hint) in values.items()
         if value != formatting.NONE
     }
@@ -260,29 +260,19 @@ MOST_EVENTS = 50  # callbacks, and as many lines of what people did
 ACCESS_ROLES = {AccessResult.OK: "good", AccessResult.REFUSED: "bad", AccessResult.FAILED: "attention"}
 
 
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One line of the history. `who` did it, or it came from there; `detail` is what was said."""
-
-    at: datetime
-    words: str | SafeString
-    who: str | SafeString = ""
-    detail: str | SafeString = ""
-
-
-def key_facts(recording: Recording, now: datetime) -> list[KeyFact]:
+def key_facts(recording: Recording, now: datetime) -> list[Fact]:
     """Return its length, status, archived copy, retention, audio and who started it."""
     return [
         _length(recording),
-        KeyFact(_("Status"), formatting.status(recording), _status_note(recording, now)),
-        KeyFact(_("Archive"), *archive.copy_words(recording, now)),
-        KeyFact(_("At Vobiz until"), *archive.retention_words(recording, now)),
+        Fact(_("Status"), formatting.status(recording), _status_note(recording, now)),
+        Fact(_("Archive"), *archive.copy_words(recording, now)),
+        Fact(_("At Vobiz until"), *archive.retention_words(recording, now)),
         _audio(recording),
         _starter(recording),
     ]
 
 
-def _length(recording: Recording) -> KeyFact:
+def _length(recording: Recording) -> Fact:
     note: str | SafeString = ""
     if recording.started_at is not None and recording.status != RecordingStatus.FAILED:
         begun = formatting.time_of(recording.started_at)
@@ -294,7 +284,7 @@ def _length(recording: Recording) -> KeyFact:
         else:
             note = _("since %s") % begun
     seconds = None if recording.duration_ms is None else recording.duration_ms / 1_000
-    return KeyFact(_("Length"), formatting.length(seconds), note)
+    return Fact(_("Length"), formatting.length(seconds), note)
 
 
 def _status_note(recording: Recording, now: datetime) -> str:
@@ -304,17 +294,17 @@ def _status_note(recording: Recording, now: datetime) -> str:
     return ""
 
 
-def _audio(recording: Recording) -> KeyFact:
+def _audio(recording: Recording) -> Fact:
     words = layout_words(recording.channels, recording.file_format) or formatting.NONE
     size = "" if recording.audio_bytes is None else formatting.file_size(recording.audio_bytes)
-    return KeyFact(_("Audio"), words, size)
+    return Fact(_("Audio"), words, size)
 
 
-def _starter(recording: Recording) -> KeyFact:
+def _starter(recording: Recording) -> Fact:
     limit = _("limit %s") % span(recording.time_limit) if recording.time_limit else ""
     if recording.requested_at is None:
-        return KeyFact(_("Started by"), str(recording.get_origin_display()), limit)
-    return KeyFact(_("Started by"), formatting.person(recording.requested_by), limit)
+        return Fact(_("Started by"), str(recording.get_origin_display()), limit)
+    return Fact(_("Started by"), formatting.person(recording.requested_by), limit)
 
 
 def timeline(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 from uuid import uuid4
@@ -12,7 +12,6 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q
-from django.http import QueryDict
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -48,6 +47,11 @@ def is_key(value: str | None) -> TypeGuard[str]:
     Anybody who is logged in may send anything in its place.
     """
     return value is not None and PRIMARY_KEY.fullmatch(value) is not None
+
+
+def keys_among(texts: Iterable[str]) -> list[int]:
+    """Return the primary keys among what was sent; what is none is left out."""
+    return [int(text) for text in texts if is_key(text)]
 
 
 class KeysField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -445,25 +449,6 @@ class StopAllForm(forms.Form):
     def shown(self) -> frozenset[int]:
         """Return the primary keys; of a valid form."""
         return _primary_keys(self.cleaned_data["expected"])
-
-
-class SelectedForm:
-    """The calls that somebody ticked, and those that are to be recorded though they are being recorded."""
-
-    def __init__(self, data: QueryDict) -> None:
-        self._data = data
-
-    def calls(self) -> frozenset[int]:
-        """Return their primary keys; what is none is left out."""
-        return self._keys("call")
-
-    def again(self) -> frozenset[int]:
-        """Return the primary keys of those ticked a second time."""
-        return self._keys("again")
-
-    def _keys(self, name: str) -> frozenset[int]:
-        given = self._data.getlist(name)
-        return frozenset(int(key) for key in given if is_key(key))
 
 
 def _primary_keys(text: str) -> frozenset[int]:

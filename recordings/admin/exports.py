@@ -30,7 +30,7 @@ from recordings.admin.base import BATCH, WRITE, PortalAdmin, may, page
 from recordings.admin.reader import accounts_seen, note_access
 from recordings.choices import AccessAction, AccessResult, TranscriptionStatus
 from recordings.exports import AudioOpenError, ExportSlot, Opened, Plan, TooManyExportsError
-from recordings.forms import is_key
+from recordings.forms import keys_among
 from recordings.models import Account, Recording, Transcription
 from recordings.playback import AudioRequest, AudioUnavailableError, TooManyStreamsError
 from recordings.vobiz.errors import VobizError
@@ -194,7 +194,7 @@ class ZipExportMixin(CsvExportMixin):
     )
     def export_zip_file(self, request: HttpRequest) -> HttpResponseBase:
         """Return the ZIP, made while it is sent."""
-        keys = [int(key) for key in request.POST.get("recordings", "").split(",") if is_key(key)]
+        keys = keys_among(request.POST.get("recordings", "").split(","))
         held = self._plan(request, keys[:MOST_FILES])
         if not held.items:
             self.message_user(request, _("Select at least one recording."), messages.WARNING)

@@ -23,7 +23,7 @@ from recordings.admin.base import BOTH, page, with_cure
 from recordings.admin.calls.live import LiveCallsMixin, LiveRow, came_from, keys, live_row, running_of
 from recordings.choices import CallState, RecordingStatus, StartAnswer
 from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
-from recordings.forms import SelectedForm, StartForm, span
+from recordings.forms import StartForm, keys_among, span
 from recordings.models import Account, Call, Recording
 from recordings.provider import callback_urls_possible
 
@@ -116,14 +116,15 @@ class StartMixin(LiveCallsMixin):
     def record_selected(self, request: HttpRequest) -> HttpResponse:
         """Up to 20 ticked calls with one form; on POST the result for each. Sent again it starts nothing again."""
         now = timezone.now()
-        chosen = SelectedForm(request.POST if request.method == "POST" else request.GET)
-        calls = self._ticked(request, chosen)
+        sent = request.POST if request.method == "POST" else request.GET
+        calls = self._ticked(request, keys_among(sent.getlist("call")))
+        again = keys_among(sent.getlist("again"))  # though they are being recorded
         account = calls[0].account if calls else Account()
         asks_first = any(call.account.recorded_by_flow for call in calls)
         form = start_form(request, account, now, asks_first=asks_first)
         rows = [live_row(call, now) for call in calls]
         if request.method == "POST" and 0 < len(calls) <= MOST_SELECTED and form.is_valid():
-            outcomes = self._start_each(request, rows, form, chosen, now)
+            outcomes = self._start_each(request, rows, form, again, now)
             context: dict[str, Any] = {"outcomes": outcomes}
             title = started_title(outcomes)
             context["back"] = self.back(request, calls[0])
@@ -133,7 +134,7 @@ class StartMixin(LiveCallsMixin):
             "most": MOST_SELECTED,
             "too_many": len(rows) > MOST_SELECTED,
             "expected": keys([line for row in rows for line in row.running]),
-            "again": chosen.again(),
+            "again": again,
             "back": self.back(request, None),
             **form_context(form, account),
         }
@@ -143,11 +144,11 @@ class StartMixin(LiveCallsMixin):
             request, "admin/recordings/call/record_selected.html", context, title=title, status=status
         )
 
-    def _ticked(self, request: HttpRequest, chosen: SelectedForm) -> list[Call]:
+    def _ticked(self, request: HttpRequest, pks: list[int]) -> list[Call]:
         """Those of them that this person may see, and one more than may be started at once."""
         running = Recording.objects.open().select_related("requested_by", "stop_requested_by")
         fetched = Prefetch("recordings", queryset=running.order_by("requested_at", "pk"), to_attr="running")
-        calls = Call.objects.visible_to(request.user).filter(pk__in=chosen.calls())
+        calls = Call.objects.visible_to(request.user).filter(pk__in=pks)
         ordered = calls.select_related("account").prefetch_related(fetched).order_by("started_at", "pk")
         return list(ordered[: MOST_SELECTED + 1])
 
@@ -156,12 +157,11 @@ class StartMixin(LiveCallsMixin):
         request: HttpRequest,
         rows: list[LiveRow],
         form: StartForm,
-        chosen: SelectedForm,
+        again: list[int],
         now: datetime,
     ) -> list[Outcome]:
         """Start a call that is being recorded only if it was ticked again, having been shown so."""
         by: Any = request.user
-        again = chosen.again()
         live = [row for row in rows if row.call.state != CallState.ENDED]
         wanted = [
             StartRequest(

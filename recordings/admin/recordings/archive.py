@@ -37,7 +37,7 @@ from recordings.admin.base import (
 from recordings.admin.formatting import count
 from recordings.audio import formats
 from recordings.choices import CORRUPT_COPY_REASONS, SEEN_CLOSES, AudioState, Channels
-from recordings.forms import is_key
+from recordings.forms import is_key, keys_among
 from recordings.models import Account, Recording, Worker
 from recordings.models.recording.queryset import CLIPPED_MS
 from recordings.overview import soon
@@ -414,7 +414,7 @@ def _chosen(request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
     """All of the rows, or the ticked ones among them."""
     if "all" in request.POST:
         return rows
-    return rows.filter(pk__in=[*filter(is_key, request.POST.getlist("recording"))])
+    return rows.filter(pk__in=keys_among(request.POST.getlist("recording")))
 
 
 def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -84,36 +82,17 @@ class AudioMixin(ReadOnlyAdmin):
     @page("<path:object_id>/audio/", permission="recordings.hear_recording", access=AccessAction.PLAY)
     def audio(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
         """Return the audio or a part of it: our copy, or what Vobiz still has."""
-        token = request.GET.get(PLAY, "")
-        play_id = playback.play_of(token, request.user, recording)
-        note = partial(note_access, request, AccessAction.PLAY, recording)
         is_head = request.method == "HEAD"
-        asked = None if is_head else ByteRange.parse(request.headers.get("Range"))
         kind = request.GET.get(CONVERTED)
         wanted = AudioRequest(
-            asked,
+            None if is_head else ByteRange.parse(request.headers.get("Range")),
             request.headers.get("If-Range"),
             only_head=is_head,
             to_play=True,
             converted=kind if kind in formats.CONVERTED else None,
         )
-        try:
-            audio = playback.open_audio(recording, wanted)
-        except AudioUnavailableError as none:
-            note(
-                result=AccessResult.FAILED, detail=str(none), play_id=f"{play_id}.failed" if play_id else None
-            )
-            return _words(str(none), none.status)
-        except RangeNotSatisfiableError as trouble:
-            return _out_of_range(trouble)
-        except TooManyStreamsError:
-            return _busy()
-        with _closed_if_broken(audio):
-            note(play_id=play_id)  # before the first byte leaves
-        response = _response(audio, only_head=is_head)
-        response["Accept-Ranges"] = "bytes"
-        response["Content-Disposition"] = "inline"
-        return response
+        play_id = playback.play_of(request.GET.get(PLAY, ""), request.user, recording)
+        return _send(request, recording, AccessAction.PLAY, wanted, play_id)
 
     @page("<path:object_id>/play/", permission="recordings.hear_recording", access=AccessAction.PLAY)
     def play(self, request: HttpRequest, recording: Recording) -> HttpResponse:
@@ -163,31 +142,41 @@ class AudioMixin(ReadOnlyAdmin):
     )
     def download(self, request: HttpRequest, recording: Recording) -> HttpResponseBase:
         """Return the whole file, under a name that people can read. Whoever takes it out must be allowed to hear it."""
-        note = partial(note_access, request, AccessAction.DOWNLOAD, recording)
-        is_head = request.method == "HEAD"
-        try:
-            audio = playback.open_audio(recording, AudioRequest(only_head=is_head))
-        except AudioUnavailableError as none:
-            note(result=AccessResult.FAILED, detail=str(none))
-            return _words(str(none), none.status)
-        except TooManyStreamsError:
-            return _busy()
-        with _closed_if_broken(audio):
-            note()
-        response = _response(audio, only_head=is_head)
-        name = recording.file_name(audio.extension, formatting.zone_of())
-        response["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        wanted = AudioRequest(only_head=request.method == "HEAD")
+        return _send(request, recording, AccessAction.DOWNLOAD, wanted)
 
 
-@contextmanager
-def _closed_if_broken(audio: Audio) -> Iterator[None]:
-    """Close audio that is not sent after all."""
+def _send(
+    request: HttpRequest,
+    recording: Recording,
+    action: AccessAction,
+    wanted: AudioRequest,
+    play_id: str | None = None,
+) -> HttpResponseBase:
+    """Return the audio, logged before its first byte leaves: to be played, or as a file; or why there is none."""
+    note = partial(note_access, request, action, recording)
     try:
-        yield
+        audio = playback.open_audio(recording, wanted)
+    except AudioUnavailableError as none:
+        note(result=AccessResult.FAILED, detail=str(none), play_id=f"{play_id}.failed" if play_id else None)
+        return _words(str(none), none.status)
+    except RangeNotSatisfiableError as trouble:
+        return _out_of_range(trouble)
+    except TooManyStreamsError:
+        return _busy()
+    try:
+        note(play_id=play_id)
     except BaseException:
         audio.body.close()
         raise
+    response = _response(audio, only_head=wanted.only_head)
+    if wanted.to_play:
+        response["Accept-Ranges"] = "bytes"
+        response["Content-Disposition"] = "inline"
+    else:
+        name = recording.file_name(audio.extension, timezone.get_current_timezone())
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def sources_of(request: HttpRequest, recording: Recording) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return format_html("{}{}", capfirst(event.get_action_display()), under)
 
     @admin.display(description=gettext_lazy("result"))
-    def result_shown(self, event: AccessEvent) -> str | SafeString:
+    def result_shown(self, event: AccessEvent) -> SafeString:
         """Return how it ended."""
         return accessed_badge(event)
 

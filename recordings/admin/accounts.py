@@ -86,16 +86,16 @@ class AccountAdmin(WebhooksMixin):
         return queryset.filter(auth_id__icontains=term) | queryset.filter(name__icontains=term)
 
     @admin.display(description=gettext_lazy("account"))
-    def account(self, account: Account) -> SafeString:
+    def account(self, account: Account) -> str:
         """Return the name and the Auth ID."""
-        return format_html("{}", formatting.plain(account))
+        return formatting.plain(account)
 
     @admin.display(description=gettext_lazy("active"), ordering="is_active")
     def switched(self, account: Account) -> SafeString:
         """Return whether it is used at all."""
         if account.is_active:
-            return format_html("{}", formatting.badge("on", _("Active"), role="good"))
-        return format_html("{}", formatting.badge("off", _("Inactive"), role="quiet"))
+            return formatting.badge("on", _("Active"), role="good")
+        return formatting.badge("off", _("Inactive"), role="quiet")
 
     @admin.display(description=gettext_lazy("token"))
     def token(self, account: Account) -> SafeString:

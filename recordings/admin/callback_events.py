@@ -189,12 +189,12 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
         return shown if self.has_process_permission(request) else [name for name in shown if name != "again"]
 
     @admin.display(description=gettext_lazy("result"))
-    def outcome_shown(self, event: CallbackEvent) -> str | SafeString:
+    def outcome_shown(self, event: CallbackEvent) -> SafeString:
         """Return what became of it."""
         return formatting.badge(event.outcome, event.get_outcome_display())
 
     @admin.display(description=gettext_lazy("signature"))
-    def trust_shown(self, event: CallbackEvent) -> str | SafeString:
+    def trust_shown(self, event: CallbackEvent) -> SafeString:
         """Return what its signature proves."""
         words = event.get_trust_display()
         if event.trust == Trust.REFUSED and event.account.lacks_signing_token:

@@ -64,7 +64,7 @@ class CsvExportMixin(PortalAdmin):
             return HttpResponseRedirect(self.to_page("changelist"))
         except TooManyExportsError:
             return self._too_many(request)
-        table, zone = self.csv_table(request), formatting.zone_of()
+        table, zone = self.csv_table(request), timezone.get_current_timezone()
         lines = _lines(self.csv_rows(request, changes.queryset, table, zone))
         self._note(request, table, changes.queryset)
         header = [*table.header(zone), *self.csv_more]
@@ -180,7 +180,7 @@ class ZipExportMixin(CsvExportMixin):
             "more_lacking": max(0, len(held.missing) - MOST_NAMED),
             "may_hear": may(request, "hear_recording"),
             "may_read": may(request, "read_transcription"),
-            "zone": str(formatting.zone_of()),
+            "zone": str(timezone.get_current_timezone()),
         }
         words = ngettext("Export %d recording", "Export %d recordings", len(found)) % len(found)
         return self.render(request, "admin/recordings/recording/export.html", context, title=words)
@@ -203,7 +203,7 @@ class ZipExportMixin(CsvExportMixin):
             slot = ExportSlot()
         except TooManyExportsError:
             return self._too_many(request)
-        zone = formatting.zone_of()
+        zone = timezone.get_current_timezone()
         _note_whole(request, held)
         words = _Transcripts(request) if may(request, "read_transcription") else None
         zipped = exports.ZipExport(held, _open, partial(_note_file, request), zone, words)
@@ -218,7 +218,9 @@ class ZipExportMixin(CsvExportMixin):
             Recording.objects.visible_to(request.user).filter(pk__in=keys).select_related("account", "call")
         )
         loaded = rows.defer("provider_data", "call__provider_data").order_by("-happened_at", "-pk")
-        return exports.plan(loaded, zone=formatting.zone_of(), may_hear=may(request, "hear_recording"))
+        return exports.plan(
+            loaded, zone=timezone.get_current_timezone(), may_hear=may(request, "hear_recording")
+        )
 
 
 def in_order(rows: QuerySet[Any], *, loaded: QuerySet[Any], at_once: int, most: int) -> Iterator[list[Any]]:

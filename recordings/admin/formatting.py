@@ -1,7 +1,7 @@
 """How values look on a page: escaped, grouped, in a named zone, with a word beside every colour.
 
 Everything here goes through `format_html`, so that text from outside stays text. Control and direction marks that
-could turn a line around are shown as what they are.
+could turn a line around are shown as what they are. Times are in the current zone: a middleware makes it the reader's.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def plain(text: object) -> str:
 def _name(value: object) -> str:
     """As it calls itself; a recording without an id by when it was asked for, in the reader's zone."""
     if isinstance(value, Recording) and not value.recording_id and value.requested_at is not None:
-        local = value.requested_at.astimezone(zone_of())
+        local = timezone.localtime(value.requested_at)
         return _("recording asked for at %s") % f"{dateformat.format(local, 'j M Y, H:i')} {zone_name(local)}"
     return str(value)
 
@@ -117,11 +117,6 @@ def person(user: object) -> str:
     return words(user or _("Command line"))
 
 
-def zone_of(zone: tzinfo | None = None) -> tzinfo:
-    """Return the zone in which times are shown: the reader's, which a middleware makes the current one."""
-    return zone if zone is not None else timezone.get_current_timezone()
-
-
 def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
     """Return `6 Nov 2025, 19:19:10` in the reader's zone, which each page names once; with the instant in UTC on hover.
 
@@ -129,7 +124,7 @@ def moment(at: datetime | None, zone: tzinfo | None = None) -> str | SafeString:
     """
     if at is None:
         return NONE
-    local, utc = at.astimezone(zone_of(zone)), at.astimezone(UTC)
+    local, utc = timezone.localtime(at, zone), at.astimezone(UTC)
     twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
     words = dateformat.format(local, "j M Y, H:i:s")
     return format_html(
@@ -152,13 +147,12 @@ def weekday(on: date) -> str:
 
 def time_of(at: datetime) -> str:
     """Return `14:02:11` in the reader's zone."""
-    return dateformat.format(at.astimezone(zone_of()), "H:i:s")
+    return dateformat.format(timezone.localtime(at), "H:i:s")
 
 
 def clock(at: datetime, zone: tzinfo | None = None, *, now: datetime) -> str:
     """Return `18:16 IST`, `00:46 IST tomorrow`, `18:16 IST on 9 Nov 2025`; for sentences such as *cuts at* …."""
-    zone = zone_of(zone)
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    local, today = timezone.localtime(at, zone), timezone.localtime(now, zone).date()
     days = (local.date() - today).days
     time = f"{dateformat.format(local, 'H:i')} {zone_name(local)}"
     if days == 0:
@@ -183,7 +177,7 @@ def ago(at: datetime, now: datetime) -> str:
         return _("%d min ago") % (seconds // 60)
     if seconds < 86_400:
         return _("%d h ago") % (seconds // 3_600)
-    return _("on %s") % day(at.astimezone(zone_of()))
+    return _("on %s") % day(timezone.localtime(at))
 
 
 def length(seconds: float | None) -> str:
@@ -271,10 +265,8 @@ def long_identifier(value: str | None) -> str | SafeString:
     return format_html('<code class="portal-id vp-ell" title="{}">{}</code>', words, words) if value else NONE
 
 
-def badge(value: str | None, label: object, *, role: str | None = None) -> str | SafeString:
+def badge(value: str, label: object, *, role: str | None = None) -> SafeString:
     """Return a state: its colour, its shape and its word, which begins with a capital. Unknown values are bad news."""
-    if value is None:
-        return NONE
     role = role or ROLES.get(value, "bad")
     shape = SHAPES[role]
     return format_html(
@@ -284,9 +276,7 @@ def badge(value: str | None, label: object, *, role: str | None = None) -> str |
 
 def not_verified() -> SafeString:
     """Return the badge of a transcript that anyone may have sent."""
-    return format_html(
-        '<span class="portal-badge portal-attention">{} {}</span>', SHAPES["attention"], _("Not verified")
-    )
+    return badge("unverified", _("Not verified"), role="attention")
 
 
 def flag(label: object, role: str = "attention", *, title: str = "") -> SafeString:
@@ -297,17 +287,21 @@ def flag(label: object, role: str = "attention", *, title: str = "") -> SafeStri
 
 def status(recording: Recording) -> SafeString:
     """Return a recording's status with what asks for a person."""
-    word = recording.get_status_display()
-    shown = badge(recording.status, word)
-    if recording.needs_attention:
-        shown = format_html("{} {}", shown, flag(attention(recording)))
-    elif recording.is_open and recording.stop_requested_at:
-        shown = format_html("{} {}", shown, flag(_("stopping"), "quiet"))
+    shown = _with_attention(badge(recording.status, recording.get_status_display()), recording)
     if recording.was_cut_short:
         shown = format_html("{} {}", shown, flag(_("Cut short")))
     elif recording.was_probably_cut:
         shown = format_html("{} {}", shown, flag(_("Probably cut at 60 s")))
-    return format_html("{}", shown)
+    return shown
+
+
+def _with_attention(shown: SafeString, recording: Recording) -> SafeString:
+    """Return a state with what asks for a person, or that the recording is being stopped."""
+    if recording.needs_attention:
+        return format_html("{} {}", shown, flag(attention(recording)))
+    if recording.is_open and recording.stop_requested_at:
+        return format_html("{} {}", shown, flag(_("stopping"), "quiet"))
+    return shown
 
 
 def may_have_been(recording: Recording) -> bool:
@@ -411,8 +405,7 @@ def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> Saf
 
     `under_day`: under a heading that names the day, so the time alone.
     """
-    zone = timezone.get_current_timezone()
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    local, today = timezone.localtime(at), timezone.localtime(now).date()
     clock = dateformat.format(local, "H:i")
     match (today - local.date()).days:
         case _days if under_day:
@@ -481,31 +474,26 @@ def _account_words(account: Account) -> tuple[str, str]:
 
 def kept(recording: Recording, now: datetime) -> SafeString:
     """Whether we have it or how long Vobiz will; of what is not completed, how it stands; what asks for a person."""
-    found = _kept(recording, now)
-    if recording.needs_attention:
-        return format_html("{} {}", found, flag(attention(recording)))
-    if recording.is_open and recording.stop_requested_at:
-        return format_html("{} {}", found, flag(_("stopping"), "quiet"))
-    return found
+    return _with_attention(_kept(recording, now), recording)
 
 
 def _kept(recording: Recording, now: datetime) -> SafeString:
     state = recording.audio_state
     if state in (AudioState.PENDING, AudioState.NONE):
-        return format_html("{}", badge(recording.status, recording.get_status_display()))
+        return badge(recording.status, recording.get_status_display())
     if state == AudioState.ARCHIVED:
         shown = badge("archived", _("archived"), role="good")
         if recording.verified_at is None:
-            return format_html("{}", shown)
+            return shown
         verified = _("verified %s") % day(timezone.localtime(recording.verified_at))
         return format_html('<span title="{}">{}</span>', verified, shown)
     if recording.gone_at_provider_at is not None:
-        return format_html("{}", badge("gone", _("deleted at Vobiz"), role="bad"))
+        return badge("gone", _("deleted at Vobiz"), role="bad")
     until = recording.retention_ends_at
     words = time_left(until, now)
     if until - now > soon():
         return format_html("{}", words)
-    return format_html("{}", badge("leaving", words, role="attention"))
+    return badge("leaving", words, role="attention")
 
 
 def time_left(until: datetime, now: datetime) -> str:

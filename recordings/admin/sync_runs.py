@@ -106,7 +106,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
         return formatting.second_of_day(run.started_at)
 
     @admin.display(description=gettext_lazy("state"))
-    def state_shown(self, run: SyncRun) -> str | SafeString:
+    def state_shown(self, run: SyncRun) -> SafeString:
         """Return how it stands or ended."""
         return formatting.badge(run.state, run.get_state_display())
 

@@ -72,7 +72,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
         return formatting.from_to_cell(held.recording.call)
 
     @admin.display(description=gettext_lazy("status"))
-    def status_shown(self, held: Transcription) -> str | SafeString:
+    def status_shown(self, held: Transcription) -> SafeString:
         """Return how it stands."""
         return formatting.badge(held.status, held.get_status_display())
 
@@ -81,7 +81,7 @@ class TranscriptionAdmin(TranscriptionCsvMixin, ReadOnlyAdmin):
         """Return what its callback's signature proves."""
         if held.is_unverified:
             return formatting.not_verified()
-        return formatting.badge(held.trust, held.get_trust_display())
+        return formatting.badge(held.trust, held.get_trust_display()) if held.trust else formatting.NONE
 
     @admin.display(description=gettext_lazy("received"))
     def received(self, held: Transcription) -> SafeString:
@@ -160,12 +160,10 @@ def opened(held: Transcription) -> dict[str, str | SafeString]:
     return {"text": text, "words": trust_words(held), "badge": _badge(held)}
 
 
-def _badge(held: Transcription) -> str | SafeString:
-    return (
-        formatting.not_verified()
-        if held.is_unverified
-        else formatting.badge(held.status, held.get_status_display())
-    )
+def _badge(held: Transcription) -> SafeString:
+    if held.is_unverified:
+        return formatting.not_verified()
+    return formatting.badge(held.status, held.get_status_display())
 
 
 def charges(held: Transcription) -> list[Fact]:

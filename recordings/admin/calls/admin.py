@@ -121,7 +121,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
         return formatting.NOTHING if call.seconds is None else formatting.length(call.seconds)
 
     @admin.display(description=gettext_lazy("state"))
-    def state_shown(self, call: Call) -> str | SafeString:
+    def state_shown(self, call: Call) -> SafeString:
         """Return the state: live or ended; a dash for a call that was never seen live here."""
         if call.state == CallState.UNKNOWN:
             return formatting.NOTHING

@@ -345,7 +345,7 @@ def transcript_cell(held: Transcription | None) -> SafeString:
     if held.is_unverified:
         return formatting.not_verified()
     if held.status != TranscriptionStatus.COMPLETED:
-        return format_html("{}", formatting.badge(held.status, held.get_status_display()))
+        return formatting.badge(held.status, held.get_status_display())
     return format_html('<span class="portal-badge portal-good">✓ <small>{}</small></span>', _("transcript"))
 
 

@@ -379,7 +379,7 @@ def _withdrawn(recording: Recording) -> tuple[str, str]:
 def _transcribed(held: Transcription | None) -> list[Happening]:
     if held is None or held.received_at is None:
         return []
-    trust = formatting.badge(held.trust, held.get_trust_display())
+    trust = formatting.badge(held.trust, held.get_trust_display()) if held.trust else formatting.NONE
     return [Happening(held.received_at, _("Transcript: %s") % held.get_status_display(), trust)]
 
 
@@ -447,4 +447,4 @@ def listened(request: HttpRequest, recording: Recording) -> list[Happening]:
 def accessed_badge(event: AccessEvent) -> SafeString:
     """Return how an access ended."""
     role = ACCESS_ROLES.get(AccessResult(event.result), "bad")
-    return format_html("{}", formatting.badge(event.result, event.get_result_display(), role=role))
+    return formatting.badge(event.result, event.get_result_display(), role=role)

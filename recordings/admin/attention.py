@@ -82,11 +82,6 @@ class DashboardData(Figures):
         return may(self.request, permission)
 
     @property
-    def may_see_live(self) -> bool:
-        """The reader may open the live calls."""
-        return self.may("view_live_calls")
-
-    @property
     def portal_url(self) -> str:
         """Where Vobiz is told to call."""
         return public_url("")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import TextChoices
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -24,14 +23,6 @@ from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Tro
 MOST_LINES = 10
 MOST_SYNCS = 5
 MOST_LATEST = 5
-
-
-class Ended(TextChoices):
-    """How a recording ended, as the `ended` filter of the list says it; from the bottom of a bar upwards."""
-
-    COMPLETED = "completed"
-    CUT = "cut"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +95,6 @@ def _latest(look: DashboardData) -> list[dict[str, Any]]:
         "call__from_number", "call__from_digits", "call__to_number", "call__to_digits", "call__direction",
         "account__name", "account__auth_id",
     ).order_by("-happened_at", "-pk")[:MOST_LATEST]  # fmt: skip
-    may_hear = look.may("hear_recording")
     return [
         {
             "pk": row.pk,
@@ -114,7 +104,6 @@ def _latest(look: DashboardData) -> list[dict[str, Any]]:
             "at": formatting.day_and_time(row.happened_at, look.now),
             "length": formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
             "account": formatting.plain(row.account.name or row.account.auth_id),
-            "may_play": may_hear,
         }
         for row in newest
     ]
@@ -125,7 +114,7 @@ def _active(look: DashboardData) -> list[Any]:
 
 
 def _sees_live(look: DashboardData) -> bool:
-    return look.may("view_call") or look.may_see_live
+    return look.may("view_call") or look.may("view_live_calls")
 
 
 def _live_look(look: DashboardData) -> dict[str, Any] | None:
@@ -309,15 +298,16 @@ def _scale(days: list[Day]) -> tuple[int, int, int]:
 
 
 def _day(day: Day, most: int) -> DayShown:
-    counts = {Ended.COMPLETED: day.completed, Ended.CUT: day.cut, Ended.FAILED: day.failed}
+    # as the `ended` filter of the list says it, from the bottom of a bar upwards
+    counts = {"completed": day.completed, "cut": day.cut, "failed": day.failed}
     bars, top = [], 100.0
     for kind, n in counts.items():
         height = round(100 * n / most, 2)
         top = round(top - height, 2)
         if n:
-            bars.append(Bar(kind.value, max(0.0, top), height))
+            bars.append(Bar(kind, max(0.0, top), height))
     numbers = [
-        Number(Counted(n), listed("recording", day=day.day.isoformat(), ended=kind.value), kind.value)
+        Number(Counted(n), listed("recording", day=day.day.isoformat(), ended=kind), kind)
         for kind, n in counts.items()
     ]
     return DayShown(str(day.day.day), formatting.day(day.day), day.total, bars, numbers)
@@ -469,7 +459,6 @@ def worker_line(look: DashboardData) -> dict[str, Any] | None:
         "due": formatting.ago(found.oldest_due_at, look.now) if found.oldest_due_at is not None else "",
         "unconfirmed": unconfirmed,
         "missing": not found.workers,
-        "command": "manage.py worker",
     }
 
 

@@ -68,18 +68,15 @@ class AccountAdmin(WebhooksMixin):
         rows: QuerySet[Any] = super().get_queryset(request).annotate(synced_at=at, sees_parent=Exists(parent))
         return rows
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add how the first account gets here."""
-        said = {}
-        if self.has_add_permission(request):
-            said = {
-                "empty_words": _("No account is connected yet. Connect one to see its calls and recordings."),
-                "empty_verb": _("Connect account"),
-                "empty_link": self.to_page("add"),
-            }
-        return super().changelist_view(request, {**said, **(extra_context or {})})
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return how the first account gets here."""
+        if not self.has_add_permission(request):
+            return {}
+        return {
+            "empty_words": _("No account is connected yet. Connect one to see its calls and recordings."),
+            "empty_verb": _("Connect account"),
+            "empty_link": self.to_page("add"),
+        }
 
     def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         """Search by Auth ID or name."""

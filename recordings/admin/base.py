@@ -118,9 +118,16 @@ class PortalMixin(_Base):
         """Show the list; a panel of filters sends empty fields, which an address does not keep."""
         if self.has_view_or_change_permission(request) and (answer := nothing_selected(request)):
             return answer
+        if answer := without_empty_filters(request):
+            return answer
         said = {"title": self.list_title} if self.list_title else {}
-        shown = {**said, **(extra_context or {})}
-        return without_empty_filters(request) or super().changelist_view(request, shown)
+        return super().changelist_view(
+            request, {**said, **self.list_context(request), **(extra_context or {})}
+        )
+
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the list's template shows besides the list."""
+        return {}
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show or save the form; one whose name another request took meanwhile is checked again, and says so."""

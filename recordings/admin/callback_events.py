@@ -215,12 +215,9 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
             formatting.from_to_cell(event.recording.call) if event.sees_recording else str(formatting.UNSEEN)
         )
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add what was rejected and how to cure it."""
-        rejected = [*self._rejected(request)]
-        return super().changelist_view(request, {"rejected": rejected, **(extra_context or {})})
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what was rejected and how to cure it."""
+        return {"rejected": [*self._rejected(request)]}
 
     def _rejected(self, request: HttpRequest) -> Iterator[Rejected]:
         """Yield what was rejected and nobody has reviewed, by account."""

@@ -137,12 +137,9 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
             return formatting.words(_("Schedule"))
         return formatting.words(run.requested_by or _("Schedule or command line"))
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Add the button for those who may press it."""
-        form = SyncForm(viewer=request.user) if may(request, "sync_now") else None
-        return super().changelist_view(request, {"sync_form": form, **(extra_context or {})})
+    def list_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the button for those who may press it."""
+        return {"sync_form": SyncForm(viewer=request.user) if may(request, "sync_now") else None}
 
     @page("sync/", permission="recordings.sync_now", methods=WRITE)
     def sync(self, request: HttpRequest) -> HttpResponse:

@@ -40,12 +40,8 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
     # what runs is asked for first: a sync that ends meanwhile is then found as complete
     known: dict[str, Any] = {
         "account": account,
-        "now": now,
         "subaccounts": Account.objects.visible_to(request.user).filter(parent=account).count(),
         "members": account.members.count(),
-        "may_test": may(request, "test_account"),
-        "may_sync": may(request, "sync_now"),
-        "may_process": may(request, "process_callbackevent"),
         "vobiz_can_call": callback_urls_possible(),
         "running_sync": runs.running().filter(lease_until__gte=now).first(),
         "last_sync": runs.complete().first(),
@@ -62,7 +58,7 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         known["archive_place"] = storage.archive().label
     if may(request, "change_account"):
         known |= _address(account)
-    if may(request, "view_callbackevent") or known["may_process"]:
+    if may(request, "view_callbackevent") or may(request, "process_callbackevent"):
         known["rejected_kept"] = overview.counted(
             CallbackEvent.objects.filter(account=account).refused().values_list("pk")
         )

@@ -178,8 +178,6 @@ class ZipExportMixin(CsvExportMixin):
             "pks": ",".join(map(str, found)),
             "lacking": [(formatting.plain(item.recording), item.lacks) for item in held.missing[:MOST_NAMED]],
             "more_lacking": max(0, len(held.missing) - MOST_NAMED),
-            "may_hear": may(request, "hear_recording"),
-            "may_read": may(request, "read_transcription"),
             "zone": str(timezone.get_current_timezone()),
         }
         words = ngettext("Export %d recording", "Export %d recordings", len(found)) % len(found)

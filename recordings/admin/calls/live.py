@@ -178,7 +178,7 @@ def _silence(request: HttpRequest, account: Account, now: datetime) -> dict[str,
     """Since when Vobiz has not answered for an account, and what that means for the rows."""
     at = account.live_refreshed_at
     return {
-        "account": formatting.plain(account.name or account.auth_id),
+        "account": formatting.account_label(account),
         "error": formatting.plain(account.live_error or _("Vobiz was slow, so it has not been asked yet.")),
         "url": reverse("admin:recordings_account_change", args=[account.pk])
         if may(request, "view_account")

@@ -274,7 +274,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "head": head,
             "neighbours": neighbours(self, request, obj),
             "recording": obj,
-            "now": now,
             "every": refresh_every(obj, held),
             "kind": f"{obj.status} {obj.archived_at is not None} {held.status if held else None}",
             **seen_context(request, obj, now),
@@ -292,8 +291,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "is_confirmed": is_confirmed,
             "confirmed": confirmed,
             "limit": span(obj.time_limit or 0),
-            "probably_cut": obj.was_probably_cut,
-            "sees_callbacks": may(request, "view_callbackevent"),
             "sections": sections,
         }
 

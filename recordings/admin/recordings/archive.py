@@ -437,7 +437,6 @@ def _context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "lost_rows": [_row(row, now) for row in _shown(lost.order_by("-happened_at", "-pk"))],
         "before": overview.lost_before(now, accounts),
         "may_archive": may(request, "archive_recording") and has_free,
-        "may_mark": may(request, "mark_seen"),
         "progress": progress,
         "every": REFRESH if progress is not None and progress["waiting"] else REFRESH_ELSE,
         "no_worker": not Worker.objects.alive().exists(),

@@ -54,14 +54,14 @@ def heading(request: HttpRequest, recording: Recording, now: datetime) -> dict[s
         formatting.plain(call if call.from_number or call.to_number else recording),
         f"{dateformat.format(local, 'j M Y, H:i')} {formatting.zone_name(local)}",
         *([formatting.length(seconds)] if seconds is not None else []),
-        formatting.plain(recording.account.name or recording.account.auth_id),
+        formatting.account_label(recording.account),
     ]
     account = recording.account
     return {
         "numbers": formatting.from_to(call),
         "direction": formatting.direction(call) if call.direction else "",
         "at": format_html("{} {}", at, formatting.zone_name(local)),
-        "account": formatting.linked(request, account, account.name or account.auth_id),
+        "account": formatting.linked(request, account, formatting.account_label(account)),
         "of_call": formatting.linked(request, call, _place_in_call(recording)),
         "words": ", ".join(parts),
     }
@@ -310,62 +310,42 @@ def _starter(recording: Recording) -> Fact:
 def timeline(request: HttpRequest, recording: Recording, held: Transcription | None) -> list[Happening]:
     """Return what is known to have happened, oldest first; callbacks only for those who may see them."""
     found = [
-        *_by_people(recording),
-        *_at_vobiz(recording),
-        *_transcribed(held),
+        *_of_columns(recording, held),
         *_logged(recording),
         *(_called_back(request, recording) if may(request, "view_callbackevent") else []),
     ]
     return sorted(found, key=lambda happening: happening.at)
 
 
-def _by_people(recording: Recording) -> list[Happening]:
-    found = []
-    if recording.requested_at is not None:
-        answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
-        said = _("Vobiz's answer: %s") % answer
-        if recording.error:
-            said = f"{said}. {formatting.plain(recording.error)}"
-        found.append(
-            Happening(
-                recording.requested_at,
-                _("Recording started"),
-                formatting.person(recording.requested_by),
-                said,
-            )
-        )
-    if recording.stop_requested_at is not None:
-        who = formatting.person(recording.stop_requested_by)
-        found.append(Happening(recording.stop_requested_at, _("Stop requested"), who))
-    return found
-
-
-def _at_vobiz(recording: Recording) -> list[Happening]:
-    said = {
-        "started_at": _("Recording began"),
-        "ended_at": _("Recording ended"),
-        "added_at": _("Listed by Vobiz"),
-    }
-    found = []
-    for column, words in said.items():
-        at = getattr(recording, column)
-        if at is not None:
-            about = _("approximate") if column == "started_at" and recording.times_approximate else ""
-            found.append(Happening(at, words, source_words(recording, column) or _("Vobiz"), about))
-    if recording.synced_at is not None:
-        found.append(Happening(recording.synced_at, _("Last changed at Vobiz"), _("Vobiz")))
-    if recording.no_callback_at is not None:
-        found.append(Happening(recording.no_callback_at, silence(recording)))
-    if recording.archived_at is not None:
-        found.append(Happening(recording.archived_at, _("Archived"), _("The portal")))
-    if recording.inspected_at is not None:
-        found.append(
-            Happening(recording.inspected_at, _("Archived copy inspected again"), *_withdrawn(recording))
-        )
-    if recording.gone_at_provider_at is not None:
-        reason = "" if recording.synced_at is not None else _("Vobiz's API never listed this recording.")
-        found.append(Happening(recording.gone_at_provider_at, _("Deleted at Vobiz"), _("Vobiz"), reason))
-    return found
+def _of_columns(recording: Recording, held: Transcription | None) -> list[Happening]:
+    """Return what the columns of a recording and of its transcription say."""
+    answer = recording.get_start_answer_display() if recording.start_answer else _("none yet")
+    answered = _("Vobiz's answer: %s") % answer
+    if recording.error:
+        answered = f"{answered}. {formatting.plain(recording.error)}"
+    approximate = _("approximate") if recording.times_approximate else ""
+    unlisted = "" if recording.synced_at is not None else _("Vobiz's API never listed this recording.")
+    by, stopped_by = formatting.person(recording.requested_by), formatting.person(recording.stop_requested_by)
+    vobiz = _("Vobiz")
+    began, ended, added = (
+        source_words(recording, column) or vobiz for column in ("started_at", "ended_at", "added_at")
+    )
+    rows: list[tuple[datetime | None, str, str | SafeString, str]] = [
+        (recording.requested_at, _("Recording started"), by, answered),
+        (recording.stop_requested_at, _("Stop requested"), stopped_by, ""),
+        (recording.started_at, _("Recording began"), began, approximate),
+        (recording.ended_at, _("Recording ended"), ended, ""),
+        (recording.added_at, _("Listed by Vobiz"), added, ""),
+        (recording.synced_at, _("Last changed at Vobiz"), vobiz, ""),
+        (recording.no_callback_at, silence(recording), "", ""),
+        (recording.archived_at, _("Archived"), _("The portal"), ""),
+        (recording.inspected_at, _("Archived copy inspected again"), *_withdrawn(recording)),
+        (recording.gone_at_provider_at, _("Deleted at Vobiz"), vobiz, unlisted),
+    ]
+    if held is not None:
+        trust = formatting.badge(held.trust, held.get_trust_display()) if held.trust else formatting.NONE
+        rows.append((held.received_at, _("Transcript: %s") % held.get_status_display(), trust, ""))
+    return [Happening(at, words, who, detail) for at, words, who, detail in rows if at is not None]
 
 
 def _withdrawn(recording: Recording) -> tuple[str, str]:
@@ -374,13 +354,6 @@ def _withdrawn(recording: Recording) -> tuple[str, str]:
     if recording.withdrawn_flag is None:
         return who, ""
     return who, _("“%s” was withdrawn") % recording.get_withdrawn_flag_display()
-
-
-def _transcribed(held: Transcription | None) -> list[Happening]:
-    if held is None or held.received_at is None:
-        return []
-    trust = formatting.badge(held.trust, held.get_trust_display()) if held.trust else formatting.NONE
-    return [Happening(held.received_at, _("Transcript: %s") % held.get_status_display(), trust)]
 
 
 def _logged(recording: Recording) -> list[Happening]:

@@ -159,7 +159,7 @@ class AccountAdmin(WebhooksMixin):
         auth_id = [] if obj else [_section("credentials", _("Credentials"), ["auth_id", *token], credentials)]
         replaced = _("A new token of %s is tested with Vobiz before it replaces the current one.")
         stored = (
-            [_section("token", _("Auth token"), token, replaced % formatting.plain(obj.name or obj.auth_id))]
+            [_section("token", _("Auth token"), token, replaced % formatting.account_label(obj))]
             if obj
             else []
         )
@@ -241,7 +241,7 @@ class AccountAdmin(WebhooksMixin):
         """Add the panels above the form."""
         if (account := kwargs.get("obj")) is not None:
             context |= account_panels.context(request, account, now=timezone.now())
-            context["title"], context["subtitle"] = formatting.plain(account.name or account.auth_id), None
+            context["title"], context["subtitle"] = formatting.account_label(account), None
         else:
             context["title"] = _("Connect account")
         return super().render_change_form(request, context, *args, **kwargs)

@@ -284,7 +284,7 @@ class WebhooksMixin(PortalAdmin):
             "now": timezone.now(),
             "log": log.order_by("-pk")[:MOST_LOGGED],
         }
-        title = _("Webhooks of %s") % formatting.plain(account.name or account.auth_id)
+        title = _("Webhooks of %s") % formatting.account_label(account)
         template = "admin/recordings/account/webhooks.html"
         return self.render(request, template, context, title=title, status=status)
 

@@ -88,7 +88,7 @@ class DashboardData(Figures):
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        return {account.pk: formatting.plain(account.name or account.auth_id) for account in self.accounts}
+        return {account.pk: formatting.account_label(account) for account in self.accounts}
 
     def account_name(self, account: int) -> str:
         """Return what people call an account; nothing where they see no other."""

@@ -103,7 +103,7 @@ def _latest(look: DashboardData) -> list[dict[str, Any]]:
             "numbers": formatting.from_to_cell(row.call),
             "at": formatting.day_and_time(row.happened_at, look.now),
             "length": formatting.length(row.duration_ms / 1_000) if row.duration_ms is not None else "",
-            "account": formatting.plain(row.account.name or row.account.auth_id),
+            "account": formatting.account_label(row.account),
         }
         for row in newest
     ]
@@ -126,11 +126,7 @@ def _live_look(look: DashboardData) -> dict[str, Any] | None:
         return None
     active = _active(look)
     looked = [account.live_refreshed_at for account in active if account.live_refreshed_at is not None]
-    never = [
-        formatting.plain(account.name or account.auth_id)
-        for account in active
-        if account.live_refreshed_at is None
-    ]
+    never = [formatting.account_label(account) for account in active if account.live_refreshed_at is None]
     oldest = min(looked, default=None)
     is_old = oldest is not None and look.now - oldest > live.STALE_AFTER
     return {
@@ -238,7 +234,7 @@ def _syncs(look: DashboardData) -> list[SyncLine]:
                 _("Sync now"), reverse("admin:recordings_account_sync", args=[account.pk]), posts=True
             )
         age = _("complete %s") % formatting.ago(at, look.now) if at else _("never complete")
-        name = formatting.plain(account.name or account.auth_id)
+        name = formatting.account_label(account)
         line = SyncLine(
             formatting.badge(word, word, role=role), name, age, formatting.plain(said), url, button
         )
@@ -410,9 +406,9 @@ def _stopped_words(look: DashboardData, stopped: list[str]) -> str:
 
 def _behind(look: DashboardData, archiving: Archiving) -> list[str]:
     found = [
-        _("%s is not archived automatically.") % formatting.plain(account.name or account.auth_id)
-        for account in look.accounts
-        if account.is_active and not account.archive_automatically
+        _("%s is not archived automatically.") % formatting.account_label(account)
+        for account in _active(look)
+        if not account.archive_automatically
     ]
     if archiving.oldest_due_at is not None and look.now - archiving.oldest_due_at > DUE_TAKES:
         found.append(_("The oldest has been due for over 24 hours."))

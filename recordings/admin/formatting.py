@@ -467,8 +467,13 @@ def account_name(account: Account) -> SafeString:
     return format_html('<span title="{}">{}</span>', title, name)
 
 
+def account_label(account: Account) -> str:
+    """Return what people call an account."""
+    return plain(account.name or account.auth_id)
+
+
 def _account_words(account: Account) -> tuple[str, str]:
-    name = plain(account.name or account.auth_id)
+    name = account_label(account)
     return name, plain(account) if len(name) > LONG_NAME else account.auth_id
 
 

@@ -145,7 +145,7 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
             "numbers": formatting.from_to(obj),
             "direction": formatting.direction(obj) if obj.direction else "",
             "at": formatting.day_and_time(obj.happened_at, now),
-            "account": formatting.linked(request, obj.account, obj.account.name or obj.account.auth_id),
+            "account": formatting.linked(request, obj.account, formatting.account_label(obj.account)),
             "may_start": is_live and obj.account.is_active and may(request, "start_recording"),
             "may_stop": is_live and may(request, "stop_recording"),
             "facts": [fact for fact in self._facts(request, obj) if fact.value != formatting.NONE],

@@ -108,7 +108,6 @@ class LiveCallsMixin(PortalAdmin):
             "row": row,
             "has_changed": has_changed,
             "expected": keys(row.running),
-            "is_over": row.is_over,
             "back": self.back(request, call),
             "came_from": came_from(request),
             "original": call,

@@ -111,7 +111,7 @@ class AudioMixin(ReadOnlyAdmin):
                 "cure": {"verb": cure.label, "url": cure.url} if why and cure.url else None,
                 **given,
                 "title": formatting.plain(recording.call),
-                "line": f"{at} · {formatting.plain(recording.account.name or recording.account.auth_id)}",
+                "line": f"{at} · {formatting.account_label(recording.account)}",
                 "words": words,
             }
         )

@@ -106,6 +106,12 @@ class PortalMixin(_Base):
     """A mixin of every admin: its pages in the frame and their addresses, lists without empty fields, lookups."""
 
     list_title: Any = ""  # of the list's page, where it is not the plain name of its rows
+    list_day: str | None = None  # the column whose days are headings
+    views: tuple[tuple[Any, dict[str, str]], ...] = ()  # filters under a name, as tabs
+    # orders that have an index, besides the usual one; of a column, the first click's first
+    sorts: tuple[Sort, ...] = ()
+    # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
+    filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
 
     @property
     def media(self) -> Media:
@@ -178,12 +184,8 @@ class PortalAdmin(PortalMixin):
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 100
     sortable_by = ()  # Django's sorting: a click on a heading must not sort a million
-    # orders that have an index, besides the usual one; of a column, the first click's first
-    sorts: tuple[Sort, ...] = ()
     list_deferred: tuple[str, ...] = ()
     date_column = "happened_at"  # that the list's filter by date goes by
-    # groups of fields in the panel of filters, by the first parameter of each; the first group is always open
-    filter_groups: tuple[tuple[Any, tuple[str, ...]], ...] = ()
     list_words: Any = ""  # what the rows are, below the title
     empty_title: Any = ""  # what an empty list says first
     empty_words: Any = ""  # and how rows get here

@@ -131,7 +131,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     actions = ("process_selected", "mark_seen")
     list_day = date_column = "received_at"
     totals = staticmethod(overview.event_totals)
-    views: tuple[tuple[Any, dict[str, str]], ...] = (
+    views = (
         (gettext_lazy("All"), {}),
         (gettext_lazy("Needs attention"), {"effect": "none"}),
         (gettext_lazy("Rejected"), {"outcome__exact": EventOutcome.REFUSED.value}),

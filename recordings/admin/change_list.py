@@ -9,7 +9,7 @@ number in any spelling, a call UUID, a recording ID, or words of transcripts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -169,21 +169,14 @@ class PortalChangeList(PlainList):
         """The links to the pages beside this one, which keep every filter."""
         return [] if self.page is None else page_links(self.page, self.get_query_string)
 
-    def get_query_string(
-        self, new_params: dict[str, Any] | None = None, remove: Iterable[str] | None = None
-    ) -> str:
-        """Return an address of this list; a position is kept in none of them, for another list has other pages."""
-        self._forget_position()
-        return str(super().get_query_string(new_params, remove))
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the filters, without what says how to read the search and where in the list the page is.
 
-    def _forget_position(self) -> None:
+        The list asks this first of all. No address of it keeps a position from then on: another list has other pages.
+        """
         for name in POSITIONS:
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
-
-    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the filters, without what says how to read the search and where in the list the page is."""
-        self._forget_position()
         lookups = super().get_filters_params(params)
         lookups.pop(AS, None)
         return lookups
@@ -204,16 +197,17 @@ class PortalChangeList(PlainList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """Return the rows asked for, in the order asked for, without the columns in the admin's `list_deferred`."""
         rows = super().get_queryset(request, exclude_parameters)
+        owner: Any = self.model_admin
         if self.sort:
-            owner: Any = self.model_admin
             rows = owner.sort_rows(request, rows, self.sort)
-        return rows.defer(*getattr(self.model_admin, "list_deferred", ()))
+        return rows.defer(*owner.list_deferred)
 
     @property
     def sort(self) -> str:
         """The order that the address asks for, of those that the list offers; empty for the usual one."""
+        owner: Any = self.model_admin
         asked = self.params.get(ORDER_VAR, "")
-        return asked if any(one.name == asked for one in getattr(self.model_admin, "sorts", ())) else ""
+        return asked if any(one.name == asked for one in owner.sorts) else ""
 
 
 # Pages by keyset
@@ -294,19 +288,12 @@ def order_of(rows: QuerySet[Any]) -> Order | None:
     if len(terms) == 1:
         return Order(None, "pk", is_time=False, is_descending=is_descending)
     value = terms[0][0]
-    names = [_name(one) for one in (value, *_parts(value)) if isinstance(one, F)]
+    parts = [value] if isinstance(value, F) else value.get_source_expressions()
+    columns: list[Any] = [one for one in parts if isinstance(one, F)]
     field = rows.alias(**{KEY: value}).query.annotations[KEY].output_field
-    if not names:
+    if not columns:
         return None
-    return Order(value, names[0], isinstance(field, DateTimeField), is_descending)
-
-
-def _name(field: Any) -> str:
-    return str(field.name)
-
-
-def _parts(value: Any) -> list[Any]:
-    return [] if isinstance(value, F) else list(value.get_source_expressions())
+    return Order(value, str(columns[0].name), isinstance(field, DateTimeField), is_descending)
 
 
 def _term(term: Any) -> tuple[Any, bool]:

@@ -5,7 +5,6 @@ A view is a choice of filters under a name; the form here saves and renames thos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from recordings.admin import formatting
-from recordings.admin.change_list import POSITIONS, Sort, without_words
+from recordings.admin.change_list import POSITIONS, without_words
 from recordings.admin.filters import DateFilter
 from recordings.admin.reader import found_once, iso_day
 from recordings.models import Account, SavedView
@@ -117,7 +116,6 @@ class Rows:
 
     headers: list[Any]
     groups: list[RowGroup]
-    columns: int
 
 
 def without_each(cl: Any) -> list[Chip]:
@@ -144,7 +142,7 @@ def chips(cl: Any) -> list[Chip]:
         if not isinstance(spec, DateFilter):
             label = f"{str(spec.title).capitalize()}: {label}"
         found.append(Chip(label, cl.get_query_string(remove=[*spec.expected_parameters(), PAGE_VAR])))
-    sorted_by = next((one for one in sorts_of(cl) if one.name == cl.sort), None)
+    sorted_by = next((one for one in cl.model_admin.sorts if one.name == cl.sort), None)
     if sorted_by is not None:
         found.append(Chip(str(sorted_by.label), cl.get_query_string(remove=[ORDER_VAR]), narrows=False))
     return found
@@ -203,10 +201,7 @@ def filter_groups(cl: Any) -> list[dict[str, Any]]:
     `is_more`: folded away until it is asked for.
     """
     fields = {one.name: one for one in filter_fields(cl)}
-    named = getattr(cl.model_admin, "filter_groups", ())
-    if not named:
-        whole = {"title": "", "fields": [*fields.values()], "is_more": False, "is_open": True}
-        return [whole] if fields else []
+    named = cl.model_admin.filter_groups or (("", tuple(fields)),)
     rest = [name for name in fields if not any(name in names for _title, names in named)]
     found = []
     for number, (title, names) in enumerate(named):
@@ -262,7 +257,7 @@ def views(cl: Any, request: HttpRequest) -> list[View]:
 
 def _named_views(cl: Any, request: HttpRequest) -> list[tuple[Any, dict[str, str]]]:
     """Return the views of this list, then those that were saved."""
-    named = list(getattr(cl.model_admin, "views", ()))
+    named = list(cl.model_admin.views)
     if not named:
         return []
     for view in saved_views(request):
@@ -363,17 +358,12 @@ def rows(cl: Any) -> Rows:
         {**header, **_sort_link(cl, name)}
         for name, header in zip(cl.list_display, result_headers(cl), strict=True)
     ]
-    return Rows(headers, groups, len(headers))
-
-
-def sorts_of(cl: Any) -> Sequence[Sort]:
-    """Return the orders that the list offers; none for a list of Django's own, such as the one of people."""
-    return getattr(cl.model_admin, "sorts", ())
+    return Rows(headers, groups)
 
 
 def _sort_link(cl: Any, column: str) -> dict[str, Any]:
     """Return where a heading leads: to its first order, from one order to the next, from the last to the usual one."""
-    offered = [one for one in sorts_of(cl) if one.column == column]
+    offered = [one for one in cl.model_admin.sorts if one.column == column]
     if not offered:
         return {}
     names = [one.name for one in offered]
@@ -393,7 +383,7 @@ def _sort_link(cl: Any, column: str) -> dict[str, Any]:
 
 def sort_choices(cl: Any) -> list[Choice]:
     """Return the orders that the list can be put in; none where there is only the usual one."""
-    offered = sorts_of(cl)
+    offered = cl.model_admin.sorts
     if not offered:
         return []
     usual = Choice("", _("Newest first"), not cl.sort)
@@ -402,7 +392,7 @@ def sort_choices(cl: Any) -> list[Choice]:
 
 def _day_column(cl: Any) -> str | None:
     """Return the column whose days are headings, while the list is sorted by it."""
-    column: str | None = getattr(cl.model_admin, "list_day", None)
+    column: str | None = cl.model_admin.list_day
     return column if cl.order is not None and cl.order.attribute == column else None
 
 

@@ -134,7 +134,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
     )
     may_save_views = True
     totals = staticmethod(totals)
-    views: tuple[tuple[Any, dict[str, str]], ...] = (
+    views = (
         (gettext_lazy("All recordings"), {}),
         (gettext_lazy("At risk"), {"kept": "at_risk"}),
         (gettext_lazy("Cut short"), {"ended": "cut"}),

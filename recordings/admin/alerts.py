@@ -8,10 +8,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin import site
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -23,7 +21,7 @@ from recordings import mail
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, PortalAdmin, may, page
 from recordings.admin.change_list import Order, page_at, page_links
-from recordings.admin.reader import note_access
+from recordings.admin.reader import in_frame, note_access
 from recordings.choices import (
     PROBLEM_PERMISSIONS,
     AccessAction,
@@ -66,13 +64,10 @@ def choose_alerts(request: HttpRequest) -> HttpResponse:
         AlertChoice.objects.update_or_create(user=user, defaults=chosen)
         messages.success(request, _("Changes saved."))
         return HttpResponseRedirect(request.path)
-    request.current_app = site.name
     sent = (
         AlertMessage.objects.filter(user=user).select_related("alert__account").order_by("-pk")[:MOST_SHOWN]
     )
     context = {
-        **site.each_context(request),
-        "title": _("Alerts"),
         "form": form,
         "mail_is_possible": mail.is_possible(),
         "problems": [
@@ -82,9 +77,9 @@ def choose_alerts(request: HttpRequest) -> HttpResponse:
         ],
         "sent": [one for one in sent if one.alert is None or one.alert.may_be_told_to(user)],
     }
-    return TemplateResponse(
-        request, "admin/recordings/alerts.html", context, status=422 if form.errors else 200
-    )
+    status = 422 if form.errors else 200
+    template = "admin/recordings/alerts.html"
+    return in_frame(request, template, context, title=_("Alerts"), status=status)
 
 
 MOST_WEBHOOKS, MOST_LOGGED = 5, 50

@@ -39,6 +39,7 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
@@ -47,7 +48,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.admin import formatting
 from recordings.admin.change_list import Link, ListSearch, PortalChangeList, Sort, read_search
-from recordings.admin.reader import note_access, sees_many
+from recordings.admin.reader import accounts_seen, in_frame, note_access
 from recordings.choices import AccessAction, AccessResult
 from recordings.forms import is_key
 from recordings.models import Account, Recording
@@ -152,16 +153,12 @@ class PortalMixin(_Base):
         self, request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
     ) -> TemplateResponse:
         """Return a page of this model in the admin's frame."""
-        request.current_app = self.admin_site.name
-        whole = {
-            **self.admin_site.each_context(request),
+        of_model = {
             "opts": self.opts,
-            "title": title,
             "has_view_permission": self.has_view_permission(request),
             "media": self.media,
-            **context,
         }
-        return TemplateResponse(request, template, whole, status=status)
+        return in_frame(request, template, {**of_model, **context}, title=title, status=status)
 
     def url_name(self, name: str) -> str:
         """Return `recordings_call_live` for the page `live` of Call."""
@@ -212,14 +209,11 @@ class PortalAdmin(PortalMixin):
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """Limit a form's choices to the rows the user may see."""
-        offered: Any = super().get_field_queryset(db, db_field, request)
-        related: Any = db_field.remote_field.model
-        if hasattr(related._default_manager, "visible_to"):
-            offered = (related._default_manager.all() if offered is None else offered).visible_to(
-                request.user
-            )
-        rows: QuerySet[Any] | None = offered
-        return rows
+        offered: QuerySet[Any] | None = super().get_field_queryset(db, db_field, request)
+        rows: Any = db_field.remote_field.model._default_manager.all() if offered is None else offered
+        if hasattr(rows, "visible_to"):
+            offered = rows.visible_to(request.user)
+        return offered
 
     def get_changelist(self, request: HttpRequest, **_kwargs: Any) -> type[ChangeList]:
         """Return the change list class that defers heavy columns."""
@@ -276,7 +270,8 @@ class PortalAdmin(PortalMixin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Leave out the account column for a user who sees one account only."""
         columns = super().get_list_display(request)
-        return [name for name in columns if name != "account_name" or sees_many(request)]
+        sees_many = len(accounts_seen(request)) > 1
+        return [name for name in columns if name != "account_name" or sees_many]
 
     def action_checkbox(self, obj: models.Model) -> SafeString:
         """Return the box that chooses a row, named shorter than Django names it; a widget is a template for each."""
@@ -459,6 +454,12 @@ class ReadOnlyAdmin(PortalAdmin):
 
     page_template = "admin/recordings/facts.html"
     list_display_links = ("when",)
+
+    @admin.display(description=gettext_lazy("when"))
+    def when(self, obj: Any) -> str | SafeString:
+        """Return when it started, else when it became known; under a heading that names the day, the time alone."""
+        under_day = getattr(obj, "under_day", False)
+        return formatting.day_and_time(obj.happened_at, timezone.now(), under_day=under_day)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: rows come from Vobiz."""

@@ -166,9 +166,7 @@ class CallbackEventAdmin(CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("received"))
     def when(self, event: CallbackEvent) -> str | SafeString:
         """Return the time in the reader's zone, without the day under its heading."""
-        if not getattr(event, "under_day", False):
-            return formatting.moment(event.received_at)
-        return formatting.second_of_day(event.received_at)
+        return formatting.moment_in_list(event.received_at, under_day=getattr(event, "under_day", False))
 
     @admin.display(description=gettext_lazy("event"))
     def about(self, event: CallbackEvent) -> SafeString:

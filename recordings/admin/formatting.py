@@ -427,8 +427,10 @@ def day_and_time(at: datetime, now: datetime, *, under_day: bool = False) -> Saf
     )  # fmt: skip
 
 
-def second_of_day(at: datetime) -> SafeString:
-    """Return `14:02:11` in the reader's zone, for a row under a heading that names the day."""
+def moment_in_list(at: datetime, *, under_day: bool) -> str | SafeString:
+    """Return `moment`; `under_day`: under a heading that names the day, so the time alone, `14:02:11`."""
+    if not under_day:
+        return moment(at)
     utc = at.astimezone(UTC)
     return format_html('<time title="{} UTC">{}</time>', f"{utc:%Y-%m-%d %H:%M:%S}", time_of(at))
 

@@ -72,11 +72,6 @@ def accounts_seen(request: HttpRequest) -> list[Account]:
     return [one for one in all_accounts(request) if narrowed_to in (None, one.pk)]
 
 
-def sees_many(request: HttpRequest) -> bool:
-    """Return whether a row has to say whose it is."""
-    return len(accounts_seen(request)) > 1
-
-
 def is_counted(request: HttpRequest) -> bool:
     """Return whether the rows of a list are asked for to be counted alone, as for a tab of another page."""
     return getattr(request, "is_counted", False)
@@ -122,6 +117,15 @@ def _counted(key: str) -> int:
         return int(cache.get(key, 0))
     except Exception:  # noqa: BLE001 - whatever the cache's library raises: the line itself matters more
         return 0
+
+
+def in_frame(
+    request: HttpRequest, template: str, context: dict[str, Any], *, title: str, status: int = 200
+) -> TemplateResponse:
+    """Return a page in the admin's frame."""
+    request.current_app = site.name
+    whole = {**site.each_context(request), "title": title, **context}
+    return TemplateResponse(request, template, whole, status=status)
 
 
 class ReaderZone:
@@ -200,7 +204,6 @@ def choose_zone(request: HttpRequest) -> HttpResponse:
         zone = Preference.objects.zone_for(user)
         messages.success(request, _("Times are shown in %s from now on.") % zone_label(zone, now))
         return HttpResponseRedirect(next_page(request, form.cleaned_data["next"]))
-    request.current_app = site.name
-    context = {**site.each_context(request), "title": _("Your time zone"), "form": form}
     status = 200 if data is None else 422
-    return TemplateResponse(request, "admin/recordings/zone.html", context, status=status)
+    template = "admin/recordings/zone.html"
+    return in_frame(request, template, {"form": form}, title=_("Your time zone"), status=status)

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin import site
 from django.contrib.auth.models import User
 from django.core.cache import caches
 from django.db.models import Exists, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -25,7 +23,7 @@ from recordings import live, overview
 from recordings.admin import formatting, list_page
 from recordings.admin.attention import STALE_SYNC
 from recordings.admin.change_list import Link
-from recordings.admin.reader import all_accounts, chosen_account
+from recordings.admin.reader import all_accounts, chosen_account, in_frame
 from recordings.choices import CallState
 from recordings.models import Account, Call, CallbackEvent, Preference, Recording, SyncRun, Worker
 from recordings.models.account import remember_accounts
@@ -311,12 +309,11 @@ def choose_account(request: HttpRequest) -> HttpResponse:
         user: Any = request.user
         Preference.objects.choose_account(user, account)
         return HttpResponseRedirect(next_page(request, request.POST.get("next", "")))
-    context = {**site.each_context(request), "title": _("Account"), "next": request.GET.get("next", "")}
-    return TemplateResponse(request, "admin/recordings/account_switch.html", context)
+    context = {"next": request.GET.get("next", "")}
+    return in_frame(request, "admin/recordings/account_switch.html", context, title=_("Account"))
 
 
 @require_safe
 def help_page(request: HttpRequest) -> HttpResponse:
     """Show what the words mean and what the keys do."""
-    context = {**site.each_context(request), "title": _("Help")}
-    return TemplateResponse(request, "admin/recordings/help.html", context)
+    return in_frame(request, "admin/recordings/help.html", {}, title=_("Help"))

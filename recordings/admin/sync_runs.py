@@ -101,9 +101,7 @@ class SyncRunAdmin(CsvExportMixin, ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("started"))
     def when(self, run: SyncRun) -> str | SafeString:
         """Return the time in the reader's zone."""
-        if not getattr(run, "under_day", False):
-            return formatting.moment(run.started_at)
-        return formatting.second_of_day(run.started_at)
+        return formatting.moment_in_list(run.started_at, under_day=getattr(run, "under_day", False))
 
     @admin.display(description=gettext_lazy("state"))
     def state_shown(self, run: SyncRun) -> SafeString:

@@ -99,12 +99,6 @@ class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
             span = known_span(row, held, now=now)
             row.seconds = max(longest, span.length.total_seconds() if span is not None else 0) or None
 
-    @admin.display(description=gettext_lazy("when"))
-    def when(self, call: Any) -> SafeString:
-        """Return when it started; else when its first recording did; else when it became known here."""
-        under_day = getattr(call, "under_day", False)
-        return formatting.day_and_time(call.happened_at, timezone.now(), under_day=under_day)
-
     @admin.display(description=gettext_lazy("direction"))
     def direction_shown(self, call: Call) -> str:
         """Return an arrow and a word."""

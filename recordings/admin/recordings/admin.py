@@ -45,19 +45,9 @@ from recordings.admin.filters import (
     by_days_left,
 )
 from recordings.admin.list_page import SavedViewForm
+from recordings.admin.recordings import detail
 from recordings.admin.recordings.archive import ArchiveMixin, AtRiskMixin, seen_context
 from recordings.admin.recordings.audio import AudioMixin, player
-from recordings.admin.recordings.detail import (
-    confirmation,
-    details,
-    heading,
-    key_facts,
-    listened,
-    neighbours,
-    refresh_every,
-    technical,
-    timeline,
-)
 from recordings.admin.recordings.filters import (
     CostFilter,
     DaysLeftFilter,
@@ -167,12 +157,6 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             case _:
                 return rows.order_by("happened_at", "pk")
 
-    @admin.display(description=gettext_lazy("when"))
-    def when(self, recording: Any) -> str | SafeString:
-        """Return when it started, was added or was asked for."""
-        under_day = getattr(recording, "under_day", False)
-        return formatting.day_and_time(recording.happened_at, timezone.now(), under_day=under_day)
-
     @admin.display(description=gettext_lazy("from → to"))
     def numbers(self, recording: Any) -> SafeString:
         """Return who spoke, and the words that the search found."""
@@ -265,16 +249,16 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
         """Return what is known of it, and from where."""
         now = timezone.now()
         held = Transcription.objects.filter(recording=obj).first()
-        sections = details(request, obj, held, now)
-        is_confirmed, confirmed = confirmation(obj, [fact for one in sections for fact in one.facts])
-        head = heading(request, obj, now)
+        sections = detail.details(request, obj, held, now)
+        is_confirmed, confirmed = detail.confirmation(obj, [fact for one in sections for fact in one.facts])
+        head = detail.heading(request, obj, now)
         may_stop = may(request, "stop_recording") and obj.is_open and not formatting.may_have_been(obj)
         return {
             "title": head["words"],
             "head": head,
-            "neighbours": neighbours(self, request, obj),
+            "neighbours": detail.neighbours(self, request, obj),
             "recording": obj,
-            "every": refresh_every(obj, held),
+            "every": detail.refresh_every(obj, held),
             "kind": f"{obj.status} {obj.archived_at is not None} {held.status if held else None}",
             **seen_context(request, obj, now),
             "attention": formatting.attention_words(obj),
@@ -286,7 +270,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "asked": asked_before(obj, now) if obj.stop_requested_at is not None else "",
             "player": player(request, obj),
             "transcript": transcript(request, obj, held, opened_by=self.to_page("transcript", obj.pk)),
-            "key_facts": key_facts(obj, now),
+            "key_facts": detail.key_facts(obj, now),
             **self._tabs(request, obj, held),
             "is_confirmed": is_confirmed,
             "confirmed": confirmed,
@@ -296,8 +280,8 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
 
     def _tabs(self, request: HttpRequest, recording: Recording, held: Transcription | None) -> dict[str, Any]:
         """Return the tabs below the player, which one the address names, and what each holds."""
-        happened = timeline(request, recording, held)
-        heard = listened(request, recording) if may(request, "view_accessevent") else None
+        happened = detail.timeline(request, recording, held)
+        heard = detail.listened(request, recording) if may(request, "view_accessevent") else None
         said = formatting.as_said(recording.provider_data) if recording.provider_data is not None else ""
         offered = {"": (_("Details"), None), "timeline": (_("Timeline"), len(happened))}
         offered |= {"heard": (_("Listened to"), len(heard))} if heard is not None else {}
@@ -315,7 +299,7 @@ class RecordingAdmin(ZipExportMixin, ArchiveMixin, AtRiskMixin, AudioMixin):
             "tab": tab,
             "history": heard if tab == "heard" else happened,
             "raw": said,
-            "technical": technical(recording),
+            "technical": detail.technical(recording),
         }
 
 

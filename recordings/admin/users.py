@@ -410,21 +410,25 @@ def is_new(person: User) -> bool:
     return person.last_login is None and not person.has_usable_password()
 
 
+def _login_log(person: User) -> QuerySet[AccessEvent]:
+    """Return the log of people, since a link of this person may still work and they last logged in."""
+    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    events = AccessEvent.objects.filter(
+        action=AccessAction.PERSON, at__gt=max(since, person.last_login or since)
+    )
+    return events.order_by("at", "pk")
+
+
 def link_times(person: User) -> tuple[datetime | None, datetime | None]:
     """Return when the login link was made that still works, or when another e-mail address ended one.
 
     Both by the access log.
     """
-    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     words = (LINK_MADE, mail.SENT, PASSWORD_REMOVED, EMAIL_CHANGED, mail.ASKED)
     made, sent, removed, changed, asked = (each % person.pk for each in words)
-    events = AccessEvent.objects.filter(
-        action=AccessAction.PERSON,
-        detail__in=(made, sent, removed, changed, asked),
-        at__gt=max(since, person.last_login or since),
-    )
+    events = _login_log(person).filter(detail__in=(made, sent, removed, changed, asked))
     works = ended = None
-    for detail, at in events.order_by("at", "pk").values_list("detail", "at"):
+    for detail, at in events.values_list("detail", "at"):
         if detail == changed:
             works, ended = None, at if works else ended
         elif detail != asked or is_new(person):  # whose former link is ended by who asks for another
@@ -438,14 +442,10 @@ def last_mail(person: User) -> dict[str, Any] | None:
     None where there is nothing to tell, also because a link was made by hand since, or the person logged in. `why`: it
     was not sent. `is_over`: and is not tried any more.
     """
-    since = timezone.now() - timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
     words = (LINK_MADE, mail.ASKED, mail.SENT, mail.DELAYED, mail.UNSENT)
     made, asked, sent, delayed, unsent = (each % person.pk for each in words)
     wanted = Q(detail__in=(made, asked, sent)) | Q(detail__startswith=delayed) | Q(detail__startswith=unsent)
-    events = AccessEvent.objects.filter(
-        wanted, action=AccessAction.PERSON, at__gt=max(since, person.last_login or since)
-    )
-    last = events.order_by("at", "pk").last()
+    last = _login_log(person).filter(wanted).last()
     if last is None or last.detail is None or last.detail == made:
         return None
     why = last.detail.partition(": ")[2].partition(": ")[2]

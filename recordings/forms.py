@@ -425,7 +425,7 @@ class StartForm(forms.Form):
 
     def shown(self) -> frozenset[int]:
         """Return the primary keys of the recordings that ran when the form was shown; of a valid form."""
-        return _primary_keys(self.cleaned_data["running"])
+        return frozenset(keys_among(self.cleaned_data["running"].split(",")))
 
     def options(self) -> StartOptions:
         """Return what to ask of Vobiz; of a valid form."""
@@ -448,11 +448,7 @@ class StopAllForm(forms.Form):
 
     def shown(self) -> frozenset[int]:
         """Return the primary keys; of a valid form."""
-        return _primary_keys(self.cleaned_data["expected"])
-
-
-def _primary_keys(text: str) -> frozenset[int]:
-    return frozenset(int(key) for key in text.split(",") if key)
+        return frozenset(keys_among(self.cleaned_data["expected"].split(",")))
 
 
 class SyncForm(forms.Form):

@@ -10,7 +10,6 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, capfirst
@@ -218,16 +217,11 @@ class AccessEventAdmin(CsvExportMixin, ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Return every field of the event."""
-        call = None
-        recording: str | SafeString = (
-            formatting.identifier(obj.recording_id) if obj.recording_id else formatting.NONE
-        )
+        call, recording = None, formatting.identifier(obj.recording_id)
         if obj.sees_recording and may(request, "view_recording"):
-            to = reverse("admin:recordings_recording_change", args=[obj.recording_pk])
-            recording = format_html(
-                '<a href="{}">{}</a>', to, formatting.words(obj.recording_id or obj.recording_pk)
-            )
-            call = Recording.objects.select_related("call").get(pk=obj.recording_pk).call
+            held = Recording.objects.select_related("call").get(pk=obj.recording_pk)
+            call = held.call
+            recording = formatting.linked(request, held, obj.recording_id or obj.recording_pk)
         gone = obj.recording_pk is not None and not obj.sees_recording
         facts = [
             Fact(_("When"), formatting.moment(obj.at)),

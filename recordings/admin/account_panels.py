@@ -22,7 +22,7 @@ from recordings.admin.base import Fact, may
 from recordings.archive.trial import STEP_WORDS, Trial
 from recordings.choices import SyncState, Trust
 from recordings.models import Account, CallbackEvent, Recording, SyncRun, Worker
-from recordings.provider import callback_urls_possible, public_url
+from recordings.provider import public_url
 
 RECENT = timedelta(days=30)
 MOST_LOOKED_AT = 1_000  # callbacks, of which the signed ones are counted
@@ -42,7 +42,6 @@ def context(request: HttpRequest, account: Account, *, now: datetime) -> dict[st
         "account": account,
         "subaccounts": Account.objects.visible_to(request.user).filter(parent=account).count(),
         "members": account.members.count(),
-        "vobiz_can_call": callback_urls_possible(),
         "running_sync": runs.running().filter(lease_until__gte=now).first(),
         "last_sync": runs.complete().first(),
         "newest_sync": runs.unfiltered().first(),

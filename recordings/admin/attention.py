@@ -29,7 +29,6 @@ from recordings.choices import (
     Trust,
 )
 from recordings.overview import Counted, Day, Figures, Gap, Problem, Trouble, problems_of
-from recordings.provider import public_url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +79,6 @@ class DashboardData(Figures):
     def may(self, permission: str) -> bool:
         """Return whether the reader has it."""
         return may(self.request, permission)
-
-    @property
-    def portal_url(self) -> str:
-        """Where Vobiz is told to call."""
-        return public_url("")
 
     @cached_property
     def _names(self) -> dict[int, str]:

@@ -19,6 +19,7 @@ from recordings.choices import EventOutcome, ProblemCode, RecordingStatus
 from recordings.models import Recording
 from recordings.models.callback_event import TROUBLES
 from recordings.overview import DUE_TAKES, OVERDUE, Archiving, Counted, Day, Trouble
+from recordings.provider import public_url
 
 MOST_LINES = 10
 MOST_SYNCS = 5
@@ -215,7 +216,8 @@ def _silent(look: DashboardData) -> dict[str, Any] | None:
     return {
         "number": Number(n, listed("recording", callback="missing"), words, role),
         "is_bad": look.is_silent,
-        "bad_words": _("Vobiz does not reach this portal at %s") % look.portal_url,
+        "bad_words": _("Vobiz does not reach this portal at %s") % public_url(""),
+        "portal_url": public_url(""),
     }
 
 

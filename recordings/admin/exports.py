@@ -7,6 +7,7 @@ one for each recording whose audio or words are in it, before those leave.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -251,9 +252,7 @@ def _note_words(request: HttpRequest, batch: list[Transcription]) -> None:
 
 
 def _note_whole(request: HttpRequest, held: Plan) -> None:
-    counts: dict[Account, int] = {}
-    for item in held.items:
-        counts[item.recording.account] = counts.get(item.recording.account, 0) + 1
+    counts = Counter(item.recording.account for item in held.items)
     for account, count in counts.items():
         words = ngettext("a ZIP of %d recording", "a ZIP of %d recordings", count) % count
         note_access(request, AccessAction.EXPORT, None, account=account, detail=words)

@@ -412,7 +412,11 @@ def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tu
         return messages.WARNING, no_url_words()
     if result.outcome == StopOutcome.UNCONFIRMED:
         words = _("Stop not confirmed: the recording may still be running. Press Stop again; otherwise %s")
-        return messages.WARNING, words % until_words(recording, now)
+        until = _("it ends with its call.")
+        if recording.time_limit_ends_at is not None:
+            at = formatting.clock(recording.time_limit_ends_at, now=now)
+            until = _("its time limit ends it at %s.") % at
+        return messages.WARNING, words % until
     return messages.ERROR, _("Recording not stopped: %s It is still running.") % (result.error or "")
 
 
@@ -427,13 +431,6 @@ def asked_before(recording: Recording, now: datetime) -> str:
     if recording.may_ask_stop(now):
         return _("%(who)s pressed Stop at %(when)s, but Vobiz did not confirm it. Press Stop again.") % who
     return _("%(who)s pressed Stop at %(when)s.") % who
-
-
-def until_words(recording: Recording, now: datetime) -> str:
-    """Return when its time limit ends it."""
-    if recording.time_limit_ends_at is None:
-        return _("it ends with its call.")
-    return _("its time limit ends it at %s.") % formatting.clock(recording.time_limit_ends_at, now=now)
 
 
 def no_url_words() -> str:

@@ -350,7 +350,13 @@ class AtRiskMixin(ReadOnlyAdmin):
                 wait[pk] += Recording.objects.filter(pk__in=those).request_archive(now) if those else 0
             self.log_each(request, batch, _("Asked for it to be archived."))
         if asked or not any(wait.values()):
-            level, words = _asked_words(asked, has_worker=Worker.objects.alive().exists())
+            words = ngettext("%s recording is archived next.", "%s recordings are archived next.", asked)
+            level = messages.INFO
+            if not Worker.objects.alive().exists():
+                cure = _(
+                    "But no worker is running: start manage.py worker, or run manage.py archive_recordings."
+                )
+                level, words = messages.WARNING, f"{words} {cure}"
             is_empty = "all" not in request.POST and "recording" not in request.POST
             none = (
                 _("Select at least one recording.")
@@ -508,19 +514,6 @@ def _progress(request: HttpRequest, visible: Any, now: datetime) -> dict[str, An
         "asked": int(asked), "archived": archived, "waiting": waiting, "delayed": delayed, "left": over - archived,
         "since": formatting.clock(at, now=now),
     }  # fmt: skip
-
-
-def _asked_words(asked: int, *, has_worker: bool) -> tuple[int, str]:
-    """Message level and words, with a place for the number: nothing is archived yet, and maybe nobody is there to."""
-    words = ngettext(
-        "%s recording is archived next.",
-        "%s recordings are archived next.",
-        asked,
-    )
-    if has_worker:
-        return messages.INFO, words
-    cure = _("But no worker is running: start manage.py worker, or run manage.py archive_recordings.")
-    return messages.WARNING, f"{words} {cure}"
 
 
 def seen_context(request: HttpRequest, recording: Recording, now: datetime) -> dict[str, Any]:

@@ -214,7 +214,9 @@ def technical(recording: Recording) -> list[Fact]:
     """Return addresses and ids that are for Vobiz's support."""
     _said, _stored, found = vobiz_facts(recording)
     if recording.requested_at is not None:
-        found.append(Fact(_("Callback address given to Vobiz"), _callback_address(recording)))
+        base = recording.callback_base  # alone: the rest of the path is a secret
+        words = _("None: Vobiz cannot call this portal") if base is None else formatting.plain(base)
+        found.append(Fact(_("Callback address given to Vobiz"), words))
     return found
 
 
@@ -247,13 +249,6 @@ def silence(recording: Recording) -> str:
     if recording.status == RecordingStatus.COMPLETED:
         return _("No callback received; found through the API")
     return _("No callback received; the portal asks Vobiz instead")
-
-
-def _callback_address(recording: Recording) -> str:
-    """Return the base only: the rest of the path is a secret."""
-    if recording.callback_base is None:
-        return _("None: Vobiz cannot call this portal")
-    return formatting.plain(recording.callback_base)
 
 
 MOST_EVENTS = 50  # callbacks, and as many lines of what people did
@@ -326,6 +321,9 @@ def _of_columns(recording: Recording, held: Transcription | None) -> list[Happen
     approximate = _("approximate") if recording.times_approximate else ""
     unlisted = "" if recording.synced_at is not None else _("Vobiz's API never listed this recording.")
     by, stopped_by = formatting.person(recording.requested_by), formatting.person(recording.stop_requested_by)
+    upgrade, withdrawn = _("the portal, after an upgrade"), ""
+    if recording.withdrawn_flag is not None:  # of an older reader, which does not stand any more
+        withdrawn = _("“%s” was withdrawn") % recording.get_withdrawn_flag_display()
     vobiz = _("Vobiz")
     began, ended, added = (
         source_words(recording, column) or vobiz for column in ("started_at", "ended_at", "added_at")
@@ -339,21 +337,13 @@ def _of_columns(recording: Recording, held: Transcription | None) -> list[Happen
         (recording.synced_at, _("Last changed at Vobiz"), vobiz, ""),
         (recording.no_callback_at, silence(recording), "", ""),
         (recording.archived_at, _("Archived"), _("The portal"), ""),
-        (recording.inspected_at, _("Archived copy inspected again"), *_withdrawn(recording)),
+        (recording.inspected_at, _("Archived copy inspected again"), upgrade, withdrawn),
         (recording.gone_at_provider_at, _("Deleted at Vobiz"), vobiz, unlisted),
     ]
     if held is not None:
         trust = formatting.badge(held.trust, held.get_trust_display()) if held.trust else formatting.NONE
         rows.append((held.received_at, _("Transcript: %s") % held.get_status_display(), trust, ""))
     return [Happening(at, words, who, detail) for at, words, who, detail in rows if at is not None]
-
-
-def _withdrawn(recording: Recording) -> tuple[str, str]:
-    """Who inspected it, and which flag of an older reader does not stand any more."""
-    who = _("the portal, after an upgrade")
-    if recording.withdrawn_flag is None:
-        return who, ""
-    return who, _("“%s” was withdrawn") % recording.get_withdrawn_flag_display()
 
 
 def _logged(recording: Recording) -> list[Happening]:

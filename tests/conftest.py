@@ -113,10 +113,9 @@ def dealt(items: list[pytest.Item], *, workers: int) -> list[pytest.Item]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Leave what was collected out of each later look for garbage, and look more seldom: a tenth of the CPU time."""
+    """Leave what was collected out of each later look for garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
     gc.enable()
 
 

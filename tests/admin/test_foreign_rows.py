@@ -1,4 +1,4 @@
-"""Two thousand random people and rows, through every endpoint: nothing foreign is shown or touched.
+"""A thousand random people and rows, through every endpoint: nothing foreign is shown or touched.
 
 What is not theirs to see and what is not there answer the same, to the letter.
 """
@@ -30,7 +30,7 @@ from tests.admin.endpoints import (
 from tests.admin.many import FIRST_ACCOUNT, MARK, Many, Person, Target, many
 from tests.admin.route_table import ROUTES
 
-PAIRS, PARTS = 2_000, 8
+PAIRS, PARTS = 1_000, 4
 ENDPOINTS = endpoints()
 
 
@@ -87,7 +87,7 @@ def wrongs(found: Many, endpoint: Endpoint, person: Person, target: Target) -> l
     ]
 
 
-# One part of eight asks every endpoint, and is enough on a second database: what is seen is decided in Python.
+# One part of four asks every endpoint, and is enough on a second database: what is seen is decided in Python.
 @pytest.mark.long
 @pytest.mark.parametrize(
     "part", [pytest.param(part, marks=[pytest.mark.once] if part else []) for part in range(PARTS)]

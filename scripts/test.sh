@@ -13,6 +13,9 @@ python=.venv/bin/python
 step() { printf '\n== %s\n' "$*"; }
 secret() { $python -c 'import secrets; print(secrets.token_urlsafe(50))'; }
 
+# Each test file is compiled once, beside the checks that keep one core busy; else each worker would compile them all.
+$python -m pytest --collect-only --quiet >/dev/null 2>&1 &
+
 sh scripts/lint.sh
 
 step "Migrations say what the models say"

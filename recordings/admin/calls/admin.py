@@ -24,8 +24,8 @@ from recordings.admin.call_filters import (
     TimeOfDayFilter,
     WeekdayFilter,
 )
+from recordings.admin.calls.control import ControlMixin
 from recordings.admin.calls.detail import page_facts
-from recordings.admin.calls.start import StartMixin
 from recordings.admin.change_list import EVERY_READING, ListSearch, PortalChangeList
 from recordings.admin.exports import CsvExportMixin
 from recordings.admin.filters import AccountFilter, DateFilter
@@ -42,7 +42,7 @@ REFRESH = 5  # seconds between two looks at a call that is live or recorded
 
 
 @admin.register(Call)
-class CallAdmin(StartMixin, CsvExportMixin, ReadOnlyAdmin):
+class CallAdmin(ControlMixin, CsvExportMixin, ReadOnlyAdmin):
     """Calls as far as they are known here."""
 
     page_template = "admin/recordings/call/page.html"

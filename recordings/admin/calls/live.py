@@ -1,4 +1,4 @@
-"""Live calls: the page, its rows, the page that stops all recordings, and the messages about a stop."""
+"""Live calls: the page, and its rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from recordings import control, live
+from recordings import live
 from recordings.admin import formatting
-from recordings.admin.base import BOTH, LONGEST_TERM, PortalAdmin, may, page, with_cure
+from recordings.admin.base import LONGEST_TERM, PortalAdmin, may, page
 from recordings.choices import Attention, CallState, Channels, RecordingStatus
-from recordings.control import StartOptions, StopOutcome, StopResult
-from recordings.forms import StopAllForm, span
+from recordings.control import StartOptions
+from recordings.forms import span
 from recordings.models import Account, Call, Recording
 from recordings.search import Reading, find_calls, parse_query
 from recordings.signin.sessions import BACKGROUND, is_background
@@ -83,40 +83,6 @@ class LiveCallsMixin(PortalAdmin):
             "may_start": may(request, "start_recording"),
             "may_stop": may(request, "stop_recording"),
         }
-
-    @page("<path:object_id>/stop-all/", permission="recordings.stop_recording", methods=BOTH)
-    def stop_all(self, request: HttpRequest, call: Call) -> HttpResponse:
-        """Say what will stop; on POST stop it, unless others run by now: then say so and ask again."""
-        now = timezone.now()
-        has_changed = False
-        if request.method == "POST":
-            form = StopAllForm(request.POST)
-            expected = form.shown() if form.is_valid() else frozenset({-1})
-            stopping = list(call.open_recordings())
-            result = control.stop_all(call, by=request.user, now=now, expected=expected)  # type: ignore[arg-type]
-            if result.outcome != StopOutcome.SET_CHANGED:
-                level, words = stop_all_words(call, result)
-                log = _("Asked to stop all of it: %s") % words
-                self.log_each(request, list(stopping), log)
-                if level == messages.ERROR and call.account.cannot_sync:
-                    words = with_cure(request, call.account, words)
-                to = self.back(request, call, level=level)
-                return self.conclude(request, call, words=words, log=log, to=to, level=level)
-            has_changed = True
-        row = live_row(call, now, running=running_of(call))
-        context = {
-            "row": row,
-            "has_changed": has_changed,
-            "expected": keys(row.running),
-            "back": self.back(request, call),
-            "came_from": came_from(request),
-            "original": call,
-        }
-        status = 409 if has_changed else 200
-        title = _("Stop all recordings of %s") % formatting.plain(call)
-        return self.render(
-            request, "admin/recordings/call/stop_all.html", context, title=title, status=status
-        )
 
     def back(self, request: HttpRequest, call: Call | None, *, level: int = messages.SUCCESS) -> str:
         """Return where the button was pressed: the call's page, the live calls, or what else this person may open.
@@ -400,26 +366,6 @@ def defaults_words(account: Account) -> str:
     return _("%s, transcript") % words if defaults.transcribe else words
 
 
-def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tuple[int, str]:
-    """Return message level and words for a stop of one recording, whose row has been read again."""
-    if result.outcome == StopOutcome.SENT:
-        return messages.SUCCESS, _("Stopping the recording. It appears under Recordings within a minute.")
-    if result.outcome == StopOutcome.ALREADY_ASKED:
-        return messages.INFO, " ".join([asked_before(recording, now), _("Nothing was sent again.")])
-    if result.outcome == StopOutcome.ALREADY_OVER:
-        return messages.INFO, _("The recording had already ended.")
-    if result.outcome == StopOutcome.NO_URL:
-        return messages.WARNING, no_url_words()
-    if result.outcome == StopOutcome.UNCONFIRMED:
-        words = _("Stop not confirmed: the recording may still be running. Press Stop again; otherwise %s")
-        until = _("it ends with its call.")
-        if recording.time_limit_ends_at is not None:
-            at = formatting.clock(recording.time_limit_ends_at, now=now)
-            until = _("its time limit ends it at %s.") % at
-        return messages.WARNING, words % until
-    return messages.ERROR, _("Recording not stopped: %s It is still running.") % (result.error or "")
-
-
 def asked_before(recording: Recording, now: datetime) -> str:
     """Return who asked to stop it, and when; and where it runs all the same, that it may be asked again."""
     if recording.stop_requested_at is None:
@@ -439,22 +385,3 @@ def no_url_words() -> str:
         "This recording cannot be stopped on its own yet: Vobiz has not sent its URL. “Stop all of this call…” stops "
         "every recording of this call."
     )
-
-
-def stop_all_words(call: Call, result: StopResult) -> tuple[int, str]:
-    """Return message level and words for a stop of all recordings of a call."""
-    if result.outcome == StopOutcome.SENT:
-        count = ngettext(
-            "Stopping %d recording started from the portal, and any other of this call.",
-            "Stopping %d recordings started from the portal, and any other of this call.",
-            result.stopped,
-        )
-        return messages.SUCCESS, count % result.stopped
-    if result.outcome == StopOutcome.ALREADY_OVER:
-        return messages.INFO, _("The call %s is over, and so are its recordings.") % formatting.plain(call)
-    if result.outcome == StopOutcome.UNCONFIRMED:
-        return messages.WARNING, _(
-            "Vobiz did not confirm the stop, so recordings of this call may still run. Stop all again, or wait: "
-            "each ends at its time limit or with the call."
-        )
-    return messages.ERROR, _("Recordings not stopped: %s They are still running.") % (result.error or "")

@@ -29,7 +29,8 @@ from recordings.admin.call_filters import (
     TimeOfDayFilter,
     WeekdayFilter,
 )
-from recordings.admin.calls.live import asked_before, at_row, focus_on, stop_words
+from recordings.admin.calls.control import stop_words
+from recordings.admin.calls.live import asked_before, at_row, focus_on
 from recordings.admin.change_list import EVERY_READING, ListSearch, PortalChangeList, Sort, snippets_of
 from recordings.admin.exports import ZipExportMixin
 from recordings.admin.filters import (

@@ -1,4 +1,4 @@
-"""The forms that start recordings, of one call or several, and the messages about the outcome."""
+"""The pages that start recordings, of one call or several, or stop all of a call, and what they say of the outcome."""
 
 from __future__ import annotations
 
@@ -20,10 +20,26 @@ from django.utils.translation import ngettext
 from recordings import control
 from recordings.admin import formatting
 from recordings.admin.base import BOTH, page, with_cure
-from recordings.admin.calls.live import LiveCallsMixin, LiveRow, came_from, keys, live_row, running_of
+from recordings.admin.calls.live import (
+    LiveCallsMixin,
+    LiveRow,
+    asked_before,
+    came_from,
+    keys,
+    live_row,
+    no_url_words,
+    running_of,
+)
 from recordings.choices import CallState, RecordingStatus, StartAnswer
-from recordings.control import ConcurrentRecordingsError, StartLimitError, StartOptions, StartRequest
-from recordings.forms import StartForm, keys_among, span
+from recordings.control import (
+    ConcurrentRecordingsError,
+    StartLimitError,
+    StartOptions,
+    StartRequest,
+    StopOutcome,
+    StopResult,
+)
+from recordings.forms import StartForm, StopAllForm, keys_among, span
 from recordings.models import Account, Call, Recording
 from recordings.provider import callback_urls_possible
 
@@ -46,8 +62,8 @@ class Outcome:
     recording: Recording | None = None
 
 
-class StartMixin(LiveCallsMixin):
-    """A mixin of the call's admin: the start forms. Each form that was shown starts once."""
+class ControlMixin(LiveCallsMixin):
+    """A mixin of the call's admin: start and stop. Each form that was shown starts once."""
 
     @page("<path:object_id>/record/", permission="recordings.start_recording", methods=BOTH)
     def record(self, request: HttpRequest, call: Call) -> HttpResponse:
@@ -205,6 +221,40 @@ class StartMixin(LiveCallsMixin):
         self.log_addition(request, recording, words)
         self.log_change(request, recording.call, _("Asked Vobiz to record it: %s") % words)
 
+    @page("<path:object_id>/stop-all/", permission="recordings.stop_recording", methods=BOTH)
+    def stop_all(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Say what will stop; on POST stop it, unless others run by now: then say so and ask again."""
+        now = timezone.now()
+        has_changed = False
+        if request.method == "POST":
+            form = StopAllForm(request.POST)
+            expected = form.shown() if form.is_valid() else frozenset({-1})
+            stopping = list(call.open_recordings())
+            result = control.stop_all(call, by=request.user, now=now, expected=expected)  # type: ignore[arg-type]
+            if result.outcome != StopOutcome.SET_CHANGED:
+                level, words = stop_all_words(call, result)
+                log = _("Asked to stop all of it: %s") % words
+                self.log_each(request, list(stopping), log)
+                if level == messages.ERROR and call.account.cannot_sync:
+                    words = with_cure(request, call.account, words)
+                to = self.back(request, call, level=level)
+                return self.conclude(request, call, words=words, log=log, to=to, level=level)
+            has_changed = True
+        row = live_row(call, now, running=running_of(call))
+        context = {
+            "row": row,
+            "has_changed": has_changed,
+            "expected": keys(row.running),
+            "back": self.back(request, call),
+            "came_from": came_from(request),
+            "original": call,
+        }
+        status = 409 if has_changed else 200
+        title = _("Stop all recordings of %s") % formatting.plain(call)
+        return self.render(
+            request, "admin/recordings/call/stop_all.html", context, title=title, status=status
+        )
+
 
 def started_title(outcomes: Sequence[Outcome]) -> str:
     """Return `1 of 3 recordings started, 1 not confirmed`."""
@@ -334,3 +384,42 @@ def _stops_words(recording: Recording, now: datetime) -> str:
         return _("It stops when the call ends.")
     at = formatting.clock(recording.time_limit_ends_at, now=now)
     return _("It stops at %s or when the call ends.") % at
+
+
+def stop_words(recording: Recording, result: StopResult, *, now: datetime) -> tuple[int, str]:
+    """Return message level and words for a stop of one recording, whose row has been read again."""
+    if result.outcome == StopOutcome.SENT:
+        return messages.SUCCESS, _("Stopping the recording. It appears under Recordings within a minute.")
+    if result.outcome == StopOutcome.ALREADY_ASKED:
+        return messages.INFO, " ".join([asked_before(recording, now), _("Nothing was sent again.")])
+    if result.outcome == StopOutcome.ALREADY_OVER:
+        return messages.INFO, _("The recording had already ended.")
+    if result.outcome == StopOutcome.NO_URL:
+        return messages.WARNING, no_url_words()
+    if result.outcome == StopOutcome.UNCONFIRMED:
+        words = _("Stop not confirmed: the recording may still be running. Press Stop again; otherwise %s")
+        until = _("it ends with its call.")
+        if recording.time_limit_ends_at is not None:
+            at = formatting.clock(recording.time_limit_ends_at, now=now)
+            until = _("its time limit ends it at %s.") % at
+        return messages.WARNING, words % until
+    return messages.ERROR, _("Recording not stopped: %s It is still running.") % (result.error or "")
+
+
+def stop_all_words(call: Call, result: StopResult) -> tuple[int, str]:
+    """Return message level and words for a stop of all recordings of a call."""
+    if result.outcome == StopOutcome.SENT:
+        count = ngettext(
+            "Stopping %d recording started from the portal, and any other of this call.",
+            "Stopping %d recordings started from the portal, and any other of this call.",
+            result.stopped,
+        )
+        return messages.SUCCESS, count % result.stopped
+    if result.outcome == StopOutcome.ALREADY_OVER:
+        return messages.INFO, _("The call %s is over, and so are its recordings.") % formatting.plain(call)
+    if result.outcome == StopOutcome.UNCONFIRMED:
+        return messages.WARNING, _(
+            "Vobiz did not confirm the stop, so recordings of this call may still run. Stop all again, or wait: "
+            "each ends at its time limit or with the call."
+        )
+    return messages.ERROR, _("Recordings not stopped: %s They are still running.") % (result.error or "")

@@ -23,7 +23,7 @@ NAMES = ["Viewer", "Listener", "Operator", "Supervisor", "Auditor", "Account adm
 pytestmark = pytest.mark.django_db
 
 
-def then(name: str = "0001_release") -> Any:
+def then(name: str = "0001_squashed_0029_access_words") -> Any:
     """The apps as they are at the time of a migration."""
     return MigrationExecutor(connection).loader.project_state((APP, name)).apps
 

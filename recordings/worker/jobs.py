@@ -15,7 +15,7 @@ from django.utils import timezone
 from recordings import tasks
 from recordings.choices import EventOutcome
 from recordings.models import Account, CallbackEvent, Recording, SyncRun
-from recordings.worker.schedule import due_sync
+from recordings.worker.due_syncs import due_sync
 from recordings.worker.steps import Step, run_each
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class AlertJob:
 
 
 def run_due_syncs() -> None:
-    """Run the syncs that are due by the schedule, and restart those that were interrupted."""
+    """Run the syncs that are due, and restart those that were interrupted."""
     now = timezone.now()
     SyncRun.objects.mark_stale_interrupted(now)
     run_each(_due_syncs())

@@ -14,8 +14,8 @@ from django.utils import timezone
 from recordings import history, playback, tasks
 from recordings.callbacks.rereading import reread_events
 from recordings.models import Account, Alert, AlertMessage, Call, SyncRun, Worker
+from recordings.worker.due_syncs import night_of
 from recordings.worker.queue import TaskQueue, open_queue
-from recordings.worker.schedule import night_of
 from recordings.worker.statistics import analyse
 from recordings.worker.steps import run_each
 

@@ -40,7 +40,7 @@ class WorkerThread(threading.Thread):
         self._queue_retry_at = 0.0
 
     def run(self) -> None:
-        """Run until the process is to end."""
+        """Run the scheduler's loop until the process is to end."""
         queue = open_queue(self._kind, tasks.WORKER_ID) if self._has_queue else None
         next_look = 0.0
         while not tasks.STOPPING.is_set():

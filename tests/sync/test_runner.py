@@ -16,7 +16,7 @@ from recordings import sync, tasks
 from recordings.choices import SyncState
 from recordings.models import Account, Call, Recording, SyncRun
 from recordings.sync import SyncRequest, SyncResult
-from recordings.worker.schedule import DueSync, due_sync
+from recordings.worker.due_syncs import DueSync, due_sync
 from tests.ledger import asked
 from tests.sync.conftest import known
 from tests.waiting import eventually

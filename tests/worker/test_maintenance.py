@@ -17,9 +17,9 @@ from recordings.choices import Attention, EventOutcome, SyncState
 from recordings.models import AccessEvent, Account, Call, Recording, SyncRun, Worker
 from recordings.models.callback_event import READER_VERSION
 from recordings.worker.database_queue import DatabaseQueue
+from recordings.worker.due_syncs import night_of
 from recordings.worker.jobs import ReconcileJob, run_due_syncs
 from recordings.worker.maintenance import Maintenance, nightly_maintenance
-from recordings.worker.schedule import night_of
 from tests.archived import an_archived
 from tests.callbacks.test_other_shapes import stored_by_an_older_version
 from tests.conftest import OTHER, TOKENS

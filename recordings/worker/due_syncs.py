@@ -1,4 +1,4 @@
-"""The scheduler of syncs: the newest pages every five minutes, everything once a night. No cron job is needed."""
+"""Which sync is due: the newest pages every five minutes, everything once a night. No cron job is needed."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from recordings.choices import SyncState
 from recordings.models import Account, SyncRun
 from recordings.sync import SyncRequest
-from recordings.worker.schedule import due_sync
+from recordings.worker.due_syncs import due_sync
 from tests.conftest import MAIN
 
 DAY = datetime(2025, 11, 7, 9, 0, tzinfo=UTC)  # 14:30 in Kolkata

@@ -7,8 +7,8 @@ recording is written on its row; what stands in the way of all pauses its accoun
 
 from __future__ import annotations
 
-from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import Outcome, Result
+from recordings.archive.reinspection import inspect_again
 from recordings.archive.runs import AccountCounts, Report, run
 
 __all__ = ["AccountCounts", "Outcome", "Report", "Result", "inspect_again", "run"]

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from recordings import storage
 from recordings.archive.fetching import check_space, fetch, look
-from recordings.archive.inspection import keep_waveform
 from recordings.archive.outcomes import (
     AccountPausedError,
     AudioGoneError,
@@ -24,6 +23,7 @@ from recordings.archive.outcomes import (
     after_failing,
     when_ready,
 )
+from recordings.archive.reinspection import keep_waveform
 from recordings.choices import RecordingStatus
 from recordings.clock import Clock
 from recordings.lease import LEASE_RENEWER, Lease

@@ -16,8 +16,8 @@ from django.db.models import OuterRef, Subquery
 from recordings import storage
 from recordings.archive.copying import archive_leased
 from recordings.archive.fetching import check_space
-from recordings.archive.inspection import inspect_again
 from recordings.archive.outcomes import LeaseLostError, Outcome, Result
+from recordings.archive.reinspection import inspect_again
 from recordings.audio import READER_VERSION
 from recordings.clock import Clock
 from recordings.models import Account, Recording

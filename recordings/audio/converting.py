@@ -8,8 +8,9 @@ from typing import Any
 import av
 from av.audio.resampler import AudioResampler
 
-from recordings.audio.decoding import UnreadableError, Way, frames_of_all, opened, ways
+from recordings.audio.decoding import UnreadableError, frames_of_all, opened, ways
 from recordings.audio.formats import CONVERTED
+from recordings.audio.source import Way
 
 # The nearest rate that the encoders know, so that telephony stays as small as it is.
 RATES = {"mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000), "opus": (48_000,)}

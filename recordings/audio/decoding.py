@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import av
 from av.audio.fifo import AudioFifo
 from av.error import FFmpegError
 
+from recordings.audio.completeness import GSM_MARK, Packets, begins_amr, is_whole
 from recordings.audio.formats import DEMUXERS, container_of
 from recordings.audio.measuring import BATCH, Meter
 from recordings.audio.promises import (
     LONGEST_MS,
-    XING_EXTRA,
     joined_parts,
     longer_wave,
     mended_size,
     mended_wave,
-    ogg_ends_in_a_page,
     wave_layout,
     without_padding,
     xing_frames,
 )
 from recordings.audio.report import Audio, Reason
-from recordings.audio.source import Source
+from recordings.audio.source import Source, Way
 
 OPTIONS = {
     "format_whitelist": ",".join(DEMUXERS),
@@ -45,42 +43,16 @@ _SIGNATURES = (
 _BOX = b"ftyp"  # the name of MPEG-4's first box, behind its length
 # FFmpeg's own decoders for AMR do not know comfort noise (DTX), with which telephony saves most of its bytes.
 _DECODERS = {"amr_nb": ("libopencore_amrnb", 8_000), "amr_wb": ("libopencore_amrwb", 16_000)}
-# Demuxers that take `duration` from the header, and do not work it out from the size of the file.
-_HEADER_SAYS_LENGTH = {
-    "mov", "matroska", "flac", "au", "aiff", "tta", "wv", "flv", "nut", "ape", "asf",
-}  # fmt: skip
-# by how much less than its header says may be decoded: the larger of these
-SHORT_BY_MS, SHORT_BY_SHARE = 500, 100
-LENGTH_DIFFERS_MS, LENGTH_DIFFERS_SHARE = 250, 100  # as SHORT_BY, for what a browser expects
+# by how much the length that a browser expects may differ from the true one: the larger of these
+LENGTH_DIFFERS_MS, LENGTH_DIFFERS_SHARE = 250, 100
 LONGEST_SECONDS = LONGEST_MS // 1_000 + 7_200
-MPEG = ("mp1", "mp2", "mp3")
-GSM_FRAME, GSM_MARK = 33, 0xD  # bytes; the first half byte of each frame
+GSM_FRAME = 33  # bytes of a frame
 GSM_BYTES = 1_000 * GSM_FRAME
 _WITHOUT_SEEKS = ("aac", "latm", "mp2", "amr", "awb")
-_FRAMES_OF_ONE_SIZE = (*MPEG, "ac3", "eac3", "dts", "gsm")
 
 
 class UnreadableError(Exception):
     """No decoder read one sample."""
-
-
-@dataclass(slots=True)
-class _Packets:
-    """What passed on the way from the first packet to the last."""
-
-    count: int = 0
-    last: bytes = b""
-    last_size: int = 0
-    last_failed: bool = False
-    sizes: Counter[int] = field(default_factory=Counter)
-    rates: set[int] = field(default_factory=set)
-    layouts: set[int] = field(default_factory=set)
-    too_long: bool = False
-
-    def ends_short(self) -> bool:
-        """Return whether all packets have one size, but for a padding byte, and only the last is shorter."""
-        others = self.sizes - Counter([self.last_size])
-        return bool(others) and max(others) - min(others) <= 1 and self.last_size < min(others) - 1
 
 
 class _Gathered:
@@ -127,16 +99,6 @@ def opened(source: Source, demuxer: str | None = None) -> Iterator[Any]:
         if not container.streams.audio:
             raise UnreadableError("no audio stream")
         yield container
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to read a file. `is_mended`: not as it is, which a browser would try. `more`: files joined to the first."""
-
-    source: Source
-    demuxer: str | None = None
-    is_mended: bool = True
-    more: tuple[Source, ...] = ()
 
 
 def ways(descriptor: int) -> Iterator[Way]:
@@ -201,7 +163,7 @@ def decoder_of(stream: Any) -> Any:
 
 def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]:
     """Yield the decoded frames; a packet that cannot be decoded is left out, as every player does."""
-    packets = packets if packets is not None else _Packets()
+    packets = packets if packets is not None else Packets()
     decoder = decoder_of(stream)
     is_amr = container.format.name == "amr"
     demuxed = container.demux(stream)
@@ -212,7 +174,7 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
             raise
         except (StopIteration, FFmpegError):  # a demuxer that gives up is at the end of what can be heard
             return
-        if packet.size and is_amr and not _begins_amr(bytes(packet)):
+        if packet.size and is_amr and not begins_amr(bytes(packet)):
             continue  # zeros or text after the sound
         if packet.size:
             packets.count += 1
@@ -231,7 +193,7 @@ def frames_of(container: Any, stream: Any, packets: Any = None) -> Iterator[Any]
             return
 
 
-def frames_of_all(container: Any, way: Way, packets: _Packets | None = None) -> Iterator[Any]:
+def frames_of_all(container: Any, way: Way, packets: Packets | None = None) -> Iterator[Any]:
     """Yield the decoded frames of an opened way's file, and of those joined to it that can be read."""
     yield from frames_of(container, audio_stream(container), packets)
     for source in way.more:
@@ -246,7 +208,7 @@ def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_firs
     if container.format.name == "gsm" and not is_gsm(way.source.read_at(0, GSM_BYTES)):
         raise UnreadableError("no GSM")
     first: Audio | None = None
-    meter, packets = Meter(), _Packets()
+    meter, packets = Meter(), Packets()
     gathered = _Gathered(meter)
     for frame in frames_of_all(container, way, packets):
         channels = frame.layout.nb_channels
@@ -276,9 +238,9 @@ def _read(container: Any, way: Way, on_first: Callable[[Audio], None], only_firs
     return _judged(container, stream, way, first, meter, packets)
 
 
-def _judged(container: Any, stream: Any, way: Way, first: Audio, meter: Meter, packets: _Packets) -> Audio:
+def _judged(container: Any, stream: Any, way: Way, first: Audio, meter: Meter, packets: Packets) -> Audio:
     milliseconds = round(meter.seconds * 1_000)
-    whole = packets.too_long or _is_whole(container, stream, way, first, milliseconds, packets)
+    whole = packets.too_long or is_whole(container, stream, way, first, milliseconds, packets)
     expected = container.duration / 1_000 if container.duration else None
     regular = (
         not way.is_mended
@@ -302,96 +264,19 @@ def _judged(container: Any, stream: Any, way: Way, first: Audio, meter: Meter, p
     )
 
 
-def _has_exact_seeks(source: Source, first: Audio, packets: _Packets) -> bool:
+def _has_exact_seeks(source: Source, first: Audio, packets: Packets) -> bool:
     """Whether a moment in the file can be found without decoding all before it."""
     if first.container in ("wav", "w64"):
         layout = wave_layout(source)
         return layout is not None and layout.regular
     if first.container == "mp3":
         constant = max(packets.sizes) - min(packets.sizes) <= 1  # the padding byte
-        return constant or xing_frames(_before_second_frame(source)) is not None
+        return constant or xing_frames(source) is not None
     return first.container not in _WITHOUT_SEEKS
 
 
-def _begins_with_exact_seeks(source: Source, packets: _Packets) -> bool:
+def _begins_with_exact_seeks(source: Source, packets: Packets) -> bool:
     """Return the same of the beginning of an MP3, whose last packet may be cut."""
     sizes = packets.sizes - Counter([packets.last_size])
     constant = not sizes or max(sizes) - min(sizes) <= 1
-    return constant or xing_frames(_before_second_frame(source)) is not None
-
-
-def _is_whole(
-    container: Any, stream: Any, way: Way, first: Audio, milliseconds: int, packets: _Packets
-) -> bool:
-    """Whether what was promised came. Without a promise the last packet must be whole."""
-    source = way.source
-    if _begins_a_frame(first, packets.last) and (
-        packets.last_failed or (first.container in _FRAMES_OF_ONE_SIZE and packets.ends_short())
-    ):
-        return False
-    if first.container in ("wav", "w64"):
-        layout = None if way.is_mended else wave_layout(source)
-        return layout is None or layout.seems_whole or _outlasts(layout.promised, first)
-    if first.container in MPEG:
-        promised = xing_frames(_before_second_frame(source))
-        return not promised or packets.count + XING_EXTRA >= promised or promised * 1_152 / 8 > LONGEST_MS
-    if first.container in ("ogg", "opus", "spx"):
-        return ogg_ends_in_a_page(way.more[-1] if way.more else source)
-    promised_ms = _promised_ms(container, stream, milliseconds, packets)
-    if promised_ms is None or promised_ms > LONGEST_MS:
-        return True
-    return promised_ms - milliseconds <= max(SHORT_BY_MS, promised_ms // SHORT_BY_SHARE)
-
-
-def _outlasts(promised: int | None, first: Audio) -> bool:
-    """Whether so many bytes would be longer than any recording, at one byte a sample."""
-    rate = (first.sample_rate or 8_000) * (first.channels or 1)
-    return promised is not None and promised / rate * 1_000 > LONGEST_MS
-
-
-def _begins_a_frame(first: Audio, packet: bytes) -> bool:
-    """Whether a packet that could not be decoded was one once, and no text, tag or zeros after the audio."""
-    if len(packet) < 2 or re.fullmatch(rb"[\t\r\n\x20-\x7e]{4}", packet):
-        return False
-    match first.container:
-        case "mp1" | "mp2" | "mp3" | "aac":
-            return packet[0] == 0xFF and packet[1] >= 0xE0
-        case "amr" | "awb":
-            return _begins_amr(packet)
-        case "ac3" | "eac3":
-            return packet[:2] == b"\x0b\x77"
-        case "latm":
-            return packet[0] == 0x56 and packet[1] >> 5 == 7
-        case "gsm":
-            return packet[0] >> 4 == GSM_MARK
-    return True
-
-
-def _begins_amr(packet: bytes) -> bool:
-    """Whether it may be a frame: the padding bits of its header are zero, and it is not all zeros."""
-    return packet[0] & 0x83 == 0 and bool(packet.strip(b"\0"))
-
-
-def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: _Packets) -> float | None:
-    """Return the length that the header gives, unless the demuxer guessed it from the file size."""
-    names = set(container.format.name.split(","))
-    if "caf" in names and stream.frames:  # its frames are samples
-        return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
-    if "avi" in names and stream.frames and packets.count:
-        if stream.codec_context.codec.canonical_name.startswith("pcm_"):  # its frames are samples
-            return float(stream.frames / (stream.codec_context.sample_rate or 8_000) * 1_000)
-        return float(milliseconds * stream.frames / packets.count)
-    if not names & _HEADER_SAYS_LENGTH:
-        return None
-    if stream.duration:
-        return float(stream.duration * stream.time_base) * 1_000
-    return container.duration / 1_000 if container.duration else None
-
-
-def _before_second_frame(source: Source) -> bytes:
-    """Return the beginning of an MP3 after its tag: a Xing header is in its first frame."""
-    head = source.read_at(0, 10)
-    start = 0
-    if head[:3] == b"ID3" and len(head) == 10 and max(head[6:10]) < 0x80:
-        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
-    return source.read_at(start, 2_048)
+    return constant or xing_frames(source) is not None

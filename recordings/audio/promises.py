@@ -27,8 +27,6 @@ COUNTED_HEADER = 1024  # bytes of a header that a recorder may have counted amon
 LITTLE_SHARE, LITTLE_BYTES = 50, 4 * 1024
 HIGHEST_RATE = 768_000
 _LINEAR_TAGS = (1, 3, 6, 7, 0xFFFE)  # PCM and G.711, which go on byte for byte
-# Frames that a Xing header may count too many: itself, and one that the encoder still held.
-XING_EXTRA = 2
 
 RIFF_KINDS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
@@ -47,16 +45,6 @@ class WaveLayout:
     promised: int | None
     there: int
     regular: bool
-
-    @property
-    def missing(self) -> int:
-        """Bytes that were promised and are not there."""
-        return max(0, self.promised - self.there) if self.promised is not None else 0
-
-    @property
-    def seems_whole(self) -> bool:
-        """Whether no more is missing than a recorder that counts a header among the audio promises too much."""
-        return self.missing <= min(max(1, self.start), COUNTED_HEADER)
 
 
 def is_sane(size: int) -> bool:
@@ -281,9 +269,9 @@ def _all(head: bytes, name: bytes) -> list[int]:
     return [match.start() for match in islice(re.compile(re.escape(name)).finditer(head, 12), MAX_CHUNKS)]
 
 
-def xing_frames(first_packets: bytes) -> int | None:
+def xing_frames(source: Source) -> int | None:
     """Return how many frames an MP3's Xing, Info or VBRI header promises; None without one, 0 where it says nothing."""
-    found = _XING.search(first_packets)
+    found = _XING.search(_before_second_frame(source))
     if found is None:
         return None
     if found[3] is not None:
@@ -292,15 +280,10 @@ def xing_frames(first_packets: bytes) -> int | None:
     return frames if flags & 1 else 0
 
 
-def ogg_ends_in_a_page(source: Source) -> bool:
-    """Return whether the last page of an Ogg file is whole."""
-    at = max(0, source.size - 2 * 65_307)  # no page is longer
-    tail = source.read_at(at, source.size - at)
-    page = tail.rfind(b"OggS\0")
-    if page < 0:
-        return False
-    head = tail[page : page + 27]
-    if len(head) < 27:
-        return False
-    lengths = tail[page + 27 : page + 27 + head[26]]
-    return len(lengths) == head[26] and page + 27 + head[26] + sum(lengths) <= len(tail)
+def _before_second_frame(source: Source) -> bytes:
+    """Return the beginning of an MP3 after its tag: a Xing header is in its first frame."""
+    head = source.read_at(0, 10)
+    start = 0
+    if head[:3] == b"ID3" and len(head) == 10 and max(head[6:10]) < 0x80:
+        start = 10 + (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9])
+    return source.read_at(start, 2_048)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 
 class Source:
@@ -42,3 +43,13 @@ class Source:
     def tell(self) -> int:
         """Return where it is."""
         return self._at
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to read a file. `is_mended`: not as it is, which a browser would try. `more`: files joined to the first."""
+
+    source: Source
+    demuxer: str | None = None
+    is_mended: bool = True
+    more: tuple[Source, ...] = ()

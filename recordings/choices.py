@@ -65,6 +65,17 @@ class AudioState(StrEnum):
         return self in (AudioState.CORRUPT_AT_VOBIZ, AudioState.CORRUPT)
 
 
+# Why a recording cannot be heard: on its page, in the answer to a request for its audio, and in a ZIP's manifest
+NO_AUDIO_WORDS = {
+    AudioState.PENDING: _("There is no audio yet: the recording has not ended."),
+    AudioState.NONE: _("Nothing was recorded."),
+    AudioState.CORRUPT: _(
+        "The archived copy is missing or damaged, and Vobiz has deleted the original. Restore the file from a backup."
+    ),
+    AudioState.DELETED: _("Vobiz deleted the audio before it was archived."),
+}
+
+
 class StartAnswer(models.TextChoices):
     """Vobiz's answer to a start request of the portal."""
 

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from recordings.audio import formats
-from recordings.choices import AudioState
+from recordings.choices import NO_AUDIO_WORDS, AudioState
 from recordings.models import Recording
 from recordings.storage.space import likely_bytes
-
-LACKS = {
-    AudioState.PENDING: gettext_lazy("it has not ended yet"),
-    AudioState.NONE: gettext_lazy("nothing was recorded"),
-    AudioState.CORRUPT: gettext_lazy(
-        "the archived copy is missing or damaged, and Vobiz has deleted the original"
-    ),
-    AudioState.DELETED: gettext_lazy("Vobiz deleted it before it was archived"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ def _item(recording: Recording, zone: tzinfo, *, may_hear: bool) -> Item:
         return Item(recording, "", lacks=lacks)
     state = recording.audio_state
     if not state.can_be_heard:
-        return Item(recording, "", lacks=str(LACKS[state]))
+        return Item(recording, "", lacks=str(NO_AUDIO_WORDS[state]))
     if state == AudioState.ARCHIVED:
         name = recording.file_name(formats.extension_of(recording.container), zone)
         return Item(recording, f"audio/{name}", size=recording.audio_bytes)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from recordings import storage
 from recordings.audio import Reason, Verdict, formats, probe
-from recordings.choices import AudioState
+from recordings.choices import NO_AUDIO_WORDS, AudioState
 from recordings.models import Recording
 from recordings.playback.converted import ConversionError, converted_copy, converted_from_vobiz
 from recordings.playback.ranges import ByteRange
@@ -33,18 +33,7 @@ MOST_OF_A_STREAM = 8 * 1024 * 1024
 MOST_TO_CONVERT = 512 * 1024 * 1024  # bytes fetched from Vobiz for a converted copy
 SNIFFED = 64 * 1024  # bytes that tell what a file is: the first page of every container is in them
 UNREADABLE = gettext_lazy("The portal cannot read this file's format, so it cannot play it.")
-_NOT_YET = gettext_lazy("There is no audio yet: the recording has not ended, or never began.")
-UNAVAILABLE = {
-    AudioState.PENDING: (_NOT_YET, 409),
-    AudioState.NONE: (_NOT_YET, 409),
-    AudioState.CORRUPT: (
-        gettext_lazy(
-            "The archive's copy is missing or damaged, and Vobiz no longer has it. Restore it from a backup."
-        ),
-        410,
-    ),
-    AudioState.DELETED: (gettext_lazy("No audio: Vobiz deleted it before it was archived."), 410),
-}  # the reason and the HTTP status
+GONE = (AudioState.CORRUPT, AudioState.DELETED)  # answered 410; the others, whose audio may still come, 409
 logger = logging.getLogger(__name__)
 
 
@@ -121,8 +110,7 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
     """
     state = recording.audio_state
     if not state.can_be_heard:
-        words, status = UNAVAILABLE[state]
-        raise AudioUnavailableError(str(words), status)
+        raise AudioUnavailableError(str(NO_AUDIO_WORDS[state]), 410 if state in GONE else 409)
     if state == AudioState.ARCHIVED:
         try:
             if wanted.converted is not None:
@@ -143,7 +131,7 @@ def open_audio(recording: Recording, wanted: AudioRequest) -> Audio:
 def _unread(trouble: StorageError) -> tuple[str, int]:
     """Return the reason and HTTP status for a copy that only we have: lost, or the storage is unreachable."""
     if isinstance(trouble, AudioMissingError | StaleCopyError):
-        return _("The archive's copy cannot be read, and Vobiz no longer has it. %s") % trouble, 410
+        return _("The archived copy cannot be read, and Vobiz has deleted the original. %s") % trouble, 410
     words = _(
         "The archive's storage could not be reached, so this audio cannot be given now. Nothing is lost: its copy "
         "is there as soon as the storage answers again. %s"

@@ -286,7 +286,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
 
     assert "<b>2</b>, about" in page
     assert "1 is not archived yet and is fetched from Vobiz" in page
-    assert "rec-lost</bdi>: Vobiz deleted it before it was archived" in page
+    assert "rec-lost</bdi>: Vobiz deleted the audio before it was archived" in page
     assert "Content-Length" not in answer
     assert found.testzip() is None
     rows = {row["recording_id"]: row for row in manifest(found)}
@@ -295,7 +295,7 @@ def test_what_is_still_at_vobiz_is_fetched_and_what_is_nowhere_is_listed_with_th
     assert hashlib.sha256(audio).hexdigest() == rows[str(fetched.recording_id)]["sha256"]
     assert (rows["rec-lost"]["status"], rows["rec-lost"]["file"]) == ("missing", "")
     assert "before it was archived" in rows["rec-lost"]["reason"]
-    assert rows[""]["reason"] == "nothing was recorded"
+    assert rows[""]["reason"] == "Nothing was recorded."
     assert len(found.namelist()) == 4
 
 

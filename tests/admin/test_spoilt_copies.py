@@ -79,7 +79,7 @@ def test_a_copy_that_is_missing_or_altered_and_gone_at_vobiz_says_what_to_do(
     answer = hear(listener, kept)
 
     assert answer.status_code == 410
-    assert "archive's copy" in answer.content.decode()
+    assert "archived copy" in answer.content.decode()
     assert AccessEvent.objects.get().result == "failed"
 
 

@@ -302,7 +302,7 @@ def test_one_that_never_was_says_so(page: Page, heard: Heard, recording: Recordi
 
     open_page(page, lost)
 
-    expect(page.locator("#player")).to_contain_text("Vobiz deleted it before it was archived")
+    expect(page.locator("#player")).to_contain_text("Vobiz deleted the audio before it was archived")
     assert page.locator("audio").count() == 0
 
 

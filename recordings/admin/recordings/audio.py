@@ -28,7 +28,7 @@ from recordings.admin.reader import note_access
 from recordings.admin.recordings import archive
 from recordings.admin.transcriptions import opened
 from recordings.audio import formats
-from recordings.choices import AccessAction, AccessResult, AudioState
+from recordings.choices import NO_AUDIO_WORDS, AccessAction, AccessResult, AudioState
 from recordings.models import Recording, Transcription, Waveform
 from recordings.playback import (
     Audio,
@@ -249,15 +249,6 @@ def _busy() -> HttpResponse:
     return response
 
 
-NOTHING_TO_HEAR = {
-    AudioState.PENDING: gettext_lazy("You can listen when the recording has ended."),
-    AudioState.NONE: gettext_lazy("No audio: the recording never began."),
-    AudioState.CORRUPT: gettext_lazy(
-        "The archived copy is missing or damaged, and Vobiz has deleted the original. "
-        "Restore the file from a backup."
-    ),
-    AudioState.DELETED: gettext_lazy("No audio: Vobiz deleted it before it was archived."),
-}
 SPEEDS = ("0.5", "0.75", "1", "1.25", "1.5", "1.75", "2")
 
 
@@ -273,7 +264,7 @@ def player(request: HttpRequest, recording: Recording) -> dict[str, Any]:
         return {"words": _("You do not have the permission to hear recordings.")}
     state = recording.audio_state
     if not state.can_be_heard:
-        return {"words": NOTHING_TO_HEAR[state]}
+        return {"words": NO_AUDIO_WORDS[state]}
     if why := why_unheard(recording):
         return {"words": with_cure(request, recording.account, why)}
     is_archived = state == AudioState.ARCHIVED

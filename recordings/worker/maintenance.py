@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recordings import history, playback, tasks
+from recordings import playback, retention, tasks
 from recordings.callbacks.rereading import reread_events
+from recordings.future_times import correct_future_times
 from recordings.models import Account, Alert, AlertMessage, Call, SyncRun, Worker
 from recordings.worker.due_syncs import night_of
 from recordings.worker.queue import TaskQueue, open_queue
@@ -51,7 +52,7 @@ class Maintenance:
                 ("delete stale workers", lambda: Worker.objects.stale(WORKER_RETENTION).delete()),
                 ("normalise numbers", lambda: Call.objects.normalize_due_numbers(limit=NUMBERS_AT_ONCE)),
                 ("read callbacks again", partial(reread_events, limit=EVENTS_AT_ONCE)),
-                ("correct future times", partial(history.correct_future_times, now)),
+                ("correct future times", partial(correct_future_times, now)),
                 ("gather statistics", self._analyse_if_due),
             ]
         )
@@ -88,7 +89,7 @@ def nightly_maintenance() -> None:
 
 
 def _prune(now: datetime) -> None:
-    pruned = history.prune(now)
+    pruned = retention.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
 
 

@@ -13,8 +13,9 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from recordings import history, live
+from recordings import live
 from recordings.choices import CallState, RecordingStatus
+from recordings.future_times import correct_future_times
 from recordings.models import Account, Call, Recording, claim_recording_id, upsert_recordings
 from recordings.vobiz.objects import RecordingObject
 from tests.admin.test_account_tokens import FORM
@@ -185,13 +186,13 @@ def test_who_corrects_many_calls_leaves_out_those_that_another_holds(account: Ac
         Call.objects.select_for_update().get(pk=held.pk)
         numbers = pool.submit(closing_connection, partial(Call.objects.normalize_due_numbers, limit=9))
         assert numbers.result(timeout=20) == 1
-        times = pool.submit(closing_connection, partial(history.correct_future_times, timezone.now()))
+        times = pool.submit(closing_connection, partial(correct_future_times, timezone.now()))
         assert times.result(timeout=20) == 1
     free.refresh_from_db()
     assert free.seen_live_at is not None
     assert free.seen_live_at < future
     assert Call.objects.normalize_due_numbers(limit=9) == 1
-    assert history.correct_future_times(timezone.now()) == 1
+    assert correct_future_times(timezone.now()) == 1
 
 
 @pytest.mark.parametrize("turn", range(5))

@@ -1,4 +1,4 @@
-"""Pruning takes what is old and settled, and leaves everything else, however old."""
+"""Times that a fast clock wrote are corrected, and nothing waits for them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db.models import Model
 from django.utils import timezone
-from pytest_django import Settings
 
-from recordings import history
-from recordings.choices import EventOutcome, ProblemCode
+from recordings.choices import ProblemCode
+from recordings.future_times import DUE_TIMES, correct_future_times
 from recordings.models import (
-    AccessEvent,
     Account,
     Alert,
     AlertChoice,
     AlertMessage,
     AlertWebhook,
-    CallbackEvent,
     OutgoingEvent,
     Recording,
-    SpentNonce,
     Worker,
 )
 from recordings.problem import Problem
@@ -38,59 +34,6 @@ from tests.archived import an_archived
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
-def an_access(days: float) -> AccessEvent:
-    at = timezone.now() - days * DAY
-    return AccessEvent.objects.create(at=at, action="play", result="ok", user_pk=1, username="asha")
-
-
-def test_access_events_go_after_two_years_and_not_a_day_before(db: None) -> None:
-    young, old = an_access(729.9), an_access(730.1)
-
-    assert history.prune(timezone.now()) == history.Pruned(events=0, accesses=1)
-
-    assert list(AccessEvent.objects.all()) == [young]
-    assert not AccessEvent.objects.filter(pk=old.pk).exists()
-
-
-def test_applied_callbacks_go_after_ninety_days_and_their_nonces_never(account: Account) -> None:
-    now = timezone.now()
-    old = an_event(account, received_at=now - 90.1 * DAY)
-    young = an_event(account, received_at=now - 89.9 * DAY)
-    nonce = SpentNonce.objects.create(key_digest=old.key_digest, nonce="1", content_digest=old.content_digest)
-
-    assert history.prune(now) == history.Pruned(events=1, accesses=0)
-
-    assert list(CallbackEvent.objects.all()) == [young]
-    assert SpentNonce.objects.get() == nonce
-
-
-@pytest.mark.parametrize("outcome", [one for one in EventOutcome if one != EventOutcome.APPLIED])
-def test_a_callback_that_had_no_effect_stays_for_ever(account: Account, outcome: EventOutcome) -> None:
-    an_event(account, outcome=outcome, received_at=timezone.now() - 3_000 * DAY)
-
-    assert history.prune(timezone.now()).events == 0
-
-    assert CallbackEvent.objects.count() == 1
-
-
-def test_each_accounts_callbacks_go_in_as_many_batches_as_it_takes(
-    account: Account, subaccount: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(history, "BATCH", 3)
-    settings.CALLBACK_RETENTION_DAYS, settings.ACCESS_RETENTION_DAYS = 70, 400
-    now = timezone.now()
-    for number in range(7):
-        an_event(account, received_at=now - (71 + number) * DAY)
-        an_access(401 + number)
-    for _each in range(3):
-        an_event(subaccount, received_at=now - 71 * DAY)
-    an_event(account, outcome=EventOutcome.FAILED, received_at=now - 100 * DAY)
-
-    assert history.prune(now) == history.Pruned(events=10, accesses=7)
-    assert history.prune(now) == history.Pruned(events=0, accesses=0)
-    assert CallbackEvent.objects.get().outcome == EventOutcome.FAILED
-
-
 def test_times_that_a_fast_clock_wrote_are_set_to_now_and_what_vobiz_says_is_not(account: Account) -> None:
     now = timezone.now()
     later = now + DAY
@@ -100,8 +43,8 @@ def test_times_that_a_fast_clock_wrote_are_set_to_now_and_what_vobiz_says_is_not
     recording = a_running(account, requested_at=later, started_at=later)
     event = an_event(account, received_at=later)
 
-    assert history.correct_future_times(later) == 0  # where the clock is still fast
-    assert history.correct_future_times(now) == 5
+    assert correct_future_times(later) == 0  # where the clock is still fast
+    assert correct_future_times(now) == 5
 
     for row in (fast, right, recording, event, account):
         row.refresh_from_db()
@@ -115,7 +58,7 @@ def test_times_that_a_fast_clock_wrote_are_set_to_now_and_what_vobiz_says_is_not
         assert at is not None
         assert now - 5 * SECOND <= at <= now + 60 * SECOND
     assert (right.started_at, recording.started_at) == (now - DAY, later)
-    assert history.correct_future_times(now) == 0
+    assert correct_future_times(now) == 0
 
 
 def an_alert_message(account: Account) -> AlertMessage:
@@ -178,7 +121,7 @@ def test_nothing_waits_for_as_long_as_a_clock_was_fast(
 
     def set_to(at: datetime) -> datetime:
         mine.update(**{column: at})
-        history.correct_future_times(now)
+        correct_future_times(now)
         found: datetime = mine.values_list(column, flat=True).get()
         return found
 
@@ -198,7 +141,7 @@ def test_each_moment_that_a_message_or_a_row_is_put_off_to_has_a_limit() -> None
         if re.search("_(until|next_at|probe_at|due_at|expires_at)$", "_" + field.name)
     }
     whenever_it_is_set = {"refused_due_at"}
-    limited = {column for columns in history.DUE_TIMES.values() for column in columns}
+    limited = {column for columns in DUE_TIMES.values() for column in columns}
     known = chosen_by_people | by_the_databases_clock | asked_for_in_queries | whenever_it_is_set
     assert due == limited | known
 

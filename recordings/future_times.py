@@ -1,28 +1,18 @@
-"""Retention: deletes access events, callback events and events for other programs that are old enough.
-
-Access events older than ACCESS_RETENTION_DAYS and *applied* callback events older than CALLBACK_RETENTION_DAYS. Never
-a callback that had no effect, and never a spent nonce, which keeps an old delivery from being played again. Events
-for other programs a week after they were delivered, or a month after they were given up.
-"""
+"""Correct the times in the future that a machine wrote while its clock was fast."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Now
 
-from recordings.choices import EventOutcome
 from recordings.clock import written_by_fast_clock
 from recordings.models import (
-    AccessEvent,
     Account,
     Alert,
     AlertChoice,
@@ -39,9 +29,6 @@ from recordings.models.alert import LONGEST_WAIT
 from recordings.models.recording.queryset import LONGEST_READ_BACK_WAIT
 from recordings.shared_cache import CacheEntry
 
-BATCH = 500  # rows deleted in one transaction, so that nobody waits long for it
-
-DAY = timedelta(days=1)
 # What is written by this machine's clock when something happens here, and waited for
 OWN_TIMES: dict[type[Model], tuple[str, ...]] = {
     SyncRun: ("started_at", "ended_at"),
@@ -61,35 +48,10 @@ DUE_TIMES: dict[type[Model], dict[str, timedelta]] = {
     Recording: {"read_back_due_at": LONGEST_READ_BACK_WAIT},
     AlertMessage: {"next_at": LONGEST_WAIT},
     OutgoingEvent: {"next_at": LONGEST_WAIT},
-    CacheEntry: {"expires_at": DAY},  # used-up guesses
+    CacheEntry: {"expires_at": timedelta(days=1)},  # used-up guesses
 }
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """How many callback events and access events were deleted."""
-
-    events: int
-    accesses: int
-
-
-def prune(now: datetime) -> Pruned:
-    """Delete what is past its retention, oldest first. A run that is interrupted is continued by the next."""
-    applied_before = now - timedelta(days=settings.CALLBACK_RETENTION_DAYS)
-    events = 0
-    for account in Account.objects.order_by("pk"):  # one by one: so the index finds the oldest of each
-        applied = CallbackEvent.objects.filter(account=account, outcome=EventOutcome.APPLIED)
-        events += _delete(applied.filter(received_at__lt=applied_before).order_by("received_at"))
-    before = now - timedelta(days=settings.ACCESS_RETENTION_DAYS)
-    accesses = _delete(AccessEvent.objects.filter(at__lt=before).order_by("at", "pk"))
-    for rows in OutgoingEvent.objects.past_retention(now):
-        _delete(rows)
-    Session.objects.filter(
-        expire_date__lt=now
-    ).delete()  # of people who closed the browser, and of no use to anybody
-    return Pruned(events, accesses)
 
 
 def correct_future_times(now: datetime) -> int:
@@ -127,13 +89,3 @@ def _times() -> Iterator[tuple[QuerySet[Any], str, timedelta]]:
     yield Call.objects.live(), "seen_live_at", timedelta(0)
     yield Call.objects.filter(pk__in=running.values("call")), "ended_at", timedelta(0)
     yield Alert.objects.current(), "seen_at", timedelta(0)
-
-
-def _delete(rows: QuerySet[Any]) -> int:
-    """Delete all of `rows`, a batch at a time; return how many."""
-    gone = 0
-    while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
-        gone += rows.model._default_manager.filter(pk__in=batch).delete()[0]
-        if len(batch) < BATCH:
-            break
-    return gone

@@ -14,7 +14,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from vobiz_portal.sandbox import fault_injection
+from vobiz_portal.sandbox import request_faults
 from vobiz_portal.sandbox.api import Api
 from vobiz_portal.sandbox.control import ROOT, Control
 from vobiz_portal.sandbox.entities import Entry
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         reply: Reply | None = None
         try:
             reply = self._answer(request, fault)
-        except fault_injection.DroppedError:
+        except request_faults.DroppedError:
             self.close_connection = True
         finally:
             self._note(request, operation, reply, fault)
@@ -217,12 +217,12 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if fault is None:
                 return service.answer(request, state.quirks)
-            early = fault_injection.before_effect(fault, state, request, stopping)
+            early = request_faults.before_effect(fault, state, request, stopping)
             if early is None:
                 reply = service.answer(request, replace(state.quirks, **fault.quirks))
-                early = fault_injection.after_effect(fault, state, reply, stopping)
-            return fault_injection.change_reply(fault, early)
-        except fault_injection.DroppedError:
+                early = request_faults.after_effect(fault, state, reply, stopping)
+            return request_faults.change_reply(fault, early)
+        except request_faults.DroppedError:
             raise
         except Exception:
             logger.exception("The sandbox failed to answer %s %s", request.method, request.path)
@@ -270,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(reply.size))
         self.end_headers()
         if self.command != "HEAD" and not bodiless:
-            self._write(fault_injection.body_pieces(fault, reply, stopping), flush=fault is not None)
+            self._write(request_faults.body_pieces(fault, reply, stopping), flush=fault is not None)
         if fault is not None and fault.cut is not None:
             self.close_connection = True
         self.wfile.flush()

@@ -104,7 +104,7 @@ def apply(event: CallbackEvent, *, now: datetime, read_back: bool = False) -> Ev
             held = _locked(event)
             if held.outcome in NOT_APPLIED:
                 payload = parse_payload(held.payload, held.door)
-                _apply(held, payload, _lock_recording(held, payload), now=now, read_back=read_back)
+                _apply(held, payload, _find_and_lock_recording(held, payload), now=now, read_back=read_back)
                 held.save(update_fields=[*OUTCOME, "error", "processed_at", "recording"])
             outcome = EventOutcome(held.outcome)
     except Exception as error:  # noqa: BLE001 - stored on the event, whatever it is
@@ -169,7 +169,7 @@ def _store_new(delivery: Delivery) -> CallbackEvent | None:
     recording = endpoint.recording
     if recording is None or (recording.recording_id is None and payload.recording_id is not None):
         endpoint.account.lock_family()
-    locked = _lock_recording(event, payload)
+    locked = _find_and_lock_recording(event, payload)
     if delivery.trust == Trust.SIGNED:
         spend_new_nonces(delivery)
     elif is_full(delivery, _row_of(locked)):
@@ -188,7 +188,7 @@ def _store(delivery: Delivery, *, failure: BaseException | None = None) -> Callb
     endpoint = delivery.endpoint
     endpoint.account.lock_family()
     event = new_event(delivery, EventOutcome.RECEIVED)
-    locked = _lock_recording(event, delivery.payload)
+    locked = _find_and_lock_recording(event, delivery.payload)
     replay = delivery.trust == Trust.SIGNED and not spend_nonces(
         endpoint.key_digest, delivery.verdict.nonces, delivery.content.digest
     )
@@ -212,8 +212,8 @@ def _store(delivery: Delivery, *, failure: BaseException | None = None) -> Callb
     return event if is_due else None
 
 
-def _lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRecording | None:
-    """Lock the recording that an event is about, and the row whose id it may claim; None where there is none."""
+def _find_and_lock_recording(event: CallbackEvent, payload: CallbackPayload) -> LockedRecording | None:
+    """Find and lock the recording that an event is about, and the row whose id it may claim; None without one."""
     if event.door != "account":
         if event.recording_id is None:
             return None

@@ -15,8 +15,8 @@ from typing import BinaryIO, Protocol, cast
 
 from django.core.files.storage import storages
 
+from recordings.storage.archive_names import new_name
 from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, os_errors
-from recordings.storage.naming import new_name
 from recordings.storage.space import Space
 from recordings.storage.staging import StagingFile, sweep
 from recordings.storage.staging import staging_file as _staging_file

@@ -19,8 +19,8 @@ from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 from storages.backends.s3 import S3Storage
 
+from recordings.storage.archive_names import checked_name, is_name, new_name
 from recordings.storage.errors import AccessDeniedError, AudioMissingError, StorageError, os_errors
-from recordings.storage.naming import checked_name, is_name, new_name
 from recordings.storage.space import Space, space_of
 
 BLOCK = 256 * 1024  # bytes

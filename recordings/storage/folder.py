@@ -15,8 +15,8 @@ from django.core.files.storage import Storage
 from django.utils.deconstruct import deconstructible
 from django.utils.translation import gettext as _
 
+from recordings.storage.archive_names import checked_name, is_name
 from recordings.storage.errors import StorageError, os_errors
-from recordings.storage.naming import checked_name, is_name
 from recordings.storage.space import Space, space_of
 from recordings.storage.staging import make_folders, staging_file
 

@@ -146,7 +146,9 @@ class Facts:
 
 
 FACT_COLUMNS = tuple(field.name for field in fields(Facts))
-TEXT_FACTS = ("api_id", "recording_url", "kind", "file_format", "conference_name")
+TEXT_FACTS = tuple(
+    field.name for field in ProviderFacts._meta.local_fields if isinstance(field, models.CharField)
+)
 
 
 def _money(amount: Decimal | None) -> Decimal | None:

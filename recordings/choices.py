@@ -246,11 +246,18 @@ class Scheme(models.TextChoices):
 
 
 class EventKind(models.TextChoices):
-    """What a callback is about, by the fields it carries."""
+    """What a callback is about, by the fields it carries; CALLBACK_WORDS is the title of its page."""
 
     RECORDING = "recording", _("Recording")
     TRANSCRIPTION = "transcription", _("Transcript")
     OTHER = "other", _("Other")
+
+
+CALLBACK_WORDS = {
+    EventKind.RECORDING: _("Callback about a recording"),
+    EventKind.TRANSCRIPTION: _("Callback about a transcript"),
+    EventKind.OTHER: _("Callback about something else"),
+}
 
 
 class EventOutcome(models.TextChoices):

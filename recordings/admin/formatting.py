@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from recordings.choices import (
     ATTENTION_WORDS,
+    CALLBACK_WORDS,
     Attention,
     AudioState,
     CallState,
@@ -62,11 +63,6 @@ SHAPES: dict[str, str] = {
     "attention": "!",
     "bad": "×",
     "quiet": "·",
-}
-CALLBACKS = {
-    EventKind.RECORDING: gettext_lazy("Callback about a recording"),
-    EventKind.TRANSCRIPTION: gettext_lazy("Callback about a transcript"),
-    EventKind.OTHER: gettext_lazy("Callback about something else"),
 }
 ROLES: dict[str, str] = {
     CallState.LIVE: "running",
@@ -337,7 +333,7 @@ def unanswered_words(recording: Recording) -> str:
 
 def callback(event: CallbackEvent) -> str:
     """Return what a callback is about."""
-    return str(CALLBACKS[EventKind(event.kind)])
+    return str(CALLBACK_WORDS[EventKind(event.kind)])
 
 
 def layout(recording: Recording) -> str:

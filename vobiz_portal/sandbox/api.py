@@ -16,23 +16,10 @@ from urllib.parse import urlsplit
 from vobiz_portal.sandbox import serializers
 from vobiz_portal.sandbox.entities import Account, Call, Quirks, Recording
 from vobiz_portal.sandbox.exchange import Reply, Request, as_json, no_such_route, unauthorized
+from vobiz_portal.sandbox.routes import ROUTES
 from vobiz_portal.sandbox.state import NotFoundError, SandboxState
 
 PREFIX = "/api/v1"
-ROUTES = (
-    ("auth.me", "GET", "/auth/me"),
-    ("call.list", "GET", "/Account/{auth_id}/Call/?"),
-    ("call.make", "POST", "/Account/{auth_id}/Call/"),
-    ("call.retrieve", "GET", "/Account/{auth_id}/Call/{call_uuid}/?"),
-    ("call.hangup", "DELETE", "/Account/{auth_id}/Call/{call_uuid}/"),
-    ("record.start", "POST", "/Account/{auth_id}/Call/{call_uuid}/Record/"),
-    ("record.stop", "DELETE", "/Account/{auth_id}/Call/{call_uuid}/Record/"),
-    ("conference.record", "POST", "/Account/{auth_id}/Conference/{name}/Record/"),
-    ("conference.stop", "DELETE", "/Account/{auth_id}/Conference/{name}/Record/"),
-    ("recording.list", "GET", "/Account/{auth_id}/Recording/"),
-    ("recording.retrieve", "GET", "/Account/{auth_id}/Recording/{recording_id}/"),
-    ("recording.delete", "DELETE", "/Account/{auth_id}/Recording/{recording_id}/"),
-)
 LONGEST = 28_800  # seconds: the largest time_limit
 ASYNC = "async api spawned"
 

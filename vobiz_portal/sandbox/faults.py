@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from vobiz_portal.sandbox.routes import ROUTES
+
 if TYPE_CHECKING:
     from vobiz_portal.sandbox.state import SandboxState
 
@@ -19,18 +21,7 @@ if TYPE_CHECKING:
 
 # What a request can be, and what a callback can be: the names faults are planned on.
 OPERATIONS = (
-    "auth.me",
-    "call.list",
-    "call.retrieve",
-    "call.make",
-    "call.hangup",
-    "record.start",
-    "record.stop",
-    "conference.record",
-    "conference.stop",
-    "recording.list",
-    "recording.retrieve",
-    "recording.delete",
+    *(operation for operation, _method, _path in ROUTES),
     "media.get",
     "unknown",
     "callback.recording",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.apps.registry import Apps
+from django.contrib.auth.management import create_permissions
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -92,8 +93,17 @@ def create_role(apps: Apps, using: str, name: str) -> None:
         group.permissions.set(_given(apps, using, role))
 
 
+def make_permissions(apps: Apps, using: str) -> None:
+    """Create the permissions that do not exist, as Django itself does only after all migrations."""
+    config: Any = apps.get_app_config(APP)
+    config.models_module = True  # an app as migrations see it has none, and would be passed over
+    create_permissions(config, verbosity=0, using=using, apps=apps)
+    config.models_module = None
+
+
 def give(apps: Apps, using: str, codenames: Collection[str]) -> None:
-    """Add new permissions to the groups of the roles that have them in the table."""
+    """Create new permissions and add them to the groups of the roles that have them in the table."""
+    make_permissions(apps, using)
     groups = apps.get_model("auth", "Group")._default_manager.using(using)
     permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
     for role in ROLES:

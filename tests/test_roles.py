@@ -15,7 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from recordings.roles import APP, ROLES, SEE, label_of
+from recordings.roles import APP, ROLES, SEE, give, label_of
 
 MIGRATION = import_module("recordings.migrations.0001_release")
 NAMES = ["Viewer", "Listener", "Operator", "Supervisor", "Auditor", "Account admin"]
@@ -23,9 +23,9 @@ NAMES = ["Viewer", "Listener", "Operator", "Supervisor", "Auditor", "Account adm
 pytestmark = pytest.mark.django_db
 
 
-def then(name: str = "0001_squashed_0029_access_words") -> Any:
-    """The apps as they are at the time of a migration."""
-    return MigrationExecutor(connection).loader.project_state((APP, name)).apps
+def then() -> Any:
+    """The apps as the newest migration sees them."""
+    return MigrationExecutor(connection).loader.project_state().apps
 
 
 def forwards() -> None:
@@ -62,6 +62,15 @@ def test_the_migration_makes_the_roles_with_the_permissions_of_the_table() -> No
     assert set(
         Permission.objects.filter(group__isnull=False).values_list("content_type__app_label", flat=True)
     ) == {APP}
+
+
+def test_a_permission_that_comes_later_is_made_and_given_to_its_roles_alone() -> None:
+    forwards()
+    Permission.objects.filter(codename="mark_seen").delete()
+
+    give(then(), connection.alias, ["mark_seen"])
+
+    assert {name for name in NAMES if "mark_seen" in permissions_of(name)} == {"Operator", "Supervisor"}
 
 
 def test_every_role_may_see_and_beyond_that_what_its_name_says() -> None:

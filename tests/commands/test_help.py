@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
 
 from recordings.management.documented_command import DocumentedCommand
 
+ROOT = Path(__file__).parents[2]
 OURS = {
     name: str(app)
     for name, app in get_commands().items()
@@ -48,3 +50,10 @@ def test_the_examples_are_accepted(name: str) -> None:
 def test_every_option_is_explained(name: str) -> None:
     parser = command_of(name).create_parser("manage.py", name)
     assert [action.dest for action in parser._actions if not action.help] == []
+
+
+def test_the_readme_explains_every_command_and_no_other() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.partition("\n## Commands\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([a-z_]+)\b", row)} == OURS.keys()

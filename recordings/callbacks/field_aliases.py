@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-# field: its spellings, the first that holds anything counts
+# field: its spellings, the first that holds anything counts; one more raises READER_VERSION of
+# models/callback_event.py, so that what is stored already is read again
 FIELD_ALIASES: dict[str, tuple[str, ...]] = {
     "event": ("Event", "EventName", "event_type"),
     "recording_id": ("recording_id", "RecordingID", "recording_uuid", "RecordingSid"),

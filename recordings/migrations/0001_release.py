@@ -13,25 +13,18 @@ import django.db.models.functions.comparison
 import django.utils.timezone
 from django.apps.registry import Apps
 from django.conf import settings
-from django.contrib.auth.management import create_permissions
 from django.db import migrations, models
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 import recordings.models.account
-from recordings.roles import APP, make_roles, remove_roles
+from recordings.roles import make_permissions, make_roles, remove_roles
 
 
 def create_roles(apps: Apps, schema_editor: Any) -> None:
-    """Create the permissions, then the groups that hold them.
-
-    Django creates permissions only after all migrations. This calls Django's own function, so none is created twice.
-    """
+    """Create the permissions, then the groups that hold them."""
     using = schema_editor.connection.alias
-    config: Any = apps.get_app_config(APP)
-    config.models_module = True  # an app as migrations see it has none, and would be passed over
-    create_permissions(config, verbosity=0, using=using, apps=apps)
-    config.models_module = None
+    make_permissions(apps, using)
     make_roles(apps, using)
 
 

@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 import recordings.models.account
-from recordings.roles import make_permissions, make_roles, remove_roles
+from recordings.roles import APP, make_permissions, make_roles, remove_roles
 
 
 def create_roles(apps: Apps, schema_editor: Any) -> None:

@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from recordings.vobiz.errors import AuthenticationError, NotFoundError, RouteMissingError, VobizError
-from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media, MediaHosts
+from recordings.vobiz.media import AUDIO_CAP, AUDIO_TOTAL, AudioStream, Download, Media
+from recordings.vobiz.media_hosts import MediaHosts
 from recordings.vobiz.objects import (
     AccountObject,
     BadRow,

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from recordings import playback, retention, tasks
+from recordings import playback, pruning, tasks
 from recordings.callbacks.rereading import reread_events
 from recordings.future_times import correct_future_times
 from recordings.models import Account, Alert, AlertMessage, Call, SyncRun, Worker
@@ -89,7 +89,7 @@ def nightly_maintenance() -> None:
 
 
 def _prune(now: datetime) -> None:
-    pruned = retention.prune(now)
+    pruned = pruning.prune(now)
     logger.info("Pruned %d callback events and %d access events.", pruned.events, pruned.accesses)
 
 

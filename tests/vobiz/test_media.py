@@ -20,7 +20,8 @@ from recordings.vobiz.errors import (
     UnexpectedReplyError,
     UnreachableError,
 )
-from recordings.vobiz.media import Media, MediaHosts
+from recordings.vobiz.media import Media
+from recordings.vobiz.media_hosts import MediaHosts
 from recordings.vobiz.transport import Credentials, Transport
 from tests.ports import free_ports
 from tests.vobiz.conftest import TOKEN, client_of

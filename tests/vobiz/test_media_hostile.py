@@ -20,7 +20,8 @@ import pytest
 from recordings.vobiz.client import RetryPolicy, VobizClient
 from recordings.vobiz.connection import GuardedAdapter
 from recordings.vobiz.errors import MediaRefusedError, UnexpectedReplyError, VobizError
-from recordings.vobiz.media import Media, MediaHosts
+from recordings.vobiz.media import Media
+from recordings.vobiz.media_hosts import MediaHosts
 from recordings.vobiz.transport import Credentials, Transport
 from tests.vobiz.conftest import TOKEN, client_of
 from tests.vobiz.wire_server import WireServer, redirects, says

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from recordings import retention
+from recordings import pruning
 from recordings.management.portal_command import PortalCommand
 
 
@@ -23,7 +23,7 @@ class Command(PortalCommand):
 
     def act(self, **options: Any) -> None:
         """Delete old events and report how many."""
-        pruned = retention.prune(timezone.now())
+        pruned = pruning.prune(timezone.now())
         self.report(
             {"events": pruned.events, "accesses": pruned.accesses},
             f"Removed {pruned.events} callback events and {pruned.accesses} access events.",

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from recordings import retention
+from recordings import pruning
 from recordings.choices import EventOutcome
 from recordings.models import AccessEvent, Account, CallbackEvent, SpentNonce
 from tests.admin.rows import an_event
@@ -24,7 +24,7 @@ def an_access(days: float) -> AccessEvent:
 def test_access_events_go_after_two_years_and_not_a_day_before(db: None) -> None:
     young, old = an_access(729.9), an_access(730.1)
 
-    assert retention.prune(timezone.now()) == retention.Pruned(events=0, accesses=1)
+    assert pruning.prune(timezone.now()) == pruning.Pruned(events=0, accesses=1)
 
     assert list(AccessEvent.objects.all()) == [young]
     assert not AccessEvent.objects.filter(pk=old.pk).exists()
@@ -36,7 +36,7 @@ def test_applied_callbacks_go_after_ninety_days_and_their_nonces_never(account: 
     young = an_event(account, received_at=now - 89.9 * DAY)
     nonce = SpentNonce.objects.create(key_digest=old.key_digest, nonce="1", content_digest=old.content_digest)
 
-    assert retention.prune(now) == retention.Pruned(events=1, accesses=0)
+    assert pruning.prune(now) == pruning.Pruned(events=1, accesses=0)
 
     assert list(CallbackEvent.objects.all()) == [young]
     assert SpentNonce.objects.get() == nonce
@@ -46,7 +46,7 @@ def test_applied_callbacks_go_after_ninety_days_and_their_nonces_never(account: 
 def test_a_callback_that_had_no_effect_stays_for_ever(account: Account, outcome: EventOutcome) -> None:
     an_event(account, outcome=outcome, received_at=timezone.now() - 3_000 * DAY)
 
-    assert retention.prune(timezone.now()).events == 0
+    assert pruning.prune(timezone.now()).events == 0
 
     assert CallbackEvent.objects.count() == 1
 
@@ -54,7 +54,7 @@ def test_a_callback_that_had_no_effect_stays_for_ever(account: Account, outcome:
 def test_each_accounts_callbacks_go_in_as_many_batches_as_it_takes(
     account: Account, subaccount: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 3)
+    monkeypatch.setattr(pruning, "BATCH", 3)
     settings.CALLBACK_RETENTION_DAYS, settings.ACCESS_RETENTION_DAYS = 70, 400
     now = timezone.now()
     for number in range(7):
@@ -64,6 +64,6 @@ def test_each_accounts_callbacks_go_in_as_many_batches_as_it_takes(
         an_event(subaccount, received_at=now - 71 * DAY)
     an_event(account, outcome=EventOutcome.FAILED, received_at=now - 100 * DAY)
 
-    assert retention.prune(now) == retention.Pruned(events=10, accesses=7)
-    assert retention.prune(now) == retention.Pruned(events=0, accesses=0)
+    assert pruning.prune(now) == pruning.Pruned(events=10, accesses=7)
+    assert pruning.prune(now) == pruning.Pruned(events=0, accesses=0)
     assert CallbackEvent.objects.get().outcome == EventOutcome.FAILED

@@ -1,4 +1,4 @@
-"""Retention: deletes access events, callback events and events for other programs that are old enough.
+"""Pruning: deletes access events, callback events and events for other programs that are old enough.
 
 Access events older than ACCESS_RETENTION_DAYS and *applied* callback events older than CALLBACK_RETENTION_DAYS. Never
 a callback that had no effect, and never a spent nonce, which keeps an old delivery from being played again. Events

@@ -867,20 +867,20 @@ class Migration(migrations.Migration):
                 "ordering": ["-happened_at", "-id"],
                 "permissions": [("view_live_calls", "Can see live calls")],
                 "indexes": [
+                    models.Index(fields=["call_uuid"], name="call_by_uuid"),
+                    models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
+                    models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
+                    models.Index(fields=["started_at"], name="call_by_start"),
+                    models.Index(condition=models.Q(("state", "live")), fields=["account"], name="call_live"),
                     models.Index(
                         condition=models.Q(("numbers_version__lt", 1)), fields=["id"], name="call_numbers_due"
                     ),
-                    models.Index(fields=["call_uuid"], name="call_by_uuid"),
+                    models.Index(fields=["direction", "account"], name="call_by_direction"),
                     models.Index(
                         condition=models.Q(("call_uuid_text__isnull", False)),
                         fields=["call_uuid_text"],
                         name="call_by_text",
                     ),
-                    models.Index(fields=["account", "-happened_at", "-id"], name="call_newest"),
-                    models.Index(fields=["-happened_at", "-id"], name="call_newest_of_all"),
-                    models.Index(fields=["started_at"], name="call_by_start"),
-                    models.Index(fields=["direction", "account"], name="call_by_direction"),
-                    models.Index(condition=models.Q(("state", "live")), fields=["account"], name="call_live"),
                 ],
                 "constraints": [
                     models.UniqueConstraint(fields=("account", "call_uuid"), name="call_once_an_account"),
@@ -1457,11 +1457,6 @@ class Migration(migrations.Migration):
                         name="recording_read_back_due",
                     ),
                     models.Index(
-                        condition=models.Q(("requested_at__isnull", False)),
-                        fields=["requested_at"],
-                        name="recording_started_here",
-                    ),
-                    models.Index(
                         condition=models.Q(("recording_id__isnull", True)),
                         fields=["call"],
                         name="recording_without_id",
@@ -1476,23 +1471,6 @@ class Migration(migrations.Migration):
                         name="recording_leaving",
                     ),
                     models.Index(
-                        models.F("account"),
-                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
-                        models.F("id"),
-                        condition=models.Q(
-                            ("archived_at__isnull", True),
-                            ("gone_at_provider_at__isnull", True),
-                            ("status", "completed"),
-                        ),
-                        name="recording_leaving_account",
-                    ),
-                    models.Index(
-                        models.F("account"),
-                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
-                        condition=models.Q(("archived_at__isnull", True), ("status", "completed")),
-                        name="recording_not_archived",
-                    ),
-                    models.Index(
                         condition=models.Q(("archive_asked_at__isnull", False)),
                         fields=["archive_asked_at"],
                         name="recording_archive_asked",
@@ -1504,13 +1482,28 @@ class Migration(migrations.Migration):
                     ),
                     models.Index(
                         condition=models.Q(("archived_at__isnull", False)),
-                        fields=["account", "-archived_at"],
-                        name="recording_last_archived",
-                    ),
-                    models.Index(
-                        condition=models.Q(("archived_at__isnull", False)),
                         fields=["verified_at"],
                         name="recording_to_verify",
+                    ),
+                    models.Index(
+                        condition=models.Q(("audio__isnull", False)),
+                        fields=["audio"],
+                        name="recording_of_file",
+                    ),
+                    models.Index(
+                        condition=models.Q(("no_callback_at__isnull", False)),
+                        fields=["account", "no_callback_at"],
+                        name="recording_without_callback",
+                    ),
+                    models.Index(
+                        condition=models.Q(("needs_attention__isnull", False)),
+                        fields=["needs_attention"],
+                        name="recording_for_a_person",
+                    ),
+                    models.Index(
+                        condition=models.Q(("callback_base__isnull", False)),
+                        fields=["-happened_at"],
+                        name="recording_with_callback",
                     ),
                     models.Index(
                         condition=models.Q(("archived_at__isnull", False)),
@@ -1535,24 +1528,9 @@ class Migration(migrations.Migration):
                         name="recording_refused",
                     ),
                     models.Index(
-                        condition=models.Q(("audio__isnull", False)),
-                        fields=["audio"],
-                        name="recording_of_file",
-                    ),
-                    models.Index(
-                        condition=models.Q(("no_callback_at__isnull", False)),
-                        fields=["account", "no_callback_at"],
-                        name="recording_without_callback",
-                    ),
-                    models.Index(
-                        condition=models.Q(("needs_attention__isnull", False)),
-                        fields=["needs_attention"],
-                        name="recording_for_a_person",
-                    ),
-                    models.Index(
-                        condition=models.Q(("callback_base__isnull", False)),
-                        fields=["-happened_at"],
-                        name="recording_with_callback",
+                        condition=models.Q(("requested_at__isnull", False)),
+                        fields=["requested_at"],
+                        name="recording_started_here",
                     ),
                     models.Index(
                         condition=models.Q(
@@ -1691,6 +1669,28 @@ class Migration(migrations.Migration):
                         ),
                         fields=["-happened_at", "-id", "account"],
                         name="recording_both_talk",
+                    ),
+                    models.Index(
+                        models.F("account"),
+                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
+                        condition=models.Q(("archived_at__isnull", True), ("status", "completed")),
+                        name="recording_not_archived",
+                    ),
+                    models.Index(
+                        models.F("account"),
+                        django.db.models.functions.comparison.Coalesce("added_at", "happened_at"),
+                        models.F("id"),
+                        condition=models.Q(
+                            ("archived_at__isnull", True),
+                            ("gone_at_provider_at__isnull", True),
+                            ("status", "completed"),
+                        ),
+                        name="recording_leaving_account",
+                    ),
+                    models.Index(
+                        condition=models.Q(("archived_at__isnull", False)),
+                        fields=["account", "-archived_at"],
+                        name="recording_last_archived",
                     ),
                 ],
                 "constraints": [
@@ -1929,11 +1929,6 @@ class Migration(migrations.Migration):
                 "ordering": ["-received_at", "-id"],
                 "permissions": [("process_callbackevent", "Can process callback events again")],
                 "indexes": [
-                    models.Index(
-                        condition=models.Q(("reader_version__lt", 1)),
-                        fields=["id"],
-                        name="callbackevent_reread_due",
-                    ),
                     models.Index(fields=["account", "-received_at"], name="callbackevent_newest"),
                     models.Index(fields=["-received_at", "-id"], name="callbackevent_newest_of_all"),
                     models.Index(
@@ -1942,6 +1937,11 @@ class Migration(migrations.Migration):
                         name="callbackevent_not_applied",
                     ),
                     models.Index(fields=["account", "trust", "received_at"], name="callbackevent_by_trust"),
+                    models.Index(
+                        condition=models.Q(("reader_version__lt", 1)),
+                        fields=["id"],
+                        name="callbackevent_reread_due",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -2140,11 +2140,6 @@ class Migration(migrations.Migration):
                         ),
                         name="syncrun_state",
                     ),
-                    models.UniqueConstraint(
-                        condition=models.Q(("state", "running")),
-                        fields=("account",),
-                        name="syncrun_one_running_an_account",
-                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("ended_at__isnull", True), ("state", "running")),
@@ -2158,6 +2153,11 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(("complete", False), ("state", "complete"), _connector="OR"),
                         name="syncrun_complete_only_when_complete",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "running")),
+                        fields=("account",),
+                        name="syncrun_one_running_an_account",
                     ),
                 ],
             },

@@ -9,11 +9,13 @@ OURS = "recordings_%"
 # Of a column that became NULL: `= ''` and `= '' AND IS NOT NULL` refuse the same rows.
 SAME_IN_EFFECT = {"call_unknown_is_null"}
 DEFINITIONS = {
+    # In their order: of two indexes that would do, SQLite takes the one that was created last.
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE tbl_name LIKE %s AND type IN ('index', 'trigger')"
-    " AND sql IS NOT NULL",
+    " AND sql IS NOT NULL ORDER BY tbl_name, type, sql LIKE 'CREATE UNIQUE %%', rowid",
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE tablename LIKE %s UNION ALL"
     " SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid::regclass::text LIKE %s UNION ALL"
-    " SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid::regclass::text LIKE %s AND NOT tgisinternal",
+    " SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid::regclass::text LIKE %s AND NOT tgisinternal"
+    " ORDER BY 1, 2",
 }
 
 CASTS = re.compile(
@@ -49,7 +51,7 @@ def structure(connection: Any) -> dict[str, list[list[str]]]:
                 )
         sql = DEFINITIONS[connection.vendor]
         cursor.execute(sql, [OURS] * sql.count("%s"))
-        found["definitions"] = sorted(
+        found["definitions"] = [
             [str(name), CASTS.sub("", text)] for name, text in cursor.fetchall() if name not in SAME_IN_EFFECT
-        )
+        ]
     return found

@@ -57,7 +57,7 @@ class AudioMixin(ReadOnlyAdmin):
     """A mixin of the recording's admin: audio and transcript, for those who may hear or read it."""
 
     class Media:
-        js = (Script("recordings/play.js", defer=True),)
+        js = (Script("recordings/mini_player.js", defer=True),)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Add a play button to the list for those who may hear recordings."""

@@ -19,7 +19,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from recordings import alerts, overview, retention, sync
+from recordings import alerts, overview, pruning, sync
 from recordings.alerts import wire
 from recordings.archive import Result
 from recordings.choices import OutgoingKind, ProblemCode
@@ -450,15 +450,15 @@ def test_delivered_and_given_up_events_are_deleted_by_age(account: Account, hook
     a_recording(account)
     [event] = OutgoingEvent.objects.all()
     event.mark_sent(timezone.now())
-    retention.prune(timezone.now() + SENT_KEPT - HOUR)
+    pruning.prune(timezone.now() + SENT_KEPT - HOUR)
     assert OutgoingEvent.objects.exists()
-    retention.prune(timezone.now() + SENT_KEPT + HOUR)
+    pruning.prune(timezone.now() + SENT_KEPT + HOUR)
     assert not OutgoingEvent.objects.exists()
     a_recording(account)
     OutgoingEvent.objects.get().drop("It is away.")
-    retention.prune(timezone.now() + UNSENT_KEPT - HOUR)
+    pruning.prune(timezone.now() + UNSENT_KEPT - HOUR)
     assert OutgoingEvent.objects.exists()
-    retention.prune(timezone.now() + UNSENT_KEPT + HOUR)
+    pruning.prune(timezone.now() + UNSENT_KEPT + HOUR)
     assert not OutgoingEvent.objects.exists()
 
 

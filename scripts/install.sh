@@ -56,7 +56,8 @@ fi
 echo "Installing the packages of $wanted into .venv (the first time takes a minute or two)."
 : >"$unfinished"
 rm -f "$installed"
-if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+# Nothing is compiled: Python does so with what it imports, and most of these modules nobody imports.
+if ! .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input --no-compile \
     --require-hashes --requirement "$wanted"; then
     echo "The packages could not be installed; pip says why above." >&2
     echo "Usual cures: a way to the package index (network, proxy), or free disk space. Then run it again." >&2

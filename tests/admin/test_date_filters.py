@@ -101,7 +101,8 @@ def test_today_is_the_readers_today(account: Account, boss: Client, name: str) -
         rows = [LISTS[name](account, noon - timedelta(days=back)) for back in (0, 1, 5, 20, 40)]
 
         def of(query: str, made: list[Any] = rows) -> list[Any]:
-            return [row for row in made if row in found(boss, name, query)]
+            shown = found(boss, name, query)
+            return [row for row in made if row in shown]
 
         assert of("date=today") == rows[:1]
         assert of("date=yesterday") == rows[1:2]

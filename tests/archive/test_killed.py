@@ -218,7 +218,7 @@ def put_there(world: SandboxState, account: Account, now: datetime) -> tuple[Rec
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "times"), [("archive_recordings", 50), pytest.param("worker", 15, marks=pytest.mark.once)]
+    ("name", "times"), [("archive_recordings", 30), pytest.param("worker", 15, marks=pytest.mark.once)]
 )
 def test_killed_again_and_again_it_archives_everything_once_and_leaves_nothing(
     world: SandboxState, due: list[Recording], archive_folder: Path, name: str, times: int

@@ -20,6 +20,12 @@ from tests.waiting import eventually
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
+def send(pid: int, number: signal.Signals) -> None:
+    """Signal a process of the server, which may have ended by itself: a child whose work was done."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
 class Cluster:
     """One server on a port of its own. PostgreSQL refuses to run as root, so then the user postgres runs it."""
 
@@ -54,17 +60,17 @@ class Cluster:
     def kill(self) -> None:
         """Kill all its processes with SIGKILL, as the kernel does where memory ends."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         (self.data / "postmaster.pid").unlink()
 
     def freeze(self) -> None:
         """Stop its processes where they are: the machine takes connections and nothing answers."""
         for pid in self.processes():
-            os.kill(pid, signal.SIGSTOP)
+            send(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         for pid in self.processes():
-            os.kill(pid, signal.SIGCONT)
+            send(pid, signal.SIGCONT)
 
     def processes(self) -> list[int]:
         """The postmaster and its children."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 import requests
 
 from recordings.monitoring.readiness import HOLDS
-from tests.faults.postgresql import Cluster, cluster
+from tests.faults.postgresql import Cluster, cluster, send
 from tests.faults.rig import Rig
 from tests.faults.test_database_away import CALLBACK, IN_TIME, timed
 from tests.waiting import eventually
@@ -122,7 +121,7 @@ def frozen_in_the_midst(
         sent = [pool.submit(ask) for _ in range(times)]
         eventually(lambda: any(one.done() for one in sent))
         for pid in (*children, postmaster):
-            os.kill(pid, signal.SIGSTOP)
+            send(pid, signal.SIGSTOP)
         try:
             return [one.result() for one in sent]
         finally:

@@ -1,4 +1,4 @@
-"""Connect an account, test its credentials, replace its token."""
+"""Connect an account, test its credentials, replace its token, encrypt all tokens again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from recordings.models import Account
+from recordings.encryption import UndecipherableError
+from recordings.models import Account, AlertWebhook
 from recordings.provider import client_with
 from recordings.vobiz.client import INTERACTIVE, Credentials
 from recordings.vobiz.errors import UnexpectedReplyError
@@ -53,3 +54,17 @@ def store(
         account.save(update_fields=["name", "parent"])
         account.set_token(token, now=now)
     return account, created
+
+
+def reencrypt_all() -> tuple[int, list[str]]:
+    """Encrypt every stored token with the first key; return how many, and whose secrets no key decrypts."""
+    done, unopened = 0, []
+    for account in Account.objects.order_by("pk"):
+        try:
+            account.reencrypt()
+            done += 1
+        except UndecipherableError:
+            unopened.append(account.auth_id)
+    webhooks = AlertWebhook.objects.order_by("pk").select_related("account")
+    unopened += [f"a webhook of {one.account.auth_id}" for one in webhooks if not one.reencrypt()]
+    return done, unopened

@@ -13,10 +13,10 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from recordings import connect
-from recordings.encryption import UndecipherableError, encrypt
+from recordings.encryption import encrypt
 from recordings.management.documented_command import FAILED, USAGE
 from recordings.management.portal_command import PortalCommand
-from recordings.models import Account, AlertWebhook
+from recordings.models import Account
 from recordings.provider import explain
 from recordings.vobiz.errors import VobizError
 
@@ -101,15 +101,7 @@ class Command(PortalCommand):
 
     def _reencrypt(self) -> None:
         """Encrypt every stored token with the first key; exit 1 where no key decrypts one."""
-        done, unopened = 0, []
-        for account in Account.objects.order_by("pk"):
-            try:
-                account.reencrypt()
-                done += 1
-            except UndecipherableError:
-                unopened.append(account.auth_id)
-        webhooks = AlertWebhook.objects.order_by("pk").select_related("account")
-        unopened += [f"a webhook of {one.account.auth_id}" for one in webhooks if not one.reencrypt()]
+        done, unopened = connect.reencrypt_all()
         failed = f"No key decrypts the token of {', '.join(unopened)}. Enter it again." if unopened else None
         self.report(
             {"reencrypted": done, "unopened": unopened},

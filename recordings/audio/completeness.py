@@ -1,4 +1,4 @@
-"""Whether audio is complete or was cut short: what was decoded, against what the header or last packet promises."""
+"""Judges whether audio is complete or was cut short: what was decoded, against what a header or last packet promises."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ def is_whole(
 
 
 def _seems_whole(layout: WaveLayout) -> bool:
-    """Whether no more is missing than a recorder that counts a header among the audio promises too much."""
+    """Return whether no more is missing than a recorder that counts a header among the audio promises too much."""
     return (layout.promised or 0) - layout.there <= min(max(1, layout.start), COUNTED_HEADER)
 
 
 def _outlasts(promised: int | None, first: Audio) -> bool:
-    """Whether so many bytes would be longer than any recording, at one byte a sample."""
+    """Return whether so many bytes would be longer than any recording, at one byte a sample."""
     rate = (first.sample_rate or 8_000) * (first.channels or 1)
     return promised is not None and promised / rate * 1_000 > LONGEST_MS
 
 
 def _begins_a_frame(first: Audio, packet: bytes) -> bool:
-    """Whether a packet that could not be decoded was one once, and no text, tag or zeros after the audio."""
+    """Return whether a packet that could not be decoded was one once, and no text, tag or zeros after the audio."""
     if len(packet) < 2 or re.fullmatch(rb"[\t\r\n\x20-\x7e]{4}", packet):
         return False
     match first.container:
@@ -117,7 +117,7 @@ def _promised_ms(container: Any, stream: Any, milliseconds: int, packets: Packet
 
 
 def _ogg_ends_in_a_page(source: Source) -> bool:
-    """Whether the last page of an Ogg file is whole."""
+    """Return whether the last page of an Ogg file is whole."""
     at = max(0, source.size - 2 * 65_307)  # no page is longer
     tail = source.read_at(at, source.size - at)
     page = tail.rfind(b"OggS\0")

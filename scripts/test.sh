@@ -15,6 +15,7 @@ secret() { $python -c 'import secrets; print(secrets.token_urlsafe(50))'; }
 
 # Each test file is compiled once, beside the checks that keep one core busy; else each worker would compile them all.
 $python -m pytest --collect-only --quiet >/dev/null 2>&1 &
+compiling=$!
 
 sh scripts/lint.sh
 
@@ -40,6 +41,7 @@ cores=$(getconf _NPROCESSORS_ONLN)
 workers=$((cores + 2))
 # A suite that fails does not hide what the next one would have said; all that failed are named at the end.
 failed=""
+wait "$compiling" || true # what cannot be collected is said below
 step "Tests on SQLite"
 $python -m pytest -n "$workers" --dist worksteal -m "not browser" || failed="$failed, tests on SQLite"
 if [ -n "$chromium" ]; then

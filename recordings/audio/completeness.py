@@ -1,4 +1,4 @@
-"""Judges whether audio is complete or was cut short: what was decoded, against what a header or last packet promises."""
+"""Judges whether audio is complete or was cut short: what was decoded, against what the header or last packet says."""
 
 from __future__ import annotations
 
